@@ -1,0 +1,102 @@
+//! Attempts to reach a backend: how one can fail, whose fault that is, and who was tried already.
+
+use crate::addr::Addr;
+use crate::end::Side;
+use std::fmt;
+use std::time::Duration;
+
+/// Why a connect to a backend failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ConnectFailure {
+    /// Nobody listens there (`ECONNREFUSED`).
+    Refused,
+    /// Reset while the connect was in progress.
+    Reset,
+    /// No answer within `timeout.connect`, or the kernel gave up.
+    TimedOut,
+    /// No route to it, or a router said so.
+    Unreachable,
+    /// A Unix socket that does not exist.
+    NoSuchSocket,
+    /// We may not connect there (a Unix socket's mode, a firewall).
+    Denied,
+    /// We have no source port left towards it.
+    NoSourcePort,
+    /// We have no descriptor or memory for another socket; the errno.
+    NoResources(i32),
+    /// Any other errno.
+    Other(i32),
+}
+
+impl ConnectFailure {
+    /// The one word that names this failure in logs and metrics.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Reset => "connect-reset",
+            Self::TimedOut => "connect-timeout",
+            Self::Unreachable => "unreachable",
+            Self::NoSuchSocket => "no-such-socket",
+            Self::Denied => "denied",
+            Self::NoSourcePort => "no-source-port",
+            Self::NoResources(_) => "no-resources",
+            Self::Other(_) => "connect-failed",
+        }
+    }
+
+    /// Whose fault it is. Ejection listens to the backend's faults only.
+    pub fn fault(&self) -> Side {
+        match self {
+            Self::Denied | Self::NoSourcePort | Self::NoResources(_) => Side::Evenkeel,
+            Self::Refused
+            | Self::Reset
+            | Self::TimedOut
+            | Self::Unreachable
+            | Self::NoSuchSocket
+            | Self::Other(_) => Side::Backend,
+        }
+    }
+}
+
+impl fmt::Display for ConnectFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused => f.write_str("connection refused"),
+            Self::Reset => f.write_str("connection reset"),
+            Self::TimedOut => f.write_str("no answer in time"),
+            Self::Unreachable => f.write_str("no route to it"),
+            Self::NoSuchSocket => f.write_str("no such socket"),
+            Self::Denied => f.write_str("permission denied"),
+            Self::NoSourcePort => f.write_str("no source port left"),
+            Self::NoResources(errno) => write!(f, "no descriptor or memory left (errno {errno})"),
+            Self::Other(errno) => write!(f, "errno {errno}"),
+        }
+    }
+}
+
+/// One connect that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// Who was tried.
+    pub backend: Addr,
+    /// How it failed.
+    pub failure: ConnectFailure,
+    /// How long that took.
+    pub took: Duration,
+}
+
+/// The backends of a pool, by index, that one session has tried.
+#[derive(Clone, Debug, Default)]
+pub struct Tried(Vec<u32>);
+
+impl Tried {
+    /// Notes that the backend at `index` was tried.
+    pub fn insert(&mut self, index: u32) {
+        self.0.push(index);
+    }
+
+    /// Whether the backend at `index` was tried.
+    pub fn contains(&self, index: u32) -> bool {
+        self.0.contains(&index)
+    }
+}

@@ -1,0 +1,172 @@
+//! What the director wants done.
+
+use crate::addr::Addr;
+use crate::attempt::ConnectFailure;
+use crate::health::{Check, ProbeFailure};
+use crate::name::{BackendKey, PoolName};
+use crate::snapshot::Snapshot;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Something to do.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Make this the picture that the planes obey.
+    Publish(Arc<Snapshot>),
+    /// Run this check, and tell [`handle_probe`](super::Director::handle_probe) what it saw.
+    Probe {
+        /// Whom it is about.
+        key: BackendKey,
+        /// Where to ask; differs from the backend's address when the check has its own.
+        target: Addr,
+        /// What to ask.
+        check: Arc<Check>,
+    },
+    /// Tell the operator.
+    Announce(Event),
+}
+
+/// Something an operator wants to know: every change of state is one event, with its cause.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The pool it is about.
+    pub pool: PoolName,
+    /// The backend it is about, if it is about one.
+    pub backend: Option<Addr>,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+/// What happened to a backend or a pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// The backend takes traffic: so many checks in a row passed, the last in this time.
+    Up {
+        /// Passes in a row.
+        passes: u32,
+        /// Duration of the last one.
+        took: Duration,
+    },
+    /// The backend takes no traffic any more.
+    Down {
+        /// Why.
+        cause: Cause,
+        /// Failures in a row.
+        failures: u32,
+    },
+    /// No check of a new backend ended within its timeout: it takes traffic unseen.
+    AssumedUp,
+    /// Live traffic failed: the backend is out for a while.
+    Ejected {
+        /// Why.
+        cause: Cause,
+        /// Failures in a row.
+        failures: u32,
+        /// For how long.
+        time: Duration,
+    },
+    /// Live traffic failed, but the backend stays: too few would be left.
+    NotEjected {
+        /// Why it should have been.
+        cause: Cause,
+    },
+    /// The time of an ejection is over, or checks passed meanwhile.
+    Returned,
+    /// The backend joined the pool.
+    Added,
+    /// The backend left the pool.
+    Removed,
+    /// No backend of the pool may take traffic.
+    AllDown,
+    /// Some backend of the pool may take traffic again.
+    Recovered,
+    /// The pool has turned to its backups.
+    BackupsIn,
+    /// The pool has turned back from its backups.
+    BackupsOut,
+    /// A name could not be resolved; what it last stood for stays, if anything.
+    Unresolved {
+        /// The name.
+        host: Arc<str>,
+        /// What the resolver said.
+        error: Arc<str>,
+    },
+    /// A name could be resolved again.
+    Resolved {
+        /// The name.
+        host: Arc<str>,
+    },
+}
+
+/// Why a backend went out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// A check failed like this.
+    Check(ProbeFailure),
+    /// A connect of live traffic failed like this.
+    Live(ConnectFailure),
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Check(failure) => failure.fmt(f),
+            Self::Live(failure) => failure.fmt(f),
+        }
+    }
+}
+
+impl EventKind {
+    /// The one word that names this event in logs and metrics.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Up { .. } => "up",
+            Self::Down { .. } => "down",
+            Self::AssumedUp => "assumed-up",
+            Self::Ejected { .. } => "ejected",
+            Self::NotEjected { .. } => "not-ejected",
+            Self::Returned => "returned",
+            Self::Added => "added",
+            Self::Removed => "removed",
+            Self::AllDown => "all-down",
+            Self::Recovered => "recovered",
+            Self::BackupsIn => "backups-in",
+            Self::BackupsOut => "backups-out",
+            Self::Unresolved { .. } => "unresolved",
+            Self::Resolved { .. } => "resolved",
+        }
+    }
+}
+
+/// One line for a person, without the pool and the backend.
+impl fmt::Display for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Up { passes, took } => {
+                write!(f, "is up ({} passed, {:.1} ms)", count(*passes, "check"), took.as_secs_f64() * 1e3)
+            }
+            Self::Down { cause, failures } => {
+                write!(f, "is down: {cause} ({} failed)", count(*failures, "check"))
+            }
+            Self::AssumedUp => f.write_str("takes traffic unchecked: its first check has not ended in time"),
+            Self::Ejected { cause, failures, time } => {
+                write!(f, "is out for {time:.1?}: {cause} ({} failed)", count(*failures, "connection"))
+            }
+            Self::NotEjected { cause } => write!(f, "fails but stays, too few would be left: {cause}"),
+            Self::Returned => f.write_str("is back after its ejection"),
+            Self::Added => f.write_str("was added"),
+            Self::Removed => f.write_str("was removed"),
+            Self::AllDown => f.write_str("has no backend left"),
+            Self::Recovered => f.write_str("has a backend again"),
+            Self::BackupsIn => f.write_str("uses its backups: no other backend is left"),
+            Self::BackupsOut => f.write_str("no longer uses its backups"),
+            Self::Unresolved { host, error } => write!(f, "cannot resolve `{host}`: {error}"),
+            Self::Resolved { host } => write!(f, "can resolve `{host}` again"),
+        }
+    }
+}
+
+fn count(n: u32, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s in a row") }
+}

@@ -1,0 +1,101 @@
+//! What the user asked for: validated, names resolved, no text left that still wants parsing.
+
+use crate::addr::Addr;
+use crate::balance::Balance;
+use crate::health::Check;
+use crate::name::PoolName;
+use crate::snapshot::{Listener, PoolRules};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A whole configuration. Every listener's pool is among the pools; names are unique.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// Who listens where.
+    pub listeners: Vec<Arc<Listener>>,
+    /// Who may take traffic.
+    pub pools: Vec<PoolConfig>,
+}
+
+/// A pool as configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolConfig {
+    /// Identity.
+    pub name: PoolName,
+    /// Its backends, or the names that stand for them.
+    pub members: Vec<Member>,
+    /// How one is chosen.
+    pub balance: Balance,
+    /// How they are checked; `None` is not at all: every backend counts as up.
+    pub check: Option<Arc<Check>>,
+    /// When live traffic takes one out; `None` is never.
+    pub ejection: Option<EjectionRules>,
+    /// How one that was added or has recovered comes back; `None` is at once.
+    pub slow_start: Option<SlowStart>,
+    /// What to do when none is left.
+    pub all_down: AllDown,
+    /// Rules of the sessions.
+    pub rules: Arc<PoolRules>,
+}
+
+/// One entry of `to`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Where.
+    pub target: Target,
+    /// Its share; 0 takes nothing.
+    pub weight: u32,
+    /// Takes traffic only while no member that is not a backup can.
+    pub backup: bool,
+    /// Sessions at once at most; `u32::MAX` is no limit.
+    pub max_sessions: u32,
+    /// Connects in progress at most; `u32::MAX` is no limit.
+    pub max_connecting: u32,
+    /// Checked at this port instead of the one in the pool's check.
+    pub check_port: Option<u16>,
+    /// Checked at this address instead of the one in the pool's check.
+    pub check_addr: Option<std::net::IpAddr>,
+}
+
+/// Where a member is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Target {
+    /// At an address.
+    Addr(Addr),
+    /// At every address that a name stands for.
+    Name {
+        /// The host name.
+        host: Arc<str>,
+        /// The port.
+        port: u16,
+    },
+}
+
+/// Passive ejection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EjectionRules {
+    /// Failed connects in a row.
+    pub failures: u32,
+    /// Time out the first time; doubles with each ejection that follows soon.
+    pub time: Duration,
+    /// Time out at most.
+    pub max_time: Duration,
+}
+
+/// Slow start: a share that grows evenly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlowStart {
+    /// Until the full weight.
+    pub duration: Duration,
+    /// Share at the start, in percent of the weight.
+    pub from_percent: u32,
+}
+
+/// What to do when no backend of a pool may take traffic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AllDown {
+    /// Try the one that failed longest ago first.
+    Try,
+    /// Close the session.
+    Close,
+}

@@ -1,0 +1,17 @@
+//! The decisions of evenkeel, in reading order: what things are called ([`addr`], [`name`]), the picture the planes
+//! obey ([`snapshot`], [`load`]), how a backend is chosen ([`balance`]), who may be chosen ([`health`]), who changes
+//! the picture ([`director`]), and the life of a session ([`attempt`], [`end`]).
+//!
+//! Nothing here does I/O, asks for the time or rolls dice: time and dice are arguments.
+#![forbid(unsafe_code)]
+
+pub mod addr;
+pub mod attempt;
+pub mod balance;
+pub mod dice;
+pub mod director;
+pub mod end;
+pub mod health;
+pub mod load;
+pub mod name;
+pub mod snapshot;

@@ -1,0 +1,122 @@
+//! What moves in a snapshot: how busy a backend is, and how many connects to it failed in a row.
+//!
+//! A [`Load`] is handed by the director from one snapshot to the next, so that counting survives every change.
+//! All accesses are relaxed: the numbers steer, they guard nothing.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+/// How busy one backend is. Aligned to two cache lines, so that neighbours do not slow each other down.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct Load {
+    sessions: AtomicU32,
+    connecting: AtomicU32,
+    failures_in_row: AtomicU32,
+}
+
+impl Load {
+    /// Sessions that hold a seat, connects in progress included.
+    pub fn sessions(&self) -> u32 {
+        self.sessions.load(Relaxed)
+    }
+
+    /// Connects in progress.
+    pub fn connecting(&self) -> u32 {
+        self.connecting.load(Relaxed)
+    }
+
+    /// Connects of live traffic that failed since the last that worked.
+    pub fn failures_in_row(&self) -> u32 {
+        self.failures_in_row.load(Relaxed)
+    }
+
+    /// Takes a seat for a connect that begins now, or `None` when `limits` allow no more.
+    pub fn enter(self: &Arc<Self>, limits: SeatLimits) -> Option<Seat> {
+        take(&self.sessions, limits.sessions)?;
+        if take(&self.connecting, limits.connecting).is_none() {
+            self.sessions.fetch_sub(1, Relaxed);
+            return None;
+        }
+        Some(Seat { load: Arc::clone(self), connecting: true })
+    }
+
+    /// Notes a failed connect and says how many there were in a row.
+    pub fn note_failed(&self) -> u32 {
+        self.failures_in_row.fetch_add(1, Relaxed).saturating_add(1)
+    }
+
+    /// Forgets the failures: a connect worked, or the director gives the backend another chance.
+    pub fn forgive(&self) {
+        // A store only when needed keeps the line shared between workers while all is well.
+        if self.failures_in_row.load(Relaxed) != 0 {
+            self.failures_in_row.store(0, Relaxed);
+        }
+    }
+}
+
+fn take(counter: &AtomicU32, limit: u32) -> Option<()> {
+    if limit == u32::MAX {
+        counter.fetch_add(1, Relaxed);
+        return Some(());
+    }
+    counter.fetch_update(Relaxed, Relaxed, |n| (n < limit).then_some(n + 1)).ok().map(|_| ())
+}
+
+/// How many may be at a backend at once; `u32::MAX` is no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeatLimits {
+    /// Sessions in all.
+    pub sessions: u32,
+    /// Connects in progress.
+    pub connecting: u32,
+}
+
+impl SeatLimits {
+    /// No limit at all.
+    pub const NONE: Self = Self { sessions: u32::MAX, connecting: u32::MAX };
+}
+
+/// A session's place at a backend; given back on drop, so that no path can leak one.
+#[derive(Debug)]
+pub struct Seat {
+    load: Arc<Load>,
+    connecting: bool,
+}
+
+impl Seat {
+    /// The connect has worked: the seat counts as a session only, and earlier failures are forgiven.
+    pub fn connected(&mut self) {
+        if std::mem::take(&mut self.connecting) {
+            self.load.connecting.fetch_sub(1, Relaxed);
+        }
+        self.load.forgive();
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        if self.connecting {
+            self.load.connecting.fetch_sub(1, Relaxed);
+        }
+        self.load.sessions.fetch_sub(1, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seat_is_given_back_on_drop() {
+        let load = Arc::new(Load::default());
+        let limits = SeatLimits { sessions: 2, connecting: 1 };
+        let mut first = load.enter(limits).expect("room for two");
+        assert!(load.enter(limits).is_none(), "one connect at a time");
+        first.connected();
+        let second = load.enter(limits).expect("the first is connected");
+        assert!(load.enter(limits).is_none(), "two sessions are the limit");
+        drop((first, second));
+        assert_eq!((load.sessions(), load.connecting()), (0, 0));
+    }
+}

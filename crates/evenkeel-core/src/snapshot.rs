@@ -1,0 +1,168 @@
+//! The immutable picture that everything that carries traffic obeys.
+
+use crate::addr::Addr;
+use crate::attempt::Tried;
+use crate::balance::{Choice, Picker, Turn};
+use crate::load::{Load, SeatLimits};
+use crate::name::{ListenerName, PoolName};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::time::Duration;
+
+/// Everything the planes need to know, at one moment.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    /// Counts publications; a later snapshot has a higher one.
+    pub generation: u64,
+    /// Who listens where.
+    pub listeners: BTreeMap<ListenerName, Arc<Listener>>,
+    /// Who may take traffic.
+    pub pools: BTreeMap<PoolName, Arc<Pool>>,
+}
+
+/// One bound address of a service, and what holds for its sessions on the client side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// Identity.
+    pub name: ListenerName,
+    /// Where its sessions go.
+    pub pool: PoolName,
+    /// `listen(2)` backlog.
+    pub backlog: u32,
+    /// Sessions at once; at this many it stops accepting until one ends. `u32::MAX`: no limit of its own.
+    pub max_sessions: u32,
+    /// Socket options towards the client.
+    pub socket: SocketOptions,
+    /// Mode of a Unix socket's file, as in `chmod`; ignored for IP.
+    pub unix_mode: u32,
+}
+
+/// Socket options of one side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SocketOptions {
+    /// TCP keepalive; `None` is off.
+    pub keepalive: Option<Keepalive>,
+    /// `TCP_USER_TIMEOUT`; `None` leaves the kernel's default.
+    pub user_timeout: Option<Duration>,
+}
+
+/// TCP keepalive, tcp(7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keepalive {
+    /// Silence before the first probe, whole seconds.
+    pub idle: Duration,
+    /// Time between probes, whole seconds.
+    pub interval: Duration,
+    /// Unanswered probes before the connection is given up.
+    pub count: u32,
+}
+
+/// A set of backends, with the rules that hold for sessions sent to them.
+#[derive(Debug)]
+pub struct Pool {
+    /// Identity.
+    pub name: PoolName,
+    /// In the order of the configuration. At most `u32::MAX` of them.
+    pub backends: Box<[Backend]>,
+    /// The balance, made ready for the backends that are eligible.
+    pub picker: Picker,
+    /// When no backend is eligible: indices to try all the same, best first. Empty: close the session.
+    pub last_resort: Box<[u32]>,
+    /// Rules of the sessions.
+    pub rules: Arc<PoolRules>,
+    /// Sessions, in all workers, that wait for a seat. Handed from snapshot to snapshot like [`Load`].
+    pub waiting: Arc<AtomicU32>,
+}
+
+/// What a pool's sessions are held to; as configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolRules {
+    /// Reaching a backend.
+    pub connect: ConnectRules,
+    /// Waiting for a seat at one.
+    pub queue: QueueRules,
+    /// Limits of an established session.
+    pub session: SessionLimits,
+    /// Socket options towards the backends.
+    pub socket: SocketOptions,
+}
+
+/// How a backend is reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectRules {
+    /// One attempt.
+    pub timeout: Duration,
+    /// All attempts of a session together.
+    pub total: Duration,
+    /// Different backends tried at most, the first included. At least 1.
+    pub attempts: u32,
+    /// Retries allowed, in percent of new sessions.
+    pub retry_percent: u32,
+    /// Retries allowed in any case, per second and worker.
+    pub retry_min_per_second: u32,
+}
+
+/// How a session waits for a seat at a backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueRules {
+    /// Waiting sessions at most, in all workers together.
+    pub length: u32,
+    /// Time to wait at most.
+    pub timeout: Duration,
+}
+
+/// Limits of an established session; `None` is no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionLimits {
+    /// Without a byte in either direction.
+    pub idle: Option<Duration>,
+    /// Without a byte, once one side has closed.
+    pub half_close: Option<Duration>,
+    /// In all.
+    pub lifetime: Option<Duration>,
+}
+
+/// One address in a pool.
+#[derive(Clone, Debug)]
+pub struct Backend {
+    /// Where it is.
+    pub addr: Addr,
+    /// Its share among the eligible, slow start included; 0 takes nothing.
+    pub weight: u32,
+    /// Whether it may take new sessions.
+    pub eligible: bool,
+    /// How many it may have.
+    pub limits: SeatLimits,
+    /// Failed connects in a row at which it counts as suspect; 0 turns that off.
+    pub suspect_after: u32,
+    /// How busy it is.
+    pub load: Arc<Load>,
+}
+
+impl Backend {
+    /// Whether another session may be sent there, as far as its limits go.
+    pub fn has_room(&self) -> bool {
+        self.load.sessions() < self.limits.sessions && self.load.connecting() < self.limits.connecting
+    }
+
+    /// Whether live traffic just failed so often that only the director's word is missing for an ejection.
+    pub fn is_suspect(&self) -> bool {
+        self.suspect_after != 0 && self.load.failures_in_row() >= self.suspect_after
+    }
+}
+
+impl Pool {
+    /// The backend to try next for the client with this hash: by the balance, else by last resort.
+    pub fn choose(&self, client: u64, turn: &mut Turn, tried: &Tried) -> Choice {
+        match self.picker.pick(&self.backends, client, turn, tried) {
+            Choice::Exhausted => self
+                .last_resort
+                .iter()
+                .copied()
+                .find(|&index| !tried.contains(index))
+                .map_or(Choice::Exhausted, Choice::Backend),
+            choice => choice,
+        }
+    }
+}

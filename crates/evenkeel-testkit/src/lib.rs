@@ -1,0 +1,1 @@
+//! Peers, processes and dice for the tests of evenkeel.

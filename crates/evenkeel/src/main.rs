@@ -1,0 +1,3 @@
+//! A load balancer for TCP.
+
+fn main() {}
