@@ -1,1 +1,5 @@
-//! stub
+//! What the kernel offers, safely. The only crate with `unsafe` code; errors are [`std::io::Error`].
+
+pub mod activation;
+pub mod clock;
+pub mod limits;
