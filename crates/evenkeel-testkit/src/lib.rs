@@ -1,1 +1,41 @@
-//! Peers, processes and dice for the tests of evenkeel.
+//! What the tests of evenkeel stand on: the binary as a child ([`process`]), the two ends of a connection ([`peer`],
+//! [`server`]), bytes that prove their order ([`pattern`]), ports nobody else has ([`port`]) and a deadline for
+//! everything ([`deadline`]). Threads and blocking sockets only. Whatever goes wrong panics with what was seen.
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a kit for tests fails by panicking, and tells the test's reader what it skips"
+)]
+
+pub mod deadline;
+pub mod limits;
+pub mod pattern;
+pub mod peer;
+pub mod place;
+pub mod port;
+pub mod process;
+pub mod server;
+pub mod silent;
+
+pub use deadline::{PATIENCE, eventually};
+pub use evenkeel_core::dice::Dice;
+pub use peer::{Ending, Peer};
+pub use place::Place;
+pub use process::{Process, Start};
+pub use server::Server;
+pub use silent::Silent;
+
+/// The seed of a random test: the environment's `SEED`, else the clock's. It is printed, so that a failure can be
+/// run again.
+pub fn seed() -> u64 {
+    let seed = match std::env::var("SEED") {
+        Ok(text) => text.parse().expect("SEED is a number"),
+        Err(_) => {
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_micros() as u64
+        }
+    };
+    eprintln!("SEED={seed}");
+    seed
+}

@@ -1,0 +1,372 @@
+//! The binary as a child process: started, watched through its JSON log and /proc, signalled, and gone at the end.
+
+use crate::deadline::PATIENCE;
+use rustix::process::{Pid, Signal};
+use serde_json::Value;
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// What a child is started with.
+pub struct Start {
+    program: PathBuf,
+    args: Vec<String>,
+    env: Vec<(String, String)>,
+    nofile: Option<u32>,
+    hold_stdout: bool,
+    stdin: Option<std::os::fd::OwnedFd>,
+    files: TempDir,
+}
+
+impl Start {
+    /// The program at `path`: `env!("CARGO_BIN_EXE_…")`.
+    pub fn new(path: &str) -> Self {
+        Self {
+            program: path.into(),
+            args: Vec::new(),
+            env: Vec::new(),
+            nofile: None,
+            hold_stdout: false,
+            stdin: None,
+            files: TempDir::new().expect("a temporary directory"),
+        }
+    }
+
+    /// More arguments, cut at white space.
+    pub fn args(mut self, args: &str) -> Self {
+        self.args.extend(args.split_whitespace().map(str::to_owned));
+        self
+    }
+
+    /// One more argument, as it is.
+    pub fn arg(mut self, arg: &str) -> Self {
+        self.args.push(arg.to_owned());
+        self
+    }
+
+    /// A file of this name and text, for [`file`](Self::file).
+    pub fn with_file(self, name: &str, text: &str) -> Self {
+        std::fs::write(self.files.path().join(name), text).unwrap();
+        self
+    }
+
+    /// Where the file `name` is, or will be.
+    pub fn file(&self, name: &str) -> String {
+        self.files.path().join(name).display().to_string()
+    }
+
+    /// `run -c` with a file of this text.
+    pub fn config(self, text: &str) -> Self {
+        let start = self.with_file("evenkeel.toml", text);
+        let path = start.file("evenkeel.toml");
+        start.args("run -c").arg(&path)
+    }
+
+    /// An environment variable.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// Lowers the limit of descriptors, soft and hard.
+    pub fn nofile(mut self, limit: u32) -> Self {
+        self.nofile = Some(limit);
+        self
+    }
+
+    /// Nobody reads standard output until [`Process::read_stdout`].
+    pub fn hold_stdout(mut self) -> Self {
+        self.hold_stdout = true;
+        self
+    }
+
+    /// Passes `socket` as systemd does: descriptor 3, `LISTEN_FDS=1`.
+    pub fn listen_fd(mut self, socket: socket2::Socket) -> Self {
+        self.stdin = Some(socket.into());
+        self
+    }
+
+    /// Starts it.
+    pub fn spawn(self) -> Process {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(self.script()).arg(&self.program).args(&self.args);
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.env_remove("NOTIFY_SOCKET").env_remove("EVENKEEL_CONFIG");
+        command.envs(self.env.iter().filter(|(name, _)| name == "NOTIFY_SOCKET").cloned());
+        command.stdin(self.stdin.map_or_else(Stdio::null, Stdio::from));
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("sh");
+        let (sender, lines) = channel();
+        let (stdout, stderr) = (child.stdout.take().expect("piped"), child.stderr.take().expect("piped"));
+        let held = if self.hold_stdout { Some(stdout) } else { read_lines(stdout, Out, &sender) };
+        let _: Option<ChildStdout> = read_lines(stderr, Err, &sender);
+        Process {
+            what: format!("{} {}", self.program.display(), self.args.join(" ")),
+            child,
+            lines,
+            sender: Some(sender).filter(|_| held.is_some()),
+            held,
+            seen: Vec::new(),
+            errors: String::new(),
+            files: self.files,
+        }
+    }
+
+    /// The shell that sets up what `Command` cannot, and then becomes the program: `$$` is its process id.
+    fn script(&self) -> String {
+        let mut script = String::new();
+        if let Some(limit) = self.nofile {
+            let _ = write!(script, "ulimit -n {limit}; ");
+        }
+        if self.stdin.is_some() {
+            script.push_str("export LISTEN_FDS=1 LISTEN_PID=$$; exec 3<&0 </dev/null; ");
+        }
+        script + r#"exec "$0" "$@""#
+    }
+}
+
+/// A running child. Killed on drop.
+pub struct Process {
+    what: String,
+    child: Child,
+    lines: Receiver<Said>,
+    sender: Option<Sender<Said>>,
+    held: Option<ChildStdout>,
+    seen: Vec<String>,
+    errors: String,
+    files: TempDir,
+}
+
+/// A line that the child wrote.
+enum Said {
+    Out(String),
+    Err(String),
+}
+use Said::{Err, Out};
+
+fn read_lines<R: Read + Send + 'static, T>(
+    from: R,
+    wrap: fn(String) -> Said,
+    to: &Sender<Said>,
+) -> Option<T> {
+    let to = to.clone();
+    std::thread::spawn(move || {
+        for line in BufReader::new(from).split(b'\n').map_while(Result::ok) {
+            if to.send(wrap(String::from_utf8_lossy(&line).into_owned())).is_err() {
+                return;
+            }
+        }
+    });
+    None
+}
+
+impl Process {
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Where the file `name` of its directory is.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.files.path().join(name)
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.pid().cast_signed()).expect("a process id is not 0");
+        rustix::process::kill_process(pid, signal)
+            .unwrap_or_else(|error| panic!("signal {signal:?}: {error}"));
+    }
+
+    /// Waits for the first line of JSON on standard output, old or new, for which `is_it` holds; see
+    /// [`forget`](Self::forget).
+    pub fn wait_for(&mut self, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+        self.wait_line(what, |line| serde_json::from_str(line).ok().filter(|value| is_it(value)))
+    }
+
+    /// Waits for the event of this name; panics when the process ends first.
+    pub fn wait_event(&mut self, name: &str) -> Value {
+        self.wait_for(name, |line| line["event"] == name)
+    }
+
+    /// Waits for the event of this name about the backend at this address.
+    pub fn wait_backend(&mut self, name: &str, backend: &impl ToString) -> Value {
+        let backend = backend.to_string();
+        self.wait_for(&format!("{name} of {backend}"), |line| {
+            line["event"] == name && line["backend"] == backend.as_str()
+        })
+    }
+
+    /// Waits for the record of an ended session for which `is_it` holds.
+    pub fn wait_session(&mut self, what: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+        self.wait_for(what, |line| is_session(line) && is_it(line))
+    }
+
+    /// Waits for a line of standard output of which `read` makes something.
+    pub fn wait_line<T>(&mut self, what: &str, read: impl Fn(&str) -> Option<T>) -> T {
+        if let Some(found) = self.seen.iter().find_map(|line| read(line)) {
+            return found;
+        }
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(Out(line)) => {
+                    let found = read(&line);
+                    self.seen.push(line);
+                    if let Some(found) = found {
+                        return found;
+                    }
+                }
+                Ok(Err(line)) => self.errors += &(line + "\n"),
+                Result::Err(RecvTimeoutError::Timeout) => panic!("not told in time: {what}\n{}", self.said()),
+                Result::Err(RecvTimeoutError::Disconnected) => {
+                    panic!("ended without: {what}\n{}", self.said())
+                }
+            }
+        }
+    }
+
+    /// Forgets the lines that were seen so far.
+    pub fn forget(&mut self) {
+        self.listen();
+        self.seen.clear();
+    }
+
+    /// Every line of JSON so far.
+    pub fn log(&mut self) -> Vec<Value> {
+        self.listen();
+        self.seen.iter().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    /// The records of ended sessions so far.
+    pub fn sessions(&mut self) -> Vec<Value> {
+        self.log().into_iter().filter(is_session).collect()
+    }
+
+    /// Waits until `count` sessions have been told of, and gives them.
+    pub fn wait_sessions(&mut self, count: usize) -> Vec<Value> {
+        crate::eventually(&format!("{count} session records"), || {
+            let sessions = self.sessions();
+            assert!(sessions.len() <= count, "{} sessions, not {count}", sessions.len());
+            (sessions.len() == count).then_some(sessions)
+        })
+    }
+
+    /// Every line of standard output so far.
+    pub fn stdout(&mut self) -> String {
+        self.listen();
+        self.seen.join("\n")
+    }
+
+    /// Begins to read a standard output that was held.
+    pub fn read_stdout(&mut self) {
+        let (held, sender) = (self.held.take().expect("held"), self.sender.take().expect("held"));
+        let _: Option<()> = read_lines(held, Out, &sender);
+    }
+
+    /// Closes a standard output that was held: what is written from now on meets a broken pipe.
+    pub fn close_stdout(&mut self) {
+        self.held = None;
+    }
+
+    /// Waits for the end, and gives the exit code, or minus the signal that killed it.
+    pub fn exit_code(&mut self) -> i32 {
+        use std::os::unix::process::ExitStatusExt as _;
+        let what = self.what.clone();
+        let ended = crate::eventually(&format!("the end of {what}"), || self.try_wait());
+        ended.code().unwrap_or_else(|| -ended.signal().expect("no code, so a signal"))
+    }
+
+    /// Waits for the end: the exit code, and everything it said on standard output and standard error.
+    pub fn output(mut self) -> (i32, String, String) {
+        let code = self.exit_code();
+        self.drain();
+        (code, self.seen.join("\n"), std::mem::take(&mut self.errors))
+    }
+
+    /// Panics when it has ended.
+    pub fn check_alive(&mut self) {
+        if let Some(status) = self.try_wait() {
+            panic!("it ended: {status}\n{}", self.said());
+        }
+    }
+
+    /// Resident memory in KiB.
+    pub fn resident_kib(&self) -> u64 {
+        let status = self.proc("status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a running process");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
+    /// CPU time used so far by all threads, user and system; counted in steps of 10 ms.
+    pub fn cpu_time(&self) -> Duration {
+        let stat = self.proc("stat");
+        let (_, after_name) = stat.rsplit_once(") ").expect("a name in brackets");
+        let fields: Vec<&str> = after_name.split(' ').collect();
+        let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+        Duration::from_millis(ticks * 10)
+    }
+
+    /// Open descriptors.
+    pub fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("a running process").count()
+    }
+
+    fn proc(&self, file: &str) -> String {
+        std::fs::read_to_string(format!("/proc/{}/{file}", self.pid())).expect("a running process")
+    }
+
+    fn try_wait(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    fn listen(&mut self) {
+        while let Ok(said) = self.lines.try_recv() {
+            self.note(said);
+        }
+    }
+
+    /// Notes everything until both pipes are closed; a held standard output is closed unread.
+    fn drain(&mut self) {
+        (self.held, self.sender) = (None, None);
+        while let Ok(said) = self.lines.recv_timeout(PATIENCE) {
+            self.note(said);
+        }
+    }
+
+    fn note(&mut self, said: Said) {
+        match said {
+            Out(line) => self.seen.push(line),
+            Err(line) => self.errors += &(line + "\n"),
+        }
+    }
+
+    fn said(&mut self) -> String {
+        self.listen();
+        let last = self.seen.len().saturating_sub(40);
+        format!(
+            "{}\nstandard output:\n{}\nstandard error:\n{}",
+            self.what,
+            self.seen[last..].join("\n"),
+            self.errors
+        )
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("{}", self.said());
+        }
+    }
+}
+
+fn is_session(line: &Value) -> bool {
+    line.get("end").is_some()
+}
