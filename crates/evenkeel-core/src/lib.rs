@@ -1,6 +1,7 @@
 //! The decisions of evenkeel, in reading order: what things are called ([`addr`], [`name`]), the picture the planes
 //! obey ([`snapshot`], [`load`]), how a backend is chosen ([`balance`]), who may be chosen ([`health`]), who changes
-//! the picture ([`director`]), and the life of a session ([`attempt`], [`end`]).
+//! the picture ([`director`]), and the life of a session ([`attempt`], [`half`], [`deadline`],
+//! [`end`]).
 //!
 //! Nothing here does I/O, asks for the time or rolls dice: time and dice are arguments.
 #![forbid(unsafe_code)]
@@ -8,9 +9,11 @@
 pub mod addr;
 pub mod attempt;
 pub mod balance;
+pub mod deadline;
 pub mod dice;
 pub mod director;
 pub mod end;
+pub mod half;
 pub mod health;
 pub mod load;
 pub mod name;

@@ -3,3 +3,7 @@
 pub mod activation;
 pub mod clock;
 pub mod limits;
+pub mod pipe;
+pub mod poll;
+pub mod socket;
+pub mod wake;

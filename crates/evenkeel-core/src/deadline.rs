@@ -1,0 +1,86 @@
+//! When a session has lasted, or been silent, too long: idle, half-close, lifetime and drain as one machine.
+
+use crate::end::End;
+use crate::snapshot::SessionLimits;
+use std::time::Instant;
+
+/// The deadlines of one established session.
+#[derive(Clone, Debug)]
+pub struct Deadlines {
+    limits: SessionLimits,
+    established: Instant,
+    active: Instant,
+    half_closed: bool,
+    drain: Option<Instant>,
+}
+
+impl Deadlines {
+    /// For a session established `now`.
+    pub fn new(now: Instant, limits: SessionLimits) -> Self {
+        Self { limits, established: now, active: now, half_closed: false, drain: None }
+    }
+
+    /// Bytes have moved.
+    pub fn on_activity(&mut self, now: Instant) {
+        self.active = now;
+    }
+
+    /// One side has sent everything.
+    pub fn on_half_closed(&mut self, now: Instant) {
+        self.half_closed = true;
+        self.active = now;
+    }
+
+    /// The session must be over by `at`.
+    pub fn on_drain(&mut self, at: Instant) {
+        self.drain = Some(at);
+    }
+
+    /// When bytes last moved.
+    pub fn last_active(&self) -> Instant {
+        self.active
+    }
+
+    /// The next deadline, and what the session ends as when it passes.
+    pub fn next(&self) -> Option<(Instant, End)> {
+        let silence = match self.limits.half_close {
+            Some(limit) if self.half_closed => Some((self.active + limit, End::HalfClosed)),
+            _ => self.limits.idle.map(|limit| (self.active + limit, End::Idle)),
+        };
+        let lifetime = self.limits.lifetime.map(|limit| (self.established + limit, End::Lifetime));
+        let drain = self.drain.map(|at| (at, End::Drained));
+        [silence, lifetime, drain].into_iter().flatten().min_by_key(|(at, _)| *at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn the_earliest_deadline_counts_and_activity_moves_idle_only() {
+        let start = Instant::now();
+        let limits = SessionLimits {
+            idle: Some(10 * SECOND),
+            half_close: Some(2 * SECOND),
+            lifetime: Some(15 * SECOND),
+        };
+        let mut deadlines = Deadlines::new(start, limits);
+        assert_eq!(deadlines.next(), Some((start + 10 * SECOND, End::Idle)));
+        deadlines.on_activity(start + 7 * SECOND);
+        assert_eq!(deadlines.next(), Some((start + 15 * SECOND, End::Lifetime)));
+        deadlines.on_half_closed(start + 8 * SECOND);
+        assert_eq!(deadlines.next(), Some((start + 10 * SECOND, End::HalfClosed)));
+        deadlines.on_drain(start + 9 * SECOND);
+        assert_eq!(deadlines.next(), Some((start + 9 * SECOND, End::Drained)));
+    }
+
+    #[test]
+    fn without_limits_there_is_no_deadline() {
+        let limits = SessionLimits { idle: None, half_close: None, lifetime: None };
+        assert_eq!(Deadlines::new(Instant::now(), limits).next(), None);
+    }
+}

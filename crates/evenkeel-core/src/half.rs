@@ -1,0 +1,209 @@
+//! One direction of a relay: what it needs next. Knows neither sockets nor where held bytes are kept.
+//!
+//! A FIN travels down a half like bytes do: it is passed on after everything that came before it. When the source is
+//! lost, what came before still goes out; then the half is over, and it is up to the relay to reset the other side.
+
+/// What a half needs next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// Read from the source.
+    Read,
+    /// Write what is held to the sink.
+    Write,
+    /// Pass the FIN on.
+    Shutdown,
+    /// Nothing, until a socket is ready.
+    Nothing,
+    /// Nothing, ever: the half is over.
+    Over,
+}
+
+/// How a source came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SourceEnd {
+    Fin,
+    Lost,
+}
+
+/// One direction of a relay.
+///
+/// Ask [`want`](Self::want), do it, tell what came of it with one of the `on_*`, and ask again.
+#[derive(Clone, Debug)]
+pub struct Half {
+    held: usize,
+    moved: u64,
+    streak: usize,
+    source_ready: bool,
+    source_closing: bool,
+    sink_ready: bool,
+    source_end: Option<SourceEnd>,
+    over: bool,
+}
+
+/// Reads smaller than this are not bulk.
+const BULK_READ: usize = 8 * 1024;
+
+/// After this many bytes in bulk reads alone a half is in bulk.
+const BULK_STREAK: usize = 64 * 1024;
+
+impl Default for Half {
+    fn default() -> Self {
+        Self {
+            held: 0,
+            moved: 0,
+            streak: 0,
+            source_ready: false,
+            source_closing: false,
+            sink_ready: true,
+            source_end: None,
+            over: false,
+        }
+    }
+}
+
+impl Half {
+    /// What to do next.
+    pub fn want(&self) -> Want {
+        match self.source_end {
+            _ if self.is_over() => Want::Over,
+            _ if self.held > 0 && self.sink_ready => Want::Write,
+            _ if self.held > 0 => Want::Nothing,
+            Some(SourceEnd::Fin) => Want::Shutdown,
+            None if self.source_ready => Want::Read,
+            None | Some(SourceEnd::Lost) => Want::Nothing,
+        }
+    }
+
+    /// Bytes read but not yet written.
+    pub fn held(&self) -> usize {
+        self.held
+    }
+
+    /// Bytes written.
+    pub fn moved(&self) -> u64 {
+        self.moved
+    }
+
+    /// Whether so much came lately, and in such large pieces, that an engine for bulk pays.
+    pub fn is_bulk(&self) -> bool {
+        self.streak >= BULK_STREAK
+    }
+
+    /// Whether this half will carry nothing any more.
+    pub fn is_over(&self) -> bool {
+        self.over || (self.source_end == Some(SourceEnd::Lost) && self.held == 0)
+    }
+
+    /// Whether the source said that it has sent everything.
+    pub fn is_finished(&self) -> bool {
+        self.source_end == Some(SourceEnd::Fin)
+    }
+
+    /// The source can be read; `closing`: its peer has sent everything or is gone, so that a short read is not the
+    /// last thing to see.
+    pub fn on_source_ready(&mut self, closing: bool) {
+        self.source_ready = true;
+        self.source_closing |= closing;
+    }
+
+    /// The sink can be written.
+    pub fn on_sink_ready(&mut self) {
+        self.sink_ready = true;
+    }
+
+    /// `bytes` were read; `drained`: the read was shorter than it could have been. 0 is a FIN.
+    pub fn on_read(&mut self, bytes: usize, drained: bool) {
+        if bytes == 0 {
+            self.source_end = Some(SourceEnd::Fin);
+            return;
+        }
+        self.held += bytes;
+        self.streak = if bytes < BULK_READ { 0 } else { self.streak.saturating_add(bytes) };
+        if drained && !self.source_closing {
+            self.source_ready = false;
+        }
+    }
+
+    /// There is nothing to read now.
+    pub fn on_source_blocked(&mut self) {
+        self.source_ready = false;
+    }
+
+    /// The source is lost: what is held still goes out, then the half is over.
+    pub fn on_source_lost(&mut self) {
+        self.source_end = Some(SourceEnd::Lost);
+    }
+
+    /// `bytes` of what is held were written.
+    pub fn on_written(&mut self, bytes: usize) {
+        debug_assert!(bytes <= self.held, "more written than held");
+        self.held -= bytes;
+        self.moved += bytes as u64;
+    }
+
+    /// The sink takes nothing now.
+    pub fn on_sink_blocked(&mut self) {
+        self.sink_ready = false;
+    }
+
+    /// The FIN was passed on, or the sink is lost and with it what is held.
+    pub fn on_over(&mut self) {
+        self.over = true;
+        self.held = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fin_waits_for_what_came_before_it() {
+        let mut half = Half::default();
+        assert_eq!(half.want(), Want::Nothing);
+        half.on_source_ready(false);
+        half.on_read(10, false);
+        assert_eq!(half.want(), Want::Write);
+        half.on_sink_blocked();
+        half.on_read(0, true);
+        assert_eq!(half.want(), Want::Nothing, "10 bytes are still held");
+        half.on_sink_ready();
+        half.on_written(10);
+        assert_eq!(half.want(), Want::Shutdown);
+        half.on_over();
+        assert_eq!((half.want(), half.moved()), (Want::Over, 10));
+    }
+
+    #[test]
+    fn a_lost_source_waits_too() {
+        let mut half = Half::default();
+        half.on_source_ready(true);
+        half.on_read(3, true);
+        half.on_source_lost();
+        assert_eq!(half.want(), Want::Write);
+        half.on_written(3);
+        assert_eq!(half.want(), Want::Over);
+    }
+
+    #[test]
+    fn a_short_read_is_the_last_unless_the_source_is_closing() {
+        for (closing, next) in [(false, Want::Nothing), (true, Want::Read)] {
+            let mut half = Half::default();
+            half.on_source_ready(closing);
+            half.on_read(1, true);
+            half.on_written(1);
+            assert_eq!(half.want(), next);
+        }
+    }
+
+    #[test]
+    fn bulk_is_large_reads_in_a_row() {
+        let mut half = Half::default();
+        for _ in 0..8 {
+            half.on_read(BULK_READ, false);
+        }
+        assert!(half.is_bulk());
+        half.on_read(64, true);
+        assert!(!half.is_bulk(), "a small read ends it");
+    }
+}

@@ -1,0 +1,35 @@
+//! Kernel pipes and splice(2): bytes go from socket to socket without entering this process.
+
+use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+/// A pipe that owns its two ends.
+#[derive(Debug)]
+pub struct Pipe {
+    read_end: OwnedFd,
+    write_end: OwnedFd,
+}
+
+impl Pipe {
+    /// A pipe with room for about `size` bytes; less where the kernel's limits (pipe(7)) allow no more.
+    pub fn new(size: usize) -> io::Result<Self> {
+        let (read_end, write_end) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+        // A smaller pipe than asked for is slower, not wrong.
+        let _ = fcntl_setpipe_size(&write_end, size);
+        Ok(Self { read_end, write_end })
+    }
+
+    /// Moves at most `length` bytes from a socket into the pipe; 0 is the end of the stream. `WouldBlock` means an
+    /// empty socket or a full pipe: the caller knows whether the pipe was empty.
+    pub fn fill(&self, socket: impl AsFd, length: usize) -> io::Result<usize> {
+        let flags = SpliceFlags::NONBLOCK | SpliceFlags::MOVE;
+        Ok(splice(socket, None, &self.write_end, None, length, flags)?)
+    }
+
+    /// Moves at most `length` bytes from the pipe into a socket.
+    pub fn empty(&self, socket: impl AsFd, length: usize) -> io::Result<usize> {
+        let flags = SpliceFlags::NONBLOCK | SpliceFlags::MOVE;
+        Ok(splice(&self.read_end, None, socket, None, length, flags)?)
+    }
+}

@@ -1,0 +1,91 @@
+//! Readiness of many descriptors: epoll(7), edge-triggered for sessions, level-triggered for listeners.
+
+use rustix::event::{Timespec, epoll};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+/// An epoll instance. A descriptor leaves it by being closed.
+#[derive(Debug)]
+pub struct Poll {
+    epoll: OwnedFd,
+}
+
+/// What a descriptor became ready for.
+#[derive(Clone, Copy, Debug)]
+pub struct Readiness(epoll::EventFlags);
+
+impl Readiness {
+    /// Bytes, an end or an error can be read.
+    pub fn readable(self) -> bool {
+        self.0.intersects(epoll::EventFlags::IN | epoll::EventFlags::RDHUP) || self.broken()
+    }
+
+    /// Bytes can be written, or trying will tell the error.
+    pub fn writable(self) -> bool {
+        self.0.contains(epoll::EventFlags::OUT) || self.broken()
+    }
+
+    /// The peer has sent its last byte, so that a short read is not yet the end of what there is to see.
+    pub fn read_closing(self) -> bool {
+        self.0.contains(epoll::EventFlags::RDHUP) || self.broken()
+    }
+
+    /// Both directions are over, or the connection failed.
+    pub fn broken(self) -> bool {
+        self.0.intersects(epoll::EventFlags::HUP | epoll::EventFlags::ERR)
+    }
+}
+
+/// Room for the events of one [`Poll::wait`].
+pub struct Events(Vec<epoll::Event>);
+
+impl Events {
+    /// Room for `capacity` events a wait.
+    pub fn new(capacity: usize) -> Self {
+        Self(Vec::with_capacity(capacity))
+    }
+
+    /// The event at `index` of the last wait: the token its descriptor was added with, and its readiness.
+    pub fn get(&self, index: usize) -> Option<(u64, Readiness)> {
+        self.0.get(index).map(|event| (event.data.u64(), Readiness(event.flags)))
+    }
+}
+
+impl Poll {
+    /// A new instance.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self { epoll: epoll::create(epoll::CreateFlags::CLOEXEC)? })
+    }
+
+    /// Adds a session's descriptor, once for its whole life: edges of every kind of readiness.
+    pub fn add_stream(&self, fd: impl AsFd, token: u64) -> io::Result<()> {
+        use epoll::EventFlags as F;
+        epoll::add(&self.epoll, fd, epoll::EventData::new_u64(token), F::IN | F::OUT | F::RDHUP | F::ET)?;
+        Ok(())
+    }
+
+    /// Adds a descriptor that is ready as long as it is readable. One that is shared by several instances
+    /// (`exclusive`) wakes one of them at a time.
+    pub fn add_level(&self, fd: impl AsFd, token: u64, exclusive: bool) -> io::Result<()> {
+        let exclusive = if exclusive { epoll::EventFlags::EXCLUSIVE } else { epoll::EventFlags::empty() };
+        epoll::add(&self.epoll, fd, epoll::EventData::new_u64(token), epoll::EventFlags::IN | exclusive)?;
+        Ok(())
+    }
+
+    /// Takes out a descriptor that stays open.
+    pub fn remove(&self, fd: impl AsFd) -> io::Result<()> {
+        Ok(epoll::delete(&self.epoll, fd)?)
+    }
+
+    /// Waits until something is ready, or for `timeout`; `None` is for ever. A signal ends it early.
+    pub fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
+        let timeout =
+            timeout.map(|t| Timespec { tv_sec: t.as_secs() as i64, tv_nsec: t.subsec_nanos().into() });
+        events.0.clear();
+        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events.0), timeout.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Stream sockets: bind, accept, connect, options, and the calls of a relay.
+
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, Shutdown, SocketAddrAny, SocketAddrUnix, SocketFlags, SocketType,
+    sockopt,
+};
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::time::Duration;
+
+const NEW: SocketFlags = SocketFlags::CLOEXEC.union(SocketFlags::NONBLOCK);
+
+/// The address of a socket, borrowed.
+#[derive(Clone, Copy, Debug)]
+pub enum Name<'a> {
+    /// IPv4 or IPv6.
+    Ip(SocketAddr),
+    /// The path of a Unix socket.
+    Unix(&'a Path),
+}
+
+/// How a listening socket is made.
+#[derive(Clone, Copy, Debug)]
+pub struct ListenOptions {
+    /// `SO_REUSEPORT`: several sockets share the address.
+    pub share: bool,
+    /// As in listen(2).
+    pub backlog: u32,
+}
+
+/// Keepalive: silence before the first probe and time between probes (whole seconds), probes until it gives up.
+pub type Keepalive = Option<(Duration, Duration, u32)>;
+
+/// A non-blocking listening TCP socket. An IPv6 wildcard takes IPv4 as well.
+pub fn listen_ip(addr: SocketAddr, options: ListenOptions) -> io::Result<OwnedFd> {
+    let family = if addr.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let socket = rustix::net::socket_with(family, SocketType::STREAM, NEW, None)?;
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    if options.share {
+        sockopt::set_socket_reuseport(&socket, true)?;
+    }
+    if addr.is_ipv6() {
+        sockopt::set_ipv6_v6only(&socket, !addr.ip().is_unspecified())?;
+    }
+    rustix::net::bind(&socket, &addr)?;
+    rustix::net::listen(&socket, options.backlog as i32)?;
+    Ok(socket)
+}
+
+/// A non-blocking listening Unix socket with this file mode. A file that a dead process left is replaced.
+pub fn listen_unix(path: &Path, mode: u32, backlog: u32) -> io::Result<OwnedFd> {
+    let name = SocketAddrUnix::new(path)?;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, NEW, None)?;
+    match rustix::net::bind(&socket, &name) {
+        Err(rustix::io::Errno::ADDRINUSE) if is_dead(&name) => {
+            rustix::fs::unlink(path)?;
+            rustix::net::bind(&socket, &name)?;
+        }
+        other => other?,
+    }
+    rustix::fs::chmod(path, rustix::fs::Mode::from_raw_mode(mode))?;
+    rustix::net::listen(&socket, backlog as i32)?;
+    Ok(socket)
+}
+
+/// Whether nobody answers at a Unix socket: the file is a leftover.
+fn is_dead(name: &SocketAddrUnix) -> bool {
+    let probe = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, NEW, None);
+    probe.is_ok_and(|probe| rustix::net::connect(&probe, name) == Err(rustix::io::Errno::CONNREFUSED))
+}
+
+/// Takes one connection, non-blocking; the peer's address unless it is a Unix socket's.
+pub fn accept(listener: impl AsFd) -> io::Result<(OwnedFd, Option<SocketAddr>)> {
+    let (socket, peer) = rustix::net::acceptfrom_with(listener, NEW)?;
+    Ok((socket, peer.and_then(ip_of)))
+}
+
+/// Where a socket is bound; `None` for a Unix socket.
+pub fn local_addr(socket: impl AsFd) -> io::Result<Option<SocketAddr>> {
+    Ok(ip_of(rustix::net::getsockname(socket)?))
+}
+
+/// The path a Unix socket is bound to; `None` for an IP socket or one without a path.
+pub fn local_path(socket: impl AsFd) -> io::Result<Option<std::path::PathBuf>> {
+    use std::os::unix::ffi::OsStrExt;
+    let name = rustix::net::getsockname(socket)?;
+    let unix = SocketAddrUnix::try_from(name).ok();
+    Ok(unix.and_then(|unix| Some(std::ffi::OsStr::from_bytes(unix.path()?.to_bytes()).into())))
+}
+
+/// Maps an IPv4 address that came in by a dual-stack socket back to what it is.
+fn ip_of(addr: SocketAddrAny) -> Option<SocketAddr> {
+    let addr = SocketAddr::try_from(addr).ok()?;
+    Some(SocketAddr::new(addr.ip().to_canonical(), addr.port()))
+}
+
+/// Starts to connect a new non-blocking socket; whether it is connected already. Else it becomes writable when it is,
+/// or when it failed ([`take_error`]).
+pub fn connect(name: Name<'_>) -> io::Result<(OwnedFd, bool)> {
+    let family = match name {
+        Name::Ip(SocketAddr::V4(_)) => AddressFamily::INET,
+        Name::Ip(SocketAddr::V6(_)) => AddressFamily::INET6,
+        Name::Unix(_) => AddressFamily::UNIX,
+    };
+    let socket = rustix::net::socket_with(family, SocketType::STREAM, NEW, None)?;
+    let result = match name {
+        Name::Ip(addr) => {
+            sockopt::set_tcp_nodelay(&socket, true)?;
+            rustix::net::connect(&socket, &addr)
+        }
+        Name::Unix(path) => rustix::net::connect(&socket, &SocketAddrUnix::new(path)?),
+    };
+    match result {
+        Ok(()) => Ok((socket, true)),
+        Err(rustix::io::Errno::INPROGRESS) => Ok((socket, false)),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// The error a socket is in, if any; asking clears it.
+pub fn take_error(socket: impl AsFd) -> io::Result<()> {
+    Ok(sockopt::socket_error(socket)??)
+}
+
+/// Sends small writes at once. Sockets accepted from a listener inherit it.
+pub fn set_nodelay(socket: impl AsFd) -> io::Result<()> {
+    Ok(sockopt::set_tcp_nodelay(socket, true)?)
+}
+
+/// TCP keepalive and `TCP_USER_TIMEOUT` (tcp(7)). Sockets accepted from a listener inherit both.
+pub fn set_patience(
+    socket: impl AsFd,
+    keepalive: Keepalive,
+    user_timeout: Option<Duration>,
+) -> io::Result<()> {
+    let socket = socket.as_fd();
+    if let Some((idle, interval, count)) = keepalive {
+        sockopt::set_socket_keepalive(socket, true)?;
+        sockopt::set_tcp_keepidle(socket, idle)?;
+        sockopt::set_tcp_keepintvl(socket, interval)?;
+        sockopt::set_tcp_keepcnt(socket, count)?;
+    }
+    if let Some(timeout) = user_timeout {
+        let ms = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
+        sockopt::set_tcp_user_timeout(socket, ms)?;
+    }
+    Ok(())
+}
+
+/// Reads what is there, at most `buffer`; 0 is the end of the stream.
+pub fn recv(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
+    let (received, _) = rustix::net::recv(socket, buffer, RecvFlags::DONTWAIT)?;
+    Ok(received)
+}
+
+/// Writes what the socket takes now.
+pub fn send(socket: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
+    Ok(rustix::net::send(socket, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
+}
+
+/// Says to the peer that no byte will follow (FIN).
+pub fn shutdown_write(socket: impl AsFd) -> io::Result<()> {
+    Ok(rustix::net::shutdown(socket, Shutdown::Write)?)
+}
+
+/// Makes closing this socket a reset (RST), which drops what was not sent yet.
+pub fn reset_on_close(socket: impl AsFd) -> io::Result<()> {
+    Ok(sockopt::set_socket_linger(socket, Some(Duration::ZERO))?)
+}
+
+/// Bytes written to the socket that its peer has not acknowledged yet (`SIOCOUTQ`, tcp(7)).
+pub fn unacknowledged(socket: impl AsFd) -> io::Result<usize> {
+    /// `SIOCOUTQ` of linux/sockios.h, the same number as `TIOCOUTQ`.
+    const SIOCOUTQ: rustix::ioctl::Opcode = 0x5411;
+    // SAFETY: SIOCOUTQ takes a pointer to an `int` and writes only that; `Getter` passes one.
+    let queued = unsafe { rustix::ioctl::ioctl(socket, rustix::ioctl::Getter::<SIOCOUTQ, i32>::new())? };
+    Ok(usize::try_from(queued).unwrap_or(0))
+}
