@@ -2,7 +2,8 @@
 
 use crate::addr::Addr;
 use crate::attempt::Tried;
-use crate::balance::{Choice, Picker, Turn};
+use crate::balance::{Choice, Picker};
+use crate::dice::Dice;
 use crate::load::{Load, SeatLimits};
 use crate::name::{ListenerName, PoolName};
 use std::collections::BTreeMap;
@@ -73,6 +74,8 @@ pub struct Pool {
     pub rules: Arc<PoolRules>,
     /// Sessions, in all workers, that wait for a seat. Handed from snapshot to snapshot like [`Load`].
     pub waiting: Arc<AtomicU32>,
+    /// Whose turn it is, for all workers together: only so does round-robin go round. Handed on in the same way.
+    pub cursor: Arc<AtomicU32>,
 }
 
 /// What a pool's sessions are held to; as configured.
@@ -153,9 +156,9 @@ impl Backend {
 }
 
 impl Pool {
-    /// The backend to try next for the client with this hash: by the balance, else by last resort.
-    pub fn choose(&self, client: u64, turn: &mut Turn, tried: &Tried) -> Choice {
-        match self.picker.pick(&self.backends, client, turn, tried) {
+    /// The backend to try next for the client with this hash ([`client_hash`](crate::balance::client_hash)): by the balance, else by last resort.
+    pub fn choose(&self, client: u64, dice: &mut Dice, tried: &Tried) -> Choice {
+        match self.picker.pick(&self.backends, client, &self.cursor, dice, tried) {
             Choice::Exhausted => self
                 .last_resort
                 .iter()

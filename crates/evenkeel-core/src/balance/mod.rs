@@ -1,8 +1,26 @@
-//! How a backend is chosen among those that may take traffic.
+//! How a backend is chosen among those that may take traffic: a rule ([`Balance`]), made ready for one set of
+//! backends ([`Picker`]). One file per rule; what they share is in `candidates`.
+
+mod candidates;
+mod first;
+mod hash;
+mod least_conn;
+mod maglev;
+mod random;
+mod round_robin;
+
+pub use first::First;
+pub use hash::client_hash;
+pub use least_conn::LeastConn;
+pub use maglev::Maglev;
+pub use random::Random;
+pub use round_robin::RoundRobin;
 
 use crate::attempt::Tried;
 use crate::dice::Dice;
 use crate::snapshot::Backend;
+use candidates::Candidates;
+use std::sync::atomic::AtomicU32;
 
 /// A balancing rule, as configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,23 +45,53 @@ pub enum Balance {
 
 /// A balancing rule made ready for one set of backends.
 #[derive(Debug)]
-pub struct Picker {}
+pub enum Picker {
+    /// For [`Balance::Random`].
+    Random(Random),
+    /// For [`Balance::RoundRobin`].
+    RoundRobin(RoundRobin),
+    /// For [`Balance::LeastConn`].
+    LeastConn(LeastConn),
+    /// For [`Balance::Maglev`].
+    Maglev(Maglev),
+    /// For [`Balance::First`].
+    First(First),
+}
 
 impl Picker {
-    /// The rule `balance` over those of `backends` that are eligible.
+    /// The rule `balance` over those of `backends` that are eligible and have a weight.
     pub fn new(balance: Balance, backends: &[Backend]) -> Self {
-        let _ = (balance, backends);
-        Self {}
+        match balance {
+            Balance::Random { choices } => Self::Random(Random::new(choices, backends)),
+            Balance::RoundRobin => Self::RoundRobin(RoundRobin::new(backends)),
+            Balance::LeastConn => Self::LeastConn(LeastConn::new(backends)),
+            Balance::Maglev { hash_key } => Self::Maglev(Maglev::new(hash_key, backends)),
+            Balance::First => Self::First(First::new(backends)),
+        }
     }
 
     /// The index of the backend to try next, or why there is none.
     ///
-    /// `backends` are those the picker was made for; `client` is the hash of the client's address ([`client_hash`]).
-    /// Backends that were tried or have no room are passed over; those whose live traffic just failed
-    /// ([`Backend::is_suspect`]) are taken only when nobody else is left.
-    pub fn pick(&self, backends: &[Backend], client: u64, turn: &mut Turn, tried: &Tried) -> Choice {
-        let _ = (backends, client, turn, tried);
-        Choice::Exhausted
+    /// `backends` are those the picker was made for; `client` is the hash of the client's address ([`client_hash`]);
+    /// `cursor` is whose turn it is, shared by all who pick from the pool, so that round-robin goes round whatever
+    /// the number of workers. Backends that were tried or have no room are passed over; those whose live traffic
+    /// just failed ([`Backend::is_suspect`]) are taken only when nobody else with room is left.
+    pub fn pick(
+        &self,
+        backends: &[Backend],
+        client: u64,
+        cursor: &AtomicU32,
+        dice: &mut Dice,
+        tried: &Tried,
+    ) -> Choice {
+        let candidates = Candidates { backends, tried };
+        match self {
+            Self::Random(random) => random.pick(candidates, dice),
+            Self::RoundRobin(round_robin) => round_robin.pick(candidates, cursor, dice),
+            Self::LeastConn(least_conn) => least_conn.pick(candidates, cursor),
+            Self::Maglev(maglev) => maglev.pick(candidates, client),
+            Self::First(first) => first.pick(candidates),
+        }
     }
 }
 
@@ -56,21 +104,4 @@ pub enum Choice {
     Busy,
     /// Every eligible backend was tried, or none is eligible.
     Exhausted,
-}
-
-/// What a worker remembers between picks from one pool.
-#[derive(Clone, Debug)]
-pub struct Turn {
-    /// Where in the order the next pick starts.
-    pub cursor: u32,
-    /// The worker's own dice.
-    pub dice: Dice,
-}
-
-impl Turn {
-    /// A turn that begins at a place given by `seed`, so that workers do not walk in step.
-    pub fn new(seed: u64) -> Self {
-        let mut dice = Dice::new(seed);
-        Self { cursor: (dice.roll() >> 33) as u32, dice }
-    }
 }

@@ -1,0 +1,21 @@
+//! Fill one backend after the other, in the order of the configuration.
+
+use super::Choice;
+use super::candidates::{Candidates, members};
+use crate::snapshot::Backend;
+
+/// The rule `first`. A pick looks at backends until one has room.
+#[derive(Debug)]
+pub struct First {
+    members: Box<[u32]>,
+}
+
+impl First {
+    pub(super) fn new(backends: &[Backend]) -> Self {
+        Self { members: members(backends) }
+    }
+
+    pub(super) fn pick(&self, candidates: Candidates<'_>) -> Choice {
+        candidates.choose_from(self.members.iter().copied(), |left| left.next())
+    }
+}
