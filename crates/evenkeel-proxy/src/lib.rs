@@ -1,7 +1,9 @@
 //! The user-space data plane: workers that accept, connect and carry, obeying the snapshots they are given.
 #![forbid(unsafe_code)]
 
+mod reactor;
 mod record;
+mod relay;
 
 pub use record::SessionRecord;
 

@@ -1,0 +1,186 @@
+//! What a worker waits with: readiness, deadlines, and who wants another go. Knows rows by token, no protocol.
+
+mod wheel;
+
+use evenkeel_sys::poll::{Events, Poll, Readiness};
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+use wheel::Wheel;
+
+/// Events taken from the kernel at once: few enough that nobody waits long for the others.
+const EVENTS: usize = 256;
+
+/// Which descriptor became ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Token {
+    /// One of the two sockets of a row.
+    Session {
+        /// The row.
+        row: Row,
+        /// Whether it is the client's socket.
+        client: bool,
+    },
+    /// A listening socket, by the number it was added with.
+    Listener(u32),
+    /// Something is in the inbox.
+    Inbox,
+}
+
+/// A place in the session table, and which of its tenants is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The place.
+    pub index: u32,
+    /// Distinguishes the tenant from earlier ones, of whom events may still be under way.
+    pub tenant: u32,
+}
+
+const KIND_SHIFT: u32 = 62;
+const TENANT_BITS: u32 = 29;
+const INDEX_BITS: u32 = 32;
+
+impl Row {
+    /// The row at `index` whose tenant has this number, counted round.
+    pub fn new(index: u32, tenant: u32) -> Self {
+        Self { index, tenant: tenant & ((1 << TENANT_BITS) - 1) }
+    }
+}
+
+impl Token {
+    fn pack(self) -> u64 {
+        match self {
+            Self::Session { row, client } => {
+                u64::from(client) << (INDEX_BITS + TENANT_BITS)
+                    | u64::from(row.tenant) << INDEX_BITS
+                    | u64::from(row.index)
+            }
+            Self::Listener(number) => 1 << KIND_SHIFT | u64::from(number),
+            Self::Inbox => 2 << KIND_SHIFT,
+        }
+    }
+
+    fn unpack(packed: u64) -> Self {
+        match packed >> KIND_SHIFT {
+            0 => Self::Session {
+                row: Row::new(packed as u32, (packed >> INDEX_BITS) as u32),
+                client: packed >> (INDEX_BITS + TENANT_BITS) & 1 == 1,
+            },
+            1 => Self::Listener(packed as u32),
+            _ => Self::Inbox,
+        }
+    }
+}
+
+/// One per worker.
+pub struct Reactor {
+    poll: Poll,
+    wheel: RefCell<Wheel>,
+    ready: RefCell<VecDeque<Row>>,
+    now: Cell<Instant>,
+}
+
+impl Reactor {
+    /// A reactor with nothing in it.
+    pub fn new() -> io::Result<Self> {
+        let now = Instant::now();
+        Ok(Self {
+            poll: Poll::new()?,
+            wheel: RefCell::new(Wheel::new(now)),
+            ready: RefCell::default(),
+            now: Cell::new(now),
+        })
+    }
+
+    /// The time of this turn.
+    pub fn now(&self) -> Instant {
+        self.now.get()
+    }
+
+    /// Tells of every edge of a session's socket, until it is closed.
+    pub fn add_stream(&self, socket: impl AsFd, row: Row, client: bool) -> io::Result<()> {
+        self.poll.add_stream(socket, Token::Session { row, client }.pack())
+    }
+
+    /// Tells while `fd` is readable; `shared`: others poll it too.
+    pub fn add_level(&self, fd: impl AsFd, token: Token, shared: bool) -> io::Result<()> {
+        self.poll.add_level(fd, token.pack(), shared)
+    }
+
+    /// Tells no more of `fd`.
+    pub fn remove(&self, fd: impl AsFd) -> io::Result<()> {
+        self.poll.remove(fd)
+    }
+
+    /// Gives `row` another go in this or the next turn.
+    pub fn push_ready(&self, row: Row) {
+        self.ready.borrow_mut().push_back(row);
+    }
+
+    /// How many rows want a go now.
+    pub fn ready_len(&self) -> usize {
+        self.ready.borrow().len()
+    }
+
+    /// The next row that wants a go.
+    pub fn pop_ready(&self) -> Option<Row> {
+        self.ready.borrow_mut().pop_front()
+    }
+
+    /// Sets the deadline of the row at `index`.
+    pub fn arm(&self, index: u32, at: Instant) {
+        self.wheel.borrow_mut().arm(index, at);
+    }
+
+    /// Takes it away.
+    pub fn disarm(&self, index: u32) {
+        self.wheel.borrow_mut().disarm(index);
+    }
+
+    /// Waits for events, a deadline or `at_most`, and takes the time. Does not wait while rows want a go.
+    pub fn wait(&self, events: &mut Events, at_most: Option<Duration>) -> io::Result<()> {
+        let timeout = match self.ready_len() {
+            0 => [self.wheel.borrow().sleep(Instant::now()), at_most].into_iter().flatten().min(),
+            _ => Some(Duration::ZERO),
+        };
+        let result = self.poll.wait(events, timeout);
+        self.now.set(Instant::now());
+        result
+    }
+
+    /// The indices of the rows whose deadline has passed go to `expired`.
+    pub fn expire(&self, expired: &mut Vec<u32>) {
+        self.wheel.borrow_mut().advance(self.now(), expired);
+    }
+}
+
+/// Room for the events of one wait.
+pub fn events() -> Events {
+    Events::new(EVENTS)
+}
+
+/// The event at `index` of the last wait.
+pub fn event(events: &Events, index: usize) -> Option<(Token, Readiness)> {
+    events.get(index).map(|(packed, readiness)| (Token::unpack(packed), readiness))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_survive_packing() {
+        let tokens = [
+            Token::Session { row: Row::new(0, 0), client: false },
+            Token::Session { row: Row::new(u32::MAX, (1 << TENANT_BITS) - 1), client: true },
+            Token::Session { row: Row::new(17, u32::MAX), client: false },
+            Token::Listener(u32::MAX),
+            Token::Inbox,
+        ];
+        for token in tokens {
+            assert_eq!(Token::unpack(token.pack()), token);
+        }
+    }
+}

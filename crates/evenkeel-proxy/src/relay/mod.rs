@@ -1,0 +1,347 @@
+//! The part of a session in which bytes flow: two connected sockets and what is known of them, as plain data.
+//!
+//! A [`Relay`] does nothing by itself. Its worker tells it what became ready and lets it
+//! [`advance`](Relay::advance); between two such calls it can be kept, moved or handed to another process.
+
+mod carry;
+mod copy;
+mod splice;
+
+pub use splice::PipePool;
+
+use carry::{Fault, Pace, carry};
+use copy::{Copy, Rest};
+use evenkeel_core::deadline::Deadlines;
+use evenkeel_core::end::{End, Side};
+use evenkeel_core::half::Half;
+use evenkeel_core::snapshot::SessionLimits;
+use evenkeel_sys::{poll::Readiness, socket};
+use splice::{Lease, Splice};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+/// Bytes a direction may read in one turn before others get theirs.
+const TURN_BYTES: usize = 512 * 1024;
+
+/// Bytes of the scratch buffer, and so the most that a blocked direction keeps in memory.
+const SCRATCH_BYTES: usize = 64 * 1024;
+
+/// After one side was reset: how long what came before may take to reach the other.
+const RESET_GRACE: Duration = Duration::from_secs(10);
+
+/// A session that ends for a limit is closed with a FIN if it was silent for this long, else with a RST: a cut in
+/// the middle of a transfer must not look like its end.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// What a worker lends to its relays.
+pub struct Tools {
+    scratch: Box<[u8]>,
+    pipes: PipePool,
+}
+
+impl Tools {
+    /// Tools with so many pipes at most.
+    pub fn new(pipes: u32) -> Self {
+        Self { scratch: vec![0; SCRATCH_BYTES].into(), pipes: PipePool::new(pipes) }
+    }
+}
+
+/// An established session.
+#[derive(Debug)]
+pub struct Relay {
+    client: OwnedFd,
+    backend: OwnedFd,
+    to_backend: Direction,
+    to_client: Direction,
+    deadlines: Deadlines,
+    first_closed: Option<Side>,
+    first_byte: Option<Instant>,
+    suspect: Option<Side>,
+    lost: Option<Lost>,
+}
+
+/// One direction: its machine, and where its held bytes are.
+#[derive(Debug, Default)]
+struct Direction {
+    half: Half,
+    hold: Hold,
+}
+
+/// Where the bytes are that were read and not yet written.
+#[derive(Debug, Default)]
+enum Hold {
+    #[default]
+    Nowhere,
+    Memory(Rest),
+    Pipe(Lease),
+}
+
+/// A side that is gone without having said so.
+#[derive(Clone, Copy, Debug)]
+struct Lost {
+    side: Side,
+    end: End,
+    since: Instant,
+}
+
+/// What is to be done with a relay now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Advance it again when a socket is ready, or at [`Relay::next_deadline`].
+    Waiting,
+    /// Advance it again this turn, after the others.
+    Unfinished,
+    /// It is over; dropping it closes both sides.
+    Ended(End),
+}
+
+impl Relay {
+    /// A relay between two connected sockets, from `now` on.
+    pub fn new(client: OwnedFd, backend: OwnedFd, limits: SessionLimits, now: Instant) -> Self {
+        Self {
+            client,
+            backend,
+            to_backend: Direction::default(),
+            to_client: Direction::default(),
+            deadlines: Deadlines::new(now, limits),
+            first_closed: None,
+            first_byte: None,
+            suspect: None,
+            lost: None,
+        }
+    }
+
+    /// Bytes that the backend took.
+    pub fn to_backend(&self) -> u64 {
+        self.to_backend.half.moved()
+    }
+
+    /// Bytes that the client took.
+    pub fn to_client(&self) -> u64 {
+        self.to_client.half.moved()
+    }
+
+    /// When the first byte for the client came.
+    pub fn first_byte(&self) -> Option<Instant> {
+        self.first_byte
+    }
+
+    /// The socket of `side` became ready.
+    pub fn on_ready(&mut self, side: Side, readiness: Readiness) {
+        let (from, to) = match side {
+            Side::Client => (&mut self.to_backend, &mut self.to_client),
+            _ => (&mut self.to_client, &mut self.to_backend),
+        };
+        if readiness.readable() {
+            from.half.on_source_ready(readiness.read_closing());
+        }
+        if readiness.writable() {
+            to.half.on_sink_ready();
+        }
+        if readiness.broken() && from.half.is_finished() {
+            self.suspect = Some(side);
+        }
+    }
+
+    /// The session must be over by `at`.
+    pub fn drain_by(&mut self, at: Instant) {
+        self.deadlines.on_drain(at);
+    }
+
+    /// When to advance it though no socket is ready.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        // What a lost side left behind is looked after at every tick of the worker's clock.
+        self.lost.map(|lost| lost.since).or_else(|| self.deadlines.next().map(|(at, _)| at))
+    }
+
+    /// Carries what can be carried now.
+    pub fn advance(&mut self, now: Instant, tools: &mut Tools) -> Progress {
+        let before = self.to_backend() + self.to_client();
+        self.look_after_suspect(now);
+        let paces = [self.run(Side::Client, now, tools), self.run(Side::Backend, now, tools)];
+        if self.to_backend() + self.to_client() != before {
+            self.deadlines.on_activity(now);
+        }
+        if self.first_byte.is_none() && self.to_client() + self.to_client.half.held() as u64 > 0 {
+            self.first_byte = Some(now);
+        }
+        match self.end(now) {
+            Some(end) => Progress::Ended(end),
+            None if paces.contains(&Pace::Spent) => Progress::Unfinished,
+            None => Progress::Waiting,
+        }
+    }
+
+    /// Ends it for a reason of ours.
+    pub fn cut(&self, now: Instant) {
+        let holds = self.to_backend.half.held() + self.to_client.half.held() > 0;
+        if holds || now.saturating_duration_since(self.deadlines.last_active()) < QUIET {
+            reset_on_close(&self.client);
+            reset_on_close(&self.backend);
+        }
+    }
+
+    /// Carries what comes from `source`, and notes how that ended.
+    fn run(&mut self, source: Side, now: Instant, tools: &mut Tools) -> Pace {
+        let was_finished = self.to_other(source).half.is_finished();
+        let (direction, from, to) = match source {
+            Side::Client => (&mut self.to_backend, self.client.as_fd(), self.backend.as_fd()),
+            _ => (&mut self.to_client, self.backend.as_fd(), self.client.as_fd()),
+        };
+        let pace = match direction.carry(from, to, tools) {
+            Ok(pace) => pace,
+            Err(Fault::Source(error)) => {
+                // The kernel hands out all that came before it tells the error.
+                self.to_other(source).half.on_source_lost();
+                self.on_lost(source, &error, now)
+            }
+            Err(Fault::Sink(error)) => self.on_lost(opposite(source), &error, now),
+        };
+        if self.to_other(source).half.is_finished() && !was_finished {
+            self.on_finished(source, now);
+        }
+        pace
+    }
+
+    /// `side` has said that it sent everything.
+    fn on_finished(&mut self, side: Side, now: Instant) {
+        self.first_closed.get_or_insert(side);
+        self.deadlines.on_half_closed(now);
+        if self.lost.is_some_and(|lost| lost.side == side) {
+            // Its reset was seen by a write already: the end of its stream is a cut.
+            self.to_other(side).half.on_source_lost();
+        }
+    }
+
+    /// `side` is gone. What it sent still goes to the other; nothing goes to it any more.
+    fn on_lost(&mut self, side: Side, error: &io::Error, now: Instant) -> Pace {
+        self.lost.get_or_insert(Lost { side, end: loss(side, error), since: now });
+        self.to_other(opposite(side)).half.on_over();
+        let from_lost = &mut self.to_other(side).half;
+        if from_lost.is_finished() {
+            from_lost.on_source_lost();
+        } else {
+            // A failed write says nothing about what can still be read.
+            from_lost.on_source_ready(true);
+        }
+        Pace::Spent
+    }
+
+    /// A side that has finished, so that nobody reads from it, may be lost all the same.
+    fn look_after_suspect(&mut self, now: Instant) {
+        let Some(side) = self.suspect.take() else { return };
+        let socket = if side == Side::Client { &self.client } else { &self.backend };
+        if let Err(error) = socket::take_error(socket) {
+            self.on_lost(side, &error, now);
+        }
+    }
+
+    /// How the session ended, if it is over now.
+    fn end(&self, now: Instant) -> Option<End> {
+        let over = self.to_backend.half.is_over() && self.to_client.half.is_over();
+        match self.lost {
+            Some(lost) => self.end_of_lost(lost, over, now),
+            None if over => Some(End::Closed(self.first_closed.unwrap_or(Side::Evenkeel))),
+            None => {
+                let (at, end) = self.deadlines.next()?;
+                if now < at {
+                    return None;
+                }
+                self.cut(now);
+                Some(end)
+            }
+        }
+    }
+
+    /// The reset is passed on when everything that came before it has arrived.
+    fn end_of_lost(&self, lost: Lost, over: bool, now: Instant) -> Option<End> {
+        let survivor = if lost.side == Side::Client { &self.backend } else { &self.client };
+        let delivered = over && !socket::unacknowledged(survivor).is_ok_and(|bytes| bytes > 0);
+        if !delivered && now < lost.since + RESET_GRACE {
+            return None;
+        }
+        reset_on_close(survivor);
+        Some(lost.end)
+    }
+
+    /// The direction from `source` to the other side.
+    fn to_other(&mut self, source: Side) -> &mut Direction {
+        match source {
+            Side::Client => &mut self.to_backend,
+            _ => &mut self.to_client,
+        }
+    }
+}
+
+impl Direction {
+    /// Carries with the engine that suits, changing it when nothing is held.
+    fn carry(&mut self, from: BorrowedFd<'_>, to: BorrowedFd<'_>, tools: &mut Tools) -> Result<Pace, Fault> {
+        let mut budget = TURN_BYTES;
+        loop {
+            let pace = match (std::mem::take(&mut self.hold), self.half.is_bulk()) {
+                (Hold::Pipe(lease), _) => self.splice(from, to, lease, tools, &mut budget),
+                (Hold::Memory(rest), _) => self.copy(from, to, Some(rest), tools, &mut budget),
+                (Hold::Nowhere, true) => match tools.pipes.take() {
+                    Some(lease) => self.splice(from, to, lease, tools, &mut budget),
+                    None => self.copy(from, to, None, tools, &mut budget),
+                },
+                (Hold::Nowhere, false) => self.copy(from, to, None, tools, &mut budget),
+            };
+            match pace {
+                Ok(Pace::Change) => {}
+                pace => return pace,
+            }
+        }
+    }
+
+    fn copy(
+        &mut self,
+        from: BorrowedFd<'_>,
+        to: BorrowedFd<'_>,
+        rest: Option<Rest>,
+        tools: &mut Tools,
+        budget: &mut usize,
+    ) -> Result<Pace, Fault> {
+        let may_change = tools.pipes.has_one();
+        let mut carrier = Copy::new(from, to, &mut tools.scratch, rest, may_change);
+        let pace = carry(&mut self.half, &mut carrier, budget);
+        self.hold = carrier.into_rest().map_or(Hold::Nowhere, Hold::Memory);
+        pace
+    }
+
+    fn splice(
+        &mut self,
+        source: BorrowedFd<'_>,
+        sink: BorrowedFd<'_>,
+        lease: Lease,
+        tools: &mut Tools,
+        budget: &mut usize,
+    ) -> Result<Pace, Fault> {
+        let pace = carry(&mut self.half, &mut Splice { source, sink, lease: &lease }, budget);
+        if self.half.held() > 0 {
+            self.hold = Hold::Pipe(lease);
+        } else {
+            tools.pipes.give_back(lease);
+        }
+        pace
+    }
+}
+
+fn opposite(side: Side) -> Side {
+    if side == Side::Client { Side::Backend } else { Side::Client }
+}
+
+fn loss(side: Side, error: &io::Error) -> End {
+    match error.kind() {
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::NotConnected => {
+            End::Reset(side)
+        }
+        _ => End::Vanished(side),
+    }
+}
+
+/// A socket that cannot be told is closed in the ordinary way.
+fn reset_on_close(socket: &OwnedFd) {
+    let _ = socket::reset_on_close(socket);
+}

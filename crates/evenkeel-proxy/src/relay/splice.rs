@@ -1,0 +1,114 @@
+//! Carries through a kernel pipe, for bulk. Pipes are a budget of the worker: a session holds one only while bytes
+//! are in it, and when there is none left bytes go through memory.
+
+use super::carry::{Carrier, Got};
+use evenkeel_core::half::Half;
+use evenkeel_sys::{pipe::Pipe, socket};
+use std::cell::Cell;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::rc::Rc;
+
+/// Room asked for in a pipe, and the most that is read into it at once, in bytes.
+pub const PIPE_BYTES: usize = 256 * 1024;
+
+/// A worker's pipes.
+#[derive(Debug)]
+pub struct PipePool {
+    free: Vec<Lease>,
+    open: Rc<Cell<u32>>,
+    limit: u32,
+}
+
+/// A pipe out of the pool. Dropped instead of returned, it is closed, with what is in it.
+#[derive(Debug)]
+pub struct Lease {
+    pipe: Pipe,
+    open: Rc<Cell<u32>>,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.open.set(self.open.get() - 1);
+    }
+}
+
+impl PipePool {
+    /// A pool that opens at most `limit` pipes.
+    pub fn new(limit: u32) -> Self {
+        Self { free: Vec::new(), open: Rc::default(), limit }
+    }
+
+    /// Whether [`take`](Self::take) has a chance.
+    pub fn has_one(&self) -> bool {
+        !self.free.is_empty() || self.open.get() < self.limit
+    }
+
+    /// An empty pipe, unless the limit is reached or the kernel has none.
+    pub fn take(&mut self) -> Option<Lease> {
+        if let Some(lease) = self.free.pop() {
+            return Some(lease);
+        }
+        if self.open.get() >= self.limit {
+            return None;
+        }
+        let Ok(pipe) = Pipe::new(PIPE_BYTES) else {
+            // The kernel has no more for us: what we have now is our limit.
+            self.limit = self.open.get();
+            return None;
+        };
+        self.open.set(self.open.get() + 1);
+        Some(Lease { pipe, open: Rc::clone(&self.open) })
+    }
+
+    /// Takes back a pipe that is empty.
+    pub fn give_back(&mut self, lease: Lease) {
+        self.free.push(lease);
+    }
+}
+
+/// The carrier for one turn.
+pub struct Splice<'a> {
+    /// Socket to read.
+    pub source: BorrowedFd<'a>,
+    /// Socket to write.
+    pub sink: BorrowedFd<'a>,
+    /// What lies between them.
+    pub lease: &'a Lease,
+}
+
+impl Carrier for Splice<'_> {
+    fn read(&mut self) -> io::Result<Got> {
+        let bytes = self.lease.pipe.fill(self.source, PIPE_BYTES)?;
+        // A short splice may mean a pipe whose slots are full as well as an empty socket.
+        Ok(Got { bytes, drained: false })
+    }
+
+    fn write(&mut self, held: usize) -> io::Result<usize> {
+        self.lease.pipe.empty(self.sink, held)
+    }
+
+    fn shutdown(&mut self) -> io::Result<()> {
+        socket::shutdown_write(self.sink)
+    }
+
+    fn suits(&self, half: &Half) -> bool {
+        half.is_bulk()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pool_keeps_to_its_limit_and_forgets_closed_pipes() {
+        let mut pool = PipePool::new(2);
+        let (one, two) = (pool.take().unwrap(), pool.take().unwrap());
+        assert!(pool.take().is_none() && !pool.has_one());
+        pool.give_back(one);
+        assert!(pool.take().is_some());
+        drop(two);
+        assert!(pool.take().is_some(), "a closed pipe makes room for another");
+    }
+}
