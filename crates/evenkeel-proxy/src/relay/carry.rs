@@ -153,7 +153,8 @@ mod tests {
     #[test]
     fn a_soft_fault_at_any_operation_loses_nothing() {
         for fault in [ErrorKind::WouldBlock, ErrorKind::Interrupted] {
-            for nth in 1..=20 {
+            // The 14th operation is the shutdown, which knows no soft fault.
+            for nth in 1..=13 {
                 let (half, carrier, result) = run(nth, fault);
                 assert!(result.is_ok() && carrier.finished, "operation {nth}, {fault}");
                 assert_eq!(carrier.sink, b"the quick brown fox jumps", "operation {nth}, {fault}");
@@ -170,14 +171,11 @@ mod tests {
             let Err(fault) = result else { break };
             operations = nth;
             assert!(!carrier.finished, "no FIN after a fault");
-            let read_failed = half.held() == 0 && carrier.source.len() + carrier.sink.len() > 0;
             match fault {
                 Fault::Source(_) => {
-                    assert!(half.held() == 0, "operation {nth}: reads come only when nothing is held")
+                    assert_eq!(half.held(), 0, "operation {nth}: it reads only while nothing is held")
                 }
-                Fault::Sink(_) => {
-                    assert!(half.held() > 0 || half.is_finished(), "operation {nth}: {read_failed}")
-                }
+                Fault::Sink(_) => assert!(half.held() > 0 || half.is_finished(), "operation {nth}"),
             }
         }
         assert_eq!(operations, 14, "four reads, nine writes, one shutdown, each failed once");
