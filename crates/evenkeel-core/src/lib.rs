@@ -1,7 +1,7 @@
 //! The decisions of evenkeel, in reading order: what things are called ([`addr`], [`name`]), the picture the planes
 //! obey ([`snapshot`], [`load`]), how a backend is chosen ([`balance`]), who may be chosen ([`health`]), who changes
-//! the picture ([`director`]), and the life of a session ([`attempt`], [`half`], [`deadline`],
-//! [`end`]).
+//! the picture ([`director`]), and the life of a session ([`attempt`], [`budget`],
+//! [`half`], [`deadline`], [`end`]).
 //!
 //! Nothing here does I/O, asks for the time or rolls dice: time and dice are arguments.
 #![forbid(unsafe_code)]
@@ -9,6 +9,7 @@
 pub mod addr;
 pub mod attempt;
 pub mod balance;
+pub mod budget;
 pub mod deadline;
 pub mod dice;
 pub mod director;
