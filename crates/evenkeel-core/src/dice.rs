@@ -1,5 +1,7 @@
 //! A small seeded source of chance, for picks and jitter. Not for secrets.
 
+use std::time::Duration;
+
 /// A splitmix64 generator (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
 #[derive(Clone, Debug)]
 pub struct Dice(u64);
@@ -23,6 +25,13 @@ impl Dice {
     pub fn below(&mut self, bound: u64) -> u64 {
         ((u128::from(self.roll()) * u128::from(bound)) >> 64) as u64
     }
+
+    /// `time`, a tenth shorter to a tenth longer, so that what began together does not stay in step.
+    pub fn jitter(&mut self, time: Duration) -> Duration {
+        let tenth = time / 10;
+        let spread = u64::try_from(2 * tenth.as_nanos()).unwrap_or(u64::MAX);
+        (time - tenth).saturating_add(Duration::from_nanos(self.below(spread)))
+    }
 }
 
 #[cfg(test)]
@@ -37,5 +46,18 @@ mod tests {
             assert_eq!(rolled, two.below(bound));
             assert!(rolled < bound.max(1));
         }
+    }
+
+    #[test]
+    fn jitter_is_a_tenth_at_most_and_survives_any_time() {
+        let mut dice = Dice::new(1);
+        let time = Duration::from_secs(2);
+        let rolled: Vec<_> = (0..1000).map(|_| dice.jitter(time)).collect();
+        assert!(rolled.iter().all(|it| (time * 9 / 10..=time * 11 / 10).contains(it)));
+        assert!(
+            rolled.iter().any(|it| *it < time * 91 / 100) && rolled.iter().any(|it| *it > time * 109 / 100)
+        );
+        assert_eq!(dice.jitter(Duration::ZERO), Duration::ZERO);
+        assert!(dice.jitter(Duration::MAX) >= Duration::MAX / 10 * 9);
     }
 }

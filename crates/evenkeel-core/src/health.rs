@@ -1,6 +1,9 @@
-//! Active checks: what is asked of a backend, and what was seen.
+//! Active checks: what is asked of a backend, what was seen, and the counting that turns single verdicts into up and
+//! down.
 
+use crate::attempt::ConnectFailure;
 use std::fmt;
+use std::mem;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,7 +77,7 @@ pub enum Verdict {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProbeFailure {
     /// No connection.
-    Connect(crate::attempt::ConnectFailure),
+    Connect(ConnectFailure),
     /// Connected, but no complete answer within the check's timeout.
     Timeout,
     /// The connection ended before the answer was complete.
@@ -87,6 +90,118 @@ pub enum ProbeFailure {
     Malformed(Arc<str>),
 }
 
+impl ProbeFailure {
+    /// Whether nobody answered: one lost packet looks the same.
+    fn is_silence(&self) -> bool {
+        matches!(self, Self::Timeout | Self::Connect(ConnectFailure::TimedOut))
+    }
+
+    /// Whether it was we who could not ask: that says nothing about the backend.
+    fn is_ours(&self) -> bool {
+        matches!(self, Self::Connect(ConnectFailure::NoSourcePort | ConnectFailure::NoResources(_)))
+    }
+}
+
+/// Rise and fall of one backend. The first verdict decides at once; after that, `fall` failures in a row take an up
+/// backend down, and `rise` passes in a row bring a down one up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    state: HealthState,
+    /// Verdicts in a row that speak against the state.
+    streak: u32,
+}
+
+/// What the checks of a backend came to so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HealthState {
+    /// No verdict yet.
+    Checking,
+    /// Passes, or is not checked, or no verdict came in time.
+    Up,
+    /// Fails.
+    Down,
+}
+
+/// What a verdict changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Up now, after so many passes in a row.
+    Up(u32),
+    /// Down now, after so many failures in a row.
+    Down(u32),
+}
+
+impl Health {
+    /// A backend that no check has seen yet.
+    pub fn checking() -> Self {
+        Self { state: HealthState::Checking, streak: 0 }
+    }
+
+    /// A backend that counts as up without having been seen.
+    pub fn up() -> Self {
+        Self { state: HealthState::Up, streak: 0 }
+    }
+
+    /// What the verdicts came to so far.
+    pub fn state(&self) -> HealthState {
+        self.state
+    }
+
+    /// Whether it has not been seen yet, or its last verdicts speak against its state.
+    pub fn is_in_doubt(&self) -> bool {
+        self.state == HealthState::Checking || self.streak > 0
+    }
+
+    /// Whether it is down, or its last check failed.
+    pub fn is_failing(&self) -> bool {
+        match self.state {
+            HealthState::Checking | HealthState::Up => self.streak > 0,
+            HealthState::Down => true,
+        }
+    }
+
+    /// Counts a verdict of `check`.
+    pub fn observe(&mut self, check: &Check, verdict: &Verdict) -> Option<Change> {
+        let failure = match verdict {
+            Verdict::Fail(failure) if failure.is_ours() => return None,
+            Verdict::Fail(failure) => Some(failure),
+            Verdict::Pass(_) => None,
+        };
+        let enough = match (self.state, failure) {
+            (HealthState::Up, None) | (HealthState::Down, Some(_)) => {
+                self.streak = 0;
+                return None;
+            }
+            (HealthState::Checking, None) => 1,
+            // Silence may be one lost packet, so it has to repeat like any later failure.
+            (HealthState::Checking, Some(failure)) if !failure.is_silence() => 1,
+            (HealthState::Checking | HealthState::Up, Some(_)) => check.fall,
+            (HealthState::Down, None) => check.rise,
+        };
+        self.streak += 1;
+        if self.streak < enough {
+            return None;
+        }
+        let streak = mem::take(&mut self.streak);
+        Some(match failure {
+            None => {
+                self.state = HealthState::Up;
+                // Silence that came before the first pass is no pass.
+                Change::Up(streak.min(enough))
+            }
+            Some(_) => {
+                self.state = HealthState::Down;
+                Change::Down(streak)
+            }
+        })
+    }
+
+    /// No verdict came in time: counts as up from now on. What was seen meanwhile still counts.
+    pub fn assume_up(&mut self) {
+        self.state = HealthState::Up;
+    }
+}
+
 impl fmt::Display for ProbeFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -97,5 +212,102 @@ impl fmt::Display for ProbeFailure {
             Self::Unexpected => f.write_str("answer does not hold the expected text"),
             Self::Malformed(what) => write!(f, "not a valid answer: {what}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn goes_down_after_three_failures_in_a_row_and_up_after_two_passes() {
+        assert_eq!(trace(Health::up(), "FFPFFFPP"), "uuuuuddu");
+        assert_eq!(trace(Health::up(), "FFFPFPFPP"), "uuddddddu");
+    }
+
+    #[test]
+    fn the_first_verdict_decides_at_once() {
+        assert_eq!(trace(Health::checking(), "PFFF"), "uuud");
+        assert_eq!(trace(Health::checking(), "FPP"), "ddu");
+    }
+
+    #[test]
+    fn silence_at_first_sight_may_be_a_lost_packet() {
+        assert_eq!(trace(Health::checking(), "SSS"), "ccd");
+        assert_eq!(trace(Health::checking(), "SP"), "cu");
+        assert_eq!(trace(Health::checking(), "SF"), "cd");
+    }
+
+    #[test]
+    fn what_we_could_not_ask_says_nothing() {
+        assert_eq!(trace(Health::up(), "FFOOOFP"), "uuuuudd");
+        assert_eq!(trace(Health::checking(), "OP"), "cu");
+    }
+
+    #[test]
+    fn what_was_seen_before_it_was_assumed_up_still_counts() {
+        let mut health = Health::checking();
+        assert_eq!(trace(health.clone(), "S"), "c");
+        health.observe(&check(2, 3), &verdict('S'));
+        health.assume_up();
+        assert!(health.is_in_doubt());
+        assert_eq!(trace(health, "SS"), "ud");
+    }
+
+    #[test]
+    fn in_doubt_is_unseen_or_with_a_streak_against_its_state() {
+        let doubt = |mut health: Health, verdicts: &str| {
+            for it in verdicts.chars() {
+                health.observe(&check(2, 3), &verdict(it));
+            }
+            health.is_in_doubt()
+        };
+        assert!(doubt(Health::checking(), ""));
+        assert!(!doubt(Health::checking(), "P"));
+        assert!(doubt(Health::up(), "F"));
+        assert!(!doubt(Health::up(), "FFF"));
+        assert!(doubt(Health::up(), "FFFP"));
+    }
+
+    #[test]
+    fn the_change_says_how_many_there_were_in_a_row() {
+        let mut health = Health::checking();
+        let check = check(2, 3);
+        assert_eq!(health.observe(&check, &verdict('S')), None);
+        assert_eq!(health.observe(&check, &verdict('P')), Some(Change::Up(1)));
+        let seen: Vec<_> = "FFFPP".chars().filter_map(|it| health.observe(&check, &verdict(it))).collect();
+        assert_eq!(seen, [Change::Down(3), Change::Up(2)]);
+    }
+
+    /// One letter for the state after each verdict: checking, up, down.
+    fn trace(mut health: Health, verdicts: &str) -> String {
+        verdicts
+            .chars()
+            .map(|it| {
+                health.observe(&check(2, 3), &verdict(it));
+                match health.state() {
+                    HealthState::Checking => 'c',
+                    HealthState::Up => 'u',
+                    HealthState::Down => 'd',
+                }
+            })
+            .collect()
+    }
+
+    /// Pass, Fail, Silence, or Our own fault.
+    fn verdict(letter: char) -> Verdict {
+        match letter {
+            'P' => Verdict::Pass(Duration::from_millis(1)),
+            'F' => Verdict::Fail(ProbeFailure::Status(500)),
+            'S' => Verdict::Fail(ProbeFailure::Timeout),
+            _ => Verdict::Fail(ProbeFailure::Connect(ConnectFailure::NoResources(24))),
+        }
+    }
+
+    fn check(rise: u32, fall: u32) -> Check {
+        let second = Duration::from_secs(1);
+        let kind = CheckKind::Tcp;
+        let (interval, fast_interval, timeout) = (2 * second, second / 2, second);
+        Check { kind, addr: None, port: None, interval, fast_interval, timeout, rise, fall }
     }
 }
