@@ -1,7 +1,7 @@
 //! The decisions of evenkeel, in reading order: what things are called ([`addr`], [`name`]), the picture the planes
-//! obey ([`snapshot`], [`load`]), how a backend is chosen ([`balance`]), who may be chosen ([`health`]), who changes
-//! the picture ([`director`]), and the life of a session ([`attempt`], [`budget`],
-//! [`half`], [`deadline`], [`end`]).
+//! obey ([`snapshot`], [`load`]), how a backend is chosen ([`balance`]), who may be chosen ([`health`], [`eject`],
+//! [`eligible`], [`ramp`]), who changes the picture ([`director`]), and the life of a session ([`attempt`],
+//! [`budget`], [`half`], [`deadline`], [`end`]).
 //!
 //! Nothing here does I/O, asks for the time or rolls dice: time and dice are arguments.
 #![forbid(unsafe_code)]
@@ -13,9 +13,12 @@ pub mod budget;
 pub mod deadline;
 pub mod dice;
 pub mod director;
+pub mod eject;
+pub mod eligible;
 pub mod end;
 pub mod half;
 pub mod health;
 pub mod load;
 pub mod name;
+pub mod ramp;
 pub mod snapshot;

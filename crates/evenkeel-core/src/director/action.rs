@@ -14,7 +14,8 @@ use std::time::Duration;
 pub enum Action {
     /// Make this the picture that the planes obey.
     Publish(Arc<Snapshot>),
-    /// Run this check, and tell [`handle_probe`](super::Director::handle_probe) what it saw.
+    /// Run this check, and tell [`handle_probe`](super::Director::handle_probe) what it saw, in any case: the backend
+    /// is not asked about again before.
     Probe {
         /// Whom it is about.
         key: BackendKey,
@@ -57,6 +58,8 @@ pub enum EventKind {
     },
     /// No check of a new backend ended within its timeout: it takes traffic unseen.
     AssumedUp,
+    /// The pool's checks were turned off: the backend takes traffic, whatever they had said.
+    Unchecked,
     /// Live traffic failed: the backend is out for a while.
     Ejected {
         /// Why.
@@ -124,6 +127,7 @@ impl EventKind {
             Self::Up { .. } => "up",
             Self::Down { .. } => "down",
             Self::AssumedUp => "assumed-up",
+            Self::Unchecked => "unchecked",
             Self::Ejected { .. } => "ejected",
             Self::NotEjected { .. } => "not-ejected",
             Self::Returned => "returned",
@@ -150,6 +154,7 @@ impl fmt::Display for EventKind {
                 write!(f, "is down: {cause} ({} failed)", count(*failures, "check"))
             }
             Self::AssumedUp => f.write_str("takes traffic unchecked: its first check has not ended in time"),
+            Self::Unchecked => f.write_str("takes traffic unchecked: its checks were turned off"),
             Self::Ejected { cause, failures, time } => {
                 write!(f, "is out for {time:.1?}: {cause} ({} failed)", count(*failures, "connection"))
             }

@@ -71,6 +71,16 @@ pub enum Target {
     },
 }
 
+impl Target {
+    /// The name that has to be resolved, if it is one.
+    pub fn host(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Addr(_) => None,
+            Self::Name { host, .. } => Some(host),
+        }
+    }
+}
+
 /// Passive ejection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EjectionRules {

@@ -2,57 +2,140 @@
 //! probes to run and events come out.
 
 mod action;
+mod backend;
 mod config;
+mod outbox;
+mod pool;
+mod reconcile;
 
+pub use crate::eligible::Standing;
 pub use action::{Action, Cause, Event, EventKind};
 pub use config::{AllDown, Config, EjectionRules, Member, PoolConfig, SlowStart, Target};
+pub(crate) use outbox::after;
 
 use crate::addr::Addr;
 use crate::attempt::ConnectFailure;
+use crate::dice::Dice;
+use crate::end::Side;
 use crate::health::Verdict;
 use crate::name::{BackendKey, PoolName};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Listener, Snapshot};
+use outbox::{Outbox, Timer, Timers};
+use pool::PoolState;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::mem;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// Publications are at least so far apart; what changes meanwhile goes into the next one.
+const PUBLISH_EVERY: Duration = Duration::from_millis(20);
 
 /// Decides who may take traffic.
 ///
 /// Call any `handle_*` when something happened, then [`poll_action`](Self::poll_action) until it returns `None`, then
 /// wait for the next event or for [`poll_timeout`](Self::poll_timeout), at which
-/// [`handle_timeout`](Self::handle_timeout) is due.
+/// [`handle_timeout`](Self::handle_timeout) is due. Times never run backwards.
 #[derive(Clone, Debug)]
-pub struct Director {}
+pub struct Director {
+    listeners: Vec<Arc<Listener>>,
+    pools: BTreeMap<PoolName, PoolState>,
+    /// The pools in the order of the configuration.
+    order: Vec<PoolName>,
+    out: Outbox,
+    published: Arc<Snapshot>,
+    /// No publication before this.
+    publish_after: Instant,
+}
 
 impl Director {
     /// A director for `config`; `seed` is for jitter.
     pub fn new(now: Instant, config: Config, seed: u64) -> Self {
-        let _ = (now, config, seed);
-        Self {}
+        let out = Outbox {
+            actions: VecDeque::new(),
+            timers: Timers::default(),
+            changed: BTreeSet::new(),
+            dice: Dice::new(seed),
+        };
+        let mut director = Self {
+            listeners: Vec::new(),
+            pools: BTreeMap::new(),
+            order: Vec::new(),
+            out,
+            published: Arc::default(),
+            publish_after: now,
+        };
+        director.configure(now, config);
+        // At the start nobody has joined: there was nothing before.
+        director.out.actions.clear();
+        director.begin(now);
+        director
     }
 
-    /// The director as it would be under `config`; nothing changes until the caller keeps it.
+    /// The director as it would be under `config`; nothing changes until the caller keeps it, and publishes its
+    /// [`snapshot`](Self::snapshot).
     pub fn propose(&self, now: Instant, config: Config) -> Self {
-        let _ = (now, config);
-        self.clone()
+        let mut director = self.clone();
+        // Its snapshot will be newer than any that is still to be handed out.
+        director.out.actions.retain(|it| !matches!(it, Action::Publish(_)));
+        director.configure(now, config);
+        director.begin(now);
+        director
     }
 
-    /// The picture as it is now: the one a caller publishes first.
+    fn configure(&mut self, now: Instant, config: Config) {
+        self.listeners = config.listeners;
+        self.order = config.pools.iter().map(|it| it.name.clone()).collect();
+        let mut known = mem::take(&mut self.pools);
+        for config in config.pools {
+            let name = config.name.clone();
+            let pool = match known.remove(&name) {
+                Some(pool) if pool.config == config => pool,
+                known => {
+                    let mut pool = known.unwrap_or_else(|| PoolState::new(config.clone()));
+                    pool.configure(now, config, &mut self.out);
+                    self.out.changed.insert(name.clone());
+                    pool
+                }
+            };
+            self.pools.insert(name, pool);
+        }
+        for (name, pool) in known {
+            self.out.changed.remove(&name);
+            pool.leave(&mut self.out);
+        }
+    }
+
+    /// Asks for the probes that are due, and makes the picture that the caller publishes.
+    fn begin(&mut self, now: Instant) {
+        self.wake(now);
+        self.rebuild(now);
+    }
+
+    /// The picture as it was last made: the one a caller publishes first, and after
+    /// [`propose`](Self::propose). Later ones come as [`Action::Publish`].
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        Arc::default()
+        Arc::clone(&self.published)
     }
 
     /// A probe asked for by [`Action::Probe`] has ended.
     pub fn handle_probe(&mut self, now: Instant, key: &BackendKey, verdict: Verdict) {
-        let _ = (now, key, verdict);
+        if let Some(pool) = self.pools.get_mut(&key.pool) {
+            pool.handle_probe(now, &key.addr, verdict, &mut self.out);
+        }
+        self.publish_if_due(now);
     }
 
     /// A connect of live traffic failed, the `in_row`th time in a row.
     pub fn handle_suspect(&mut self, now: Instant, key: &BackendKey, failure: ConnectFailure, in_row: u32) {
-        let _ = (now, key, failure, in_row);
+        if let Some(pool) = self.pools.get_mut(&key.pool).filter(|_| failure.fault() == Side::Backend) {
+            pool.handle_suspect(now, &key.addr, failure, in_row, &mut self.out);
+        }
+        self.publish_if_due(now);
     }
 
-    /// The name `host` in `pool` now stands for exactly these addresses, or could not be resolved and why.
+    /// The name `host` in `pool` now stands for exactly these addresses, or could not be resolved and why. What it
+    /// last stood for stays when it cannot be resolved, or to no address.
     pub fn handle_resolved(
         &mut self,
         now: Instant,
@@ -60,41 +143,77 @@ impl Director {
         host: &str,
         addrs: Result<Vec<IpAddr>, Arc<str>>,
     ) {
-        let _ = (now, pool, host, addrs);
+        let known = self.pools.get_mut(pool);
+        if known.is_some_and(|it| it.resolve(now, host, addrs, &mut self.out)) {
+            self.out.changed.insert(pool.clone());
+            self.wake(now);
+        }
+        self.publish_if_due(now);
     }
 
     /// The time given by [`poll_timeout`](Self::poll_timeout) has come.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let _ = now;
+        self.wake(now);
+        self.publish_if_due(now);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        None
+        let publish = (!self.out.changed.is_empty()).then_some(self.publish_after);
+        publish.into_iter().chain(self.out.timers.next()).min()
     }
 
     /// What to do now.
     pub fn poll_action(&mut self) -> Option<Action> {
-        None
+        self.out.actions.pop_front()
     }
 
     /// How every backend stands, in the order of the configuration.
     pub fn backends(&self) -> Vec<(BackendKey, Standing)> {
-        Vec::new()
+        let backends = self.order.iter().flat_map(|name| &self.pools[name].backends);
+        backends.map(|it| (it.key.clone(), it.standing())).collect()
     }
-}
 
-/// How a backend stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// Not checked yet; takes no traffic for one check timeout at most.
-    Checking,
-    /// Takes traffic, as far as its tier is in use.
-    Up,
-    /// Its checks fail.
-    Down,
-    /// Live traffic failed.
-    Ejected,
+    fn wake(&mut self, now: Instant) {
+        while let Some(timer) = self.out.timers.pop_due(now) {
+            let (Timer::Backend(BackendKey { pool: name, .. }) | Timer::Ramp(name)) = &timer;
+            let Some(pool) = self.pools.get_mut(name) else {
+                debug_assert!(false, "{timer:?} outlived its pool");
+                continue;
+            };
+            match &timer {
+                Timer::Backend(key) => pool.handle_wake(now, &key.addr, &mut self.out),
+                Timer::Ramp(_) => pool.handle_ramp(&mut self.out),
+            }
+        }
+    }
+
+    fn publish_if_due(&mut self, now: Instant) {
+        if self.out.changed.is_empty() || now < self.publish_after {
+            return;
+        }
+        self.rebuild(now);
+        self.out.actions.push_back(Action::Publish(Arc::clone(&self.published)));
+    }
+
+    /// Makes a new picture; pools that did not change stay the very same.
+    fn rebuild(&mut self, now: Instant) {
+        let changed = mem::take(&mut self.out.changed);
+        let before = &self.published.pools;
+        let pools = self.pools.iter_mut().map(|(name, pool)| {
+            let picture = match before.get(name) {
+                Some(picture) if !changed.contains(name) => Arc::clone(picture),
+                _ => pool.build(now, &mut self.out),
+            };
+            (name.clone(), picture)
+        });
+        self.published = Arc::new(Snapshot {
+            generation: self.published.generation + 1,
+            pools: pools.collect(),
+            listeners: self.listeners.iter().map(|it| (it.name.clone(), Arc::clone(it))).collect(),
+        });
+        self.publish_after = after(now, PUBLISH_EVERY);
+    }
 }
 
 /// So that a caller can name a backend by address without building a key twice.

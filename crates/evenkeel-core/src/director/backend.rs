@@ -1,0 +1,304 @@
+//! One backend as the director sees it: its checks, its ejections, its ramp, and when it wants to be woken.
+
+use super::action::{Action, Cause, EventKind};
+use super::config::{EjectionRules, PoolConfig};
+use super::outbox::{Outbox, Timer, after};
+use crate::addr::Addr;
+use crate::dice::Dice;
+use crate::eject::Ejection;
+use crate::eligible::{Candidate, Standing};
+use crate::health::{Change, Check, Health, HealthState, Verdict};
+use crate::load::{Load, SeatLimits};
+use crate::name::BackendKey;
+use crate::ramp;
+use crate::snapshot::Backend;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A backend as the configuration wants it: what may change while the backend stays the same one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wanted {
+    pub weight: u32,
+    pub backup: bool,
+    pub limits: SeatLimits,
+    pub check: Option<CheckAt>,
+}
+
+/// A check, and where it is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct CheckAt {
+    pub check: Arc<Check>,
+    pub target: Addr,
+}
+
+/// The director's picture of one backend.
+#[derive(Clone, Debug)]
+pub(super) struct BackendState {
+    pub key: BackendKey,
+    pub wanted: Wanted,
+    load: Arc<Load>,
+    health: Health,
+    /// Without a verdict it counts as up from then on.
+    checking_until: Instant,
+    ejection: Ejection,
+    /// When it last failed: by a check that took it down, or in live traffic.
+    failed_at: Option<Instant>,
+    /// When the operator was last told that it should be out but has to stay.
+    declined_at: Option<Instant>,
+    /// Since when it ramps.
+    ramp_since: Option<Instant>,
+    probe: Schedule,
+    /// Its timer.
+    armed: Option<Instant>,
+}
+
+/// When a backend is probed.
+#[derive(Clone, Debug)]
+struct Schedule {
+    due: Instant,
+    /// When the last probe was asked for.
+    asked: Option<Instant>,
+    /// That one has not ended yet.
+    in_flight: bool,
+}
+
+impl BackendState {
+    /// A backend nobody knew before; its first probe is due at `probe_at`.
+    pub fn new(now: Instant, key: BackendKey, wanted: Wanted, probe_at: Instant) -> Self {
+        let (health, timeout) = match &wanted.check {
+            Some(at) => (Health::checking(), at.check.timeout),
+            None => (Health::up(), Duration::ZERO),
+        };
+        Self {
+            key,
+            wanted,
+            load: Arc::default(),
+            health,
+            checking_until: after(now, timeout),
+            ejection: Ejection::default(),
+            failed_at: None,
+            declined_at: None,
+            ramp_since: None,
+            probe: Schedule { due: probe_at, asked: None, in_flight: false },
+            armed: None,
+        }
+    }
+
+    /// How it stands.
+    pub fn standing(&self) -> Standing {
+        match (self.health.state(), self.ejection.until()) {
+            (HealthState::Checking, _) => Standing::Checking,
+            (HealthState::Down, _) => Standing::Down,
+            (HealthState::Up, Some(_)) => Standing::Ejected,
+            (HealthState::Up, None) => Standing::Up,
+        }
+    }
+
+    /// What counts about it for who may take traffic.
+    pub fn candidate(&self) -> Candidate {
+        let Wanted { weight, backup, .. } = self.wanted;
+        Candidate { standing: self.standing(), weight, backup, failed_at: self.failed_at }
+    }
+
+    /// What percentage of its share it has at `now`; `None` is all of it.
+    pub fn percent(&self, now: Instant, pool: &PoolConfig) -> Option<u32> {
+        ramp::percent(&pool.slow_start?, self.ramp_since?, now)
+    }
+
+    /// What the planes get to see of it.
+    pub fn publish(&self, weight: u32, eligible: bool, pool: &PoolConfig) -> Backend {
+        Backend {
+            addr: self.key.addr.clone(),
+            weight,
+            eligible,
+            limits: self.wanted.limits,
+            suspect_after: pool.ejection.map_or(0, |rules| rules.failures),
+            load: Arc::clone(&self.load),
+        }
+    }
+
+    /// Begins its ramp.
+    pub fn ramp_from(&mut self, now: Instant) {
+        self.ramp_since = Some(now);
+    }
+
+    /// A probe of it has ended.
+    pub fn handle_probe(
+        &mut self,
+        now: Instant,
+        pool: &PoolConfig,
+        verdict: Verdict,
+        dice: &mut Dice,
+    ) -> Option<EventKind> {
+        let at = self.wanted.check.clone().filter(|_| self.probe.in_flight)?;
+        self.probe.in_flight = false;
+        let change = self.health.observe(&at.check, &verdict);
+        let event = match (change, verdict) {
+            (Some(Change::Up(passes)), Verdict::Pass(took)) => Some(EventKind::Up { passes, took }),
+            (Some(Change::Down(failures)), Verdict::Fail(failure)) => {
+                self.failed_at = Some(now);
+                // From here on the checks have the word.
+                self.ejection.end(now);
+                Some(EventKind::Down { cause: Cause::Check(failure), failures })
+            }
+            (_, verdict) => self.observe_ejected(now, &at, &verdict),
+        };
+        self.forgive_if_done(pool, event.is_some());
+        let interval = if self.is_in_doubt() { at.check.fast_interval } else { at.check.interval };
+        self.schedule(now, dice.jitter(interval));
+        event
+    }
+
+    fn observe_ejected(&mut self, now: Instant, at: &CheckAt, verdict: &Verdict) -> Option<EventKind> {
+        let passed = matches!(verdict, Verdict::Pass(_));
+        if self.standing() != Standing::Ejected || at.target != self.key.addr {
+            return None;
+        }
+        self.ejection.observe(passed, at.check.rise).then(|| self.give_back(now))
+    }
+
+    /// Gives a backend that is up a clean slate: when it has just come up, and when its failures are as many as
+    /// make it suspect although it is not ejected, for then the director has heard of them, or never will.
+    fn forgive_if_done(&mut self, pool: &PoolConfig, came_up: bool) {
+        let is_suspect = |rules: EjectionRules| self.load.failures_in_row() >= rules.failures;
+        if self.standing() == Standing::Up && (came_up || pool.ejection.is_some_and(is_suspect)) {
+            self.load.forgive();
+        }
+    }
+
+    /// Ends its ejection.
+    fn give_back(&mut self, now: Instant) -> EventKind {
+        self.ejection.end(now);
+        self.load.forgive();
+        EventKind::Returned
+    }
+
+    /// Whether the active check agrees that it fails.
+    pub fn is_failing(&self) -> bool {
+        self.health.is_failing()
+    }
+
+    /// Takes it out for a while.
+    pub fn eject(
+        &mut self,
+        now: Instant,
+        rules: &EjectionRules,
+        cause: Cause,
+        failures: u32,
+        dice: &mut Dice,
+    ) -> EventKind {
+        let time = self.ejection.eject(now, rules, dice);
+        EventKind::Ejected { cause, failures, time }
+    }
+
+    /// It should be out but has to stay. The operator hears of it once per `max_time`.
+    pub fn decline(&mut self, now: Instant, rules: &EjectionRules, cause: Cause) -> Option<EventKind> {
+        // The planes pass a suspect over until they hear otherwise.
+        self.load.forgive();
+        let said_lately = |at: Instant| now.saturating_duration_since(at) < rules.max_time;
+        if self.declined_at.is_some_and(said_lately) {
+            return None;
+        }
+        self.declined_at = Some(now);
+        Some(EventKind::NotEjected { cause })
+    }
+
+    /// Live traffic failed: note when, and ask the check soon.
+    pub fn note_failed(&mut self, now: Instant) {
+        self.failed_at = Some(now);
+        if let Some(at) = &self.wanted.check {
+            let soon = self.probe.asked.map_or(now, |asked| after(asked, at.check.fast_interval).max(now));
+            self.probe.due = self.probe.due.min(soon);
+        }
+    }
+
+    /// Its time has come: at most one thing changes, and at most one probe is asked for.
+    pub fn handle_wake(&mut self, now: Instant, out: &mut Outbox) -> Option<EventKind> {
+        self.armed = None;
+        if let Some(at) =
+            self.wanted.check.as_ref().filter(|_| !self.probe.in_flight && self.probe.due <= now)
+        {
+            let (key, check) = (self.key.clone(), Arc::clone(&at.check));
+            out.actions.push_back(Action::Probe { key, target: at.target.clone(), check });
+            self.probe.in_flight = true;
+            self.probe.asked = Some(now);
+        }
+        match self.standing() {
+            Standing::Checking if self.checking_until <= now => {
+                self.health.assume_up();
+                self.load.forgive();
+                Some(EventKind::AssumedUp)
+            }
+            Standing::Ejected if self.ejection.until().is_some_and(|at| at <= now) => {
+                Some(self.give_back(now))
+            }
+            Standing::Checking | Standing::Ejected | Standing::Up | Standing::Down => None,
+        }
+    }
+
+    /// The configuration wants it like this now, and live traffic may eject it or not.
+    pub fn change(
+        &mut self,
+        now: Instant,
+        wanted: Wanted,
+        pool: &PoolConfig,
+        probe_at: Instant,
+    ) -> Option<EventKind> {
+        let checked_alike = self.wanted.check == wanted.check;
+        self.wanted = wanted;
+        if self.wanted.check.is_none() {
+            self.probe.in_flight = false;
+            if self.health.state() != HealthState::Up {
+                self.health = Health::up();
+                self.load.forgive();
+                return Some(EventKind::Unchecked);
+            }
+            self.health = Health::up();
+        } else if !checked_alike {
+            self.probe.due = probe_at;
+        }
+        let is_stuck = pool.ejection.is_none() && self.standing() == Standing::Ejected;
+        is_stuck.then(|| self.give_back(now))
+    }
+
+    /// Arms its timer for the next time it wants to be woken.
+    pub fn rearm(&mut self, out: &mut Outbox) {
+        if self.standing() != Standing::Up {
+            self.ramp_since = None;
+        }
+        debug_assert!(self.wanted.check.is_some() || self.health == Health::up(), "unchecked, yet not up");
+        debug_assert!(
+            self.ejection.until().is_none() || self.health.state() == HealthState::Up,
+            "ejected although its checks have the word"
+        );
+        let key = &self.key;
+        let at = self.next_wake();
+        out.timers.set(&mut self.armed, at, || Timer::Backend(key.clone()));
+    }
+
+    /// It left: takes its timer back.
+    pub fn leave(mut self, out: &mut Outbox) {
+        let key = &self.key;
+        out.timers.set(&mut self.armed, None, || Timer::Backend(key.clone()));
+    }
+
+    fn next_wake(&self) -> Option<Instant> {
+        let probe = (self.wanted.check.is_some() && !self.probe.in_flight).then_some(self.probe.due);
+        let turn = match self.standing() {
+            Standing::Checking => Some(self.checking_until),
+            Standing::Ejected => self.ejection.until(),
+            Standing::Up | Standing::Down => None,
+        };
+        probe.into_iter().chain(turn).min()
+    }
+
+    fn is_in_doubt(&self) -> bool {
+        self.health.is_in_doubt() || self.standing() == Standing::Ejected
+    }
+
+    /// The next probe: so long after the last was asked for.
+    fn schedule(&mut self, now: Instant, interval: Duration) {
+        let asked = self.probe.asked.unwrap_or(now);
+        self.probe.due = after(asked, interval.max(Duration::from_millis(1))).max(now);
+    }
+}

@@ -1,0 +1,212 @@
+//! One pool as the director sees it: its backends, which of them take traffic, and the picture made of that.
+
+use super::action::{Cause, EventKind};
+use super::backend::BackendState;
+use super::config::PoolConfig;
+use super::outbox::{Outbox, Timer, after};
+use crate::addr::Addr;
+use crate::attempt::ConnectFailure;
+use crate::balance::Picker;
+use crate::eject::may_eject;
+use crate::eligible::{Candidate, Standing, Tier};
+use crate::health::Verdict;
+use crate::ramp;
+use crate::snapshot::Pool;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::time::Instant;
+
+/// The director's picture of one pool.
+#[derive(Clone, Debug)]
+pub(super) struct PoolState {
+    pub config: PoolConfig,
+    /// What its names stand for.
+    pub names: BTreeMap<Arc<str>, Resolved>,
+    /// In the order of the configuration, no address twice.
+    pub backends: Vec<BackendState>,
+    /// Where in `backends` an address is.
+    pub index: BTreeMap<Addr, usize>,
+    /// Since when it has had backends.
+    pub born: Option<Instant>,
+    /// Whether the operator was told that nobody is left.
+    all_down: bool,
+    /// Whether the operator was told that backups are in.
+    backups_in: bool,
+    /// The tier in use, as published.
+    tier: Tier,
+    waiting: Arc<AtomicU32>,
+    cursor: Arc<AtomicU32>,
+    ramp_armed: Option<Instant>,
+}
+
+/// What a name stands for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Resolved {
+    /// The last good answer, in order.
+    pub addrs: Vec<IpAddr>,
+    /// Whether the last answer was none.
+    pub failing: bool,
+}
+
+impl PoolState {
+    /// A pool without backends as yet.
+    pub fn new(config: PoolConfig) -> Self {
+        Self {
+            config,
+            names: BTreeMap::new(),
+            backends: Vec::new(),
+            index: BTreeMap::new(),
+            born: None,
+            all_down: false,
+            backups_in: false,
+            tier: Tier::Unseen,
+            waiting: Arc::default(),
+            cursor: Arc::default(),
+            ramp_armed: None,
+        }
+    }
+
+    /// A probe of the backend at `addr` has ended.
+    pub fn handle_probe(&mut self, now: Instant, addr: &Addr, verdict: Verdict, out: &mut Outbox) {
+        self.update(now, addr, out, |backend, pool, out| {
+            backend.handle_probe(now, pool, verdict, &mut out.dice)
+        });
+    }
+
+    /// A connect of live traffic to `addr` failed.
+    pub fn handle_suspect(
+        &mut self,
+        now: Instant,
+        addr: &Addr,
+        failure: ConnectFailure,
+        in_row: u32,
+        out: &mut Outbox,
+    ) {
+        let Some(&index) = self.index.get(addr) else { return };
+        let suspect = &self.backends[index];
+        let rules =
+            self.config.ejection.filter(|it| in_row >= it.failures && suspect.candidate().is_usable());
+        let may_go = rules.is_some() && {
+            let count = |test: fn(&Candidate) -> bool| {
+                self.backends.iter().filter(|it| test(&it.candidate())).count()
+            };
+            may_eject(count(Candidate::is_usable), count(|it| it.weight > 0), suspect.is_failing())
+        };
+        self.update(now, addr, out, |backend, _, out| {
+            backend.note_failed(now);
+            let cause = Cause::Live(failure);
+            match rules? {
+                rules if may_go => Some(backend.eject(now, &rules, cause, in_row, &mut out.dice)),
+                rules => backend.decline(now, &rules, cause),
+            }
+        });
+        if self.tier == Tier::Nobody {
+            // It is not the one that failed longest ago any more.
+            out.changed.insert(self.config.name.clone());
+        }
+    }
+
+    /// The time of the backend at `addr` has come.
+    pub fn handle_wake(&mut self, now: Instant, addr: &Addr, out: &mut Outbox) {
+        self.update(now, addr, out, |backend, _, out| backend.handle_wake(now, out));
+    }
+
+    /// It is time to bring the weights of those who ramp up to date.
+    pub fn handle_ramp(&mut self, out: &mut Outbox) {
+        self.ramp_armed = None;
+        out.changed.insert(self.config.name.clone());
+    }
+
+    /// Lets something happen to the backend at `addr`, and sees to all that follows from it.
+    fn update(
+        &mut self,
+        now: Instant,
+        addr: &Addr,
+        out: &mut Outbox,
+        act: impl FnOnce(&mut BackendState, &PoolConfig, &mut Outbox) -> Option<EventKind>,
+    ) {
+        let Some(&index) = self.index.get(addr) else { return };
+        let ramps = self.ramps(now);
+        let backend = &mut self.backends[index];
+        let before = backend.standing();
+        if let Some(kind) = act(backend, &self.config, out) {
+            out.announce(&self.config.name, Some(addr), kind);
+        }
+        if backend.standing() != before {
+            if backend.standing() == Standing::Up && ramps {
+                backend.ramp_from(now);
+            }
+            out.changed.insert(self.config.name.clone());
+        }
+        backend.rearm(out);
+    }
+
+    /// Whether one that comes up now starts slowly: not while the whole pool is new.
+    pub fn ramps(&self, now: Instant) -> bool {
+        let grown_up = |born| self.config.slow_start.is_some_and(|it| now >= after(born, it.duration));
+        self.born.is_some_and(grown_up)
+    }
+
+    /// The picture of it at `now`. What the operator should know of the pool as a whole is announced with it.
+    pub fn build(&mut self, now: Instant, out: &mut Outbox) -> Arc<Pool> {
+        let candidates: Vec<_> = self.backends.iter().map(BackendState::candidate).collect();
+        let tier = Tier::of(&candidates, self.backups_in);
+        self.announce_tier(tier, out);
+        let percents: Vec<_> = self.backends.iter().map(|it| it.percent(now, &self.config)).collect();
+        let ramping = percents.iter().any(Option::is_some);
+        self.arm_ramp(now, ramping, out);
+        let backends: Box<[_]> = (self.backends.iter().zip(&candidates).zip(percents))
+            .map(|((backend, candidate), percent)| {
+                let weight = candidate.weight;
+                let weight = if ramping { ramp::scaled(weight, percent) } else { weight };
+                backend.publish(weight, tier.takes(candidate), &self.config)
+            })
+            .collect();
+        Arc::new(Pool {
+            name: self.config.name.clone(),
+            picker: Picker::new(self.config.balance, &backends),
+            last_resort: tier.last_resort(&candidates, self.config.all_down),
+            backends,
+            rules: Arc::clone(&self.config.rules),
+            waiting: Arc::clone(&self.waiting),
+            cursor: Arc::clone(&self.cursor),
+        })
+    }
+
+    fn announce_tier(&mut self, tier: Tier, out: &mut Outbox) {
+        self.tier = tier;
+        let (all_down, backups_in) = match tier {
+            Tier::Primaries => (false, false),
+            Tier::Backups => (false, true),
+            Tier::Unseen => (self.all_down, self.backups_in),
+            Tier::Nobody => (true, self.backups_in),
+        };
+        let turns = [
+            (&mut self.all_down, all_down, EventKind::AllDown, EventKind::Recovered),
+            (&mut self.backups_in, backups_in, EventKind::BackupsIn, EventKind::BackupsOut),
+        ];
+        for (told, is, begins, ends) in turns {
+            if std::mem::replace(told, is) != is {
+                out.announce(&self.config.name, None, if is { begins } else { ends });
+            }
+        }
+    }
+
+    fn arm_ramp(&mut self, now: Instant, ramping: bool, out: &mut Outbox) {
+        let rules = self.config.slow_start.filter(|_| ramping);
+        let at = rules.map(|rules| after(now, ramp::step(&rules)));
+        let name = &self.config.name;
+        out.timers.set(&mut self.ramp_armed, at, || Timer::Ramp(name.clone()));
+    }
+
+    /// It left: takes its timers back.
+    pub fn leave(self, out: &mut Outbox) {
+        let Self { config, backends, mut ramp_armed, .. } = self;
+        out.timers.set(&mut ramp_armed, None, || Timer::Ramp(config.name.clone()));
+        for backend in backends {
+            backend.leave(out);
+        }
+    }
+}

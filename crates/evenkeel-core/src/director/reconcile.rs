@@ -1,0 +1,170 @@
+//! Which backends a pool should have, by its configuration and by what its names stand for, and how it gets there from
+//! those it has.
+
+use super::action::EventKind;
+use super::backend::{BackendState, CheckAt, Wanted};
+use super::config::{Member, PoolConfig, Target};
+use super::outbox::{Outbox, after};
+use super::pool::{PoolState, Resolved};
+use crate::addr::Addr;
+use crate::eligible::Standing;
+use crate::health::Check;
+use crate::load::SeatLimits;
+use crate::name::BackendKey;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Up to so many probes begin at once; more are spread over half of the check's timeout.
+const AT_ONCE: usize = 64;
+
+impl PoolState {
+    /// Takes over a configuration.
+    pub fn configure(&mut self, now: Instant, config: PoolConfig, out: &mut Outbox) {
+        let hosts: Vec<&Arc<str>> = config.members.iter().filter_map(|it| it.target.host()).collect();
+        self.names.retain(|host, _| hosts.contains(&host));
+        for host in hosts {
+            self.names.entry(Arc::clone(host)).or_default();
+        }
+        self.config = config;
+        self.reconcile(now, out);
+    }
+
+    /// The name `host` stands for `addrs` now; says whether the backends are others now.
+    pub fn resolve(
+        &mut self,
+        now: Instant,
+        host: &str,
+        addrs: Result<Vec<IpAddr>, Arc<str>>,
+        out: &mut Outbox,
+    ) -> bool {
+        let Some((host, known)) = self.names.get_key_value(host) else { return false };
+        let (host, was_failing) = (Arc::clone(host), known.failing);
+        let nothing =
+            |addrs: Vec<IpAddr>| if addrs.is_empty() { Err("it has no address".into()) } else { Ok(addrs) };
+        let (resolved, event) = match addrs.and_then(nothing) {
+            Ok(mut addrs) => {
+                addrs.sort_unstable();
+                addrs.dedup();
+                (Resolved { addrs, failing: false }, EventKind::Resolved { host: Arc::clone(&host) })
+            }
+            Err(error) => {
+                let addrs = known.addrs.clone();
+                (Resolved { addrs, failing: true }, EventKind::Unresolved { host: Arc::clone(&host), error })
+            }
+        };
+        if resolved.failing != was_failing {
+            out.announce(&self.config.name, None, event);
+        }
+        let changed = resolved.addrs != known.addrs;
+        self.names.insert(host, resolved);
+        if changed {
+            self.reconcile(now, out);
+        }
+        changed
+    }
+
+    /// Makes the backends those that are wanted: whoever is one already stays as it is.
+    fn reconcile(&mut self, now: Instant, out: &mut Outbox) {
+        let wanted = wanted(&self.config, &self.names);
+        let mut known: BTreeMap<Addr, BackendState> =
+            std::mem::take(&mut self.backends).into_iter().map(|it| (it.key.addr.clone(), it)).collect();
+        let total = wanted.len();
+        self.index = wanted.iter().enumerate().map(|(index, (addr, _))| (addr.clone(), index)).collect();
+        for (nth, (addr, wanted)) in wanted.into_iter().enumerate() {
+            let probe_at = after(now, delay(nth, total, wanted.check.as_ref()));
+            let mut backend = match known.remove(&addr) {
+                Some(backend) => self.keep(now, backend, wanted, probe_at, out),
+                None => self.add(now, addr, wanted, probe_at, out),
+            };
+            backend.rearm(out);
+            self.backends.push(backend);
+        }
+        for (addr, backend) in known {
+            out.announce(&self.config.name, Some(&addr), EventKind::Removed);
+            backend.leave(out);
+        }
+        if !self.backends.is_empty() {
+            self.born.get_or_insert(now);
+        }
+    }
+
+    fn keep(
+        &self,
+        now: Instant,
+        mut backend: BackendState,
+        wanted: Wanted,
+        probe_at: Instant,
+        out: &mut Outbox,
+    ) -> BackendState {
+        let could_take = backend.candidate().is_usable();
+        if let Some(kind) = backend.change(now, wanted, &self.config, probe_at) {
+            out.announce(&self.config.name, Some(&backend.key.addr), kind);
+        }
+        if !could_take && backend.candidate().is_usable() && self.ramps(now) {
+            backend.ramp_from(now);
+        }
+        backend
+    }
+
+    fn add(
+        &self,
+        now: Instant,
+        addr: Addr,
+        wanted: Wanted,
+        probe_at: Instant,
+        out: &mut Outbox,
+    ) -> BackendState {
+        out.announce(&self.config.name, Some(&addr), EventKind::Added);
+        let key = BackendKey { pool: self.config.name.clone(), addr };
+        let mut backend = BackendState::new(now, key, wanted, probe_at);
+        if backend.standing() == Standing::Up && self.ramps(now) {
+            backend.ramp_from(now);
+        }
+        backend
+    }
+}
+
+/// The backends that `config` wants, in its order. Of two with the same address the first counts.
+fn wanted(config: &PoolConfig, names: &BTreeMap<Arc<str>, Resolved>) -> Vec<(Addr, Wanted)> {
+    let mut seen = BTreeSet::new();
+    let mut wanted = Vec::with_capacity(config.members.len());
+    for member in &config.members {
+        let addrs = match &member.target {
+            Target::Addr(addr) => vec![addr.clone()],
+            Target::Name { host, port } => {
+                let ips = names.get(host).map_or(&[][..], |it| &it.addrs);
+                ips.iter().map(|&ip| Addr::Ip(SocketAddr::new(ip, *port))).collect()
+            }
+        };
+        for addr in addrs {
+            if seen.insert(addr.clone()) {
+                let check = config.check.as_ref().map(|check| check_at(check, member, &addr));
+                let limits = SeatLimits { sessions: member.max_sessions, connecting: member.max_connecting };
+                wanted.push((addr, Wanted { weight: member.weight, backup: member.backup, limits, check }));
+            }
+        }
+    }
+    wanted
+}
+
+/// Where `check` is made: the member's own address and port go before the check's, and those before the backend's. A
+/// Unix socket is asked elsewhere only when both are given.
+fn check_at(check: &Arc<Check>, member: &Member, addr: &Addr) -> CheckAt {
+    let ip = member.check_addr.or(check.addr).or(addr.ip().map(|it| it.ip()));
+    let port = member.check_port.or(check.port).or(addr.ip().map(|it| it.port()));
+    let target = match (ip, port) {
+        (Some(ip), Some(port)) => Addr::Ip(SocketAddr::new(ip, port)),
+        _ => addr.clone(),
+    };
+    CheckAt { check: Arc::clone(check), target }
+}
+
+/// How long the first probe of the `nth` of `total` backends waits.
+fn delay(nth: usize, total: usize, check: Option<&CheckAt>) -> Duration {
+    match check {
+        Some(at) if total > AT_ONCE => (at.check.timeout / 2).mul_f64(nth as f64 / total as f64),
+        _ => Duration::ZERO,
+    }
+}

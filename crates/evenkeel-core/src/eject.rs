@@ -1,0 +1,142 @@
+//! Passive ejection: how long a backend whose live traffic fails stays out, and when it may go at all.
+
+use crate::dice::Dice;
+use crate::director::{EjectionRules, after};
+use std::time::{Duration, Instant};
+
+/// The ejections of one backend, present and past.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ejection {
+    /// When the present one is over.
+    until: Option<Instant>,
+    /// When the last one was over.
+    returned: Option<Instant>,
+    /// How often the time of the last one had been doubled.
+    doublings: u32,
+    /// Checks that passed in a row during the present one.
+    passes: u32,
+}
+
+impl Ejection {
+    /// When the backend returns, if it is out.
+    pub fn until(&self) -> Option<Instant> {
+        self.until
+    }
+
+    /// Takes the backend out, and says for how long.
+    ///
+    /// The time doubles with every ejection that follows soon on a return, up to `max_time`; every whole `max_time`
+    /// in between takes one doubling back.
+    pub fn eject(&mut self, now: Instant, rules: &EjectionRules, dice: &mut Dice) -> Duration {
+        if let Some(returned) = self.returned {
+            let at_most = time_out(rules, self.doublings) >= rules.max_time;
+            let doublings = if at_most { self.doublings } else { self.doublings + 1 };
+            let quiet = now.saturating_duration_since(returned).as_nanos() / rules.max_time.as_nanos().max(1);
+            self.doublings = doublings.saturating_sub(u32::try_from(quiet).unwrap_or(u32::MAX));
+        }
+        let time = dice.jitter(time_out(rules, self.doublings));
+        self.until = Some(after(now, time));
+        self.passes = 0;
+        time
+    }
+
+    /// Counts a check, made at the very address that live traffic goes to, of a backend that is out. Says whether
+    /// the backend should return at once: `rise` passes in a row prove what the ejection doubted.
+    ///
+    /// That holds for the first ejection only. When live traffic failed again soon after, the check has shown that
+    /// it sees less than the traffic does, and the backend sits its time out.
+    pub fn observe(&mut self, passed: bool, rise: u32) -> bool {
+        self.passes = if passed { self.passes + 1 } else { 0 };
+        passed && self.passes >= rise && self.doublings == 0
+    }
+
+    /// The backend is not out any more.
+    pub fn end(&mut self, now: Instant) {
+        if self.until.take().is_some() {
+            self.returned = Some(now);
+        }
+    }
+}
+
+fn time_out(rules: &EjectionRules, doublings: u32) -> Duration {
+    let factor = 1_u32.checked_shl(doublings).unwrap_or(u32::MAX);
+    rules.time.saturating_mul(factor).min(rules.max_time)
+}
+
+/// Whether one of the `usable` backends, of `total` in the pool, may be ejected on the word of live traffic.
+///
+/// At least one always stays. More than half of the pool leaves only when the active check agrees about the one that
+/// is to go (`check_agrees`): a fault that all have in common is more likely to be ours.
+pub fn may_eject(usable: usize, total: usize, check_agrees: bool) -> bool {
+    let out = total.saturating_sub(usable) + 1;
+    usable >= 2 && (check_agrees || out * 2 <= total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULES: EjectionRules =
+        EjectionRules { failures: 3, time: Duration::from_secs(5), max_time: Duration::from_secs(60) };
+
+    #[test]
+    fn time_doubles_up_to_the_longest_while_ejections_follow_soon() {
+        assert_eq!(times(&[0, 0, 0, 0, 0, 0]), [5, 10, 20, 40, 60, 60]);
+    }
+
+    #[test]
+    fn quiet_times_take_doublings_back_one_by_one() {
+        assert_eq!(times(&[0, 0, 0, 59, 61, 121, 600]), [5, 10, 20, 40, 40, 20, 5]);
+        assert_eq!(times(&[0, 0, 0, 0, 0, 0, 0, 0, 121]), [5, 10, 20, 40, 60, 60, 60, 60, 20]);
+    }
+
+    #[test]
+    fn the_time_is_jittered_by_a_tenth() {
+        let mut dice = Dice::new(1);
+        let now = Instant::now();
+        let times: Vec<_> = (0..200).map(|_| Ejection::default().eject(now, &RULES, &mut dice)).collect();
+        let (least, most) = (times.iter().min().unwrap(), times.iter().max().unwrap());
+        assert!(*least >= Duration::from_millis(4500) && *least < Duration::from_millis(4600));
+        assert!(*most <= Duration::from_millis(5500) && *most > Duration::from_millis(5400));
+    }
+
+    #[test]
+    fn passes_in_a_row_end_the_first_ejection_but_not_one_that_follows_soon() {
+        let mut ejection = Ejection::default();
+        let (now, mut dice) = (Instant::now(), Dice::new(1));
+        let mut strip = |ejection: &mut Ejection| -> Vec<bool> {
+            ejection.eject(now, &RULES, &mut dice);
+            [true, false, true, true].map(|passed| ejection.observe(passed, 2)).into()
+        };
+        assert_eq!(strip(&mut ejection), [false, false, false, true]);
+        ejection.end(now);
+        assert_eq!(strip(&mut ejection), [false, false, false, false]);
+    }
+
+    #[test]
+    fn one_always_stays_and_half_leave_unless_the_check_agrees() {
+        let most = |total: usize, check_agrees| {
+            (0..total).take_while(|out| may_eject(total - out, total, check_agrees)).count()
+        };
+        assert_eq!([1, 2, 3, 4, 5, 10].map(|total| most(total, false)), [0, 1, 1, 2, 2, 5]);
+        assert_eq!([1, 2, 3, 4, 5, 10].map(|total| most(total, true)), [0, 1, 2, 3, 4, 9]);
+    }
+
+    /// Whole seconds out, one ejection after each of these quiet times in seconds.
+    fn times(quiet: &[u64]) -> Vec<u64> {
+        let (mut ejection, mut dice, mut now) = (Ejection::default(), Dice::new(1), Instant::now());
+        let rounded = |time: Duration| {
+            [5, 10, 20, 40, 60].into_iter().min_by_key(|&it| Duration::from_secs(it).abs_diff(time)).unwrap()
+        };
+        quiet
+            .iter()
+            .map(|&quiet| {
+                now += Duration::from_secs(quiet);
+                let time = ejection.eject(now, &RULES, &mut dice);
+                now += time;
+                ejection.end(now);
+                rounded(time)
+            })
+            .collect()
+    }
+}
