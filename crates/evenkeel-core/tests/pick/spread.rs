@@ -129,6 +129,7 @@ fn maglev_agrees_with_whoever_has_the_key_in_whatever_order_the_backends_are_kno
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a test of speed looks at the clock")]
 fn a_pick_among_100_000_backends_does_not_look_at_all_of_them() {
     for rule in [DRAW, BEST_OF_TWO, Balance::RoundRobin, MAGLEV, Balance::First] {
         let weights: Vec<u32> = (0..100_000).map(|number| 1 + number % 7).collect();
