@@ -1,10 +1,289 @@
-//! The control loop.
+//! The control loop: takes what happens, tells the director, does what it says. Decides nothing itself.
 
-use crate::config::Loaded;
-use crate::error::{Exit, RunError};
+use crate::binding;
+use crate::config::{self, Loaded, LogFormat, Problems, Settings, Source};
+use crate::discover::Discovery;
+use crate::logging::{Log, Notice};
+use crate::notify;
+use crate::probe::{self, PROBES_MAX};
+use crate::signals::{Manner, Order, Signal, Signals, order};
+use evenkeel_core::addr::Addr;
+use evenkeel_core::director::{Action, Director};
+use evenkeel_core::health::{Check, Verdict};
+use evenkeel_core::name::{BackendKey, PoolName};
+use evenkeel_proxy::{Inherited, Report, UserPlane};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::{Receiver, Sender};
 
-/// Runs until the process should end.
-pub fn run(loaded: Loaded) -> Result<(), RunError> {
-    let _ = loaded;
-    Err(RunError::new(Exit::Failed, "not there yet"))
+/// How often the loop looks after itself: dropped lines, the watchdog.
+const TICK: Duration = Duration::from_secs(1);
+
+/// How much longer than the drain window the plane may take to say that it has drained.
+const DRAIN_GRACE: Duration = Duration::from_secs(2);
+
+/// What happens outside, besides signals and time.
+pub enum Input {
+    /// A probe has ended.
+    Verdict(BackendKey, Verdict),
+    /// A name was looked up.
+    Resolved {
+        /// For this pool.
+        pool: PoolName,
+        /// The name.
+        host: Arc<str>,
+        /// What it stands for now, or why nobody knows.
+        addrs: Result<Vec<IpAddr>, Arc<str>>,
+    },
+    /// The plane has something to tell.
+    Report(Report),
+    /// The configuration was loaded again.
+    Loaded(Box<Result<Loaded, Problems>>),
+}
+
+/// How far the end has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Running,
+    /// Still accepting, until then.
+    LameDuck(Instant),
+    /// No longer accepting; sessions may end, until then.
+    Draining(Instant),
+}
+
+/// The control plane, once everything is started.
+pub struct Control {
+    /// Decides.
+    pub director: Director,
+    /// Obeys.
+    pub plane: UserPlane,
+    /// Tells.
+    pub log: Log,
+    /// Keeps its names fresh.
+    pub discovery: Discovery,
+    /// Holds until the end; a reload may change the times of stopping only.
+    pub settings: Settings,
+    /// Where the configuration is loaded again from; `None` when it came from flags.
+    pub source: Option<Source>,
+    /// Who is in charge.
+    pub manner: Manner,
+    /// Where everything that happens goes to.
+    pub inputs: Sender<Input>,
+}
+
+/// The control loop, while it turns.
+struct Loop {
+    control: Control,
+    phase: Phase,
+    permits: Arc<Semaphore>,
+    /// Dropped lines that were told.
+    told_dropped: u64,
+    /// Why it ends, once it does.
+    ended: Option<&'static str>,
+}
+
+impl Control {
+    /// Turns until the process should end, and ends the plane and the log.
+    pub async fn run(self, mut inputs: Receiver<Input>, mut signals: Signals) {
+        let mut tick =
+            tokio::time::interval(notify::watchdog().map_or(TICK, |timeout| TICK.min(timeout / 2)));
+        let mut turning = Loop {
+            control: self,
+            phase: Phase::Running,
+            permits: Arc::new(Semaphore::new(PROBES_MAX)),
+            told_dropped: 0,
+            ended: None,
+        };
+        while turning.ended.is_none() {
+            turning.perform();
+            tokio::select! {
+                signal = signals.next() => turning.handle_signal(signal),
+                Some(input) = inputs.recv() => turning.handle_input(input),
+                () = until(turning.control.director.poll_timeout()) => {
+                    turning.control.director.handle_timeout(Instant::now());
+                }
+                () = until(turning.phase_ends()) => turning.handle_phase_end(),
+                _ = tick.tick() => turning.handle_tick(),
+            }
+        }
+        turning.end();
+    }
+}
+
+impl Loop {
+    fn perform(&mut self) {
+        while let Some(action) = self.control.director.poll_action() {
+            match action {
+                Action::Publish(snapshot) => {
+                    match self.control.plane.prepare(snapshot, &mut Inherited::new()) {
+                        Ok(publication) => self.control.plane.publish(publication),
+                        Err(error) => {
+                            self.control.log.tell(Notice::Warning(binding::refused(&error).to_string()))
+                        }
+                    }
+                }
+                Action::Probe { key, target, check } => self.probe(key, target, check),
+                Action::Announce(event) => self.control.log.tell(Notice::Pool(event)),
+            }
+        }
+    }
+
+    fn probe(&self, key: BackendKey, target: Addr, check: Arc<Check>) {
+        let (permits, inputs) = (Arc::clone(&self.permits), self.control.inputs.clone());
+        tokio::spawn(async move {
+            let Ok(_permit) = permits.acquire().await else { return };
+            let verdict = probe::run(&target, &check).await;
+            // Nobody listens any more when the process ends.
+            let _ = inputs.send(Input::Verdict(key, verdict)).await;
+        });
+    }
+
+    fn handle_input(&mut self, input: Input) {
+        let now = Instant::now();
+        match input {
+            Input::Verdict(key, verdict) => self.control.director.handle_probe(now, &key, verdict),
+            Input::Resolved { pool, host, addrs } => {
+                self.control.director.handle_resolved(now, &pool, &host, addrs);
+            }
+            Input::Report(report) => self.handle_report(now, report),
+            Input::Loaded(loaded) => self.handle_loaded(now, *loaded),
+        }
+    }
+
+    fn handle_report(&mut self, now: Instant, report: Report) {
+        let notice = match report {
+            Report::Suspect { key, failure, in_row } => {
+                return self.control.director.handle_suspect(now, &key, failure, in_row);
+            }
+            Report::Drained => return self.ended = Some("drained"),
+            Report::CeilingReached { sessions } => Notice::CeilingReached { sessions },
+            Report::CeilingLeft => Notice::CeilingLeft,
+            Report::AcceptFailed { listener, errno } => Notice::AcceptFailed { listener, errno },
+            Report::Panicked { message } => Notice::Panicked { message },
+        };
+        self.control.log.tell(notice);
+    }
+
+    fn handle_signal(&mut self, signal: Signal) {
+        match order(signal, self.control.manner, self.phase != Phase::Running) {
+            Order::Reload => self.reload(signal),
+            Order::Drain => self.stop(signal),
+            Order::End => self.ended = Some(signal.name()),
+            Order::Ignore(why) => {
+                self.control.log.tell(Notice::SignalIgnored { signal: signal.name(), why });
+            }
+        }
+    }
+
+    fn reload(&mut self, signal: Signal) {
+        let Some(source) = self.control.source.clone() else {
+            let why = "there is no configuration file to load again";
+            return self.control.log.tell(Notice::SignalIgnored { signal: signal.name(), why });
+        };
+        let inputs = self.control.inputs.clone();
+        tokio::task::spawn_blocking(move || {
+            let _ = inputs.blocking_send(Input::Loaded(Box::new(config::load(&source))));
+        });
+    }
+
+    /// Keeps a configuration as a whole, or not at all.
+    fn handle_loaded(&mut self, now: Instant, loaded: Result<Loaded, Problems>) {
+        let control = &mut self.control;
+        let refuse = |why: String| Notice::ReloadRefused { why };
+        let loaded = match loaded {
+            Ok(loaded) => loaded,
+            Err(problems) => return control.log.tell(refuse(summary(&problems))),
+        };
+        let proposal = control.director.propose(now, loaded.config.clone());
+        let snapshot = proposal.snapshot();
+        match control.plane.prepare(Arc::clone(&snapshot), &mut Inherited::new()) {
+            Ok(publication) => control.plane.publish(publication),
+            Err(error) => return control.log.tell(refuse(binding::refused(&error).what)),
+        }
+        control.director = proposal;
+        control.discovery = Discovery::follow(&loaded.config, &control.inputs);
+        let Settings { lame_duck, drain, .. } = loaded.settings;
+        if (Settings { lame_duck, drain, ..control.settings.clone() }) != loaded.settings {
+            let text =
+                "`workers`, `log` and `max-sessions` of the new configuration hold from the next start on";
+            control.log.tell(Notice::Warning(text.to_owned()));
+        }
+        (control.settings.lame_duck, control.settings.drain) = (lame_duck, drain);
+        control.log.tell(Notice::Reloaded {
+            listeners: snapshot.listeners.len(),
+            backends: snapshot.pools.values().map(|pool| pool.backends.len()).sum(),
+        });
+    }
+
+    /// Begins to end in order.
+    fn stop(&mut self, signal: Signal) {
+        notify::stopping("draining");
+        let time = self.control.settings.lame_duck;
+        self.phase = Phase::LameDuck(Instant::now() + time);
+        if !time.is_zero() {
+            self.control.log.tell(Notice::LameDuck { signal: signal.name(), time });
+        }
+    }
+
+    fn phase_ends(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Running => None,
+            Phase::LameDuck(end) | Phase::Draining(end) => Some(end),
+        }
+    }
+
+    fn handle_phase_end(&mut self) {
+        if let Phase::LameDuck(_) = self.phase {
+            let window = self.control.settings.drain;
+            let open = self.control.plane.totals().open;
+            self.control.log.tell(Notice::Draining { window, open });
+            self.control.plane.drain(window);
+            self.phase = Phase::Draining(Instant::now() + window + DRAIN_GRACE);
+        } else {
+            self.ended = Some("the time to drain is over");
+        }
+    }
+
+    fn handle_tick(&mut self) {
+        notify::alive();
+        let dropped = self.dropped();
+        if dropped > self.told_dropped && self.control.settings.log != LogFormat::Off {
+            self.control.log.tell(Notice::LinesDropped { lines: dropped - self.told_dropped });
+            self.told_dropped = dropped;
+        }
+    }
+
+    /// Lines that did not get into the log so far.
+    fn dropped(&self) -> u64 {
+        self.control.plane.totals().records_dropped + self.control.log.dropped()
+    }
+
+    fn end(self) {
+        let dropped = self.dropped();
+        let totals = self.control.plane.totals();
+        self.control.plane.stop();
+        let why = self.ended.unwrap_or_default();
+        self.control.log.end(Notice::Stopped { why, sessions: totals.accepted, cut: totals.open, dropped });
+    }
+}
+
+/// Sleeps until `time`, or for ever.
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The first problem, and how many more there are.
+fn summary(problems: &Problems) -> String {
+    match &problems.list[..] {
+        [] => "it cannot be read".to_owned(),
+        [one] => one.what.clone(),
+        [first, more @ ..] => {
+            format!("{} (and {} more; `evenkeel check` shows them)", first.what, more.len())
+        }
+    }
 }

@@ -1,0 +1,220 @@
+//! One JSON object a line, for programs: units are in the names, times are UTC.
+
+use super::notice::Notice;
+use super::units::Rfc3339;
+use evenkeel_core::attempt::ConnectFailure;
+use evenkeel_core::director::EventKind;
+use evenkeel_core::end::End;
+use evenkeel_proxy::SessionRecord;
+use std::fmt::{self, Display, Write as _};
+use std::time::{Duration, SystemTime};
+
+/// A JSON object in the making, at the end of `out`.
+struct Object<'a> {
+    out: &'a mut String,
+    open: char,
+}
+
+impl<'a> Object<'a> {
+    fn new(out: &'a mut String) -> Self {
+        Self { out, open: '{' }
+    }
+
+    /// A field whose value needs no escaping: a number, `true`, `null`, an object.
+    fn raw(&mut self, name: &str, value: impl Display) -> &mut Self {
+        let _ = write!(self.out, "{}\"{name}\":{value}", self.open);
+        self.open = ',';
+        self
+    }
+
+    /// A field that holds text.
+    fn text(&mut self, name: &str, value: impl Display) -> &mut Self {
+        self.raw(name, '"');
+        let _ = write!(Escaped(self.out), "{value}");
+        self.out.push('"');
+        self
+    }
+
+    fn text_or_null(&mut self, name: &str, value: Option<impl Display>) -> &mut Self {
+        match value {
+            Some(value) => self.text(name, value),
+            None => self.raw(name, "null"),
+        }
+    }
+
+    fn millis_or_null(&mut self, name: &str, value: Option<Duration>) -> &mut Self {
+        match value {
+            Some(value) => self.raw(name, Millis(value)),
+            None => self.raw(name, "null"),
+        }
+    }
+
+    fn end(self) {
+        self.out.push_str(if self.open == '{' { "{}" } else { "}" });
+    }
+}
+
+/// Escapes what is written into it, as RFC 8259 wants.
+struct Escaped<'a>(&'a mut String);
+
+impl fmt::Write for Escaped<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for char in text.chars() {
+            match char {
+                '"' => self.0.push_str("\\\""),
+                '\\' => self.0.push_str("\\\\"),
+                '\n' => self.0.push_str("\\n"),
+                '\t' => self.0.push_str("\\t"),
+                '\r' => self.0.push_str("\\r"),
+                '\0'..='\x1f' => write!(self.0, "\\u{:04x}", char as u32)?,
+                _ => self.0.push(char),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Milliseconds with three decimals.
+struct Millis(Duration);
+
+impl Display for Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let micros = self.0.as_micros();
+        write!(f, "{}.{:03}", micros / 1000, micros % 1000)
+    }
+}
+
+/// Appends the line of an ended session. `ts` is when it ended.
+pub fn session(out: &mut String, record: &SessionRecord) {
+    let mut line = Object::new(out);
+    line.text("ts", Rfc3339(record.accepted_at + record.duration))
+        .raw("id", record.id)
+        .text("service", &record.listener.service)
+        .text("listener", &record.listener.addr)
+        .text("client", &record.client)
+        .text("pool", &record.pool)
+        .text_or_null("backend", record.backend.as_ref())
+        .raw("attempts", '[');
+    for (index, attempt) in record.failed_attempts.iter().enumerate() {
+        if index > 0 {
+            line.out.push(',');
+        }
+        let mut item = Object::new(line.out);
+        item.text("backend", &attempt.backend).text("failure", attempt.failure.word());
+        if let Some(errno) = errno_of(attempt.failure) {
+            item.raw("errno", errno);
+        }
+        item.raw("ms", Millis(attempt.took));
+        item.end();
+    }
+    line.out.push(']');
+    line.raw("queued_ms", Millis(record.queued))
+        .millis_or_null("connect_ms", record.connect)
+        .millis_or_null("first_byte_ms", record.first_byte)
+        .raw("ms", Millis(record.duration))
+        .raw("to_backend", record.to_backend)
+        .raw("to_client", record.to_client)
+        .text("end", record.end.word());
+    if let End::Failed(errno) = record.end {
+        line.raw("errno", errno);
+    }
+    line.text("by", record.end.by());
+    line.end();
+    out.push('\n');
+}
+
+fn errno_of(failure: ConnectFailure) -> Option<i32> {
+    match failure {
+        ConnectFailure::NoResources(errno) | ConnectFailure::Other(errno) => Some(errno),
+        _ => None,
+    }
+}
+
+/// Appends the line of an event.
+pub fn notice(out: &mut String, at: SystemTime, notice: &Notice) {
+    let mut line = Object::new(out);
+    line.text("ts", Rfc3339(at)).text("event", notice.word()).text("level", notice.level().word());
+    match notice {
+        Notice::Listening { service, listeners, pool, backends, balance } => {
+            line.text("service", service).raw("listeners", '[');
+            for (index, addr) in listeners.iter().enumerate() {
+                let comma = if index == 0 { "" } else { "," };
+                let _ = write!(line.out, "{comma}\"");
+                let _ = write!(Escaped(line.out), "{addr}");
+                line.out.push('"');
+            }
+            line.out.push(']');
+            line.text("pool", pool).raw("backends", backends).text("balance", balance);
+        }
+        Notice::Ready { took, workers, max_sessions, descriptors } => {
+            line.raw("ms", Millis(*took)).raw("pid", std::process::id());
+            line.text("version", env!("CARGO_PKG_VERSION")).raw("workers", workers);
+            line.raw("max_sessions", max_sessions).raw("descriptors", descriptors);
+        }
+        Notice::Pool(event) => {
+            line.text("pool", &event.pool).text_or_null("backend", event.backend.as_ref());
+            pool_event(&mut line, &event.kind);
+        }
+        Notice::CeilingReached { sessions } => {
+            line.raw("sessions", sessions);
+        }
+        Notice::AcceptFailed { listener, errno } => {
+            line.text("service", &listener.service).text("listener", &listener.addr).raw("errno", errno);
+        }
+        Notice::SignalIgnored { signal, .. } => {
+            line.text("signal", signal);
+        }
+        Notice::Reloaded { listeners, backends } => {
+            line.raw("listeners", listeners).raw("backends", backends);
+        }
+        Notice::LameDuck { signal, time } => {
+            line.text("signal", signal).raw("lame_duck_ms", Millis(*time));
+        }
+        Notice::Draining { window, open } => {
+            line.raw("drain_ms", Millis(*window)).raw("open", open);
+        }
+        Notice::Stopped { sessions, cut, dropped, .. } => {
+            line.raw("sessions", sessions).raw("cut", cut).raw("lines_dropped", dropped);
+        }
+        Notice::LinesDropped { lines } => {
+            line.raw("lines", lines);
+        }
+        Notice::CeilingLeft | Notice::Panicked { .. } | Notice::ReloadRefused { .. } | Notice::Warning(_) => {
+        }
+    }
+    line.text("message", notice);
+    line.end();
+    out.push('\n');
+}
+
+fn pool_event(line: &mut Object<'_>, kind: &EventKind) {
+    match kind {
+        EventKind::Up { passes, took } => {
+            line.raw("passes", passes).raw("check_ms", Millis(*took));
+        }
+        EventKind::Down { cause, failures } => {
+            line.text("cause", cause).raw("failures", failures);
+        }
+        EventKind::Ejected { cause, failures, time } => {
+            line.text("cause", cause).raw("failures", failures).raw("out_ms", Millis(*time));
+        }
+        EventKind::NotEjected { cause } => {
+            line.text("cause", cause);
+        }
+        EventKind::Unresolved { host, error } => {
+            line.text("host", host).text("cause", error);
+        }
+        EventKind::Resolved { host } => {
+            line.text("host", host);
+        }
+        EventKind::AssumedUp
+        | EventKind::Unchecked
+        | EventKind::Returned
+        | EventKind::Added
+        | EventKind::Removed
+        | EventKind::AllDown
+        | EventKind::Recovered
+        | EventKind::BackupsIn
+        | EventKind::BackupsOut => {}
+    }
+}

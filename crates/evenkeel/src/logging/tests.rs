@@ -1,0 +1,256 @@
+//! Golden lines: what a person and a program read.
+
+use super::notice::Notice;
+use super::text::{Style, Text};
+use super::writer::{Format, Writer};
+use super::*;
+use evenkeel_core::addr::Addr;
+use evenkeel_core::attempt::{Attempt, ConnectFailure};
+use evenkeel_core::director::{Cause, Event, EventKind};
+use evenkeel_core::end::{End, Side};
+use evenkeel_core::health::ProbeFailure;
+use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
+use std::io;
+use std::time::UNIX_EPOCH;
+
+fn at() -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(1_795_356_131_031)
+}
+
+/// The local time of day of [`at`], as lines of text begin with it.
+fn clock() -> String {
+    let time = evenkeel_sys::clock::time_of_day(1_795_356_131).unwrap();
+    format!("{:02}:{:02}:{:02}", time.hour, time.minute, time.second)
+}
+
+fn addr(text: &str) -> Addr {
+    Addr::Ip(text.parse().unwrap())
+}
+
+/// A session that went well.
+fn record() -> SessionRecord {
+    SessionRecord {
+        id: 7,
+        accepted_at: at() - Duration::from_micros(1240),
+        listener: ListenerName { service: ServiceName::new("web"), addr: addr("[::]:8080") },
+        client: addr("10.0.0.7:51822"),
+        pool: PoolName::new("web"),
+        backend: Some(addr("127.0.0.1:5003")),
+        failed_attempts: Vec::new(),
+        queued: Duration::ZERO,
+        connect: Some(Duration::from_micros(210)),
+        first_byte: Some(Duration::from_micros(900)),
+        duration: Duration::from_micros(1240),
+        to_backend: 89,
+        to_client: 412,
+        end: End::Closed(Side::Client),
+    }
+}
+
+/// A session that waited and then reached nobody.
+fn failed_record() -> SessionRecord {
+    let attempt = |backend, failure, millis| Attempt {
+        backend: addr(backend),
+        failure,
+        took: Duration::from_millis(millis),
+    };
+    SessionRecord {
+        backend: None,
+        failed_attempts: vec![
+            attempt("127.0.0.1:5001", ConnectFailure::TimedOut, 1500),
+            attempt("127.0.0.1:5002", ConnectFailure::Other(95), 1),
+        ],
+        queued: Duration::from_millis(35),
+        connect: None,
+        first_byte: None,
+        to_backend: 0,
+        to_client: 0,
+        end: End::NotConnected(ConnectFailure::Other(95)),
+        ..record()
+    }
+}
+
+fn down() -> Notice {
+    let cause = Cause::Check(ProbeFailure::Connect(ConnectFailure::Refused));
+    Notice::Pool(Event {
+        pool: PoolName::new("web"),
+        backend: Some(addr("127.0.0.1:5003")),
+        kind: EventKind::Down { cause, failures: 3 },
+    })
+}
+
+fn all_down() -> Notice {
+    Notice::Pool(Event { pool: PoolName::new("web"), backend: None, kind: EventKind::AllDown })
+}
+
+fn as_text(style: Style, item: Item) -> String {
+    written(Format::Text(Text::new(style), Floodgate::default()), [item])
+}
+
+fn as_json(item: Item) -> String {
+    written(Format::Json, [item])
+}
+
+/// What is written for these items.
+fn written(format: Format, items: impl IntoIterator<Item = Item>) -> String {
+    let mut out = Vec::new();
+    write_to(&mut out, format, items);
+    String::from_utf8(out).unwrap()
+}
+
+fn write_to(out: impl io::Write, format: Format, items: impl IntoIterator<Item = Item>) {
+    let (sender, receiver) = sync_channel(1000);
+    items.into_iter().for_each(|item| sender.send(item).unwrap());
+    drop(sender);
+    Writer::new(out, format).run(&receiver);
+}
+
+fn sessions(records: Vec<SessionRecord>) -> Item {
+    Item::Sessions(records)
+}
+
+fn event(notice: Notice) -> Item {
+    Item::Notice(at(), notice)
+}
+
+#[test]
+fn a_session_that_went_well_is_one_short_line() {
+    let expected = format!(
+        "{}  web  10.0.0.7:51822 -> 127.0.0.1:5003  89 B to backend  412 B to client  1.2 ms  ok\n",
+        clock()
+    );
+    assert_eq!(as_text(Style::Plain, sessions(vec![record()])), expected);
+}
+
+#[test]
+fn a_session_that_failed_says_whose_fault_and_what_was_tried() {
+    let expected = "<4>web  10.0.0.7:51822 -> nobody  0 B to backend  0 B to client  1.2 ms  connect-failed  (by \
+        backend; queued 35 ms; 127.0.0.1:5001 no answer in time after 1.5 s; 127.0.0.1:5002 errno 95 after 1.0 ms)\n";
+    assert_eq!(as_text(Style::Journal, sessions(vec![failed_record()])), expected);
+}
+
+#[test]
+fn a_session_is_one_json_object_with_every_field() {
+    let expected = r#"{"ts":"2026-11-22T14:02:11.031Z","id":7,"service":"web","listener":"[::]:8080","#
+        .to_owned()
+        + r#""client":"10.0.0.7:51822","pool":"web","backend":"127.0.0.1:5003","attempts":[],"queued_ms":0.000,"#
+        + r#""connect_ms":0.210,"first_byte_ms":0.900,"ms":1.240,"to_backend":89,"to_client":412,"end":"ok","#
+        + "\"by\":\"client\"}\n";
+    assert_eq!(as_json(sessions(vec![record()])), expected);
+}
+
+#[test]
+fn a_failed_session_in_json_holds_its_attempts() {
+    let line = as_json(sessions(vec![failed_record()]));
+    let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(value["backend"], serde_json::Value::Null);
+    assert_eq!(value["connect_ms"], serde_json::Value::Null);
+    assert_eq!(value["attempts"][0]["failure"], "connect-timeout");
+    assert_eq!(value["attempts"][0]["ms"], 1500.0);
+    assert_eq!(value["attempts"][1]["errno"], 95);
+    assert_eq!((&value["end"], &value["by"]), (&"connect-failed".into(), &"backend".into()));
+}
+
+#[test]
+fn an_event_names_its_backend_and_cause() {
+    let expected =
+        format!("{}  web  127.0.0.1:5003 is down: connection refused (3 checks in a row failed)\n", clock());
+    assert_eq!(as_text(Style::Plain, event(down())), expected);
+    assert_eq!(as_text(Style::Journal, event(all_down())), "<3>web  has no backend left\n");
+    let expected = r#"{"ts":"2026-11-22T14:02:11.031Z","event":"down","level":"warning","pool":"web","#
+        .to_owned()
+        + r#""backend":"127.0.0.1:5003","cause":"connection refused","failures":3,"#
+        + "\"message\":\"is down: connection refused (3 checks in a row failed)\"}\n";
+    assert_eq!(as_json(event(down())), expected);
+}
+
+#[test]
+fn colours_only_where_they_were_asked_for() {
+    let line = as_text(Style::Colour, event(down()));
+    assert_eq!(
+        line,
+        format!(
+            "\x1b[2m{}\x1b[0m  web  127.0.0.1:5003 \x1b[31mis down: connection refused (3 checks in a row \
+             failed)\x1b[0m\n",
+            clock()
+        )
+    );
+    assert!(!as_text(Style::Plain, event(down())).contains('\x1b'));
+}
+
+#[test]
+fn text_from_outside_cannot_break_a_json_line() {
+    let line = as_json(event(Notice::Panicked { message: "a \"b\"\n\\c\u{1}\u{1b}é".to_owned() }));
+    assert_eq!(line.matches('\n').count(), 1);
+    let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert!(value["message"].as_str().unwrap().ends_with(": a \"b\"\n\\c\u{1}\u{1b}é"));
+}
+
+#[test]
+fn text_from_outside_cannot_break_a_line_of_text() {
+    let line =
+        as_text(Style::Plain, event(Notice::Panicked { message: "a\n14:02:11  \x1b[2Jfake".to_owned() }));
+    assert_eq!(line.matches('\n').count(), 1, "{line:?}");
+    assert!(!line.contains('\x1b'), "{line:?}");
+}
+
+#[test]
+fn equal_failures_beyond_twenty_a_second_become_one_line() {
+    let format = Format::Text(Text::new(Style::Journal), Floodgate::default());
+    let text = written(format, [sessions(vec![failed_record(); 332]), sessions(vec![record(); 30])]);
+    assert_eq!(text.matches("connect-failed  (").count(), 20);
+    assert_eq!(text.matches("  ok\n").count(), 30, "what went well is never left out");
+    assert!(text.ends_with("<4>web  … and 312 more: connect-failed\n"), "{text}");
+    assert_eq!(written(Format::Json, [sessions(vec![failed_record(); 332])]).lines().count(), 332);
+}
+
+/// An output that fails so many times, and takes everything then.
+struct Failing<'a>(u32, &'a mut Vec<u8>);
+
+impl io::Write for Failing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0 {
+            0 => self.1.write(&bytes[..bytes.len().min(100)]),
+            _ => {
+                self.0 -= 1;
+                Err(io::ErrorKind::StorageFull.into())
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn an_output_that_fails_loses_lines_and_tells_how_many() {
+    let mut out = Vec::new();
+    let items = [sessions(vec![record(); 3]), sessions(vec![record(); 2]), event(down())];
+    write_to(Failing(2, &mut out), Format::Json, items);
+    let text = String::from_utf8(out).unwrap();
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 2, "{text}");
+    assert_eq!(lines[0]["event"], "down");
+    assert_eq!((&lines[1]["event"], &lines[1]["lines"]), (&"lines-dropped".into(), &5.into()));
+}
+
+#[test]
+fn the_collector_joins_what_waits_and_ends_with_the_plane() {
+    let (plane, records) = std::sync::mpsc::channel();
+    let (items, received) = sync_channel(100);
+    for _ in 0..50 {
+        plane.send(vec![record(), record()]).unwrap();
+    }
+    drop(plane);
+    collect::run(&records, &items);
+    let batches: Vec<usize> = received
+        .try_iter()
+        .map(|item| match item {
+            Item::Sessions(records) => records.len(),
+            Item::Notice(..) => 0,
+        })
+        .collect();
+    assert_eq!(batches, [100]);
+}

@@ -1,0 +1,182 @@
+//! One readable line each, for people: on a terminal, or in the journal.
+
+use super::flood::Flood;
+use super::notice::{Level, Notice};
+use super::units::{Bytes, Grouped, Took};
+use evenkeel_core::director::EventKind;
+use evenkeel_proxy::SessionRecord;
+use evenkeel_sys::clock::time_of_day;
+use std::fmt::{self, Write as _};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What a line begins with, and whether it has colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// The local time, no colour.
+    Plain,
+    /// The local time, and colours.
+    Colour,
+    /// A priority that the journal takes off again; it has a clock of its own.
+    Journal,
+}
+
+/// A colour that says something; its ANSI code.
+#[derive(Clone, Copy)]
+enum Paint {
+    Dim = 2,
+    Red = 31,
+    Green = 32,
+    Yellow = 33,
+}
+
+/// Writes lines of text.
+pub struct Text {
+    style: Style,
+    /// The second that `clock` shows, since the Unix epoch.
+    second: i64,
+    clock: String,
+}
+
+impl Text {
+    /// Lines in `style`.
+    pub fn new(style: Style) -> Self {
+        Self { style, second: i64::MIN, clock: String::new() }
+    }
+
+    /// Appends the line of an event.
+    pub fn notice(&mut self, out: &mut String, at: SystemTime, notice: &Notice) {
+        self.begin(out, at, notice.level());
+        if let Some(about) = notice.about() {
+            let _ = write!(out, "{about}  ");
+        }
+        if let Some(backend) = notice.backend() {
+            let _ = write!(out, "{backend} ");
+        }
+        match paint_of(notice) {
+            Some(paint) => self.painted(out, paint, notice),
+            None => {
+                let _ = write!(OneLine(out), "{notice}");
+            }
+        }
+        out.push('\n');
+    }
+
+    /// Appends the line of an ended session.
+    pub fn session(&mut self, out: &mut String, record: &SessionRecord) {
+        let level = if record.end.is_ok() { Level::Info } else { Level::Warning };
+        self.begin(out, record.accepted_at + record.duration, level);
+        let _ = write!(out, "{}  {} -> ", record.listener.service, record.client);
+        match &record.backend {
+            Some(backend) => {
+                let _ = write!(out, "{backend}");
+            }
+            None => out.push_str("nobody"),
+        }
+        let (to_backend, to_client) = (Bytes(record.to_backend), Bytes(record.to_client));
+        let took = Took(record.duration);
+        let _ = write!(out, "  {to_backend} to backend  {to_client} to client  {took}  ");
+        let paint = if record.end.is_ok() { Paint::Green } else { Paint::Red };
+        self.painted(out, paint, record.end.word());
+        details(out, record);
+        out.push('\n');
+    }
+
+    /// Appends the line that stands for `more` sessions that ended like one that was shown.
+    pub fn more(&mut self, out: &mut String, at: SystemTime, flood: &Flood) {
+        self.begin(out, at, Level::Warning);
+        let _ = writeln!(out, "{}  … and {} more: {}", flood.service, Grouped(flood.more), flood.end);
+    }
+
+    fn begin(&mut self, out: &mut String, at: SystemTime, level: Level) {
+        match self.style {
+            Style::Plain => {
+                let _ = write!(out, "{}  ", self.clock(at));
+            }
+            Style::Colour => {
+                self.clock(at);
+                self.painted(out, Paint::Dim, &self.clock);
+                out.push_str("  ");
+            }
+            // The numbers of syslog(3).
+            Style::Journal => out.push_str(match level {
+                Level::Info => "<6>",
+                Level::Warning => "<4>",
+                Level::Error => "<3>",
+            }),
+        }
+    }
+
+    /// `14:02:11` in the zone of this machine; worked out once a second.
+    fn clock(&mut self, at: SystemTime) -> &str {
+        let second = at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
+        if second != self.second {
+            self.second = second;
+            self.clock.clear();
+            let _ = match time_of_day(second) {
+                Some(time) => write!(self.clock, "{:02}:{:02}:{:02}", time.hour, time.minute, time.second),
+                None => write!(self.clock, "--:--:--"),
+            };
+        }
+        &self.clock
+    }
+
+    fn painted(&self, out: &mut String, paint: Paint, text: impl fmt::Display) {
+        if self.style != Style::Colour {
+            let _ = write!(OneLine(out), "{text}");
+            return;
+        }
+        let _ = write!(out, "\x1b[{}m", paint as u8);
+        let _ = write!(OneLine(out), "{text}");
+        out.push_str("\x1b[0m");
+    }
+}
+
+/// Keeps what others said from being taken for a line or a colour of ours: control characters become `?`.
+struct OneLine<'a>(&'a mut String);
+
+impl fmt::Write for OneLine<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.extend(text.chars().map(|char| if char.is_control() { '?' } else { char }));
+        Ok(())
+    }
+}
+
+fn paint_of(notice: &Notice) -> Option<Paint> {
+    match (notice, notice.level()) {
+        (_, Level::Error) => Some(Paint::Red),
+        (Notice::Pool(event), _)
+            if matches!(event.kind, EventKind::Down { .. } | EventKind::Ejected { .. }) =>
+        {
+            Some(Paint::Red)
+        }
+        (Notice::Pool(event), _)
+            if matches!(event.kind, EventKind::Up { .. } | EventKind::Returned | EventKind::Recovered) =>
+        {
+            Some(Paint::Green)
+        }
+        (_, Level::Warning) => Some(Paint::Yellow),
+        (Notice::Ready { .. }, _) => Some(Paint::Green),
+        _ => None,
+    }
+}
+
+/// What was not as usual: who ended it, how long it waited, whom it could not reach.
+fn details(out: &mut String, record: &SessionRecord) {
+    let mut separator = "  (";
+    let mut add = |detail: fmt::Arguments<'_>| {
+        let _ = write!(out, "{separator}{detail}");
+        separator = "; ";
+    };
+    if !record.end.is_ok() {
+        add(format_args!("by {}", record.end.by()));
+    }
+    if !record.queued.is_zero() {
+        add(format_args!("queued {}", Took(record.queued)));
+    }
+    for attempt in &record.failed_attempts {
+        add(format_args!("{} {} after {}", attempt.backend, attempt.failure, Took(attempt.took)));
+    }
+    if separator == "; " {
+        out.push(')');
+    }
+}

@@ -1,0 +1,60 @@
+//! The connection of a probe.
+
+use evenkeel_core::addr::Addr;
+use evenkeel_core::attempt::ConnectFailure;
+use std::io;
+use std::net::SocketAddr;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::{Instant, timeout_at};
+
+/// A TCP or Unix connection.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl Stream for TcpStream {}
+impl Stream for UnixStream {}
+
+/// Connects to `target` before `deadline`.
+pub async fn connect(target: &Addr, deadline: Instant) -> Result<Box<dyn Stream>, ConnectFailure> {
+    let connected = async {
+        match target {
+            Addr::Ip(addr) => Ok(Box::new(tcp(*addr).await?) as Box<dyn Stream>),
+            Addr::Unix(path) => Ok(Box::new(UnixStream::connect(path).await?) as Box<dyn Stream>),
+        }
+    };
+    match timeout_at(deadline, connected).await {
+        Ok(result) => result.map_err(|error: io::Error| failure(&error)),
+        Err(_) => Err(ConnectFailure::TimedOut),
+    }
+}
+
+async fn tcp(addr: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(addr).await?;
+    // A port of this machine that nobody listens on may be drawn as our own source port: then the kernel connects
+    // the socket to itself, and a dead backend would pass.
+    if stream.local_addr()? == addr {
+        return Err(io::ErrorKind::ConnectionRefused.into());
+    }
+    stream.set_nodelay(true)?;
+    // A probe ends with a reset: what it wanted to know it knows, and a close in order would leave a port in
+    // TIME_WAIT for a minute after each of them.
+    stream.set_zero_linger()?;
+    Ok(stream)
+}
+
+/// What an error of `connect` means.
+fn failure(error: &io::Error) -> ConnectFailure {
+    use io::ErrorKind;
+    let errno = error.raw_os_error().unwrap_or(0);
+    match error.kind() {
+        ErrorKind::ConnectionRefused => ConnectFailure::Refused,
+        ErrorKind::ConnectionReset => ConnectFailure::Reset,
+        ErrorKind::TimedOut => ConnectFailure::TimedOut,
+        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => ConnectFailure::Unreachable,
+        ErrorKind::NotFound => ConnectFailure::NoSuchSocket,
+        ErrorKind::PermissionDenied => ConnectFailure::Denied,
+        ErrorKind::AddrNotAvailable => ConnectFailure::NoSourcePort,
+        ErrorKind::OutOfMemory => ConnectFailure::NoResources(errno),
+        _ => ConnectFailure::Other(errno),
+    }
+}

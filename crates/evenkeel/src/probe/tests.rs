@@ -1,0 +1,215 @@
+//! Probes against real listeners on the loopback interface.
+
+use super::*;
+use evenkeel_core::attempt::ConnectFailure;
+use evenkeel_core::health::{ExchangeCheck, HttpCheck};
+use std::sync::Arc;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, UnixListener};
+
+/// How a backend of these tests answers.
+#[derive(Clone, Copy)]
+enum Answer {
+    /// These bytes, then a close in order.
+    Bytes(&'static [u8]),
+    /// The first bytes, then one more of the second every 20 ms, for ever.
+    Drip(&'static [u8], u8),
+    /// The first bytes, then the second over and over, as fast as they are taken.
+    Flood(&'static [u8], u8),
+    /// Nothing, for ever.
+    Silence,
+}
+
+impl Answer {
+    async fn give(self, mut stream: impl AsyncReadExt + AsyncWriteExt + Unpin) {
+        let (head, again, pause, count) = match self {
+            Self::Bytes(bytes) => (bytes, 0, 0, 0),
+            Self::Drip(head, byte) => (head, byte, 20, 1),
+            Self::Flood(head, byte) => (head, byte, 0, 16 * 1024),
+            Self::Silence => return std::future::pending().await,
+        };
+        let mut request = [0; 1024];
+        let _ = stream.read(&mut request).await;
+        let mut result = stream.write_all(head).await;
+        while count > 0 && result.is_ok() {
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+            result = stream.write_all(&vec![again; count]).await;
+        }
+    }
+}
+
+fn check(kind: CheckKind) -> Check {
+    Check {
+        kind,
+        addr: None,
+        port: None,
+        interval: Duration::from_secs(2),
+        fast_interval: Duration::from_millis(500),
+        timeout: Duration::from_secs(20),
+        rise: 2,
+        fall: 3,
+    }
+}
+
+fn http(body: Option<&str>) -> Check {
+    check(CheckKind::Http(HttpCheck {
+        method: "GET".into(),
+        path: "/healthz?full".into(),
+        host: None,
+        status: [(200, 399)].into(),
+        body: body.map(Into::into),
+    }))
+}
+
+fn exchange(send: &[u8], expect: &[u8]) -> Check {
+    check(CheckKind::Exchange(ExchangeCheck { send: send.into(), expect: expect.into() }))
+}
+
+/// What `check` says of a backend that answers like this.
+async fn verdict(answer: Answer, check: Check) -> Verdict {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = Addr::Ip(listener.local_addr().unwrap());
+    let backend = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        answer.give(stream).await;
+    });
+    let verdict = run(&target, &check).await;
+    backend.abort();
+    verdict
+}
+
+async fn failure(answer: Answer, check: Check) -> ProbeFailure {
+    match verdict(answer, check).await {
+        Verdict::Fail(failure) => failure,
+        Verdict::Pass(took) => panic!("passed in {took:?}"),
+    }
+}
+
+async fn passes(answer: Answer, check: Check) -> bool {
+    matches!(verdict(answer, check).await, Verdict::Pass(_))
+}
+
+#[tokio::test]
+async fn a_listener_that_never_accepts_passes_the_tcp_check() {
+    assert!(passes(Answer::Silence, check(CheckKind::Tcp)).await);
+}
+
+#[tokio::test]
+async fn a_closed_port_is_refused_in_every_kind_of_check() {
+    for check in [check(CheckKind::Tcp), http(None), exchange(b"", b"")] {
+        let addr = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let verdict = run(&Addr::Ip(addr), &check).await;
+        assert_eq!(verdict, Verdict::Fail(ProbeFailure::Connect(ConnectFailure::Refused)));
+    }
+}
+
+#[tokio::test]
+async fn unix_sockets_are_probed_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path: Arc<std::path::Path> = folder.path().join("app.sock").into();
+    let target = Addr::Unix(Arc::clone(&path));
+    let missing = run(&target, &http(None)).await;
+    assert_eq!(missing, Verdict::Fail(ProbeFailure::Connect(ConnectFailure::NoSuchSocket)));
+
+    let listener = UnixListener::bind(&path).unwrap();
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        Answer::Bytes(b"HTTP/1.1 204 No Content\r\n\r\n").give(stream).await;
+    });
+    assert!(matches!(run(&target, &http(None)).await, Verdict::Pass(_)));
+}
+
+#[tokio::test]
+async fn the_request_names_host_path_and_who_asks() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let (target, check) = (Addr::Ip(addr), http(None));
+    let (_, request) = tokio::join!(run(&target, &check), async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = vec![0; 1024];
+        let count = stream.read(&mut request).await.unwrap();
+        stream.write_all(b"HTTP/1.0 200 OK\r\n\r\n").await.unwrap();
+        String::from_utf8_lossy(&request[..count]).into_owned()
+    });
+    assert!(request.starts_with("GET /healthz?full HTTP/1.1\r\n"), "{request}");
+    assert!(request.contains(&format!("host: {addr}\r\n")), "{request}");
+    assert!(request.contains("user-agent: evenkeel/"), "{request}");
+    assert!(request.contains("connection: close\r\n"), "{request}");
+}
+
+#[tokio::test]
+async fn an_expected_status_passes_without_waiting_for_the_body() {
+    assert!(
+        passes(Answer::Drip(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n", b'x'), http(None)).await
+    );
+}
+
+#[tokio::test]
+async fn another_status_fails_and_is_named() {
+    let answer = Answer::Bytes(b"HTTP/1.1 503 Busy\r\ncontent-length: 0\r\n\r\n");
+    assert_eq!(failure(answer, http(None)).await, ProbeFailure::Status(503));
+}
+
+#[tokio::test]
+async fn the_body_must_hold_the_expected_text() {
+    let answer = Answer::Bytes(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nI am fine");
+    assert!(passes(answer, http(Some("am fi"))).await);
+    assert_eq!(failure(answer, http(Some("am ill"))).await, ProbeFailure::Unexpected);
+}
+
+#[tokio::test]
+async fn an_answer_cut_in_the_middle_fails_as_cut() {
+    for bytes in
+        [&b"HTTP/1.1 200 OK\r\ncontent-le"[..], b"", b"HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\nI am"]
+    {
+        assert_eq!(failure(Answer::Bytes(bytes), http(Some("fine"))).await, ProbeFailure::Cut);
+    }
+    assert_eq!(failure(Answer::Bytes(b""), exchange(b"PING\r\n", b"+PONG")).await, ProbeFailure::Cut);
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_malformed() {
+    let answer = Answer::Bytes(b"SSH-2.0-OpenSSH_9.2\r\n\r\n");
+    assert!(matches!(failure(answer, http(None)).await, ProbeFailure::Malformed(_)));
+}
+
+#[tokio::test]
+async fn silence_and_slow_drips_end_at_the_timeout() {
+    let slow_body = Answer::Drip(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n", b'x');
+    for (answer, mut check) in [
+        (Answer::Silence, http(None)),
+        (Answer::Drip(b"HTTP/1.1 200 OK\r\nx-a: ", b'a'), http(None)),
+        (slow_body, http(Some("fine"))),
+        (Answer::Silence, exchange(b"PING\r\n", b"+PONG")),
+        (Answer::Drip(b"", b'x'), exchange(b"PING\r\n", b"+PONG")),
+    ] {
+        check.timeout = Duration::from_millis(300);
+        assert_eq!(failure(answer, check).await, ProbeFailure::Timeout);
+    }
+}
+
+#[tokio::test]
+async fn endless_answers_are_given_up_after_64_kib() {
+    let endless_body = Answer::Flood(b"HTTP/1.1 200 OK\r\n\r\n", b'x');
+    assert_eq!(failure(endless_body, http(Some("fine"))).await, ProbeFailure::Unexpected);
+    let endless_head = Answer::Flood(b"HTTP/1.1 200 OK\r\nx-a: ", b'a');
+    assert!(matches!(failure(endless_head, http(None)).await, ProbeFailure::Malformed(_)));
+    assert_eq!(failure(Answer::Flood(b"", b'x'), exchange(b"y", b"fine")).await, ProbeFailure::Unexpected);
+}
+
+#[tokio::test]
+async fn an_exchange_finds_its_answer_across_pieces() {
+    assert!(passes(Answer::Bytes(b"-ERR no\r\n+PONG\r\n"), exchange(b"PING\r\n", b"+PONG")).await);
+    assert!(passes(Answer::Bytes(b"anything"), exchange(b"x", b"")).await);
+    assert_eq!(
+        failure(Answer::Bytes(b"-ERR\r\n"), exchange(b"PING\r\n", b"+PONG")).await,
+        ProbeFailure::Unexpected
+    );
+}
+
+#[test]
+fn the_finder_sees_bytes_that_arrive_one_by_one() {
+    let mut finder = Finder::new(b"abac");
+    let found: Vec<_> = b"ababacx".chunks(1).map(|piece| finder.found_with(piece)).collect();
+    assert_eq!(found, [false, false, false, false, false, true, false]);
+}

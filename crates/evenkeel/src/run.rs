@@ -1,0 +1,217 @@
+//! Starts everything in order, and then leaves it to the control loop.
+
+use crate::binding;
+use crate::ceiling::{self, Needs};
+use crate::config::{Loaded, Settings, Source};
+use crate::control::{Control, Input};
+use crate::discover::Discovery;
+use crate::error::{Exit, RunError};
+use crate::logging::{Log, Notice, count};
+use crate::notify;
+use crate::probe::PROBES_MAX;
+use crate::signals::{Manner, Signals};
+use evenkeel_core::addr::Addr;
+use evenkeel_core::balance::Balance;
+use evenkeel_core::director::{Config, Director};
+use evenkeel_core::name::{PoolName, ServiceName};
+use evenkeel_proxy::{PlaneOptions, Report, Started, UserPlane};
+use evenkeel_sys::limits;
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, IsTerminal};
+use std::sync::mpsc as threads;
+use std::thread::available_parallelism;
+use std::time::Instant;
+use tokio::sync::mpsc;
+
+/// Inputs that wait for the control loop, at most; whoever has another one waits.
+const INPUTS_MAX: usize = 1024;
+
+/// Names that are looked up at once, and files that are read, at most.
+const BLOCKING_MAX: usize = 32;
+
+/// How to run, besides the configuration.
+#[derive(Debug)]
+pub struct Options {
+    /// When the process started.
+    pub began: Instant,
+    /// Where SIGHUP loads the configuration again from; `None` when it came from flags.
+    pub source: Option<Source>,
+    /// A demo ends at once, whatever the signal.
+    pub demo: bool,
+}
+
+/// Runs until the process should end. Fails only before any traffic was taken.
+pub fn run(loaded: Loaded, options: Options) -> Result<(), RunError> {
+    let inherited = notify::inherited();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_MAX)
+        .build()
+        .map_err(|error| system("start the control loop", &error))?;
+    let outcome = runtime.block_on(async {
+        let signals = Signals::take().map_err(|error| system("take signals", &error))?;
+        let (inputs, received) = mpsc::channel(INPUTS_MAX);
+        let control = start(loaded, options, inherited, inputs)?;
+        control.run(received, signals).await;
+        Ok(())
+    });
+    // A lookup that hangs in the system's resolver must not delay the end.
+    runtime.shutdown_background();
+    outcome
+}
+
+fn system(what: &str, error: &io::Error) -> RunError {
+    RunError::new(Exit::Failed, format!("cannot {what}: {error}"))
+}
+
+/// From the configuration to the first accepted connection.
+fn start(
+    loaded: Loaded,
+    options: Options,
+    mut inherited: evenkeel_proxy::Inherited,
+    inputs: mpsc::Sender<Input>,
+) -> Result<Control, RunError> {
+    let Loaded { settings, config, warnings } = loaded;
+    let room = room(&settings, &config);
+    let mut log = Log::start(settings.log).map_err(|error| system("start the log", &error))?;
+    for warning in warnings {
+        log.tell(Notice::Warning(warning.what));
+    }
+    let director = Director::new(Instant::now(), config.clone(), RandomState::new().hash_one(options.began));
+    let plane = PlaneOptions { workers: room.workers, max_sessions: room.max_sessions, records: log.is_on() };
+    let Started { mut plane, reports, records } =
+        UserPlane::start(&plane).map_err(|error| system("start the workers", &error))?;
+    log.collect(records).map_err(|error| system("start the log", &error))?;
+    forward(reports, inputs.clone()).map_err(|error| system("start the control loop", &error))?;
+
+    let publication =
+        plane.prepare(director.snapshot(), &mut inherited).map_err(|error| binding::refused(&error))?;
+    plane.publish(publication);
+    for addr in inherited.keys() {
+        log.tell(Notice::Warning(format!(
+            "a socket passed by the service manager is not used: no service listens on {addr}"
+        )));
+    }
+    announce(&mut log, &config, &director, &settings, &room, options.began);
+    Ok(Control {
+        discovery: Discovery::follow(&config, &inputs),
+        manner: manner(options.demo),
+        source: options.source,
+        director,
+        plane,
+        log,
+        settings,
+        inputs,
+    })
+}
+
+/// What there is for traffic.
+struct Room {
+    workers: usize,
+    descriptors: u64,
+    /// As many as the descriptors allow.
+    ceiling: u32,
+    max_sessions: u32,
+}
+
+fn room(settings: &Settings, config: &Config) -> Room {
+    let workers = settings.workers.unwrap_or_else(|| available_parallelism().map_or(1, usize::from));
+    let descriptors = limits::raise_descriptors();
+    let members: usize = config.pools.iter().map(|pool| pool.members.len()).sum();
+    let needs = Needs {
+        workers: workers as u64,
+        listeners: config.listeners.len() as u64,
+        probes: members.min(PROBES_MAX) as u64,
+    };
+    let ceiling = ceiling::sessions_max(descriptors, needs);
+    Room {
+        workers,
+        descriptors,
+        ceiling,
+        max_sessions: settings.max_sessions.unwrap_or(ceiling).min(ceiling),
+    }
+}
+
+/// A terminal on either side means that somebody sits there.
+fn manner(demo: bool) -> Manner {
+    match (demo, io::stdin().is_terminal() || io::stdout().is_terminal()) {
+        (true, _) => Manner::Demo,
+        (false, true) => Manner::Terminal,
+        (false, false) => Manner::Service,
+    }
+}
+
+/// Hands what the plane reports to the control loop, from a thread that sleeps meanwhile.
+fn forward(reports: threads::Receiver<Report>, inputs: mpsc::Sender<Input>) -> io::Result<()> {
+    let work = move || {
+        for report in reports {
+            if inputs.blocking_send(Input::Report(report)).is_err() {
+                return;
+            }
+        }
+    };
+    std::thread::Builder::new().name("reports".to_owned()).spawn(work).map(drop)
+}
+
+/// Tells where it listens and what it can take, to the log and to the service manager.
+fn announce(
+    log: &mut Log,
+    config: &Config,
+    director: &Director,
+    settings: &Settings,
+    room: &Room,
+    began: Instant,
+) {
+    let mut services: BTreeMap<(&ServiceName, &PoolName), Vec<Addr>> = BTreeMap::new();
+    for listener in &config.listeners {
+        services
+            .entry((&listener.name.service, &listener.pool))
+            .or_default()
+            .push(listener.name.addr.clone());
+    }
+    let backends = director.backends();
+    for ((service, pool), listeners) in services {
+        log.tell(Notice::Listening {
+            service: service.clone(),
+            listeners,
+            pool: pool.clone(),
+            backends: backends.iter().filter(|(key, _)| key.pool == *pool).count(),
+            balance: config
+                .pools
+                .iter()
+                .find(|of| of.name == *pool)
+                .map_or("", |of| balance_word(of.balance)),
+        });
+    }
+    if let Some(wanted) = settings.max_sessions
+        && wanted > room.ceiling
+    {
+        log.tell(Notice::Warning(format!(
+            "`max-sessions` is {wanted}, but {} allow {} only: raise the limit of open files",
+            count(room.descriptors as usize, "descriptor"),
+            room.ceiling
+        )));
+    }
+    log.tell(Notice::Ready {
+        took: began.elapsed(),
+        workers: room.workers,
+        max_sessions: room.max_sessions,
+        descriptors: room.descriptors,
+    });
+    notify::ready(&format!(
+        "{}, {}",
+        count(config.listeners.len(), "listener"),
+        count(backends.len(), "backend")
+    ));
+}
+
+fn balance_word(balance: Balance) -> &'static str {
+    match balance {
+        Balance::Random { .. } => "random",
+        Balance::RoundRobin => "round-robin",
+        Balance::LeastConn => "least-conn",
+        Balance::Maglev { .. } => "maglev",
+        Balance::First => "first",
+    }
+}
