@@ -117,9 +117,10 @@ impl BackendState {
         }
     }
 
-    /// Begins its ramp.
-    pub fn ramp_from(&mut self, now: Instant) {
-        self.ramp_since = Some(now);
+    /// It may take traffic from now on: with a clean slate, and slowly if it `ramps`.
+    pub fn come_in(&mut self, now: Instant, ramps: bool) {
+        self.load.forgive();
+        self.ramp_since = ramps.then_some(now);
     }
 
     /// A probe of it has ended.
@@ -132,8 +133,8 @@ impl BackendState {
     ) -> Option<EventKind> {
         let at = self.wanted.check.clone().filter(|_| self.probe.in_flight)?;
         self.probe.in_flight = false;
-        let change = self.health.observe(&at.check, &verdict);
-        let event = match (change, verdict) {
+        let passed = matches!(verdict, Verdict::Pass(_));
+        let event = match (self.health.observe(&at.check, &verdict), verdict) {
             (Some(Change::Up(passes)), Verdict::Pass(took)) => Some(EventKind::Up { passes, took }),
             (Some(Change::Down(failures)), Verdict::Fail(failure)) => {
                 self.failed_at = Some(now);
@@ -141,27 +142,28 @@ impl BackendState {
                 self.ejection.end(now);
                 Some(EventKind::Down { cause: Cause::Check(failure), failures })
             }
-            (_, verdict) => self.observe_ejected(now, &at, &verdict),
+            _ => self.observe_ejected(now, &at, passed),
         };
-        self.forgive_if_done(pool, event.is_some());
+        if passed {
+            self.forgive_if_suspect(pool);
+        }
         let interval = if self.is_in_doubt() { at.check.fast_interval } else { at.check.interval };
         self.schedule(now, dice.jitter(interval));
         event
     }
 
-    fn observe_ejected(&mut self, now: Instant, at: &CheckAt, verdict: &Verdict) -> Option<EventKind> {
-        let passed = matches!(verdict, Verdict::Pass(_));
+    fn observe_ejected(&mut self, now: Instant, at: &CheckAt, passed: bool) -> Option<EventKind> {
         if self.standing() != Standing::Ejected || at.target != self.key.addr {
             return None;
         }
         self.ejection.observe(passed, at.check.rise).then(|| self.give_back(now))
     }
 
-    /// Gives a backend that is up a clean slate: when it has just come up, and when its failures are as many as
-    /// make it suspect although it is not ejected, for then the director has heard of them, or never will.
-    fn forgive_if_done(&mut self, pool: &PoolConfig, came_up: bool) {
+    /// A suspect that is not ejected although its check passes: the director was told and has decided, or the report
+    /// was lost. Without this, the planes would pass it over for ever.
+    fn forgive_if_suspect(&self, pool: &PoolConfig) {
         let is_suspect = |rules: EjectionRules| self.load.failures_in_row() >= rules.failures;
-        if self.standing() == Standing::Up && (came_up || pool.ejection.is_some_and(is_suspect)) {
+        if self.standing() == Standing::Up && pool.ejection.is_some_and(is_suspect) {
             self.load.forgive();
         }
     }
@@ -169,7 +171,6 @@ impl BackendState {
     /// Ends its ejection.
     fn give_back(&mut self, now: Instant) -> EventKind {
         self.ejection.end(now);
-        self.load.forgive();
         EventKind::Returned
     }
 
@@ -226,7 +227,6 @@ impl BackendState {
         match self.standing() {
             Standing::Checking if self.checking_until <= now => {
                 self.health.assume_up();
-                self.load.forgive();
                 Some(EventKind::AssumedUp)
             }
             Standing::Ejected if self.ejection.until().is_some_and(|at| at <= now) => {
@@ -250,7 +250,6 @@ impl BackendState {
             self.probe.in_flight = false;
             if self.health.state() != HealthState::Up {
                 self.health = Health::up();
-                self.load.forgive();
                 return Some(EventKind::Unchecked);
             }
             self.health = Health::up();

@@ -135,8 +135,8 @@ impl PoolState {
             out.announce(&self.config.name, Some(addr), kind);
         }
         if backend.standing() != before {
-            if backend.standing() == Standing::Up && ramps {
-                backend.ramp_from(now);
+            if backend.standing() == Standing::Up {
+                backend.come_in(now, ramps);
             }
             out.changed.insert(self.config.name.clone());
         }

@@ -102,8 +102,8 @@ impl PoolState {
         if let Some(kind) = backend.change(now, wanted, &self.config, probe_at) {
             out.announce(&self.config.name, Some(&backend.key.addr), kind);
         }
-        if !could_take && backend.candidate().is_usable() && self.ramps(now) {
-            backend.ramp_from(now);
+        if !could_take && backend.candidate().is_usable() {
+            backend.come_in(now, self.ramps(now));
         }
         backend
     }
@@ -119,8 +119,8 @@ impl PoolState {
         out.announce(&self.config.name, Some(&addr), EventKind::Added);
         let key = BackendKey { pool: self.config.name.clone(), addr };
         let mut backend = BackendState::new(now, key, wanted, probe_at);
-        if backend.standing() == Standing::Up && self.ramps(now) {
-            backend.ramp_from(now);
+        if backend.standing() == Standing::Up {
+            backend.come_in(now, self.ramps(now));
         }
         backend
     }

@@ -1,0 +1,134 @@
+//! A new configuration under a running director.
+
+use crate::stage::{MS, SECOND, Stage, check, key, member, pool, verdict, web};
+use std::sync::Arc;
+
+#[test]
+fn nothing_happens_until_a_proposal_is_kept() {
+    let mut stage = Stage::new(web(2));
+    stage.verdicts("PP");
+    stage.pass(20 * MS);
+    let proposal = stage.director.propose(stage.now, web(1));
+    assert_eq!(proposal.snapshot().pools[&key("web", 1).pool].backends.len(), 1);
+    assert!(proposal.snapshot().generation > stage.current.generation);
+    stage.pass(SECOND);
+    assert_eq!((stage.takers(), stage.director.backends().len()), ("1 2".into(), 2));
+}
+
+#[test]
+fn who_stays_keeps_health_and_load_and_the_others_are_told_of() {
+    let mut stage = Stage::new(web(3));
+    stage.verdicts("PFP");
+    stage.pass(20 * MS);
+    stage.told();
+    let before = stage.web();
+    let mut config = web(4);
+    config.pools[0].members.remove(0);
+    config.pools[0].members[1].weight = 5;
+    stage.reload(config);
+    assert_eq!((stage.takers(), stage.told()), ("3*5".into(), "4 added, 1 removed".into()));
+    assert!(Arc::ptr_eq(&before.backends[2].load, &stage.web().backends[1].load));
+    assert!(Arc::ptr_eq(&before.waiting, &stage.web().waiting));
+    assert!(Arc::ptr_eq(&before.cursor, &stage.web().cursor));
+}
+
+#[test]
+fn a_pool_that_is_configured_as_before_stays_the_very_same() {
+    let mut stage = Stage::new(web(2));
+    stage.verdicts("PP");
+    stage.pass(20 * MS);
+    let before = stage.web();
+    let mut config = web(2);
+    config.pools.push(pool("other", vec![member(1)]));
+    stage.reload(config);
+    assert!(Arc::ptr_eq(&before, &stage.web()));
+}
+
+#[test]
+fn a_change_that_waits_for_its_publication_is_in_the_proposal() {
+    let mut stage = Stage::new(web(2));
+    stage.verdicts("PP");
+    assert_eq!(stage.takers(), "");
+    stage.reload(web(2));
+    assert_eq!(stage.takers(), "1 2");
+    stage.published.clear();
+    stage.pass(SECOND);
+    assert_eq!(stage.published.len(), 0, "it is not published twice");
+}
+
+#[test]
+fn a_verdict_for_a_backend_that_left_is_ignored() {
+    let mut stage = Stage::new(web(2));
+    stage.reload(web(1));
+    stage.told();
+    for pool in ["web", "gone"] {
+        stage.director.handle_probe(stage.now, &key(pool, 2), verdict('F'));
+    }
+    stage.pass(SECOND / 2);
+    assert_eq!(stage.told(), "");
+}
+
+#[test]
+fn one_that_is_added_is_checked_first_and_then_starts_slowly() {
+    let mut stage = Stage::new(web(1));
+    stage.verdict(1, 'P');
+    stage.pass(40 * SECOND);
+    stage.reload(web(2));
+    assert_eq!(stage.takers(), "1");
+    stage.verdict(2, 'P');
+    stage.pass(20 * MS);
+    assert_eq!(stage.takers(), "1*100 2*10");
+}
+
+#[test]
+fn one_that_gets_its_weight_back_starts_slowly_too() {
+    let mut stage = Stage::new(web(2));
+    stage.verdicts("PP");
+    let mut config = web(2);
+    config.pools[0].members[1].weight = 0;
+    stage.reload(config);
+    assert_eq!(stage.takers(), "1");
+    stage.pass(40 * SECOND);
+    stage.reload(web(2));
+    assert_eq!(stage.takers(), "1*100 2*10");
+}
+
+#[test]
+fn checks_can_be_turned_off_and_on_again() {
+    let mut stage = Stage::new(web(2));
+    stage.verdicts("PF");
+    stage.told();
+    let mut unchecked = web(2);
+    unchecked.pools[0].check = None;
+    stage.reload(unchecked);
+    assert_eq!((stage.takers(), stage.told()), ("1 2".into(), "2 unchecked".into()));
+    stage.pass(60 * SECOND);
+    assert!(stage.probes.is_empty());
+    stage.reload(web(2));
+    assert_eq!(stage.probes.len(), 2, "asked at once");
+    assert_eq!((stage.takers(), stage.told()), ("1 2".into(), "".into()));
+}
+
+#[test]
+fn another_check_is_made_at_once() {
+    let mut stage = Stage::new(web(1));
+    stage.verdict(1, 'P');
+    assert!(stage.probes.is_empty());
+    let mut config = web(1);
+    config.pools[0].check = Some(Arc::new(evenkeel_core::health::Check { port: Some(81), ..check() }));
+    stage.reload(config);
+    assert_eq!(stage.probes.len(), 1);
+}
+
+#[test]
+fn without_ejection_nobody_stays_ejected() {
+    let mut stage = Stage::new(web(2));
+    stage.verdicts("PP");
+    stage.refuse(1, 3);
+    stage.told();
+    let mut config = web(2);
+    config.pools[0].ejection = None;
+    stage.reload(config);
+    assert_eq!((stage.takers(), stage.told()), ("1 2".into(), "1 returned".into()));
+    assert_eq!(stage.web().backends[0].suspect_after, 0);
+}
