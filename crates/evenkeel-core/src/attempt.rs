@@ -3,6 +3,7 @@
 use crate::addr::Addr;
 use crate::end::Side;
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
 /// Why a connect to a backend failed.
@@ -54,6 +55,28 @@ impl ConnectFailure {
             | Self::Unreachable
             | Self::NoSuchSocket
             | Self::Other(_) => Side::Backend,
+        }
+    }
+}
+
+/// What a failed `socket` or `connect` means, by Linux errno.
+impl From<&io::Error> for ConnectFailure {
+    fn from(error: &io::Error) -> Self {
+        /// `ENOMEM`, `ENFILE`, `EMFILE`, `ENOBUFS`, `ENOSPC` (epoll's watches).
+        const NO_RESOURCES: [i32; 5] = [12, 23, 24, 105, 28];
+        let errno = error.raw_os_error().unwrap_or(0);
+        match error.kind() {
+            _ if NO_RESOURCES.contains(&errno) => Self::NoResources(errno),
+            io::ErrorKind::ConnectionRefused => Self::Refused,
+            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => Self::Reset,
+            io::ErrorKind::TimedOut => Self::TimedOut,
+            io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::NetworkDown => Self::Unreachable,
+            io::ErrorKind::NotFound => Self::NoSuchSocket,
+            io::ErrorKind::PermissionDenied => Self::Denied,
+            io::ErrorKind::AddrNotAvailable => Self::NoSourcePort,
+            _ => Self::Other(errno),
         }
     }
 }

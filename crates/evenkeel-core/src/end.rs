@@ -55,6 +55,8 @@ pub enum End {
     ClientLeft,
     /// Something of ours failed (descriptors, memory); the errno.
     Failed(i32),
+    /// A defect of evenkeel: its code panicked.
+    Panicked,
 }
 
 impl End {
@@ -77,6 +79,7 @@ impl End {
             Self::QueueTimeout => "queue-timeout",
             Self::ClientLeft => "client-left",
             Self::Failed(_) => "failed",
+            Self::Panicked => "panic",
         }
     }
 
@@ -94,7 +97,8 @@ impl End {
             | Self::Stopped
             | Self::QueueFull
             | Self::QueueTimeout
-            | Self::Failed(_) => Side::Evenkeel,
+            | Self::Failed(_)
+            | Self::Panicked => Side::Evenkeel,
         }
     }
 

@@ -16,6 +16,14 @@ pub struct Poll {
 pub struct Readiness(epoll::EventFlags);
 
 impl Readiness {
+    /// Ready for nothing.
+    pub const NONE: Self = Self(epoll::EventFlags::empty());
+
+    /// Ready for what either is ready for.
+    pub fn and(self, other: Self) -> Self {
+        Self(self.0.union(other.0))
+    }
+
     /// Bytes, an end or an error can be read.
     pub fn readable(self) -> bool {
         self.0.intersects(epoll::EventFlags::IN | epoll::EventFlags::RDHUP) || self.broken()

@@ -178,3 +178,8 @@ pub fn unacknowledged(socket: impl AsFd) -> io::Result<usize> {
     let queued = unsafe { rustix::ioctl::ioctl(socket, rustix::ioctl::Getter::<SIOCOUTQ, i32>::new())? };
     Ok(usize::try_from(queued).unwrap_or(0))
 }
+
+/// Makes calls on the socket return instead of wait.
+pub fn set_nonblocking(socket: impl AsFd) -> io::Result<()> {
+    Ok(rustix::io::ioctl_fionbio(socket, true)?)
+}

@@ -184,7 +184,7 @@ impl Relay {
 
     /// Carries what comes from `source`, and notes how that ended.
     fn run(&mut self, source: Side, now: Instant, tools: &mut Tools) -> Pace {
-        let was_finished = self.to_other(source).half.is_finished();
+        let was_finished = self.direction_from(source).half.is_finished();
         let (direction, from, to) = match source {
             Side::Client => (&mut self.to_backend, self.client.as_fd(), self.backend.as_fd()),
             _ => (&mut self.to_client, self.backend.as_fd(), self.client.as_fd()),
@@ -193,12 +193,12 @@ impl Relay {
             Ok(pace) => pace,
             Err(Fault::Source(error)) => {
                 // The kernel hands out all that came before it tells the error.
-                self.to_other(source).half.on_source_lost();
+                self.direction_from(source).half.on_source_lost();
                 self.on_lost(source, &error, now)
             }
             Err(Fault::Sink(error)) => self.on_lost(opposite(source), &error, now),
         };
-        if self.to_other(source).half.is_finished() && !was_finished {
+        if self.direction_from(source).half.is_finished() && !was_finished {
             self.on_finished(source, now);
         }
         pace
@@ -210,15 +210,15 @@ impl Relay {
         self.deadlines.on_half_closed(now);
         if self.lost.is_some_and(|lost| lost.side == side) {
             // Its reset was seen by a write already: the end of its stream is a cut.
-            self.to_other(side).half.on_source_lost();
+            self.direction_from(side).half.on_source_lost();
         }
     }
 
     /// `side` is gone. What it sent still goes to the other; nothing goes to it any more.
     fn on_lost(&mut self, side: Side, error: &io::Error, now: Instant) -> Pace {
         self.lost.get_or_insert(Lost { side, end: loss(side, error), since: now });
-        self.to_other(opposite(side)).half.on_over();
-        let from_lost = &mut self.to_other(side).half;
+        self.direction_from(opposite(side)).half.on_over();
+        let from_lost = &mut self.direction_from(side).half;
         if from_lost.is_finished() {
             from_lost.on_source_lost();
         } else {
@@ -266,7 +266,7 @@ impl Relay {
     }
 
     /// The direction from `source` to the other side.
-    fn to_other(&mut self, source: Side) -> &mut Direction {
+    fn direction_from(&mut self, source: Side) -> &mut Direction {
         match source {
             Side::Client => &mut self.to_backend,
             _ => &mut self.to_client,

@@ -1,0 +1,151 @@
+//! Listening sockets: bound on the control thread before a snapshot is published, so that binding can fail whole.
+
+use crate::shared::Ceiling;
+use crate::{Inherited, PrepareError};
+use evenkeel_core::addr::Addr;
+use evenkeel_core::name::{ListenerName, ServiceName};
+use evenkeel_core::snapshot::{Listener, Snapshot, SocketOptions};
+use evenkeel_sys::socket::{self, ListenOptions};
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::sync::Arc;
+
+/// A snapshot, with everything bound that it needs.
+#[derive(Clone)]
+pub struct Publication {
+    /// What the workers obey.
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) bound: BTreeMap<ListenerName, Arc<Bound>>,
+    pub(crate) services: BTreeMap<ServiceName, Arc<Ceiling>>,
+}
+
+impl Publication {
+    /// Where each listener is really bound: with a port where port 0 was asked for.
+    pub fn bound(&self) -> impl Iterator<Item = (&ListenerName, &Addr)> {
+        self.bound.iter().map(|(name, bound)| (name, &bound.local))
+    }
+}
+
+/// The sockets of one listener.
+pub(crate) struct Bound {
+    sockets: Vec<OwnedFd>,
+    local: Addr,
+    owns_file: bool,
+}
+
+impl Bound {
+    /// The socket of a worker: its own, or one that all share.
+    pub fn socket(&self, worker: usize) -> BorrowedFd<'_> {
+        self.sockets[worker % self.sockets.len()].as_fd()
+    }
+
+    /// Whether all workers accept from one socket.
+    pub fn is_shared(&self) -> bool {
+        self.sockets.len() == 1
+    }
+}
+
+impl Drop for Bound {
+    fn drop(&mut self) {
+        if let (true, Addr::Unix(path)) = (self.owns_file, &self.local) {
+            // A file that is gone already is as good.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// Binds what `snapshot` needs and `current` does not have.
+pub(crate) fn prepare(
+    snapshot: Arc<Snapshot>,
+    current: Option<&Publication>,
+    workers: usize,
+    inherited: &mut Inherited,
+) -> Result<Publication, PrepareError> {
+    let mut bound = BTreeMap::new();
+    let mut services = BTreeMap::new();
+    for (name, listener) in &snapshot.listeners {
+        let sockets = match current.and_then(|current| current.bound.get(name)) {
+            Some(sockets) => Arc::clone(sockets),
+            None => Arc::new(
+                bind(listener, workers, inherited)
+                    .map_err(|source| PrepareError { listener: name.clone(), source })?,
+            ),
+        };
+        bound.insert(name.clone(), sockets);
+        services
+            .entry(name.service.clone())
+            .or_insert_with(|| ceiling(current.and_then(|c| c.services.get(&name.service)), listener));
+    }
+    Ok(Publication { snapshot, bound, services })
+}
+
+fn ceiling(current: Option<&Arc<Ceiling>>, listener: &Listener) -> Arc<Ceiling> {
+    let ceiling = current.cloned().unwrap_or_else(|| Arc::new(Ceiling::new(listener.max_sessions)));
+    ceiling.set_limit(listener.max_sessions);
+    ceiling
+}
+
+fn bind(listener: &Listener, workers: usize, inherited: &mut Inherited) -> io::Result<Bound> {
+    let addr = &listener.name.addr;
+    if let Some(socket) = inherited.remove(addr) {
+        socket::set_nonblocking(&socket)?;
+        apply(&socket, addr, listener.socket)?;
+        return Ok(Bound { sockets: vec![socket], local: addr.clone(), owns_file: false });
+    }
+    match addr {
+        Addr::Unix(path) => bind_unix(path, listener),
+        Addr::Ip(ip) => match bind_ip(*ip, listener, workers) {
+            // `:80` means every address that this machine has.
+            Err(error) if ip.is_ipv6() && ip.ip().is_unspecified() && is_without_ipv6(&error) => {
+                bind_ip(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), ip.port()), listener, workers)
+            }
+            result => result,
+        },
+    }
+}
+
+fn is_without_ipv6(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(rustix::io::Errno::from_raw_os_error);
+    matches!(errno, Some(rustix::io::Errno::AFNOSUPPORT | rustix::io::Errno::ADDRNOTAVAIL))
+}
+
+fn bind_unix(path: &Path, listener: &Listener) -> io::Result<Bound> {
+    let socket = socket::listen_unix(path, listener.unix_mode, listener.backlog)?;
+    Ok(Bound { sockets: vec![socket], local: Addr::Unix(path.into()), owns_file: true })
+}
+
+/// A socket for each worker. They share the port among themselves, but the first bind must find it free: two
+/// balancers that shared a port by accident would each get half of its connections.
+fn bind_ip(addr: SocketAddr, listener: &Listener, workers: usize) -> io::Result<Bound> {
+    let alone = ListenOptions { share: false, backlog: listener.backlog };
+    let first = socket::listen_ip(addr, alone)?;
+    let local = socket::local_addr(&first)?.map_or(addr, |local| SocketAddr::new(addr.ip(), local.port()));
+    let sockets = if workers == 1 {
+        vec![first]
+    } else {
+        drop(first);
+        let together = ListenOptions { share: true, ..alone };
+        (0..workers).map(|_| socket::listen_ip(local, together)).collect::<io::Result<_>>()?
+    };
+    let addr = Addr::Ip(local);
+    sockets.iter().try_for_each(|socket| apply(socket, &addr, listener.socket))?;
+    Ok(Bound { sockets, local: addr, owns_file: false })
+}
+
+/// Options that accepted sockets inherit.
+fn apply(socket: &OwnedFd, addr: &Addr, options: SocketOptions) -> io::Result<()> {
+    if addr.ip().is_some() {
+        socket::set_nodelay(socket)?;
+        set_patience(socket, options)?;
+    }
+    Ok(())
+}
+
+/// Keepalive and user timeout, as configured.
+pub(crate) fn set_patience(socket: impl AsFd, options: SocketOptions) -> io::Result<()> {
+    let keepalive = options.keepalive.map(|keepalive| (keepalive.idle, keepalive.interval, keepalive.count));
+    socket::set_patience(socket, keepalive, options.user_timeout)
+}

@@ -1,0 +1,189 @@
+//! From a pool to a connected backend: pick, take a seat, connect; else another one.
+//!
+//! Only here is anything retried, and no byte of the client's has been read yet.
+
+use crate::Report;
+use crate::bind::set_patience;
+use crate::pools::Seating;
+use crate::session::{Interrupted, Session};
+use crate::worker::Worker;
+use evenkeel_core::addr::Addr;
+use evenkeel_core::attempt::{Attempt, ConnectFailure, Tried};
+use evenkeel_core::balance::client_hash;
+use evenkeel_core::end::{End, Side};
+use evenkeel_core::load::Seat;
+use evenkeel_core::name::BackendKey;
+use evenkeel_core::snapshot::{Backend, ConnectRules, Pool, SessionLimits};
+use evenkeel_sys::poll::Readiness;
+use evenkeel_sys::socket::{self, Name};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a session waits when this process is out of descriptors or memory, before it tries again.
+const RESOURCE_PAUSE: Duration = Duration::from_millis(50);
+
+/// Connects to a backend of the session's pool. A connect that fails is tried again at once on a backend not tried
+/// yet, within the pool's rules.
+pub async fn with_retry(worker: &Worker, session: &Session) -> Result<(OwnedFd, SessionLimits, Seat), End> {
+    let started = worker.reactor.now();
+    session.pool.note_session();
+    loop {
+        let (pool, index, mut seat) = seat(worker, session).await?;
+        let backend = &pool.backends[index as usize];
+        let rules = pool.rules.connect;
+        let began = worker.reactor.now();
+        match attempt(worker, session, &pool, backend, (began + rules.timeout).min(started + rules.total))
+            .await
+        {
+            Ok(socket) => {
+                seat.connected();
+                worker.on_seat_freed(&session.pool);
+                let took = worker.reactor.now() - began;
+                session.opening.borrow_mut().connected = Some((backend.addr.clone(), took));
+                return Ok((socket, pool.rules.session, seat));
+            }
+            Err(NotConnected::ClientLeft) => return Err(End::ClientLeft),
+            Err(NotConnected::Failed(failure)) => {
+                drop(seat);
+                worker.on_seat_freed(&session.pool);
+                note_failure(worker, session, &pool, backend, failure, began);
+                go_on(worker, session, &rules, failure, started).await?;
+            }
+        }
+    }
+}
+
+/// Why an attempt came to nothing.
+enum NotConnected {
+    ClientLeft,
+    Failed(ConnectFailure),
+}
+
+/// A seat at a backend that was not tried yet; waits for one if all are at their limits.
+async fn seat(worker: &Worker, session: &Session) -> Result<(Arc<Pool>, u32, Seat), End> {
+    let client = client_hash(&session.client);
+    let choose = || match session.pool.seat(client, |pool| tried(session, pool)) {
+        Seating::At(pool, index, seat) => Some(Ok((pool, index, seat))),
+        Seating::Exhausted => Some(Err(nobody_left(session))),
+        Seating::Busy => None,
+    };
+    if !session.pool.has_line()
+        && let Some(result) = choose()
+    {
+        return result;
+    }
+    let began = worker.reactor.now();
+    let place = session.pool.join_line(session.row).ok_or(End::QueueFull)?;
+    let deadline = began + session.pool.newest().rules.queue.timeout;
+    let waited = session.until(worker, deadline, || place.is_first().then(choose).flatten()).await;
+    drop(place);
+    // There may be room for the next in line as well.
+    worker.on_seat_freed(&session.pool);
+    session.opening.borrow_mut().queued += worker.reactor.now() - began;
+    match waited {
+        Ok(result) => result,
+        Err(Interrupted::ClientLeft) => Err(End::ClientLeft),
+        Err(Interrupted::TooLate) => Err(End::QueueTimeout),
+    }
+}
+
+/// The backends of this snapshot of the pool that the session has tried.
+fn tried(session: &Session, pool: &Pool) -> Tried {
+    let mut tried = Tried::default();
+    for attempt in &session.opening.borrow().failed_attempts {
+        // A failure of ours says nothing about the backend.
+        if matches!(attempt.failure, ConnectFailure::NoResources(_)) {
+            continue;
+        }
+        if let Some(index) = pool.backends.iter().position(|backend| backend.addr == attempt.backend) {
+            tried.insert(index as u32);
+        }
+    }
+    tried
+}
+
+fn nobody_left(session: &Session) -> End {
+    let opening = session.opening.borrow();
+    opening.failed_attempts.last().map_or(End::NoBackend, |attempt| End::NotConnected(attempt.failure))
+}
+
+/// One connect, until `deadline`.
+async fn attempt(
+    worker: &Worker,
+    session: &Session,
+    pool: &Pool,
+    backend: &Backend,
+    deadline: Instant,
+) -> Result<OwnedFd, NotConnected> {
+    let failed = |error: &std::io::Error| NotConnected::Failed(ConnectFailure::from(error));
+    let name = match &backend.addr {
+        Addr::Ip(addr) => Name::Ip(*addr),
+        Addr::Unix(path) => Name::Unix(path),
+    };
+    session.backend_ready.set(Readiness::NONE);
+    let (socket, connected) = socket::connect(name).map_err(|error| failed(&error))?;
+    worker.reactor.add_stream(&socket, session.row, false).map_err(|error| failed(&error))?;
+    if !connected {
+        let settled = || session.backend_ready.get().writable().then_some(());
+        session.until(worker, deadline, settled).await.map_err(|interrupted| match interrupted {
+            Interrupted::ClientLeft => NotConnected::ClientLeft,
+            Interrupted::TooLate => NotConnected::Failed(ConnectFailure::TimedOut),
+        })?;
+        socket::take_error(&socket).map_err(|error| failed(&error))?;
+    }
+    if backend.addr.ip().is_some() {
+        set_patience(&socket, pool.rules.socket).map_err(|error| failed(&error))?;
+    }
+    Ok(socket)
+}
+
+/// Remembers a failure, and tells the director of one that is the backend's fault.
+fn note_failure(
+    worker: &Worker,
+    session: &Session,
+    pool: &Pool,
+    backend: &Backend,
+    failure: ConnectFailure,
+    began: Instant,
+) {
+    let took = worker.reactor.now() - began;
+    session.opening.borrow_mut().failed_attempts.push(Attempt {
+        backend: backend.addr.clone(),
+        failure,
+        took,
+    });
+    if failure.fault() == Side::Backend {
+        let in_row = backend.load.note_failed();
+        let key = BackendKey { pool: pool.name.clone(), addr: backend.addr.clone() };
+        worker.shared.report(Report::Suspect { key, failure, in_row });
+    }
+}
+
+/// Whether to try again after `failure`: if so, at once, or after a pause if the failure was ours.
+async fn go_on(
+    worker: &Worker,
+    session: &Session,
+    rules: &ConnectRules,
+    failure: ConnectFailure,
+    started: Instant,
+) -> Result<(), End> {
+    let now = worker.reactor.now();
+    let out_of_time = now >= started + rules.total;
+    if let ConnectFailure::NoResources(errno) = failure {
+        if out_of_time {
+            return Err(End::Failed(errno));
+        }
+        // Told once in the record, however often it happens.
+        session.opening.borrow_mut().failed_attempts.dedup_by(|later, first| later.failure == first.failure);
+        return match session.until::<()>(worker, now + RESOURCE_PAUSE, || None).await {
+            Err(Interrupted::ClientLeft) => Err(End::ClientLeft),
+            _ => Ok(()),
+        };
+    }
+    let attempts = session.opening.borrow().failed_attempts.len();
+    if out_of_time || attempts >= rules.attempts as usize || !session.pool.may_retry(now) {
+        return Err(End::NotConnected(failure));
+    }
+    Ok(())
+}

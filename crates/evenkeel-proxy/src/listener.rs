@@ -1,0 +1,198 @@
+//! Accepting: in batches, within the ceilings, and what to do when it fails.
+
+use crate::Report;
+use crate::bind::Bound;
+use crate::pools::LocalPool;
+use crate::reactor::Token;
+use crate::session::{Places, Session};
+use crate::shared::{Ceiling, count};
+use crate::worker::Worker;
+use evenkeel_core::addr::Addr;
+use evenkeel_core::snapshot::Listener;
+use evenkeel_sys::poll::Readiness;
+use evenkeel_sys::socket;
+use rustix::io::Errno;
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Connections taken in one go, before established ones get theirs.
+const BATCH: usize = 64;
+
+/// How long a listener rests after a failure, or at a ceiling, before it looks again.
+const REST: Duration = Duration::from_millis(50);
+
+/// One listener in one worker.
+pub struct Accepting {
+    /// By which the reactor knows it.
+    pub number: u32,
+    /// As configured.
+    pub listener: Arc<Listener>,
+    /// Where its sessions go.
+    pub pool: Rc<LocalPool>,
+    /// Its sockets.
+    pub bound: Arc<Bound>,
+    /// The ceiling of its service.
+    pub ceiling: Arc<Ceiling>,
+    /// While it rests: until when.
+    pub resting: Cell<Option<Instant>>,
+}
+
+/// Why accepting stopped.
+enum Stop {
+    /// Nobody waits to be accepted, or the batch is full.
+    Done,
+    /// A ceiling is reached, or accepting fails: look again later.
+    Rest,
+}
+
+impl Worker {
+    /// Takes connections until there is none, the batch is full, or something stands against it.
+    pub fn accept(self: &Rc<Self>, accepting: &Rc<Accepting>) {
+        for _ in 0..BATCH {
+            match self.accept_one(accepting) {
+                Ok(()) => {}
+                Err(Stop::Done) => return,
+                Err(Stop::Rest) => return self.rest(accepting),
+            }
+        }
+    }
+
+    fn accept_one(self: &Rc<Self>, accepting: &Rc<Accepting>) -> Result<(), Stop> {
+        let places = self.admit(accepting)?;
+        match socket::accept(accepting.bound.socket(self.index)) {
+            Ok((client, peer)) => {
+                self.begin(accepting, client, peer, places);
+                Ok(())
+            }
+            Err(error) => self.on_accept_failed(accepting, &error),
+        }
+    }
+
+    /// Places under both ceilings. At a ceiling nothing is accepted, so that the client waits instead of being cut.
+    fn admit(&self, accepting: &Accepting) -> Result<Places, Stop> {
+        let service = &accepting.listener.name.service;
+        let full = |report: Option<Report>| {
+            report.into_iter().for_each(|report| self.shared.report(report));
+            Stop::Rest
+        };
+        let of_service =
+            accepting.ceiling.enter().ok_or_else(|| full(accepting.ceiling.reached(Some(service))))?;
+        let of_process =
+            self.shared.sessions.enter().ok_or_else(|| full(self.shared.sessions.reached(None)))?;
+        Ok(Places { of_process, of_service })
+    }
+
+    fn on_accept_failed(&self, accepting: &Accepting, error: &io::Error) -> Result<(), Stop> {
+        match error.raw_os_error().map(Errno::from_raw_os_error) {
+            Some(Errno::AGAIN) => Err(Stop::Done),
+            // The connection was gone before we took it (accept(2), "Error handling").
+            Some(
+                Errno::CONNABORTED
+                | Errno::INTR
+                | Errno::PROTO
+                | Errno::NETDOWN
+                | Errno::NOPROTOOPT
+                | Errno::HOSTDOWN
+                | Errno::NONET
+                | Errno::HOSTUNREACH
+                | Errno::OPNOTSUPP
+                | Errno::NETUNREACH
+                | Errno::PERM,
+            ) => Ok(()),
+            errno => {
+                let errno = errno.map_or(0, Errno::raw_os_error);
+                self.report_accept_failure(&accepting.listener.name, errno);
+                Err(Stop::Rest)
+            }
+        }
+    }
+
+    /// Stops listening for a moment, so that a listener that is always ready does not spin.
+    fn rest(&self, accepting: &Accepting) {
+        accepting.resting.set(Some(self.reactor.now() + REST));
+        let _ = self.reactor.remove(accepting.bound.socket(self.index));
+    }
+
+    /// Listens again on those that have rested long enough, and says when to look next.
+    pub fn end_rests(&self) -> Option<Duration> {
+        let now = self.reactor.now();
+        let accepting = self.accepting.borrow();
+        let resting = accepting.values().filter(|accepting| accepting.resting.get().is_some());
+        for accepting in resting.clone() {
+            let has_room = self.shared.sessions.has_room() && accepting.ceiling.has_room();
+            if accepting.resting.get().is_some_and(|until| until <= now) {
+                accepting.resting.set((!has_room).then(|| now + REST));
+                if has_room {
+                    self.listen(accepting);
+                }
+            }
+        }
+        resting
+            .filter_map(|accepting| accepting.resting.get())
+            .min()
+            .map(|at| at.saturating_duration_since(now))
+    }
+
+    /// A session has ended: its places are free, and listeners that rest may look again.
+    pub fn on_room(&self, session: Rc<Session>) {
+        let now = self.reactor.now();
+        let resting = self.accepting.borrow();
+        resting.values().filter(|a| a.resting.get().is_some()).for_each(|a| a.resting.set(Some(now)));
+        let Ok(Session { places: Places { of_process, of_service }, listener, .. }) = Rc::try_unwrap(session)
+        else {
+            return;
+        };
+        let reports = [of_process.leave(None), of_service.leave(Some(&listener.name.service))];
+        reports.into_iter().flatten().for_each(|report| self.shared.report(report));
+    }
+
+    /// Tells the reactor to watch a listener.
+    pub fn listen(&self, accepting: &Accepting) {
+        let socket = accepting.bound.socket(self.index);
+        let token = Token::Listener(accepting.number);
+        if let Err(error) = self.reactor.add_level(socket, token, accepting.bound.is_shared()) {
+            // Out of kernel memory, most likely: it is tried again after a rest.
+            self.report_accept_failure(&accepting.listener.name, error.raw_os_error().unwrap_or(0));
+            accepting.resting.set(Some(self.reactor.now() + REST));
+        }
+    }
+
+    /// Takes everybody who waits to be accepted already, and closes this worker's side of the listener.
+    pub fn close(self: &Rc<Self>, accepting: &Rc<Accepting>) {
+        if accepting.resting.get().is_none() {
+            let _ = self.reactor.remove(accepting.bound.socket(self.index));
+        }
+        while self.accept_one(accepting).is_ok() {}
+    }
+
+    /// A connection becomes a session.
+    fn begin(
+        self: &Rc<Self>,
+        accepting: &Accepting,
+        client: OwnedFd,
+        peer: Option<SocketAddr>,
+        places: Places,
+    ) {
+        count(&self.shared.counts[self.index].accepted, 1);
+        let (row, id) = self.next_row();
+        let session = Rc::new(Session {
+            id,
+            row,
+            listener: Arc::clone(&accepting.listener),
+            pool: Rc::clone(&accepting.pool),
+            client: peer.map_or_else(|| Addr::Unix(Path::new("").into()), Addr::Ip),
+            accepted: self.reactor.now(),
+            client_ready: Cell::new(Readiness::NONE),
+            backend_ready: Cell::new(Readiness::NONE),
+            opening: RefCell::default(),
+            places,
+        });
+        self.admit_to_table(session, client);
+    }
+}

@@ -1,0 +1,217 @@
+//! The plane as the control plane sees it: start, prepare, publish, drain, stop.
+
+use crate::SessionRecord;
+use crate::bind::{self, Publication};
+use crate::shared::Shared;
+use crate::worker::{Command, Worker};
+use evenkeel_core::addr::Addr;
+use evenkeel_core::attempt::ConnectFailure;
+use evenkeel_core::name::{BackendKey, ListenerName, ServiceName};
+use evenkeel_core::snapshot::Snapshot;
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Pipes for bulk that a worker opens at most; a session needs one only while bytes are in it.
+const PIPES_PER_WORKER: u32 = 128;
+
+/// Descriptors that a worker may hold besides those of its sessions and listeners: its pipes, its epoll, its wake-up.
+pub const DESCRIPTORS_PER_WORKER: u32 = 2 * PIPES_PER_WORKER + 2;
+
+/// Reports that may wait to be read.
+const REPORTS: usize = 1024;
+
+/// Batches of records that may wait to be read; a batch is what ended in one turn of a worker.
+const RECORD_BATCHES: usize = 256;
+
+/// How the plane is set up; fixed while it lives.
+#[derive(Clone, Debug)]
+pub struct PlaneOptions {
+    /// Worker threads; at least 1.
+    pub workers: usize,
+    /// Sessions at once, in all; at this many it stops accepting until one ends.
+    pub max_sessions: u32,
+    /// Whether session records are made at all.
+    pub records: bool,
+}
+
+/// What the plane tells the control plane, besides session records.
+#[derive(Clone, Debug)]
+pub enum Report {
+    /// A connect of live traffic failed by the backend's fault, so many times in a row.
+    Suspect {
+        /// Whom to.
+        key: BackendKey,
+        /// How.
+        failure: ConnectFailure,
+        /// Failures in a row, this one included.
+        in_row: u32,
+    },
+    /// So many sessions are open that no more are accepted until one ends. Told once, until the ceiling was left.
+    CeilingReached {
+        /// The service whose ceiling it is; `None`: that of the process.
+        service: Option<ServiceName>,
+        /// Open sessions.
+        sessions: u32,
+    },
+    /// There is room again after [`CeilingReached`](Self::CeilingReached).
+    CeilingLeft {
+        /// The service whose ceiling it is; `None`: that of the process.
+        service: Option<ServiceName>,
+    },
+    /// `accept` failed for want of descriptors or memory; it is tried again by itself. Told once a second at most.
+    AcceptFailed {
+        /// Where.
+        listener: ListenerName,
+        /// Why.
+        errno: i32,
+    },
+    /// A session ended in a panic; a defect of evenkeel.
+    Panicked {
+        /// What the panic said.
+        message: String,
+    },
+    /// After [`UserPlane::drain`]: the last session has ended.
+    Drained,
+}
+
+/// Sockets bound by somebody else, such as systemd, by the address they are bound to.
+pub type Inherited = BTreeMap<Addr, OwnedFd>;
+
+/// Why a snapshot cannot be published.
+#[derive(Debug)]
+pub struct PrepareError {
+    /// The listener that cannot be bound.
+    pub listener: ListenerName,
+    /// Why.
+    pub source: io::Error,
+}
+
+/// Sums over all workers since the start.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Totals {
+    /// Sessions accepted.
+    pub accepted: u64,
+    /// Sessions open now.
+    pub open: u64,
+    /// Bytes carried to backends.
+    pub to_backend: u64,
+    /// Bytes carried to clients.
+    pub to_client: u64,
+    /// Session records that were dropped because their reader was too slow.
+    pub records_dropped: u64,
+    /// Reports that were dropped for the same reason.
+    pub reports_dropped: u64,
+}
+
+/// The workers, seen from the control plane. Dropping it stops them at once.
+pub struct UserPlane {
+    shared: Arc<Shared>,
+    workers: Vec<Handle>,
+    current: Option<Publication>,
+}
+
+struct Handle {
+    inbox: Sender<Command>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// The plane and what it tells.
+pub struct Started {
+    /// The plane.
+    pub plane: UserPlane,
+    /// What it reports. Bounded: what does not fit is dropped and counted.
+    pub reports: Receiver<Report>,
+    /// Records of ended sessions, in batches. Bounded: what does not fit is dropped and counted.
+    pub records: Receiver<Vec<SessionRecord>>,
+}
+
+impl UserPlane {
+    /// Starts the workers; they do nothing until something is published. Fails when the kernel gives no thread or
+    /// descriptor.
+    pub fn start(options: &PlaneOptions) -> io::Result<Started> {
+        let (report_sender, reports) = mpsc::sync_channel(REPORTS);
+        let (record_sender, records) = mpsc::sync_channel(RECORD_BATCHES);
+        let shared = Arc::new(Shared::new(options, report_sender, record_sender)?);
+        let mut plane = Self { shared, workers: Vec::new(), current: None };
+        for index in 0..options.workers {
+            let worker = plane.start_worker(index)?;
+            plane.workers.push(worker);
+        }
+        Ok(Started { plane, reports, records })
+    }
+
+    fn start_worker(&self, index: usize) -> io::Result<Handle> {
+        let (inbox, commands) = mpsc::channel();
+        let (ready, is_ready) = mpsc::channel();
+        let shared = Arc::clone(&self.shared);
+        let seed = RandomState::new().hash_one(index);
+        let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
+            match Worker::new(index, shared, PIPES_PER_WORKER, seed) {
+                Ok(worker) => {
+                    drop(ready);
+                    worker.run(&commands);
+                }
+                // Whoever starts us waits for this.
+                Err(error) => drop(ready.send(error)),
+            }
+        })?;
+        match is_ready.recv() {
+            Ok(error) => Err(error),
+            Err(mpsc::RecvError) => Ok(Handle { inbox, thread: Some(thread) }),
+        }
+    }
+
+    /// Binds what `snapshot` needs and is not bound yet, taking sockets from `inherited` where the address is the
+    /// same. Nothing is accepted before [`publish`](Self::publish); dropping the result undoes it.
+    pub fn prepare(
+        &self,
+        snapshot: Arc<Snapshot>,
+        inherited: &mut Inherited,
+    ) -> Result<Publication, PrepareError> {
+        bind::prepare(snapshot, self.current.as_ref(), self.workers.len(), inherited)
+    }
+
+    /// Makes the workers obey `publication` from now on.
+    pub fn publish(&mut self, publication: Publication) {
+        self.current = Some(publication.clone());
+        self.command(&Command::Publish(Arc::new(publication)));
+    }
+
+    /// Stops accepting for good and lets sessions end, within `window`; what is left is closed, spread over the
+    /// window's second half. [`Report::Drained`] tells when the last has ended.
+    pub fn drain(&mut self, window: Duration) {
+        self.command(&Command::Drain(window));
+    }
+
+    /// Ends every session at once, and the workers; returns when they have ended.
+    pub fn stop(self) {}
+
+    /// Sums over all workers.
+    pub fn totals(&self) -> Totals {
+        self.shared.totals()
+    }
+
+    fn command(&self, command: &Command) {
+        for (index, worker) in self.workers.iter().enumerate() {
+            // A worker that is gone has nothing to obey.
+            let _ = worker.inbox.send(command.clone());
+            self.shared.wake(index).wake();
+        }
+    }
+}
+
+impl Drop for UserPlane {
+    fn drop(&mut self) {
+        self.command(&Command::Stop);
+        for worker in &mut self.workers {
+            // A panic of the worker itself was printed when it happened.
+            worker.thread.take().into_iter().for_each(|thread| drop(thread.join()));
+        }
+    }
+}

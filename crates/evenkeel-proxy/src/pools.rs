@@ -1,0 +1,142 @@
+//! A pool as one worker sees it: the newest snapshot of it, the dice of its picks, and who waits for a seat.
+
+use crate::reactor::Row;
+use evenkeel_core::attempt::Tried;
+use evenkeel_core::balance::Choice;
+use evenkeel_core::budget::RetryBudget;
+use evenkeel_core::dice::Dice;
+use evenkeel_core::load::Seat;
+use evenkeel_core::snapshot::Pool;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
+
+/// A backend may lose its last seat to another worker between choice and entry; so often that is tried again.
+const RACES: usize = 8;
+
+/// One pool in one worker.
+pub struct LocalPool {
+    newest: RefCell<Arc<Pool>>,
+    dice: RefCell<Dice>,
+    budget: RefCell<RetryBudget>,
+    line: RefCell<VecDeque<Row>>,
+    /// Waiting sessions whose go is under way, so that it is not asked for twice.
+    beckoned: Cell<bool>,
+}
+
+/// A seat at a backend, or why there is none.
+pub enum Seating {
+    /// Sit at the backend with this index of this pool.
+    At(Arc<Pool>, u32, Seat),
+    /// Every backend is at one of its limits.
+    Busy,
+    /// Nobody is left to try.
+    Exhausted,
+}
+
+impl LocalPool {
+    /// A worker's view of `pool`.
+    pub fn new(pool: Arc<Pool>, seed: u64, now: Instant) -> Self {
+        Self {
+            newest: RefCell::new(pool),
+            dice: RefCell::new(Dice::new(seed)),
+            budget: RefCell::new(RetryBudget::new(now)),
+            line: RefCell::default(),
+            beckoned: Cell::new(false),
+        }
+    }
+
+    /// The newest snapshot.
+    pub fn newest(&self) -> Arc<Pool> {
+        Arc::clone(&self.newest.borrow())
+    }
+
+    /// A newer snapshot has come.
+    pub fn publish(&self, pool: &Arc<Pool>) {
+        self.newest.replace(Arc::clone(pool));
+    }
+
+    /// A session begins: it earns its share of a retry.
+    pub fn note_session(&self) {
+        self.budget.borrow_mut().note_session(&self.newest.borrow().rules.connect);
+    }
+
+    /// Whether a retry may be made now.
+    pub fn may_retry(&self, now: Instant) -> bool {
+        self.budget.borrow_mut().try_take(now, &self.newest.borrow().rules.connect)
+    }
+
+    /// Chooses a backend and takes a seat there.
+    pub fn seat(&self, client: u64, tried: impl Fn(&Arc<Pool>) -> Tried) -> Seating {
+        let pool = self.newest();
+        let tried = tried(&pool);
+        let mut dice = self.dice.borrow_mut();
+        for _ in 0..RACES {
+            let index = match pool.choose(client, &mut dice, &tried) {
+                Choice::Backend(index) => index,
+                Choice::Busy => return Seating::Busy,
+                Choice::Exhausted => return Seating::Exhausted,
+            };
+            let backend = &pool.backends[index as usize];
+            if let Some(seat) = backend.load.enter(backend.limits) {
+                return Seating::At(pool, index, seat);
+            }
+        }
+        Seating::Busy
+    }
+
+    /// Whether somebody in this worker waits for a seat.
+    pub fn has_line(&self) -> bool {
+        !self.line.borrow().is_empty()
+    }
+
+    /// Joins the end of the line, unless all lines together are as long as they may be.
+    pub fn join_line(&self, row: Row) -> Option<PlaceInLine<'_>> {
+        let pool = self.newest();
+        let length = pool.rules.queue.length;
+        let join = |waiting| (waiting < length).then_some(waiting + 1);
+        pool.waiting.fetch_update(Relaxed, Relaxed, join).ok()?;
+        self.line.borrow_mut().push_back(row);
+        Some(PlaceInLine { local: self, row, pool })
+    }
+
+    /// Who waits first, if anybody waits who was not beckoned already.
+    pub fn beckon(&self) -> Option<Row> {
+        let first = self.line.borrow().front().copied()?;
+        (!self.beckoned.replace(true)).then_some(first)
+    }
+
+    /// Whether somebody waits in another worker.
+    pub fn is_awaited_elsewhere(&self) -> bool {
+        self.newest.borrow().waiting.load(Relaxed) as usize > self.line.borrow().len()
+    }
+}
+
+/// A place in the line for a seat; left on drop.
+pub struct PlaceInLine<'a> {
+    local: &'a LocalPool,
+    row: Row,
+    pool: Arc<Pool>,
+}
+
+impl PlaceInLine<'_> {
+    /// Whether it is this session's go: the others in line came later.
+    pub fn is_first(&self) -> bool {
+        let first = self.local.line.borrow().front() == Some(&self.row);
+        if first {
+            self.local.beckoned.set(false);
+        }
+        first
+    }
+}
+
+impl Drop for PlaceInLine<'_> {
+    fn drop(&mut self) {
+        self.pool.waiting.fetch_sub(1, Relaxed);
+        self.local.line.borrow_mut().retain(|row| *row != self.row);
+        // Whoever is first now has not been beckoned.
+        self.local.beckoned.set(false);
+    }
+}

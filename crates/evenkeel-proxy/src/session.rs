@@ -1,0 +1,147 @@
+//! The life of a connection. Read this first.
+//!
+//! A connection is accepted and admitted in [`listener`](crate::listener), served here until it is established, relayed
+//! as plain data by its worker ([`relay`](crate::relay)), and accounted for at its end ([`record`](crate::record)).
+
+use crate::connect;
+use crate::pools::LocalPool;
+use crate::reactor::Row;
+use crate::record::SessionRecord;
+use crate::relay::Relay;
+use crate::shared::Place;
+use crate::worker::Worker;
+use evenkeel_core::addr::Addr;
+use evenkeel_core::attempt::Attempt;
+use evenkeel_core::end::End;
+use evenkeel_core::load::Seat;
+use evenkeel_core::snapshot::Listener;
+use evenkeel_sys::poll::Readiness;
+use evenkeel_sys::socket;
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant, SystemTime};
+
+/// Takes an accepted connection to where its bytes flow: from then on it is a relay, which its worker drives.
+pub async fn serve(worker: Rc<Worker>, session: Rc<Session>, client: OwnedFd) -> Result<Established, End> {
+    let connected = connect::with_retry(&worker, &session).await;
+    let (backend, limits, seat) = connected.inspect_err(|_| refuse(&client))?;
+    let relay = Relay::new(client, backend, limits, worker.reactor.now());
+    Ok(Established { relay, seat })
+}
+
+/// A client that was not served gets a reset: an orderly end would look like an empty answer.
+fn refuse(client: &OwnedFd) {
+    let _ = socket::reset_on_close(client);
+}
+
+/// A session that carries bytes.
+pub struct Established {
+    /// Its two ends.
+    pub relay: Relay,
+    /// Its place at the backend, held until its end.
+    pub seat: Seat,
+}
+
+/// What is known of a session from accept to account.
+pub struct Session {
+    /// Unique in this process.
+    pub id: u64,
+    /// Its place in the worker's table.
+    pub row: Row,
+    /// As it was configured when the session was accepted.
+    pub listener: Arc<Listener>,
+    /// Where it is sent.
+    pub pool: Rc<LocalPool>,
+    /// Who connected.
+    pub client: Addr,
+    /// When it was accepted.
+    pub accepted: Instant,
+    /// What the client's socket became ready for while the session was being opened.
+    pub client_ready: Cell<Readiness>,
+    /// The same for the socket of the connect in progress.
+    pub backend_ready: Cell<Readiness>,
+    /// How the opening went.
+    pub opening: RefCell<Opening>,
+    /// Its places under the ceilings of the process and the service.
+    pub places: Places,
+}
+
+/// The places of a session under the ceilings.
+pub struct Places {
+    /// Of the process.
+    pub of_process: Place,
+    /// Of its service.
+    pub of_service: Place,
+}
+
+/// How the opening of a session went.
+#[derive(Default)]
+pub struct Opening {
+    /// The connects that failed.
+    pub failed_attempts: Vec<Attempt>,
+    /// Time spent waiting for a seat.
+    pub queued: Duration,
+    /// Who it is connected to, and how long that took.
+    pub connected: Option<(Addr, Duration)>,
+}
+
+/// Why a wait ended without what it was for.
+pub enum Interrupted {
+    /// The client is gone.
+    ClientLeft,
+    /// The deadline has passed.
+    TooLate,
+}
+
+impl Session {
+    /// Waits until `ready` gives something, looking whenever anything happens to this session.
+    pub async fn until<T>(
+        &self,
+        worker: &Worker,
+        deadline: Instant,
+        mut ready: impl FnMut() -> Option<T>,
+    ) -> Result<T, Interrupted> {
+        poll_fn(|_| {
+            if self.client_ready.get().broken() {
+                return Poll::Ready(Err(Interrupted::ClientLeft));
+            }
+            if let Some(value) = ready() {
+                return Poll::Ready(Ok(value));
+            }
+            if worker.reactor.now() >= deadline {
+                return Poll::Ready(Err(Interrupted::TooLate));
+            }
+            worker.reactor.arm(self.row.index, deadline);
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// What is told of the session now that it has ended; `relay` if it came so far.
+    pub fn record(&self, relay: Option<&Relay>, end: End, now: Instant) -> SessionRecord {
+        let duration = now.saturating_duration_since(self.accepted);
+        let opening = self.opening.take();
+        let first_byte = relay.and_then(Relay::first_byte);
+        let (backend, connect) = opening.connected.unzip();
+        SessionRecord {
+            id: self.id,
+            accepted_at: SystemTime::now() - duration,
+            listener: self.listener.name.clone(),
+            client: self.client.clone(),
+            pool: self.pool.newest().name.clone(),
+            backend,
+            failed_attempts: opening.failed_attempts,
+            queued: opening.queued,
+            connect,
+            first_byte: first_byte.map(|at| at.saturating_duration_since(self.accepted)),
+            duration,
+            to_backend: relay.map_or(0, Relay::to_backend),
+            to_client: relay.map_or(0, Relay::to_client),
+            end,
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! What the workers share with each other and with the control plane: a few counters, and ways to call.
+
+use crate::{PlaneOptions, Report, SessionRecord, Totals};
+use evenkeel_core::name::ServiceName;
+use evenkeel_sys::wake::Wake;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::mpsc::SyncSender;
+
+/// Shared by all workers of a plane.
+pub struct Shared {
+    /// Every session takes a place here.
+    pub sessions: Arc<Ceiling>,
+    /// Counters by worker; each is written by its worker alone.
+    pub counts: Box<[Counts]>,
+    wakes: Box<[Wake]>,
+    reports: SyncSender<Report>,
+    reports_dropped: AtomicU64,
+    records: Option<SyncSender<Vec<SessionRecord>>>,
+    undrained: AtomicUsize,
+}
+
+/// What one worker has counted since the start.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct Counts {
+    /// Sessions accepted.
+    pub accepted: AtomicU64,
+    /// Bytes that backends took.
+    pub to_backend: AtomicU64,
+    /// Bytes that clients took.
+    pub to_client: AtomicU64,
+    /// Records that found their channel full.
+    pub records_dropped: AtomicU64,
+}
+
+/// Adds to a counter that only this thread writes.
+pub fn count(counter: &AtomicU64, n: u64) {
+    counter.store(counter.load(Relaxed) + n, Relaxed);
+}
+
+impl Shared {
+    /// For a plane with these options, and the sending ends of its channels.
+    pub fn new(
+        options: &PlaneOptions,
+        reports: SyncSender<Report>,
+        records: SyncSender<Vec<SessionRecord>>,
+    ) -> io::Result<Self> {
+        Ok(Self {
+            sessions: Arc::new(Ceiling::new(options.max_sessions)),
+            counts: (0..options.workers).map(|_| Counts::default()).collect(),
+            wakes: (0..options.workers).map(|_| Wake::new()).collect::<io::Result<_>>()?,
+            reports,
+            reports_dropped: AtomicU64::new(0),
+            records: options.records.then_some(records),
+            undrained: AtomicUsize::new(options.workers),
+        })
+    }
+
+    /// What wakes this worker.
+    pub fn wake(&self, worker: usize) -> &Wake {
+        &self.wakes[worker]
+    }
+
+    /// Wakes all workers but one, so that they look after those who wait for a seat.
+    pub fn nudge_others(&self, worker: usize) {
+        self.wakes.iter().enumerate().filter(|(index, _)| *index != worker).for_each(|(_, wake)| wake.wake());
+    }
+
+    /// Whether anybody wants session records.
+    pub fn wants_records(&self) -> bool {
+        self.records.is_some()
+    }
+
+    /// Tells the control plane; what it has no room for is dropped and counted.
+    pub fn report(&self, report: Report) {
+        if self.reports.try_send(report).is_err() {
+            self.reports_dropped.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Hands over records; what there is no room for is dropped and counted.
+    pub fn hand_over(&self, worker: usize, records: Vec<SessionRecord>) {
+        let Some(sender) = &self.records else { return };
+        let number = records.len() as u64;
+        if sender.try_send(records).is_err() {
+            count(&self.counts[worker].records_dropped, number);
+        }
+    }
+
+    /// A worker has no session left and will get none; the last one tells the control plane.
+    pub fn on_drained(&self) {
+        if self.undrained.fetch_sub(1, Relaxed) == 1 {
+            // Waits for room rather than drop: nothing else is left to do. Without a reader nobody needs to know.
+            let _ = self.reports.send(Report::Drained);
+        }
+    }
+
+    /// Sums over all workers.
+    pub fn totals(&self) -> Totals {
+        let sum =
+            |of: fn(&Counts) -> &AtomicU64| self.counts.iter().map(|counts| of(counts).load(Relaxed)).sum();
+        Totals {
+            accepted: sum(|counts| &counts.accepted),
+            open: u64::from(self.sessions.taken()),
+            to_backend: sum(|counts| &counts.to_backend),
+            to_client: sum(|counts| &counts.to_client),
+            records_dropped: sum(|counts| &counts.records_dropped),
+            reports_dropped: self.reports_dropped.load(Relaxed),
+        }
+    }
+}
+
+/// A limit on sessions at once: of the process, or of a service.
+#[derive(Debug)]
+pub struct Ceiling {
+    limit: AtomicU32,
+    taken: AtomicU32,
+    reached: AtomicBool,
+}
+
+/// A place under a ceiling; given back on drop.
+#[derive(Debug)]
+pub struct Place(Arc<Ceiling>);
+
+impl Place {
+    /// Gives the place back, and says whether that is worth a report.
+    pub fn leave(self, service: Option<&ServiceName>) -> Option<Report> {
+        let ceiling = Arc::clone(&self.0);
+        drop(self);
+        ceiling.left(service)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.taken.fetch_sub(1, Relaxed);
+    }
+}
+
+impl Ceiling {
+    /// Room for so many.
+    pub fn new(limit: u32) -> Self {
+        Self { limit: AtomicU32::new(limit), taken: AtomicU32::new(0), reached: AtomicBool::new(false) }
+    }
+
+    /// Changes the limit; who has a place keeps it.
+    pub fn set_limit(&self, limit: u32) {
+        self.limit.store(limit, Relaxed);
+    }
+
+    /// Places taken.
+    pub fn taken(&self) -> u32 {
+        self.taken.load(Relaxed)
+    }
+
+    /// Whether there is room.
+    pub fn has_room(&self) -> bool {
+        self.taken() < self.limit.load(Relaxed)
+    }
+
+    /// Takes a place, if there is room.
+    pub fn enter(self: &Arc<Self>) -> Option<Place> {
+        let limit = self.limit.load(Relaxed);
+        let take = |taken| (taken < limit).then_some(taken + 1);
+        self.taken.fetch_update(Relaxed, Relaxed, take).ok().map(|_| Place(Arc::clone(self)))
+    }
+
+    /// The report to make when somebody found no room: only the first of them is told.
+    pub fn reached(&self, service: Option<&ServiceName>) -> Option<Report> {
+        let first = !self.reached.swap(true, Relaxed);
+        first.then(|| Report::CeilingReached { service: service.cloned(), sessions: self.taken() })
+    }
+
+    /// The report to make when there is a twentieth of room again after [`reached`](Self::reached).
+    pub fn left(&self, service: Option<&ServiceName>) -> Option<Report> {
+        let limit = self.limit.load(Relaxed);
+        let roomy = self.reached.load(Relaxed)
+            && self.taken() <= limit - limit / 20 - u32::from(limit < 20).min(limit);
+        let first = roomy && self.reached.swap(false, Relaxed);
+        first.then(|| Report::CeilingLeft { service: service.cloned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ceiling_is_told_once_and_left_with_some_room() {
+        let ceiling = Arc::new(Ceiling::new(40));
+        let mut places: Vec<Place> = std::iter::from_fn(|| ceiling.enter()).collect();
+        assert_eq!(places.len(), 40);
+        assert!(ceiling.reached(None).is_some() && ceiling.reached(None).is_none());
+        places.pop();
+        assert!(ceiling.has_room() && ceiling.left(None).is_none(), "one place is not yet worth telling");
+        places.pop();
+        assert!(ceiling.left(None).is_some() && ceiling.left(None).is_none());
+        assert!(ceiling.reached(None).is_some(), "and it can be reached again");
+    }
+
+    #[test]
+    fn a_small_ceiling_is_left_too() {
+        let ceiling = Arc::new(Ceiling::new(1));
+        let place = ceiling.enter();
+        assert!(place.is_some() && ceiling.enter().is_none() && ceiling.reached(None).is_some());
+        drop(place);
+        assert!(ceiling.left(None).is_some());
+    }
+}

@@ -1,0 +1,474 @@
+//! One thread, one reactor, one session table: a worker takes connections, opens them and drives their relays.
+
+use crate::Report;
+use crate::bind::Publication;
+use crate::listener::Accepting;
+use crate::pools::LocalPool;
+use crate::reactor::{self, Reactor, Row, Token};
+use crate::record::SessionRecord;
+use crate::relay::{Progress, Relay, Tools};
+use crate::session::{self, Established, Session};
+use crate::shared::{Shared, count};
+use evenkeel_core::dice::Dice;
+use evenkeel_core::end::{End, Side};
+use evenkeel_core::load::Seat;
+use evenkeel_core::name::{ListenerName, PoolName};
+use evenkeel_sys::poll::Readiness;
+use slab::Slab;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+/// What the control plane tells a worker.
+#[derive(Clone)]
+pub enum Command {
+    /// Obey this from now on.
+    Publish(Arc<Publication>),
+    /// Accept nothing any more; sessions end within this time.
+    Drain(Duration),
+    /// End every session and the worker.
+    Stop,
+}
+
+/// One worker. All its state is its own.
+pub struct Worker {
+    /// Which of the workers this is.
+    pub index: usize,
+    /// What it waits with.
+    pub reactor: Reactor,
+    /// What it shares with the others.
+    pub shared: Arc<Shared>,
+    /// Where it accepts.
+    pub accepting: RefCell<BTreeMap<u32, Rc<Accepting>>>,
+    pools: RefCell<BTreeMap<PoolName, Rc<LocalPool>>>,
+    table: RefCell<Slab<Slot>>,
+    tools: RefCell<Tools>,
+    records: RefCell<Vec<SessionRecord>>,
+    dice: RefCell<Dice>,
+    sessions_begun: Cell<u64>,
+    listeners_begun: Cell<u32>,
+    draining: Cell<Option<Drain>>,
+    told_drained: Cell<bool>,
+    told_accept_failure: Cell<Option<Instant>>,
+}
+
+/// A row of the session table.
+struct Slot {
+    session: Rc<Session>,
+    stage: Stage,
+    /// The deadline that the reactor keeps for it, while it relays.
+    armed: Option<Instant>,
+    /// Whether it is in the reactor's ready list.
+    queued: bool,
+}
+
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every row relays, and a row in one piece costs no allocation"
+)]
+enum Stage {
+    Opening(Pin<Box<dyn Future<Output = Result<Established, End>>>>),
+    Relaying {
+        relay: Relay,
+        /// Held until the end.
+        _seat: Seat,
+    },
+    /// Its future is being polled.
+    Away,
+}
+
+/// When sessions are closed that have not ended by themselves.
+#[derive(Clone, Copy)]
+struct Drain {
+    began: Instant,
+    window: Duration,
+}
+
+impl Worker {
+    /// A worker that has nothing to do yet.
+    pub fn new(index: usize, shared: Arc<Shared>, pipes: u32, seed: u64) -> io::Result<Rc<Self>> {
+        let reactor = Reactor::new()?;
+        reactor.add_level(shared.wake(index), Token::Inbox, false)?;
+        Ok(Rc::new(Self {
+            index,
+            reactor,
+            shared,
+            accepting: RefCell::default(),
+            pools: RefCell::default(),
+            table: RefCell::default(),
+            tools: RefCell::new(Tools::new(pipes)),
+            records: RefCell::default(),
+            dice: RefCell::new(Dice::new(seed)),
+            sessions_begun: Cell::new(0),
+            listeners_begun: Cell::new(0),
+            draining: Cell::new(None),
+            told_drained: Cell::new(false),
+            told_accept_failure: Cell::new(None),
+        }))
+    }
+
+    /// Works until told to stop.
+    pub fn run(self: Rc<Self>, inbox: &Receiver<Command>) {
+        let mut events = reactor::events();
+        let mut expired = Vec::new();
+        loop {
+            let at_most = self.end_rests();
+            if self.reactor.wait(&mut events, at_most).is_err() {
+                // The one way epoll_wait can fail here is a bad descriptor, which is a defect: do not spin on it.
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            let mut index = 0;
+            while let Some((token, readiness)) = reactor::event(&events, index) {
+                self.on_event(token, readiness);
+                index += 1;
+            }
+            for _ in 0..self.reactor.ready_len() {
+                self.reactor.pop_ready().into_iter().for_each(|row| self.go(row));
+            }
+            self.reactor.expire(&mut expired);
+            expired.drain(..).for_each(|index| self.on_deadline(index));
+            let stopped = self.obey(inbox);
+            self.flush_records();
+            if stopped {
+                return;
+            }
+        }
+    }
+
+    fn on_event(self: &Rc<Self>, token: Token, readiness: Readiness) {
+        match token {
+            Token::Session { row, client } => self.on_ready(row, client, readiness),
+            Token::Listener(number) => {
+                let accepting = self.accepting.borrow().get(&number).cloned();
+                accepting.into_iter().for_each(|accepting| self.accept(&accepting));
+            }
+            Token::Inbox => {
+                self.shared.wake(self.index).reset();
+                let pools: Vec<_> = self.pools.borrow().values().cloned().collect();
+                pools.iter().for_each(|pool| self.beckon(pool));
+            }
+        }
+    }
+
+    /// A socket of the session at `row` became ready.
+    fn on_ready(self: &Rc<Self>, row: Row, client: bool, readiness: Readiness) {
+        let mut table = self.table.borrow_mut();
+        let Some(slot) = tenant(&mut table, row) else { return };
+        if let Stage::Relaying { relay, .. } = &mut slot.stage {
+            relay.on_ready(if client { Side::Client } else { Side::Backend }, readiness);
+        } else {
+            let seen = if client { &slot.session.client_ready } else { &slot.session.backend_ready };
+            seen.set(seen.get().and(readiness));
+        }
+        drop(table);
+        self.go(row);
+    }
+
+    fn on_deadline(self: &Rc<Self>, index: u32) {
+        let row = self.table.borrow_mut().get_mut(index as usize).map(|slot| {
+            slot.armed = None;
+            slot.session.row
+        });
+        row.into_iter().for_each(|row| self.go(row));
+    }
+
+    /// The place and the number of the next session.
+    pub fn next_row(&self) -> (Row, u64) {
+        let begun = self.sessions_begun.get();
+        self.sessions_begun.set(begun + 1);
+        let row = Row::new(self.table.borrow().vacant_key() as u32, begun as u32);
+        let workers = self.shared.counts.len() as u64;
+        (row, begun * workers + self.index as u64 + 1)
+    }
+
+    /// A session begins its life: its client is watched, and it is served as far as possible at once.
+    pub fn admit_to_table(self: &Rc<Self>, session: Rc<Session>, client: OwnedFd) {
+        let row = session.row;
+        if let Err(error) = self.reactor.add_stream(&client, row, true) {
+            self.account(&session, None, End::Failed(error.raw_os_error().unwrap_or(0)));
+            return;
+        }
+        let future = Box::pin(session::serve(Rc::clone(self), Rc::clone(&session), client));
+        let slot = Slot { session, stage: Stage::Opening(future), armed: None, queued: false };
+        let index = self.table.borrow_mut().insert(slot);
+        debug_assert_eq!(index, row.index as usize, "the row was the next one to be taken");
+        self.go(row);
+    }
+
+    /// Goes on with a session, as far as it gets. A panic ends that session and no other.
+    fn go(self: &Rc<Self>, row: Row) {
+        let result = catch_unwind(AssertUnwindSafe(|| self.go_unguarded(row)));
+        if let Err(panic) = result {
+            let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+            let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+            self.shared.report(Report::Panicked { message });
+            self.end(row, End::Panicked);
+        }
+    }
+
+    fn go_unguarded(self: &Rc<Self>, row: Row) {
+        let mut table = self.table.borrow_mut();
+        let Some(slot) = tenant(&mut table, row) else { return };
+        slot.queued = false;
+        if let Stage::Relaying { relay, .. } = &mut slot.stage {
+            let progress = self.relay(relay);
+            let next = relay.next_deadline();
+            return match progress {
+                Progress::Waiting => self.keep_deadline(slot, next),
+                Progress::Unfinished => self.queue(slot),
+                Progress::Ended(end) => {
+                    drop(table);
+                    self.end(row, end);
+                }
+            };
+        }
+        let Stage::Opening(mut future) = std::mem::replace(&mut slot.stage, Stage::Away) else { return };
+        drop(table);
+        match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Pending => self.set_stage(row, Stage::Opening(future)),
+            Poll::Ready(Ok(established)) => self.establish(row, established),
+            Poll::Ready(Err(end)) => self.end(row, end),
+        }
+    }
+
+    fn relay(&self, relay: &mut Relay) -> Progress {
+        let (to_backend, to_client) = (relay.to_backend(), relay.to_client());
+        let progress = relay.advance(self.reactor.now(), &mut self.tools.borrow_mut());
+        let counts = &self.shared.counts[self.index];
+        count(&counts.to_backend, relay.to_backend() - to_backend);
+        count(&counts.to_client, relay.to_client() - to_client);
+        progress
+    }
+
+    /// From now on the session is plain data.
+    fn establish(self: &Rc<Self>, row: Row, Established { mut relay, seat }: Established) {
+        let mut table = self.table.borrow_mut();
+        let Some(slot) = tenant(&mut table, row) else { return };
+        relay.on_ready(Side::Client, slot.session.client_ready.get());
+        relay.on_ready(Side::Backend, slot.session.backend_ready.get());
+        if let Some(drain) = self.draining.get() {
+            relay.drain_by(self.drain_deadline(drain));
+        }
+        slot.stage = Stage::Relaying { relay, _seat: seat };
+        // The deadline of the opening is still armed; the relay's replaces it.
+        self.reactor.disarm(row.index);
+        drop(table);
+        self.go_unguarded(row);
+    }
+
+    fn set_stage(&self, row: Row, stage: Stage) {
+        if let Some(slot) = tenant(&mut self.table.borrow_mut(), row) {
+            slot.stage = stage;
+        }
+    }
+
+    /// Another go for a slot, after the others.
+    fn queue(&self, slot: &mut Slot) {
+        if !std::mem::replace(&mut slot.queued, true) {
+            self.reactor.push_ready(slot.session.row);
+        }
+    }
+
+    /// Sees to it that the reactor keeps the next deadline. One that moved away costs nothing: it is looked at again
+    /// when the earlier one has passed.
+    fn keep_deadline(&self, slot: &mut Slot, next: Option<Instant>) {
+        let Some(next) = next else { return };
+        if slot.armed.is_none_or(|armed| next < armed) {
+            self.reactor.arm(slot.session.row.index, next);
+            slot.armed = Some(next);
+        }
+    }
+
+    /// The session at `row` is over.
+    fn end(self: &Rc<Self>, row: Row, end: End) {
+        let mut table = self.table.borrow_mut();
+        if tenant(&mut table, row).is_none() {
+            return;
+        }
+        let slot = table.remove(row.index as usize);
+        let last = table.is_empty();
+        drop(table);
+        self.reactor.disarm(row.index);
+        let relay = match &slot.stage {
+            Stage::Relaying { relay, .. } => Some(relay),
+            _ => None,
+        };
+        self.account(&slot.session, relay, end);
+        let session = Rc::clone(&slot.session);
+        drop(slot);
+        self.on_seat_freed(&session.pool);
+        self.on_room(session);
+        if last {
+            self.tell_drained();
+        }
+    }
+
+    fn account(&self, session: &Session, relay: Option<&Relay>, end: End) {
+        if self.shared.wants_records() {
+            self.records.borrow_mut().push(session.record(relay, end, self.reactor.now()));
+        }
+    }
+
+    fn flush_records(&self) {
+        let mut records = self.records.borrow_mut();
+        if !records.is_empty() {
+            self.shared.hand_over(self.index, std::mem::take(&mut *records));
+        }
+    }
+
+    /// A backend of the pool may have room again: whoever waits first gets a go, here or in another worker.
+    pub fn on_seat_freed(&self, pool: &LocalPool) {
+        self.beckon(pool);
+        if pool.is_awaited_elsewhere() {
+            self.shared.nudge_others(self.index);
+        }
+    }
+
+    fn beckon(&self, pool: &LocalPool) {
+        pool.beckon().into_iter().for_each(|row| self.reactor.push_ready(row));
+    }
+
+    /// Does what the control plane wants; whether that is to stop.
+    fn obey(self: &Rc<Self>, inbox: &Receiver<Command>) -> bool {
+        while let Ok(command) = inbox.try_recv() {
+            match command {
+                Command::Publish(publication) => self.reconcile(&publication),
+                Command::Drain(window) => self.drain(window),
+                Command::Stop => {
+                    self.stop();
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// Accepts where the publication says and nowhere else, and picks from its pools.
+    fn reconcile(self: &Rc<Self>, publication: &Publication) {
+        self.reconcile_pools(publication);
+        if self.draining.get().is_some() {
+            return;
+        }
+        let current: BTreeMap<ListenerName, Rc<Accepting>> =
+            self.accepting.borrow().values().map(|a| (a.listener.name.clone(), Rc::clone(a))).collect();
+        for (name, listener) in &publication.snapshot.listeners {
+            let Some(pool) = self.pools.borrow().get(&listener.pool).cloned() else { continue };
+            let known = current.get(name);
+            if known.is_some_and(|known| known.listener == *listener && Rc::ptr_eq(&known.pool, &pool)) {
+                continue;
+            }
+            let number = known.map_or_else(|| self.next_listener(), |known| known.number);
+            let accepting = Rc::new(Accepting {
+                number,
+                listener: Arc::clone(listener),
+                pool,
+                bound: Arc::clone(&publication.bound[name]),
+                ceiling: Arc::clone(&publication.services[&name.service]),
+                resting: Cell::new(known.and_then(|known| known.resting.get())),
+            });
+            if known.is_none() {
+                self.listen(&accepting);
+            }
+            self.accepting.borrow_mut().insert(number, accepting);
+        }
+        let gone =
+            current.values().filter(|a| !publication.snapshot.listeners.contains_key(&a.listener.name));
+        gone.for_each(|accepting| self.forget(accepting));
+    }
+
+    fn reconcile_pools(&self, publication: &Publication) {
+        let mut pools = self.pools.borrow_mut();
+        pools.retain(|name, _| publication.snapshot.pools.contains_key(name));
+        for (name, pool) in &publication.snapshot.pools {
+            match pools.get(name) {
+                Some(local) => local.publish(pool),
+                None => {
+                    let local =
+                        LocalPool::new(Arc::clone(pool), self.dice.borrow_mut().roll(), self.reactor.now());
+                    pools.insert(name.clone(), Rc::new(local));
+                }
+            }
+        }
+        pools.values().for_each(|pool| self.beckon(pool));
+    }
+
+    fn next_listener(&self) -> u32 {
+        let number = self.listeners_begun.get();
+        self.listeners_begun.set(number + 1);
+        number
+    }
+
+    /// Stops accepting on one listener; who waits there already is served.
+    fn forget(self: &Rc<Self>, accepting: &Rc<Accepting>) {
+        self.close(accepting);
+        self.accepting.borrow_mut().remove(&accepting.number);
+    }
+
+    fn drain(self: &Rc<Self>, window: Duration) {
+        let drain = Drain { began: self.reactor.now(), window };
+        self.draining.set(Some(drain));
+        let accepting: Vec<_> = self.accepting.borrow().values().cloned().collect();
+        accepting.iter().for_each(|accepting| self.forget(accepting));
+        for (_, slot) in self.table.borrow_mut().iter_mut() {
+            if let Stage::Relaying { relay, .. } = &mut slot.stage {
+                relay.drain_by(self.drain_deadline(drain));
+                let next = relay.next_deadline();
+                self.keep_deadline(slot, next);
+            }
+        }
+        if self.table.borrow().is_empty() {
+            self.tell_drained();
+        }
+    }
+
+    /// When a session is closed that has not ended by itself: somewhere in the second half of the window, so that not
+    /// all clients come back to another balancer at once.
+    fn drain_deadline(&self, drain: Drain) -> Instant {
+        let half = drain.window / 2;
+        let ms = self.dice.borrow_mut().below(half.as_millis() as u64 + 1);
+        drain.began + half + Duration::from_millis(ms)
+    }
+
+    fn tell_drained(&self) {
+        if self.draining.get().is_some() && !self.told_drained.replace(true) {
+            self.flush_records();
+            self.shared.on_drained();
+        }
+    }
+
+    /// Ends every session at once.
+    fn stop(self: &Rc<Self>) {
+        self.accepting.borrow_mut().clear();
+        let rows: Vec<Row> = self.table.borrow().iter().map(|(_, slot)| slot.session.row).collect();
+        for row in rows {
+            if let Some(Slot { stage: Stage::Relaying { relay, .. }, .. }) =
+                tenant(&mut self.table.borrow_mut(), row)
+            {
+                relay.cut(self.reactor.now());
+            }
+            self.end(row, End::Stopped);
+        }
+    }
+
+    /// Tells that accepting failed, once a second at most.
+    pub fn report_accept_failure(&self, listener: &ListenerName, errno: i32) {
+        let now = self.reactor.now();
+        if self.told_accept_failure.get().is_none_or(|told| now >= told + Duration::from_secs(1)) {
+            self.told_accept_failure.set(Some(now));
+            self.shared.report(Report::AcceptFailed { listener: listener.clone(), errno });
+        }
+    }
+}
+
+/// The slot at `row`, if it is still the same session's.
+fn tenant(table: &mut Slab<Slot>, row: Row) -> Option<&mut Slot> {
+    table.get_mut(row.index as usize).filter(|slot| slot.session.row == row)
+}

@@ -1,0 +1,108 @@
+//! The data plane alone, over real sockets.
+
+use evenkeel_core::addr::Addr;
+use evenkeel_core::balance::Balance;
+use evenkeel_core::director::{AllDown, Config, Director, Member, PoolConfig, Target};
+use evenkeel_core::end::{End, Side};
+use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
+use evenkeel_core::snapshot::{ConnectRules, Listener, PoolRules, QueueRules, SessionLimits, SocketOptions};
+use evenkeel_proxy::{PlaneOptions, Started, UserPlane};
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn config(backends: &[SocketAddr]) -> Config {
+    let pool = PoolName::new("web");
+    let socket = SocketOptions { keepalive: None, user_timeout: None };
+    let listener = Listener {
+        name: ListenerName {
+            service: ServiceName::new("web"),
+            addr: Addr::Ip("127.0.0.1:0".parse().unwrap()),
+        },
+        pool: pool.clone(),
+        backlog: 128,
+        max_sessions: u32::MAX,
+        socket,
+        unix_mode: 0o600,
+    };
+    let rules = PoolRules {
+        connect: ConnectRules {
+            timeout: SECOND,
+            total: 3 * SECOND,
+            attempts: 3,
+            retry_percent: 20,
+            retry_min_per_second: 3,
+        },
+        queue: QueueRules { length: 10, timeout: SECOND },
+        session: SessionLimits { idle: None, half_close: None, lifetime: None },
+        socket,
+    };
+    let members = backends.iter().map(|addr| Member {
+        target: Target::Addr(Addr::Ip(*addr)),
+        weight: 1,
+        backup: false,
+        max_sessions: u32::MAX,
+        max_connecting: 128,
+        check_port: None,
+        check_addr: None,
+    });
+    Config {
+        listeners: vec![Arc::new(listener)],
+        pools: vec![PoolConfig {
+            name: pool,
+            members: members.collect(),
+            balance: Balance::RoundRobin,
+            check: None,
+            ejection: None,
+            slow_start: None,
+            all_down: AllDown::Try,
+            rules: Arc::new(rules),
+        }],
+    }
+}
+
+#[test]
+fn bytes_go_through_and_are_accounted_for() {
+    let backend = TcpListener::bind("127.0.0.1:0").unwrap();
+    let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let config = config(&[dead, backend.local_addr().unwrap()]);
+    let options = PlaneOptions { workers: 2, max_sessions: 100, records: true };
+    let Started { mut plane, records, .. } = UserPlane::start(&options).unwrap();
+    let director = Director::new(Instant::now(), config, 1);
+    let publication = plane.prepare(director.snapshot(), &mut Default::default()).unwrap();
+    let Addr::Ip(addr) = publication.bound().next().unwrap().1.clone() else { panic!() };
+    plane.publish(publication);
+    let sender = std::thread::spawn(move || {
+        for _ in 0..4 {
+            let (mut stream, _) = backend.accept().unwrap();
+            std::thread::spawn(move || {
+                let mut all = Vec::new();
+                stream.read_to_end(&mut all).unwrap();
+                stream.write_all(&all).unwrap();
+            });
+        }
+    });
+    for n in 0..4usize {
+        let mut client = TcpStream::connect(addr).unwrap();
+        let sent: Vec<u8> = (0..n * 3_000_000 + 10).map(|i| (i % 251) as u8).collect();
+        let mut writer = client.try_clone().unwrap();
+        let bytes = sent.clone();
+        let writing = std::thread::spawn(move || {
+            writer.write_all(&bytes).unwrap();
+            writer.shutdown(Shutdown::Write).unwrap();
+        });
+        let mut got = Vec::new();
+        client.read_to_end(&mut got).unwrap();
+        writing.join().unwrap();
+        assert!(got == sent, "{} of {}", got.len(), sent.len());
+        let record = records.recv_timeout(5 * SECOND).unwrap().pop().unwrap();
+        assert_eq!(
+            (record.end, record.to_backend, record.to_client),
+            (End::Closed(Side::Client), sent.len() as u64, sent.len() as u64)
+        );
+    }
+    sender.join().unwrap();
+}
