@@ -20,7 +20,7 @@ fn config(backends: &[SocketAddr]) -> Config {
     let listener = Listener {
         name: ListenerName {
             service: ServiceName::new("web"),
-            addr: Addr::Ip("127.0.0.1:0".parse().unwrap()),
+            addr: Addr::Ip(SocketAddr::from(([127, 0, 0, 1], 0))),
         },
         pool: pool.clone(),
         backlog: 128,

@@ -158,8 +158,8 @@ impl Loop {
                 return self.control.director.handle_suspect(now, &key, failure, in_row);
             }
             Report::Drained => return self.ended = Some("drained"),
-            Report::CeilingReached { sessions } => Notice::CeilingReached { sessions },
-            Report::CeilingLeft => Notice::CeilingLeft,
+            Report::CeilingReached { service, sessions } => Notice::CeilingReached { service, sessions },
+            Report::CeilingLeft { service } => Notice::CeilingLeft { service },
             Report::AcceptFailed { listener, errno } => Notice::AcceptFailed { listener, errno },
             Report::Panicked { message } => Notice::Panicked { message },
         };

@@ -155,8 +155,11 @@ pub fn notice(out: &mut String, at: SystemTime, notice: &Notice) {
             line.text("pool", &event.pool).text_or_null("backend", event.backend.as_ref());
             pool_event(&mut line, &event.kind);
         }
-        Notice::CeilingReached { sessions } => {
-            line.raw("sessions", sessions);
+        Notice::CeilingReached { service, sessions } => {
+            line.text_or_null("service", service.as_ref()).raw("sessions", sessions);
+        }
+        Notice::CeilingLeft { service } => {
+            line.text_or_null("service", service.as_ref());
         }
         Notice::AcceptFailed { listener, errno } => {
             line.text("service", &listener.service).text("listener", &listener.addr).raw("errno", errno);
@@ -179,8 +182,7 @@ pub fn notice(out: &mut String, at: SystemTime, notice: &Notice) {
         Notice::LinesDropped { lines } => {
             line.raw("lines", lines);
         }
-        Notice::CeilingLeft | Notice::Panicked { .. } | Notice::ReloadRefused { .. } | Notice::Warning(_) => {
-        }
+        Notice::Panicked { .. } | Notice::ReloadRefused { .. } | Notice::Warning(_) => {}
     }
     line.text("message", notice);
     line.end();

@@ -41,11 +41,16 @@ pub enum Notice {
     Pool(director::Event),
     /// As many sessions as there may be: accepting pauses.
     CeilingReached {
+        /// Whose ceiling it is, if not that of the process.
+        service: Option<ServiceName>,
         /// Open sessions.
         sessions: u32,
     },
     /// Accepting goes on.
-    CeilingLeft,
+    CeilingLeft {
+        /// Whose ceiling it was, if not that of the process.
+        service: Option<ServiceName>,
+    },
     /// `accept` failed; it is tried again.
     AcceptFailed {
         /// Where.
@@ -141,7 +146,7 @@ impl Notice {
             Self::Ready { .. } => "ready",
             Self::Pool(event) => event.kind.word(),
             Self::CeilingReached { .. } => "ceiling-reached",
-            Self::CeilingLeft => "ceiling-left",
+            Self::CeilingLeft { .. } => "ceiling-left",
             Self::AcceptFailed { .. } => "accept-failed",
             Self::Panicked { .. } => "panicked",
             Self::SignalIgnored { .. } => "signal-ignored",
@@ -183,7 +188,7 @@ impl Notice {
             | Self::Warning(_) => Level::Warning,
             Self::Listening { .. }
             | Self::Ready { .. }
-            | Self::CeilingLeft
+            | Self::CeilingLeft { .. }
             | Self::SignalIgnored { .. }
             | Self::Reloaded { .. }
             | Self::LameDuck { .. }
@@ -197,6 +202,9 @@ impl Notice {
         match self {
             Self::Listening { service, .. } => Some(service.as_str()),
             Self::AcceptFailed { listener, .. } => Some(listener.service.as_str()),
+            Self::CeilingReached { service, .. } | Self::CeilingLeft { service } => {
+                service.as_ref().map(ServiceName::as_str)
+            }
             Self::Pool(event) => Some(event.pool.as_str()),
             _ => None,
         }
@@ -235,12 +243,12 @@ impl fmt::Display for Notice {
                 Grouped(*descriptors)
             ),
             Self::Pool(event) => event.kind.fmt(f),
-            Self::CeilingReached { sessions } => write!(
+            Self::CeilingReached { sessions, .. } => write!(
                 f,
                 "{} are open, as many as there may be: new ones wait until one ends",
                 count(*sessions as usize, "session")
             ),
-            Self::CeilingLeft => f.write_str("new sessions are accepted again"),
+            Self::CeilingLeft { .. } => f.write_str("new sessions are accepted again"),
             Self::AcceptFailed { listener, errno } => {
                 let error = std::io::Error::from_raw_os_error(*errno);
                 write!(f, "cannot accept on {}: {error}; trying again", listener.addr)
