@@ -15,6 +15,8 @@ pub enum Source {
     File(PathBuf),
     /// Standard input, read to its end.
     Stdin,
+    /// Text of our own making: from flags, or the demo's.
+    Text(String),
 }
 
 /// A configuration without mistakes.
