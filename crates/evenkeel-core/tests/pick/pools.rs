@@ -121,7 +121,7 @@ impl TestPool {
 /// `a` for the first backend and so on; `?` when all are busy, `-` when there is none.
 pub fn letter(choice: Choice) -> char {
     match choice {
-        Choice::Backend(index) => (b'a' + index as u8) as char,
+        Choice::Backend(index) => char::from_u32(u32::from('a') + index).unwrap_or('#'),
         Choice::Busy => '?',
         Choice::Exhausted => '-',
     }
