@@ -1,5 +1,6 @@
 //! Listening sockets: bound on the control thread before a snapshot is published, so that binding can fail whole.
 
+use crate::relay::set_patience;
 use crate::shared::Ceiling;
 use crate::{Inherited, PrepareError};
 use evenkeel_core::addr::Addr;
@@ -139,13 +140,7 @@ fn bind_ip(addr: SocketAddr, listener: &Listener, workers: usize) -> io::Result<
 fn apply(socket: &OwnedFd, addr: &Addr, options: SocketOptions) -> io::Result<()> {
     if addr.ip().is_some() {
         socket::set_nodelay(socket)?;
-        set_patience(socket, options)?;
+        set_patience(socket, &options)?;
     }
     Ok(())
-}
-
-/// Keepalive and user timeout, as configured.
-pub(crate) fn set_patience(socket: impl AsFd, options: SocketOptions) -> io::Result<()> {
-    let keepalive = options.keepalive.map(|keepalive| (keepalive.idle, keepalive.interval, keepalive.count));
-    socket::set_patience(socket, keepalive, options.user_timeout)
 }

@@ -3,7 +3,6 @@
 //! Only here is anything retried, and no byte of the client's has been read yet.
 
 use crate::Report;
-use crate::bind::set_patience;
 use crate::pools::Seating;
 use crate::session::{Interrupted, Session};
 use crate::worker::Worker;
@@ -13,7 +12,7 @@ use evenkeel_core::balance::client_hash;
 use evenkeel_core::end::{End, Side};
 use evenkeel_core::load::Seat;
 use evenkeel_core::name::BackendKey;
-use evenkeel_core::snapshot::{Backend, ConnectRules, Pool, SessionLimits};
+use evenkeel_core::snapshot::{Backend, ConnectRules, Pool, PoolRules};
 use evenkeel_sys::poll::Readiness;
 use evenkeel_sys::socket::{self, Name};
 use std::os::fd::OwnedFd;
@@ -23,9 +22,19 @@ use std::time::{Duration, Instant};
 /// How long a session waits when this process is out of descriptors or memory, before it tries again.
 const RESOURCE_PAUSE: Duration = Duration::from_millis(50);
 
+/// A connected backend.
+pub struct Connected {
+    /// Its socket.
+    pub socket: OwnedFd,
+    /// The session's place there.
+    pub seat: Seat,
+    /// What the session is held to from now on.
+    pub rules: Arc<PoolRules>,
+}
+
 /// Connects to a backend of the session's pool. A connect that fails is tried again at once on a backend not tried
 /// yet, within the pool's rules.
-pub async fn with_retry(worker: &Worker, session: &Session) -> Result<(OwnedFd, SessionLimits, Seat), End> {
+pub async fn with_retry(worker: &Worker, session: &Session) -> Result<Connected, End> {
     let started = worker.reactor.now();
     session.pool.note_session();
     loop {
@@ -33,15 +42,13 @@ pub async fn with_retry(worker: &Worker, session: &Session) -> Result<(OwnedFd, 
         let backend = &pool.backends[index as usize];
         let rules = pool.rules.connect;
         let began = worker.reactor.now();
-        match attempt(worker, session, &pool, backend, (began + rules.timeout).min(started + rules.total))
-            .await
-        {
+        match attempt(worker, session, backend, (began + rules.timeout).min(started + rules.total)).await {
             Ok(socket) => {
                 seat.connected();
                 worker.on_seat_freed(&session.pool);
                 let took = worker.reactor.now() - began;
                 session.opening.borrow_mut().connected = Some((backend.addr.clone(), took));
-                return Ok((socket, pool.rules.session, seat));
+                return Ok(Connected { socket, seat, rules: Arc::clone(&pool.rules) });
             }
             Err(NotConnected::ClientLeft) => return Err(End::ClientLeft),
             Err(NotConnected::Failed(failure)) => {
@@ -112,7 +119,6 @@ fn nobody_left(session: &Session) -> End {
 async fn attempt(
     worker: &Worker,
     session: &Session,
-    pool: &Pool,
     backend: &Backend,
     deadline: Instant,
 ) -> Result<OwnedFd, NotConnected> {
@@ -130,10 +136,9 @@ async fn attempt(
             Interrupted::ClientLeft => NotConnected::ClientLeft,
             Interrupted::TooLate => NotConnected::Failed(ConnectFailure::TimedOut),
         })?;
-        socket::take_error(&socket).map_err(|error| failed(&error))?;
     }
-    if backend.addr.ip().is_some() {
-        set_patience(&socket, pool.rules.socket).map_err(|error| failed(&error))?;
+    if session.backend_ready.get().broken() {
+        socket::take_error(&socket).map_err(|error| failed(&error))?;
     }
     Ok(socket)
 }

@@ -3,7 +3,7 @@
 //! A connection is accepted and admitted in [`listener`](crate::listener), served here until it is established, relayed
 //! as plain data by its worker ([`relay`](crate::relay)), and accounted for at its end ([`record`](crate::record)).
 
-use crate::connect;
+use crate::connect::{self, Connected};
 use crate::pools::LocalPool;
 use crate::reactor::Row;
 use crate::record::SessionRecord;
@@ -28,8 +28,8 @@ use std::time::{Duration, Instant, SystemTime};
 /// Takes an accepted connection to where its bytes flow: from then on it is a relay, which its worker drives.
 pub async fn serve(worker: Rc<Worker>, session: Rc<Session>, client: OwnedFd) -> Result<Established, End> {
     let connected = connect::with_retry(&worker, &session).await;
-    let (backend, limits, seat) = connected.inspect_err(|_| refuse(&client))?;
-    let relay = Relay::new(client, backend, limits, worker.reactor.now());
+    let Connected { socket: backend, seat, rules } = connected.inspect_err(|_| refuse(&client))?;
+    let relay = Relay::new(client, backend, &rules, worker.reactor.now());
     Ok(Established { relay, seat })
 }
 

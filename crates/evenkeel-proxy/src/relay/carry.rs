@@ -1,7 +1,9 @@
 //! Does what a half wants, until it wants nothing or its budget for this turn is spent.
 
 use evenkeel_core::half::{Half, Want};
+use evenkeel_sys::socket;
 use std::io;
+use std::os::fd::BorrowedFd;
 
 /// One way to carry bytes from a source to a sink: through memory or through a pipe. Whatever it has read and not yet
 /// written it keeps; how much that is, the half knows.
@@ -14,6 +16,24 @@ pub trait Carrier {
     fn shutdown(&mut self) -> io::Result<()>;
     /// Whether this is the right carrier for the half's next read.
     fn suits(&self, half: &Half) -> bool;
+}
+
+/// From where to where bytes go in one turn.
+#[derive(Clone, Copy)]
+pub struct Way<'a> {
+    /// Socket to read.
+    pub source: BorrowedFd<'a>,
+    /// Socket to write.
+    pub sink: BorrowedFd<'a>,
+    /// Whether the other direction is over, so that both sockets are closed when this one is.
+    pub last: bool,
+}
+
+impl Way<'_> {
+    /// Tells the sink that no byte will follow; closing it tells that as well.
+    pub fn shutdown(&self) -> io::Result<()> {
+        if self.last { Ok(()) } else { socket::shutdown_write(self.sink) }
+    }
 }
 
 /// What one read brought.

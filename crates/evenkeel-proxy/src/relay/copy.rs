@@ -1,10 +1,9 @@
 //! Carries through memory: the worker's scratch buffer; a session owns memory only while its sink is blocked.
 
-use super::carry::{Carrier, Got};
+use super::carry::{Carrier, Got, Way};
 use evenkeel_core::half::Half;
 use evenkeel_sys::socket;
 use std::io;
-use std::os::fd::BorrowedFd;
 
 /// What was read and not yet written when a session had to wait.
 #[derive(Debug)]
@@ -15,8 +14,7 @@ pub struct Rest {
 
 /// The carrier for one turn.
 pub struct Copy<'a> {
-    source: BorrowedFd<'a>,
-    sink: BorrowedFd<'a>,
+    way: &'a Way<'a>,
     scratch: &'a mut [u8],
     fresh: std::ops::Range<usize>,
     rest: Option<Rest>,
@@ -25,14 +23,8 @@ pub struct Copy<'a> {
 
 impl<'a> Copy<'a> {
     /// A carrier that begins with `rest`; `may_change`: there is an engine for bulk to change to.
-    pub fn new(
-        source: BorrowedFd<'a>,
-        sink: BorrowedFd<'a>,
-        scratch: &'a mut [u8],
-        rest: Option<Rest>,
-        may_change: bool,
-    ) -> Self {
-        Self { source, sink, scratch, fresh: 0..0, rest, may_change }
+    pub fn new(way: &'a Way<'a>, scratch: &'a mut [u8], rest: Option<Rest>, may_change: bool) -> Self {
+        Self { way, scratch, fresh: 0..0, rest, may_change }
     }
 
     /// What the session must keep until its sink is ready again.
@@ -47,18 +39,18 @@ impl<'a> Copy<'a> {
 
 impl Carrier for Copy<'_> {
     fn read(&mut self) -> io::Result<Got> {
-        let bytes = socket::recv(self.source, self.scratch)?;
+        let bytes = socket::recv(self.way.source, self.scratch)?;
         self.fresh = 0..bytes;
         Ok(Got { bytes, drained: bytes < self.scratch.len() })
     }
 
     fn write(&mut self, _held: usize) -> io::Result<usize> {
         let Some(rest) = &mut self.rest else {
-            let written = socket::send(self.sink, &self.scratch[self.fresh.clone()])?;
+            let written = socket::send(self.way.sink, &self.scratch[self.fresh.clone()])?;
             self.fresh.start += written;
             return Ok(written);
         };
-        let written = socket::send(self.sink, &rest.bytes[rest.written..])?;
+        let written = socket::send(self.way.sink, &rest.bytes[rest.written..])?;
         rest.written += written;
         if rest.written == rest.bytes.len() {
             self.rest = None;
@@ -67,7 +59,7 @@ impl Carrier for Copy<'_> {
     }
 
     fn shutdown(&mut self) -> io::Result<()> {
-        socket::shutdown_write(self.sink)
+        self.way.shutdown()
     }
 
     fn suits(&self, half: &Half) -> bool {

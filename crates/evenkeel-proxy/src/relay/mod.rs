@@ -9,12 +9,12 @@ mod splice;
 
 pub use splice::PipePool;
 
-use carry::{Fault, Pace, carry};
+use carry::{Fault, Pace, Way, carry};
 use copy::{Copy, Rest};
 use evenkeel_core::deadline::Deadlines;
 use evenkeel_core::end::{End, Side};
 use evenkeel_core::half::Half;
-use evenkeel_core::snapshot::SessionLimits;
+use evenkeel_core::snapshot::{PoolRules, SocketOptions};
 use evenkeel_sys::{poll::Readiness, socket};
 use splice::{Lease, Splice};
 use std::io;
@@ -33,6 +33,9 @@ const RESET_GRACE: Duration = Duration::from_secs(10);
 /// A session that ends for a limit is closed with a FIN if it was silent for this long, else with a RST: a cut in
 /// the middle of a transfer must not look like its end.
 const QUIET: Duration = Duration::from_secs(1);
+
+/// A session that lasts this long gets its keepalive and user timeout: most are over sooner, and are spared the calls.
+const PATIENCE_AFTER: Duration = Duration::from_secs(5);
 
 /// What a worker lends to its relays.
 pub struct Tools {
@@ -55,6 +58,8 @@ pub struct Relay {
     to_backend: Direction,
     to_client: Direction,
     deadlines: Deadlines,
+    /// Options that the backend's socket still lacks, and when it gets them.
+    patience: Option<(Instant, SocketOptions)>,
     first_closed: Option<Side>,
     first_byte: Option<Instant>,
     suspect: Option<Side>,
@@ -98,13 +103,14 @@ pub enum Progress {
 
 impl Relay {
     /// A relay between two connected sockets, from `now` on.
-    pub fn new(client: OwnedFd, backend: OwnedFd, limits: SessionLimits, now: Instant) -> Self {
+    pub fn new(client: OwnedFd, backend: OwnedFd, rules: &PoolRules, now: Instant) -> Self {
         Self {
             client,
             backend,
             to_backend: Direction::default(),
             to_client: Direction::default(),
-            deadlines: Deadlines::new(now, limits),
+            deadlines: Deadlines::new(now, rules.session),
+            patience: Some((now + PATIENCE_AFTER, rules.socket)),
             first_closed: None,
             first_byte: None,
             suspect: None,
@@ -152,13 +158,19 @@ impl Relay {
     /// When to advance it though no socket is ready.
     pub fn next_deadline(&self) -> Option<Instant> {
         // What a lost side left behind is looked after at every tick of the worker's clock.
-        self.lost.map(|lost| lost.since).or_else(|| self.deadlines.next().map(|(at, _)| at))
+        if let Some(lost) = self.lost {
+            return Some(lost.since);
+        }
+        let deadline = self.deadlines.next().map(|(at, _)| at);
+        let patience = self.patience.map(|(at, _)| at);
+        deadline.into_iter().chain(patience).min()
     }
 
     /// Carries what can be carried now.
     pub fn advance(&mut self, now: Instant, tools: &mut Tools) -> Progress {
         let before = self.to_backend() + self.to_client();
         self.look_after_suspect(now);
+        self.take_patience(now);
         let paces = [self.run(Side::Client, now, tools), self.run(Side::Backend, now, tools)];
         if self.to_backend() + self.to_client() != before {
             self.deadlines.on_activity(now);
@@ -185,11 +197,12 @@ impl Relay {
     /// Carries what comes from `source`, and notes how that ended.
     fn run(&mut self, source: Side, now: Instant, tools: &mut Tools) -> Pace {
         let was_finished = self.direction_from(source).half.is_finished();
+        let last = self.direction_from(opposite(source)).half.is_over();
         let (direction, from, to) = match source {
             Side::Client => (&mut self.to_backend, self.client.as_fd(), self.backend.as_fd()),
             _ => (&mut self.to_client, self.backend.as_fd(), self.client.as_fd()),
         };
-        let pace = match direction.carry(from, to, tools) {
+        let pace = match direction.carry(from, to, last, tools) {
             Ok(pace) => pace,
             Err(Fault::Source(error)) => {
                 // The kernel hands out all that came before it tells the error.
@@ -226,6 +239,14 @@ impl Relay {
             from_lost.on_source_ready(true);
         }
         Pace::Spent
+    }
+
+    /// Gives the backend's socket its options, when it is time.
+    fn take_patience(&mut self, now: Instant) {
+        if let Some((_, options)) = self.patience.take_if(|(at, _)| now >= *at) {
+            // A Unix socket has none of them.
+            let _ = set_patience(&self.backend, &options);
+        }
     }
 
     /// A side that has finished, so that nobody reads from it, may be lost all the same.
@@ -275,18 +296,26 @@ impl Relay {
 }
 
 impl Direction {
-    /// Carries with the engine that suits, changing it when nothing is held.
-    fn carry(&mut self, from: BorrowedFd<'_>, to: BorrowedFd<'_>, tools: &mut Tools) -> Result<Pace, Fault> {
+    /// Carries with the engine that suits, changing it when nothing is held. The `last` direction need not pass its
+    /// FIN on: both sockets are closed then.
+    fn carry(
+        &mut self,
+        source: BorrowedFd<'_>,
+        sink: BorrowedFd<'_>,
+        last: bool,
+        tools: &mut Tools,
+    ) -> Result<Pace, Fault> {
+        let way = Way { source, sink, last };
         let mut budget = TURN_BYTES;
         loop {
             let pace = match (std::mem::take(&mut self.hold), self.half.is_bulk()) {
-                (Hold::Pipe(lease), _) => self.splice(from, to, lease, tools, &mut budget),
-                (Hold::Memory(rest), _) => self.copy(from, to, Some(rest), tools, &mut budget),
+                (Hold::Pipe(lease), _) => self.splice(&way, lease, tools, &mut budget),
+                (Hold::Memory(rest), _) => self.copy(&way, Some(rest), tools, &mut budget),
                 (Hold::Nowhere, true) => match tools.pipes.take() {
-                    Some(lease) => self.splice(from, to, lease, tools, &mut budget),
-                    None => self.copy(from, to, None, tools, &mut budget),
+                    Some(lease) => self.splice(&way, lease, tools, &mut budget),
+                    None => self.copy(&way, None, tools, &mut budget),
                 },
-                (Hold::Nowhere, false) => self.copy(from, to, None, tools, &mut budget),
+                (Hold::Nowhere, false) => self.copy(&way, None, tools, &mut budget),
             };
             match pace {
                 Ok(Pace::Change) => {}
@@ -297,14 +326,13 @@ impl Direction {
 
     fn copy(
         &mut self,
-        from: BorrowedFd<'_>,
-        to: BorrowedFd<'_>,
+        way: &Way<'_>,
         rest: Option<Rest>,
         tools: &mut Tools,
         budget: &mut usize,
     ) -> Result<Pace, Fault> {
         let may_change = tools.pipes.has_one();
-        let mut carrier = Copy::new(from, to, &mut tools.scratch, rest, may_change);
+        let mut carrier = Copy::new(way, &mut tools.scratch, rest, may_change);
         let pace = carry(&mut self.half, &mut carrier, budget);
         self.hold = carrier.into_rest().map_or(Hold::Nowhere, Hold::Memory);
         pace
@@ -312,13 +340,12 @@ impl Direction {
 
     fn splice(
         &mut self,
-        source: BorrowedFd<'_>,
-        sink: BorrowedFd<'_>,
+        way: &Way<'_>,
         lease: Lease,
         tools: &mut Tools,
         budget: &mut usize,
     ) -> Result<Pace, Fault> {
-        let pace = carry(&mut self.half, &mut Splice { source, sink, lease: &lease }, budget);
+        let pace = carry(&mut self.half, &mut Splice { way, lease: &lease }, budget);
         if self.half.held() > 0 {
             self.hold = Hold::Pipe(lease);
         } else {
@@ -344,4 +371,10 @@ fn loss(side: Side, error: &io::Error) -> End {
 /// A socket that cannot be told is closed in the ordinary way.
 fn reset_on_close(socket: &OwnedFd) {
     let _ = socket::reset_on_close(socket);
+}
+
+/// Keepalive and user timeout, as configured.
+pub fn set_patience(socket: &OwnedFd, options: &SocketOptions) -> io::Result<()> {
+    let keepalive = options.keepalive.map(|keepalive| (keepalive.idle, keepalive.interval, keepalive.count));
+    socket::set_patience(socket, keepalive, options.user_timeout)
 }

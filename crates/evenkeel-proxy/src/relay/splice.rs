@@ -1,12 +1,11 @@
 //! Carries through a kernel pipe, for bulk. Pipes are a budget of the worker: a session holds one only while bytes
 //! are in it, and when there is none left bytes go through memory.
 
-use super::carry::{Carrier, Got};
+use super::carry::{Carrier, Got, Way};
 use evenkeel_core::half::Half;
-use evenkeel_sys::{pipe::Pipe, socket};
+use evenkeel_sys::pipe::Pipe;
 use std::cell::Cell;
 use std::io;
-use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 
 /// Room asked for in a pipe, and the most that is read into it at once, in bytes.
@@ -69,27 +68,25 @@ impl PipePool {
 
 /// The carrier for one turn.
 pub struct Splice<'a> {
-    /// Socket to read.
-    pub source: BorrowedFd<'a>,
-    /// Socket to write.
-    pub sink: BorrowedFd<'a>,
+    /// From where to where.
+    pub way: &'a Way<'a>,
     /// What lies between them.
     pub lease: &'a Lease,
 }
 
 impl Carrier for Splice<'_> {
     fn read(&mut self) -> io::Result<Got> {
-        let bytes = self.lease.pipe.fill(self.source, PIPE_BYTES)?;
+        let bytes = self.lease.pipe.fill(self.way.source, PIPE_BYTES)?;
         // A short splice may mean a pipe whose slots are full as well as an empty socket.
         Ok(Got { bytes, drained: false })
     }
 
     fn write(&mut self, held: usize) -> io::Result<usize> {
-        self.lease.pipe.empty(self.sink, held)
+        self.lease.pipe.empty(self.way.sink, held)
     }
 
     fn shutdown(&mut self) -> io::Result<()> {
-        socket::shutdown_write(self.sink)
+        self.way.shutdown()
     }
 
     fn suits(&self, half: &Half) -> bool {
