@@ -143,8 +143,8 @@ fn intro(front: u16, servers: &[u16]) -> String {
         ("start", middle, "it comes back by itself, slowly for five seconds"),
         ("slow", last, "its answers take a second: see who gets the others"),
     ] {
-        let command = format!("{program} demo {verb} {port}");
-        let _ = writeln!(text, "  {command:<28} {effect}");
+        let order = format!("{verb} {port}");
+        let _ = writeln!(text, "  {program} demo {order:<13} {effect}");
     }
     let _ =
         writeln!(text, "\nCtrl-C ends it all. The file that does the same: {program} demo --print-config\n");

@@ -3,31 +3,40 @@
 
 use super::Item;
 use evenkeel_proxy::SessionRecord;
-use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 /// Time between two batches under load.
-const PAUSE: Duration = Duration::from_millis(20);
+const PAUSE: Duration = Duration::from_millis(5);
 
-/// Records that are handed on at once, at most; what is beyond waits in the plane's bounded channel.
+/// Records that are handed on at once, at most.
 const BATCH_MAX: usize = 10_000;
 
 /// Hands records to the writer until the plane or the writer has ended. The first after a pause goes at once.
+///
+/// One batch is on its way at a time: while the writer is stuck, records wait in the plane's bounded channel, and
+/// nowhere else.
 pub fn run(records: &Receiver<Vec<SessionRecord>>, to: &SyncSender<Item>) {
+    let mut batch = Vec::new();
     let mut last: Option<Instant> = None;
-    while let Ok(mut batch) = records.recv() {
-        let wait = last.and_then(|last| PAUSE.checked_sub(last.elapsed()));
-        if let Some(wait) = wait {
+    while let Ok(mut first) = records.recv() {
+        if let Some(wait) = last.and_then(|last| PAUSE.checked_sub(last.elapsed())) {
             std::thread::sleep(wait);
         }
+        batch.append(&mut first);
         while batch.len() < BATCH_MAX
             && let Ok(mut more) = records.try_recv()
         {
             batch.append(&mut more);
         }
-        if to.send(Item::Sessions(batch)).is_err() {
+        let (give_back, written) = sync_channel(1);
+        if to.send(Item::Sessions(batch, give_back)).is_err() {
             return;
         }
+        batch = match written.recv() {
+            Ok(written) => written,
+            Err(_) => return,
+        };
         last = Some(Instant::now());
     }
 }

@@ -58,18 +58,19 @@ impl<'a> Object<'a> {
 struct Escaped<'a>(&'a mut String);
 
 impl fmt::Write for Escaped<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for char in text.chars() {
-            match char {
-                '"' => self.0.push_str("\\\""),
-                '\\' => self.0.push_str("\\\\"),
-                '\n' => self.0.push_str("\\n"),
-                '\t' => self.0.push_str("\\t"),
-                '\r' => self.0.push_str("\\r"),
-                '\0'..='\x1f' => write!(self.0, "\\u{:04x}", char as u32)?,
-                _ => self.0.push(char),
+    fn write_str(&mut self, mut text: &str) -> fmt::Result {
+        // Everything that must be escaped is one byte long.
+        while let Some(at) = text.find(|char| matches!(char, '"' | '\\' | '\0'..='\x1f')) {
+            self.0.push_str(&text[..at]);
+            match text.as_bytes()[at] {
+                b'"' => self.0.push_str("\\\""),
+                b'\\' => self.0.push_str("\\\\"),
+                b'\n' => self.0.push_str("\\n"),
+                other => write!(self.0, "\\u{other:04x}")?,
             }
+            text = &text[at + 1..];
         }
+        self.0.push_str(text);
         Ok(())
     }
 }

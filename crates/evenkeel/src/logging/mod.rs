@@ -26,7 +26,7 @@ use text::{Style, Text};
 use writer::{Format, Writer};
 
 /// Items on their way to the writer, at most.
-const ITEMS_MAX: usize = 1024;
+const ITEMS_MAX: usize = 2048;
 
 /// How long the end of the process waits for a log that nobody reads.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -34,7 +34,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// What the writer turns into lines.
 enum Item {
     Notice(SystemTime, Notice),
-    Sessions(Vec<SessionRecord>),
+    /// Records, and where the empty list goes once they are written.
+    Sessions(Vec<SessionRecord>, SyncSender<Vec<SessionRecord>>),
 }
 
 /// The way to the log.

@@ -106,7 +106,8 @@ fn write_to(out: impl io::Write, format: Format, items: impl IntoIterator<Item =
 }
 
 fn sessions(records: Vec<SessionRecord>) -> Item {
-    Item::Sessions(records)
+    let (nobody, _) = sync_channel(1);
+    Item::Sessions(records, nobody)
 }
 
 fn event(notice: Notice) -> Item {
@@ -239,18 +240,33 @@ fn an_output_that_fails_loses_lines_and_tells_how_many() {
 #[test]
 fn the_collector_joins_what_waits_and_ends_with_the_plane() {
     let (plane, records) = std::sync::mpsc::channel();
-    let (items, received) = sync_channel(100);
+    let (items, received) = sync_channel(1);
     for _ in 0..50 {
         plane.send(vec![record(), record()]).unwrap();
     }
     drop(plane);
-    collect::run(&records, &items);
-    let batches: Vec<usize> = received
-        .try_iter()
-        .map(|item| match item {
-            Item::Sessions(records) => records.len(),
-            Item::Notice(..) => 0,
-        })
-        .collect();
+    let collector = thread::spawn(move || collect::run(&records, &items));
+    let mut batches = Vec::new();
+    for item in received {
+        let Item::Sessions(mut records, give_back) = item else { panic!("only sessions are collected") };
+        batches.push(records.len());
+        records.clear();
+        give_back.send(records).unwrap();
+    }
     assert_eq!(batches, [100]);
+    collector.join().unwrap();
+}
+
+#[test]
+fn while_the_writer_is_stuck_records_wait_in_the_channel_of_the_plane() {
+    let (plane, records) = sync_channel(3);
+    let (items, received) = sync_channel(10);
+    let collector = thread::spawn(move || collect::run(&records, &items));
+    plane.send(vec![record()]).unwrap();
+    let stuck = received.recv().unwrap();
+    (0..3).for_each(|_| plane.send(vec![record()]).unwrap());
+    assert!(plane.try_send(vec![record()]).is_err(), "nobody takes them");
+    // A writer that ends takes the collector with it.
+    drop((stuck, received, plane));
+    collector.join().unwrap();
 }

@@ -9,6 +9,9 @@ use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime};
 
+/// Bytes of buffer that are kept from one batch to the next.
+const BUFFER_KEPT: usize = 64 * 1024;
+
 /// How lines look.
 pub enum Format {
     /// For people; floods are summed up.
@@ -43,7 +46,13 @@ impl<W: Write> Writer<W> {
             };
             match next {
                 Ok(Item::Notice(at, notice)) => self.notice(at, &notice),
-                Ok(Item::Sessions(records)) => self.sessions(&records),
+                Ok(Item::Sessions(mut records, give_back)) => {
+                    self.sessions(&records);
+                    self.flush();
+                    records.clear();
+                    // The collector may have ended meanwhile.
+                    let _ = give_back.send(records);
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -98,20 +107,16 @@ impl<W: Write> Writer<W> {
         if self.buffer.is_empty() {
             return;
         }
+        let written = write_all(&mut self.out, self.buffer.as_bytes());
         let lines = std::mem::take(&mut self.lines);
-        match write_all(&mut self.out, self.buffer.as_bytes()) {
-            Ok(()) => {
-                self.buffer.clear();
-                let lost = std::mem::take(&mut self.lost);
-                if lost > 0 {
-                    self.notice(SystemTime::now(), &Notice::LinesDropped { lines: lost });
-                    self.flush();
-                }
-            }
-            Err(_) => {
-                self.buffer.clear();
-                self.lost += lines;
-            }
+        self.buffer.clear();
+        self.buffer.shrink_to(BUFFER_KEPT);
+        if written.is_err() {
+            self.lost += lines;
+        } else if self.lost > 0 {
+            let lines = std::mem::take(&mut self.lost);
+            self.notice(SystemTime::now(), &Notice::LinesDropped { lines });
+            self.flush();
         }
     }
 }
