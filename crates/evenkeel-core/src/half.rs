@@ -35,6 +35,7 @@ pub struct Half {
     streak: usize,
     source_ready: bool,
     source_closing: bool,
+    source_cut: bool,
     sink_ready: bool,
     source_end: Option<SourceEnd>,
     over: bool,
@@ -54,6 +55,7 @@ impl Default for Half {
             streak: 0,
             source_ready: false,
             source_closing: false,
+            source_cut: false,
             sink_ready: true,
             source_end: None,
             over: false,
@@ -114,7 +116,7 @@ impl Half {
     /// `bytes` were read; `drained`: the read was shorter than it could have been. 0 is a FIN.
     pub fn on_read(&mut self, bytes: usize, drained: bool) {
         if bytes == 0 {
-            self.source_end = Some(SourceEnd::Fin);
+            self.source_end = Some(if self.source_cut { SourceEnd::Lost } else { SourceEnd::Fin });
             return;
         }
         self.held += bytes;
@@ -127,6 +129,14 @@ impl Half {
     /// There is nothing to read now.
     pub fn on_source_blocked(&mut self) {
         self.source_ready = false;
+    }
+
+    /// The source is lost, as a write to it has told, but what it sent before may still be read: the end of that is
+    /// no FIN.
+    pub fn on_source_cut(&mut self) {
+        self.source_ready = true;
+        self.source_closing = true;
+        self.source_cut = true;
     }
 
     /// The source is lost: what is held still goes out, then the half is over.
@@ -183,6 +193,18 @@ mod tests {
         assert_eq!(half.want(), Want::Write);
         half.on_written(3);
         assert_eq!(half.want(), Want::Over);
+    }
+
+    #[test]
+    fn the_end_of_a_cut_source_is_not_passed_on_as_a_fin() {
+        let mut half = Half::default();
+        half.on_source_cut();
+        assert_eq!(half.want(), Want::Read, "what came before the cut");
+        half.on_read(3, true);
+        half.on_written(3);
+        half.on_read(0, true);
+        assert_eq!(half.want(), Want::Over);
+        assert!(!half.is_finished());
     }
 
     #[test]

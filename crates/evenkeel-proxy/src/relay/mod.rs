@@ -221,22 +221,18 @@ impl Relay {
     fn on_finished(&mut self, side: Side, now: Instant) {
         self.first_closed.get_or_insert(side);
         self.deadlines.on_half_closed(now);
-        if self.lost.is_some_and(|lost| lost.side == side) {
-            // Its reset was seen by a write already: the end of its stream is a cut.
-            self.direction_from(side).half.on_source_lost();
-        }
     }
 
     /// `side` is gone. What it sent still goes to the other; nothing goes to it any more.
     fn on_lost(&mut self, side: Side, error: &io::Error, now: Instant) -> Pace {
         self.lost.get_or_insert(Lost { side, end: loss(side, error), since: now });
-        self.direction_from(opposite(side)).half.on_over();
+        self.direction_from(opposite(side)).abandon();
         let from_lost = &mut self.direction_from(side).half;
         if from_lost.is_finished() {
             from_lost.on_source_lost();
         } else {
             // A failed write says nothing about what can still be read.
-            from_lost.on_source_ready(true);
+            from_lost.on_source_cut();
         }
         Pace::Spent
     }
@@ -322,6 +318,12 @@ impl Direction {
                 pace => return pace,
             }
         }
+    }
+
+    /// Its sink is gone, and with it what is held: a pipe that is not empty must never see another session.
+    fn abandon(&mut self) {
+        self.half.on_over();
+        self.hold = Hold::Nowhere;
     }
 
     fn copy(

@@ -1,0 +1,221 @@
+//! Every byte arrives, once and in order, or the session says that it was cut: random chunks, pauses, half-closes,
+//! resets and slow readers in both directions at once. Bursts make a direction change to the kernel pipe and pauses
+//! make it come back, many times in a session.
+
+use crate::rig::Parts;
+use evenkeel_core::end::{End, Side};
+use evenkeel_testkit::pattern::Pattern;
+use evenkeel_testkit::{Dice, Ending, Peer, Place, Server, seed};
+use std::collections::HashMap;
+use std::io;
+use std::net::Shutdown;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+const SESSIONS: u64 = 200;
+const AT_ONCE: usize = 12;
+
+/// What one side does in one session.
+#[derive(Clone, Copy, Debug)]
+struct Script {
+    seed: u64,
+    /// Bytes to send.
+    len: u64,
+    /// Sent or received at once, at most.
+    write_max: u64,
+    read_max: u64,
+    /// One write or read in so many is followed by a pause; 0 is never.
+    write_pause_in: u64,
+    read_pause_in: u64,
+    /// Send buffer of the socket in bytes; 0 leaves the kernel's.
+    send_buffer: usize,
+    /// Resets after so many bytes of `len` instead of ending in order.
+    reset_after: Option<u64>,
+    /// Says its FIN only when it has read the other's, not when it has sent everything.
+    lets_the_other_finish_first: bool,
+}
+
+/// What both sides do in a session. Every session begins with its number from the client, eight bytes.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    client: Script,
+    backend: Script,
+}
+
+impl Script {
+    fn of(dice: &mut Dice) -> Self {
+        let len = match dice.below(10) {
+            0 => 0,
+            1..=4 => dice.below(2_000),
+            5..=7 => dice.below(200_000),
+            _ => dice.below(3_000_000),
+        };
+        let chunk = |dice: &mut Dice| {
+            let max = one_of(dice, [16, 1_500, 70_000, 262_144]);
+            1 + dice.below(max)
+        };
+        Self {
+            seed: dice.roll(),
+            len,
+            write_max: chunk(dice),
+            read_max: chunk(dice),
+            write_pause_in: one_of(dice, [0, 3, 30]),
+            read_pause_in: one_of(dice, [0, 3, 30]),
+            send_buffer: one_of(dice, [0, 0, 8_192, 65_536]),
+            reset_after: None,
+            lets_the_other_finish_first: false,
+        }
+    }
+}
+
+impl Plan {
+    fn of(number: u64, seed: u64) -> Self {
+        let mut dice = Dice::new(seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let (mut client, mut backend) = (Script::of(&mut dice), Script::of(&mut dice));
+        // A megabyte in single bytes, with pauses, would take minutes.
+        for script in [&mut client, &mut backend] {
+            script.write_max = script.write_max.max(script.len / 400);
+        }
+        client.read_max = client.read_max.max(backend.len / 400);
+        backend.read_max = backend.read_max.max(client.len / 400);
+        match dice.below(8) {
+            0 if client.len > 0 => client.reset_after = Some(dice.below(client.len)),
+            1 if backend.len > 0 => backend.reset_after = Some(dice.below(backend.len)),
+            2 | 3 => client.lets_the_other_finish_first = true,
+            4 | 5 => backend.lets_the_other_finish_first = true,
+            _ => {}
+        }
+        Self { client, backend }
+    }
+
+    fn is_cut(&self) -> bool {
+        self.client.reset_after.or(self.backend.reset_after).is_some()
+    }
+
+    fn end(&self) -> Option<End> {
+        let reset = |script: &Script, side| script.reset_after.map(|_| End::Reset(side));
+        reset(&self.client, Side::Client).or(reset(&self.backend, Side::Backend))
+    }
+}
+
+/// Plays one side to its end; the other side plays `theirs`.
+fn play(peer: &Peer, mine: Script, theirs: Script) {
+    if mine.send_buffer > 0 {
+        peer.socket().set_send_buffer_size(mine.send_buffer).unwrap();
+    }
+    let (total, ending) = std::thread::scope(|scope| {
+        let reader = scope.spawn(|| read(peer, mine, theirs));
+        let write_failed = write(peer, mine).is_err();
+        if mine.reset_after.is_some() {
+            // The reset comes when the socket is dropped, so the reader has to end now.
+            peer.reset_on_drop();
+            let _ = peer.socket().shutdown(Shutdown::Read);
+        } else if !mine.lets_the_other_finish_first {
+            peer.finish();
+        }
+        let (total, ending) = reader.join().unwrap();
+        // The kernel tells of a reset once: whoever asks next sees an end like any other.
+        (total, if write_failed { Ending::Reset } else { ending })
+    });
+    if mine.reset_after.is_none() {
+        let expected = if theirs.reset_after.is_some() { Ending::Reset } else { Ending::Fin };
+        assert_eq!(ending, expected, "after {total} bytes of {theirs:?} by {mine:?}");
+        assert!(ending == Ending::Reset || total == theirs.len, "{total} bytes of {theirs:?} by {mine:?}");
+    }
+}
+
+fn write(peer: &Peer, mine: Script) -> io::Result<()> {
+    let (pattern, mut dice) = (Pattern::new(mine.seed), Dice::new(mine.seed));
+    let end = mine.reset_after.unwrap_or(mine.len);
+    let mut at = 0;
+    while at < end {
+        let len = (1 + dice.below(mine.write_max)).min(end - at);
+        let slice = pattern.slice(at, len as usize);
+        peer.send(slice)?;
+        at += slice.len() as u64;
+        pause(&mut dice, mine.write_pause_in);
+    }
+    Ok(())
+}
+
+/// Reads to the end: how many bytes of the other's pattern came, and how it ended.
+fn read(peer: &Peer, mine: Script, theirs: Script) -> (u64, Ending) {
+    let (pattern, mut dice) = (Pattern::new(theirs.seed), Dice::new(!mine.seed));
+    let mut buffer = vec![0; mine.read_max as usize];
+    let mut at = 0;
+    let sent_at_most = theirs.reset_after.unwrap_or(theirs.len);
+    loop {
+        let len = 1 + dice.below(mine.read_max) as usize;
+        match peer.read(&mut buffer[..len]) {
+            Ok(0) => return (at, Ending::Fin),
+            Ok(n) => {
+                pattern.check(at, &buffer[..n]);
+                at += n as u64;
+                assert!(at <= sent_at_most, "{at} bytes of {theirs:?}");
+            }
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return (at, Ending::Reset),
+            Err(error) => panic!("after {at} bytes of {theirs:?}: {error}"),
+        }
+        pause(&mut dice, mine.read_pause_in);
+    }
+}
+
+fn one_of<T: Copy, const N: usize>(dice: &mut Dice, these: [T; N]) -> T {
+    these[dice.below(N as u64) as usize]
+}
+
+fn pause(dice: &mut Dice, one_in: u64) {
+    if one_in > 0 && dice.below(one_in) == 0 {
+        std::thread::sleep(Duration::from_micros(dice.below(1_500)));
+    }
+}
+
+#[test]
+fn every_byte_arrives_once_and_in_order_or_the_session_was_cut() {
+    let seed = seed();
+    let server = Server::start(&Place::any(), move |peer: &Peer| {
+        // A client that resets at once may take its number with it.
+        let Ok(number) = peer.receive(8) else { return };
+        let plan = Plan::of(u64::from_le_bytes(number.try_into().unwrap()), seed);
+        play(peer, plan.backend, plan.client);
+    });
+    let mut rig = Parts::to(&[server.place()]).start();
+    let next = AtomicU64::new(0);
+    let mut plans = HashMap::new();
+    std::thread::scope(|scope| {
+        let clients: Vec<_> =
+            (0..AT_ONCE).map(|_| scope.spawn(|| play_clients(&rig.place, &next, seed))).collect();
+        for client in clients {
+            plans.extend(client.join().unwrap());
+        }
+    });
+    for _ in 0..SESSIONS {
+        let record = rig.record();
+        let plan = plans.remove(&record.client.ip().unwrap().port()).expect("one record per session");
+        if plan.is_cut() {
+            assert_eq!(Some(record.end), plan.end(), "{plan:?}\n{record:?}");
+        } else {
+            assert!(record.end.is_ok(), "{plan:?}\n{record:?}");
+            let bytes = (record.to_backend, record.to_client);
+            assert_eq!(bytes, (8 + plan.client.len, plan.backend.len), "{plan:?}");
+        }
+    }
+    let totals = rig.plane().totals();
+    assert_eq!((totals.accepted, totals.open, totals.records_dropped), (SESSIONS, 0, 0));
+}
+
+/// Plays clients until the sessions are used up; gives each one's plan by its port.
+fn play_clients(place: &Place, next: &AtomicU64, seed: u64) -> Vec<(u16, Plan)> {
+    let mut played = Vec::new();
+    loop {
+        let number = next.fetch_add(1, Relaxed);
+        if number >= SESSIONS {
+            return played;
+        }
+        let plan = Plan::of(number, seed);
+        let client = Peer::connect(place);
+        played.push((client.local().port(), plan));
+        client.send(&number.to_le_bytes()).unwrap();
+        play(&client, plan.client, plan.backend);
+    }
+}

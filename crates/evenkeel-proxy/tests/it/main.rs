@@ -1,0 +1,6 @@
+//! The data plane alone, in this process, with real sockets on both sides.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
+mod conservation;
+mod rig;
+mod session_table;

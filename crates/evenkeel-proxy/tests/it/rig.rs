@@ -1,0 +1,137 @@
+//! A plane in this process, with one listener and one pool, and what it tells.
+
+use evenkeel_core::addr::Addr;
+use evenkeel_core::balance::{Balance, Picker};
+use evenkeel_core::load::{Load, SeatLimits};
+use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
+use evenkeel_core::snapshot::{
+    Backend, ConnectRules, Listener, Pool, PoolRules, QueueRules, SessionLimits, Snapshot, SocketOptions,
+};
+use evenkeel_proxy::{Inherited, PlaneOptions, Report, SessionRecord, Started, UserPlane};
+use evenkeel_testkit::{PATIENCE, Peer, Place, port};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
+
+/// What a rig is built of; [`Parts::to`] gives something sensible to change.
+pub struct Parts {
+    pub backends: Vec<Backend>,
+    pub balance: Balance,
+    pub last_resort: Vec<u32>,
+    pub rules: PoolRules,
+    pub max_sessions: u32,
+    pub workers: usize,
+}
+
+impl Parts {
+    /// One after the other to these places, without any limit but the defaults of the connect.
+    pub fn to(places: &[&Place]) -> Self {
+        let socket = SocketOptions { keepalive: None, user_timeout: None };
+        Self {
+            backends: places.iter().map(|place| backend(place)).collect(),
+            balance: Balance::RoundRobin,
+            last_resort: Vec::new(),
+            rules: PoolRules {
+                connect: ConnectRules {
+                    timeout: Duration::from_millis(1500),
+                    total: Duration::from_millis(4500),
+                    attempts: 3,
+                    retry_percent: 20,
+                    retry_min_per_second: 3,
+                },
+                queue: QueueRules { length: u32::MAX, timeout: Duration::from_secs(1) },
+                session: SessionLimits { idle: None, half_close: None, lifetime: None },
+                socket,
+            },
+            max_sessions: 10_000,
+            workers: 2,
+        }
+    }
+
+    /// Starts a plane that obeys.
+    pub fn start(self) -> Rig {
+        let place = Place::local(port::free());
+        let options = PlaneOptions { workers: self.workers, max_sessions: self.max_sessions, records: true };
+        let Started { mut plane, reports, records } = UserPlane::start(&options).unwrap();
+        let publication = plane.prepare(self.snapshot(&place), &mut Inherited::new()).unwrap();
+        plane.publish(publication);
+        Rig { place, plane: Some(plane), reports, records, told: VecDeque::new() }
+    }
+
+    fn snapshot(self, listen: &Place) -> Arc<Snapshot> {
+        let name = ListenerName { service: ServiceName::new("web"), addr: addr(listen) };
+        let pool_name = PoolName::new("web");
+        let listener = Listener {
+            name: name.clone(),
+            pool: pool_name.clone(),
+            backlog: 1024,
+            max_sessions: u32::MAX,
+            socket: self.rules.socket,
+            unix_mode: 0o600,
+        };
+        let pool = Pool {
+            name: pool_name.clone(),
+            picker: Picker::new(self.balance, &self.backends),
+            backends: self.backends.into(),
+            last_resort: self.last_resort.into(),
+            rules: Arc::new(self.rules),
+            waiting: Arc::default(),
+            cursor: Arc::default(),
+        };
+        Arc::new(Snapshot {
+            generation: 1,
+            listeners: BTreeMap::from([(name, Arc::new(listener))]),
+            pools: BTreeMap::from([(pool_name, Arc::new(pool))]),
+        })
+    }
+}
+
+/// A backend that takes traffic without limit.
+pub fn backend(place: &Place) -> Backend {
+    Backend {
+        addr: addr(place),
+        weight: 1,
+        eligible: true,
+        limits: SeatLimits::NONE,
+        suspect_after: 0,
+        load: Arc::new(Load::default()),
+    }
+}
+
+/// The core's word for a place.
+pub fn addr(place: &Place) -> Addr {
+    match place {
+        Place::Ip(addr) => Addr::Ip(*addr),
+        Place::Unix(path) => Addr::Unix(Arc::from(path.as_path())),
+    }
+}
+
+/// A running plane.
+pub struct Rig {
+    pub place: Place,
+    pub plane: Option<UserPlane>,
+    pub reports: Receiver<Report>,
+    records: Receiver<Vec<SessionRecord>>,
+    told: VecDeque<SessionRecord>,
+}
+
+impl Rig {
+    /// A client of it.
+    pub fn connect(&self) -> Peer {
+        Peer::connect(&self.place)
+    }
+
+    /// The running plane.
+    pub fn plane(&mut self) -> &mut UserPlane {
+        self.plane.as_mut().expect("not stopped yet")
+    }
+
+    /// The next record of an ended session.
+    pub fn record(&mut self) -> SessionRecord {
+        while self.told.is_empty() {
+            self.told.extend(self.records.recv_timeout(PATIENCE).expect("a session record in time"));
+        }
+        self.told.pop_front().expect("just looked")
+    }
+}

@@ -1,0 +1,305 @@
+//! Every way a session can end, through real sockets, and the record that it leaves.
+//!
+//! Not here: a peer that vanishes takes a network to cut, and a want of descriptors takes a process of its own (the
+//! integration tests of the binary have that).
+
+use crate::rig::{Parts, Rig, addr};
+use evenkeel_core::attempt::ConnectFailure;
+use evenkeel_core::end::{End, Side};
+use evenkeel_core::load::SeatLimits;
+use evenkeel_proxy::SessionRecord;
+use evenkeel_testkit::{Ending, Peer, Place, Server, Silent, eventually, server};
+use std::sync::{Arc, Barrier};
+use std::time::Duration;
+
+/// Short, but longer than a busy machine makes a thread wait.
+const SOON: Duration = Duration::from_millis(500);
+
+/// A session over an echo that is known to be established.
+fn echo_session(change: impl FnOnce(&mut Parts)) -> (Server, Rig, Peer) {
+    let server = Server::echo();
+    let mut parts = Parts::to(&[server.place()]);
+    change(&mut parts);
+    let rig = parts.start();
+    let client = rig.connect();
+    client.check_echo("hello");
+    (server, rig, client)
+}
+
+fn check_established(record: &SessionRecord, server: &Server, bytes: u64) {
+    assert_eq!(record.backend, Some(addr(server.place())));
+    assert_eq!((record.to_backend, record.to_client), (bytes, bytes));
+    assert!(record.failed_attempts.is_empty());
+    let (connect, first_byte) = (record.connect.unwrap(), record.first_byte.unwrap());
+    assert!(connect <= first_byte && first_byte <= record.duration, "{record:?}");
+}
+
+#[test]
+fn closed_by_the_client() {
+    let (server, mut rig, client) = echo_session(|_| ());
+    client.finish();
+    assert_eq!(client.ending(), Ending::Fin);
+    let record = rig.record();
+    assert_eq!(record.end, End::Closed(Side::Client));
+    check_established(&record, &server, 5);
+    assert_eq!(record.client.ip(), Some(client.local()));
+    assert_eq!((record.listener.addr, record.pool.as_str()), (addr(&rig.place), "web"));
+}
+
+#[test]
+fn closed_by_the_backend() {
+    let server = Server::hello("bye");
+    let mut rig = Parts::to(&[server.place()]).start();
+    assert_eq!(rig.connect().text(), "bye");
+    let record = rig.record();
+    assert_eq!(record.end, End::Closed(Side::Backend));
+    assert_eq!((record.to_backend, record.to_client), (0, 3));
+}
+
+#[test]
+fn reset_by_the_client() {
+    let (server, mut rig, client) = echo_session(|_| ());
+    client.reset();
+    let record = rig.record();
+    assert_eq!(record.end, End::Reset(Side::Client));
+    check_established(&record, &server, 5);
+}
+
+#[test]
+fn reset_by_the_backend() {
+    let server = Server::start(&Place::any(), server::reset_after(3));
+    let mut rig = Parts::to(&[server.place()]).start();
+    let client = rig.connect();
+    client.send(b"one").unwrap();
+    assert_eq!(client.ending(), Ending::Reset);
+    let record = rig.record();
+    assert_eq!(record.end, End::Reset(Side::Backend));
+    assert_eq!((record.to_backend, record.to_client), (3, 0));
+    assert_eq!(record.first_byte, None);
+}
+
+#[test]
+fn idle() {
+    let (server, mut rig, client) = echo_session(|parts| parts.rules.session.idle = Some(SOON));
+    client.read_to_end();
+    let record = rig.record();
+    assert_eq!(record.end, End::Idle);
+    assert!(record.duration >= SOON);
+    check_established(&record, &server, 5);
+}
+
+#[test]
+fn a_byte_now_and_then_is_not_idle() {
+    let (_server, mut rig, client) = echo_session(|parts| parts.rules.session.idle = Some(2 * SOON));
+    for _ in 0..8 {
+        std::thread::sleep(SOON / 2);
+        client.check_echo("still here");
+    }
+    client.finish();
+    assert_eq!(rig.record().end, End::Closed(Side::Client));
+}
+
+#[test]
+fn half_closed_for_too_long() {
+    let over = Arc::new(Barrier::new(2));
+    let server = {
+        let over = Arc::clone(&over);
+        Server::start(&Place::any(), move |peer: &Peer| {
+            let _ = server::read_away(peer);
+            over.wait();
+        })
+    };
+    let mut parts = Parts::to(&[server.place()]);
+    parts.rules.session.half_close = Some(SOON);
+    let mut rig = parts.start();
+    let client = rig.connect();
+    client.send(b"question").unwrap();
+    client.finish();
+    client.read_to_end();
+    let record = rig.record();
+    over.wait();
+    assert_eq!(record.end, End::HalfClosed);
+    assert_eq!((record.to_backend, record.to_client), (8, 0));
+}
+
+#[test]
+fn lifetime_over_though_bytes_flow() {
+    let (_server, mut rig, client) = echo_session(|parts| parts.rules.session.lifetime = Some(2 * SOON));
+    while client.exchange(b"x").is_ok() {
+        std::thread::sleep(SOON / 10);
+    }
+    let record = rig.record();
+    assert_eq!(record.end, End::Lifetime);
+    assert!(record.duration >= 2 * SOON);
+}
+
+#[test]
+fn drained() {
+    let (server, mut rig, client) = echo_session(|_| ());
+    rig.plane().drain(2 * SOON);
+    client.check_echo("still served");
+    client.read_to_end();
+    let record = rig.record();
+    assert_eq!(record.end, End::Drained);
+    check_established(&record, &server, 17);
+    eventually("the plane says that it is drained", || {
+        matches!(rig.reports.try_recv(), Ok(evenkeel_proxy::Report::Drained)).then_some(())
+    });
+}
+
+#[test]
+fn stopped() {
+    let (server, mut rig, client) = echo_session(|_| ());
+    rig.plane.take().unwrap().stop();
+    client.read_to_end();
+    let record = rig.record();
+    assert_eq!(record.end, End::Stopped);
+    check_established(&record, &server, 5);
+}
+
+#[test]
+fn refused_everywhere() {
+    let mut servers = Server::hellos(["a", "b"]);
+    servers.iter_mut().for_each(Server::stop);
+    let mut rig = Parts::to(&[servers[0].place(), servers[1].place()]).start();
+    rig.connect().read_to_end();
+    let record = rig.record();
+    assert_eq!(record.end, End::NotConnected(ConnectFailure::Refused));
+    assert_eq!((record.backend, record.connect), (None, None));
+    let mut tried: Vec<_> = record.failed_attempts.iter().map(|attempt| attempt.backend.clone()).collect();
+    tried.sort();
+    let mut both = servers.each_ref().map(|server| addr(server.place()));
+    both.sort();
+    assert_eq!(tried, both, "each is tried once");
+    assert!(record.failed_attempts.iter().all(|attempt| attempt.failure == ConnectFailure::Refused));
+}
+
+#[test]
+fn timed_out() {
+    let silent = Silent::start();
+    let mut parts = Parts::to(&[silent.place()]);
+    parts.rules.connect.timeout = SOON;
+    let mut rig = parts.start();
+    rig.connect().read_to_end();
+    let record = rig.record();
+    assert_eq!(record.end, End::NotConnected(ConnectFailure::TimedOut));
+    assert!(record.failed_attempts[0].took >= SOON, "{record:?}");
+}
+
+#[test]
+fn the_connects_of_a_session_share_one_deadline() {
+    let silent = [Silent::start(), Silent::start(), Silent::start()];
+    let mut parts = Parts::to(&[silent[0].place(), silent[1].place(), silent[2].place()]);
+    (parts.rules.connect.timeout, parts.rules.connect.total) = (2 * SOON, 3 * SOON);
+    let mut rig = parts.start();
+    rig.connect().read_to_end();
+    let record = rig.record();
+    assert_eq!(record.end, End::NotConnected(ConnectFailure::TimedOut));
+    assert_eq!(record.failed_attempts.len(), 2, "{record:?}");
+    assert!(record.duration >= 3 * SOON && record.duration < 6 * SOON, "{record:?}");
+}
+
+#[test]
+fn no_such_socket() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rig = Parts::to(&[&Place::Unix(dir.path().join("nobody"))]).start();
+    rig.connect().read_to_end();
+    assert_eq!(rig.record().end, End::NotConnected(ConnectFailure::NoSuchSocket));
+}
+
+#[test]
+fn a_failed_connect_is_made_good_elsewhere_and_told() {
+    let mut servers = Server::hellos(["a", "b"]);
+    servers[0].stop();
+    let mut parts = Parts::to(&[servers[0].place(), servers[1].place()]);
+    parts.balance = evenkeel_core::balance::Balance::First;
+    let mut rig = parts.start();
+    assert_eq!(rig.connect().text(), "b");
+    let record = rig.record();
+    assert_eq!(record.end, End::Closed(Side::Backend));
+    assert_eq!(record.backend, Some(addr(servers[1].place())));
+    assert_eq!(record.failed_attempts.len(), 1);
+    assert_eq!(record.failed_attempts[0].backend, addr(servers[0].place()));
+}
+
+#[test]
+fn no_backend() {
+    let server = Server::hello("a");
+    let mut parts = Parts::to(&[server.place()]);
+    parts.backends[0].eligible = false;
+    let mut rig = parts.start();
+    rig.connect().read_to_end();
+    let record = rig.record();
+    assert_eq!((record.end, record.backend), (End::NoBackend, None));
+}
+
+#[test]
+fn the_last_resort_is_tried_when_nobody_is_eligible() {
+    let server = Server::hello("a");
+    let mut parts = Parts::to(&[server.place()]);
+    parts.backends[0].eligible = false;
+    parts.last_resort = vec![0];
+    assert_eq!(parts.start().connect().text(), "a");
+}
+
+/// One seat, which is taken.
+fn full(change: impl FnOnce(&mut Parts)) -> (Server, Rig, Peer) {
+    echo_session(|parts| {
+        parts.backends[0].limits = SeatLimits { sessions: 1, connecting: u32::MAX };
+        change(parts);
+    })
+}
+
+#[test]
+fn queue_full() {
+    let (_server, mut rig, _client) = full(|parts| parts.rules.queue.length = 0);
+    rig.connect().read_to_end();
+    assert_eq!(rig.record().end, End::QueueFull);
+}
+
+#[test]
+fn queue_timeout() {
+    let (_server, mut rig, _client) = full(|parts| parts.rules.queue.timeout = SOON);
+    rig.connect().read_to_end();
+    let record = rig.record();
+    assert_eq!((record.end, record.backend.clone()), (End::QueueTimeout, None));
+    assert!(record.queued >= SOON, "{record:?}");
+}
+
+#[test]
+fn a_seat_that_is_given_back_goes_to_the_one_who_waits() {
+    let (_server, mut rig, client) = full(|parts| parts.rules.queue.timeout = Duration::from_secs(10));
+    let waiting = rig.connect();
+    waiting.send(b"hello").unwrap();
+    waiting.set_patience(SOON);
+    assert!(waiting.receive(1).is_err(), "one seat is one session");
+    waiting.set_patience(evenkeel_testkit::PATIENCE);
+    drop(client);
+    assert_eq!(waiting.receive(5).unwrap(), b"hello");
+    drop(waiting);
+    rig.record();
+    let record = rig.record();
+    assert_eq!(record.end, End::Closed(Side::Client));
+    assert!(record.queued >= SOON, "{record:?}");
+}
+
+#[test]
+fn the_client_left_while_it_waited() {
+    let (_server, mut rig, _client) = full(|parts| parts.rules.queue.timeout = Duration::from_secs(10));
+    rig.connect().reset();
+    let record = rig.record();
+    assert_eq!((record.end, record.to_backend), (End::ClientLeft, 0));
+}
+
+#[test]
+fn a_stop_ends_also_those_who_connect_and_those_who_wait() {
+    let silent = Silent::start();
+    let mut rig = Parts::to(&[silent.place()]).start();
+    let client = rig.connect();
+    client.send(b"early").unwrap();
+    let plane = rig.plane.take().unwrap();
+    eventually("the session is accepted", || (plane.totals().open == 1).then_some(()));
+    plane.stop();
+    client.read_to_end();
+    assert_eq!(rig.record().end, End::Stopped);
+}
