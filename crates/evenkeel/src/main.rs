@@ -1,30 +1,100 @@
 //! A load balancer for TCP.
 #![forbid(unsafe_code)]
-#![allow(dead_code, reason = "the parts are being put together")]
 
 mod binding;
 mod ceiling;
+mod check;
+mod cli;
 mod config;
 mod control;
 mod demo;
 mod discover;
 mod error;
+mod explain;
 mod holder;
 mod logging;
 mod notify;
+mod output;
 mod probe;
 mod run;
 mod signals;
 
-fn main() -> std::process::ExitCode {
-    let outcome = config::load(&config::Source::Stdin)
-        .map_err(|_| error::RunError::new(error::Exit::BadConfig, "not there yet"))
-        .and_then(|loaded| {
-            let options = run::Options { began: std::time::Instant::now(), source: None, demo: false };
-            run::run(loaded, options)
-        });
+use cli::Invocation;
+use config::{Loaded, Problems, Source};
+use error::{Exit, RunError};
+use std::process::ExitCode;
+use std::time::Instant;
+
+fn main() -> ExitCode {
+    let began = Instant::now();
+    let understood = cli::command().try_get_matches().and_then(|matches| {
+        cli::understand(&matches).ok_or_else(|| clap::Error::new(clap::error::ErrorKind::InvalidSubcommand))
+    });
+    let outcome = match understood {
+        Ok(invocation) => perform(invocation, began),
+        // Help is such an error too, with status 0; a closed pipe is not worth another one.
+        Err(error) => {
+            let _ = error.print();
+            return u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
+        }
+    };
     match outcome {
-        Ok(()) => std::process::ExitCode::SUCCESS,
-        Err(error) => error.exit_code(),
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::complain(&format!("error: {error}\n"));
+            error.exit_code()
+        }
+    }
+}
+
+fn perform(invocation: Invocation, began: Instant) -> Result<(), RunError> {
+    match invocation {
+        Invocation::Run(source) => {
+            let loaded = load(&source)?;
+            // Standard input cannot be read a second time.
+            let source = matches!(source, Source::File(..)).then_some(source);
+            run::run(loaded, run::Options { began, source, demo: false })
+        }
+        Invocation::Tcp { flags, print_config } => {
+            let source = Source::Flags(flags);
+            let loaded = load(&source)?;
+            match (&source, print_config) {
+                (Source::Flags(flags), true) => output::print(&flags.to_toml()),
+                _ => run::run(loaded, run::Options { began, source: None, demo: false }),
+            }
+        }
+        Invocation::Demo(options) => demo::run(options),
+        Invocation::DemoOrder(order, port) => demo::orders::send(order, port),
+        Invocation::Check { source, name, live, json } => check::run(&source, &name, live, json),
+        Invocation::Explain { key, form } => explain::run(key.as_deref(), form),
+        Invocation::Completions(shell) => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut cli::command(), "evenkeel", &mut script);
+            output::print(&String::from_utf8_lossy(&script))
+        }
+        Invocation::Man => output::print(&explain::manual()?),
+        Invocation::Version { json } => output::print(&explain::version(json)),
+    }
+}
+
+/// The configuration at `source`; every mistake in it goes to standard error. Warnings are for the log.
+fn load(source: &Source) -> Result<Loaded, RunError> {
+    config::load(source).map_err(|problems| refused(&problems, source))
+}
+
+fn refused(problems: &Problems, source: &Source) -> RunError {
+    if problems.unreadable {
+        let what = problems.list.first().map_or_else(String::new, |problem| problem.what.clone());
+        let error = RunError::new(Exit::NoInput, what);
+        return error.help("name a file by `-c FILE`, or start without one: `evenkeel tcp 8080 5001 5002`");
+    }
+    output::complain(&(problems.render(&output::renderer(cli::color())) + "\n"));
+    let mistakes = logging::count(problems.errors(), "mistake");
+    match source {
+        Source::Flags(_) => RunError::new(Exit::Usage, format!("{mistakes} in the command line")),
+        Source::File(path, _) => RunError::new(Exit::BadConfig, format!("{mistakes} in {}", path.display())),
+        Source::Stdin(_) | Source::Text(_) => {
+            RunError::new(Exit::BadConfig, format!("{mistakes} in standard input"))
+        }
     }
 }

@@ -1,21 +1,45 @@
 //! What a user writes, turned into what the balancer obeys; or into every mistake in it, in one go.
+//!
+//! In the order of reading: a [`tree`](tree::Node) knows where everything was written; `lower` understands it by the
+//! table of [`keys`]; `compile` finds out what holds; `cross` looks at the parts side by side.
 
+#![expect(clippy::result_large_err, reason = "a problem is made at most once for each mistake of a user")]
+
+mod address;
+mod chain;
+mod compile;
+mod cross;
+mod files;
+pub mod flags;
+mod health;
+pub mod keys;
+mod lower;
+mod place;
+mod pool;
 mod problem;
+mod setting;
+pub mod suggest;
+mod tree;
+mod units;
 
+pub use flags::Flags;
 pub use problem::{Problem, Problems};
 
 use evenkeel_core::director::Config;
+use std::net::{IpAddr, ToSocketAddrs, UdpSocket};
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// Where a configuration comes from.
 #[derive(Clone, Debug)]
 pub enum Source {
-    /// A file, and those that it includes.
-    File(PathBuf),
-    /// Standard input, read to its end.
-    Stdin,
-    /// Text of our own making: from flags, or the demo's.
+    /// A file with those that it includes; the flags stand above it.
+    File(PathBuf, Option<Flags>),
+    /// Standard input, read to its end; the flags stand above it.
+    Stdin(Option<Flags>),
+    /// A command line alone.
+    Flags(Flags),
+    /// Text of our own making, such as the demo's.
     Text(String),
 }
 
@@ -58,9 +82,46 @@ pub enum LogFormat {
     Off,
 }
 
+/// What a configuration may ask of the world around it.
+pub struct World<'a> {
+    /// A variable of the environment.
+    pub variable: &'a dyn Fn(&str) -> Option<String>,
+    /// The addresses that a name to listen on stands for, or why there are none.
+    pub resolve: &'a dyn Fn(&str) -> Result<Vec<IpAddr>, String>,
+}
+
 /// Reads and understands the configuration at `source`.
 ///
 /// Fails with every mistake in it, over all its files.
 pub fn load(source: &Source) -> Result<Loaded, Problems> {
-    Err(Problems { list: vec![Problem { what: format!("cannot read {source:?} yet") }], unreadable: true })
+    load_in(source, &World { variable: &|name| std::env::var(name).ok(), resolve: &resolve })
+}
+
+fn load_in(source: &Source, world: &World<'_>) -> Result<Loaded, Problems> {
+    let mut problems = Problems::default();
+    let typed = files::read(source, world, &mut problems);
+    if problems.unreadable {
+        return Err(problems);
+    }
+    let builtin = chain::builtin();
+    let services = compile::bind(&typed, world, &mut problems);
+    let config = compile::compile(&services, &typed.defaults, &builtin, &mut problems);
+    cross::check(&typed, &services, &builtin, &mut problems);
+    problems.sort();
+    match problems.errors() {
+        0 => Ok(Loaded { settings: compile::settings(&typed, &builtin), config, warnings: problems.list }),
+        _ => Err(problems),
+    }
+}
+
+/// Of the addresses that `host` stands for, those that this machine has; all if it has none of them.
+fn resolve(host: &str) -> Result<Vec<IpAddr>, String> {
+    let found = (host, 0).to_socket_addrs().map_err(|error| error.to_string())?;
+    let mut all: Vec<IpAddr> = found.map(|addr| addr.ip()).collect();
+    all.dedup();
+    let own: Vec<IpAddr> = all.iter().copied().filter(|&ip| UdpSocket::bind((ip, 0)).is_ok()).collect();
+    match own.is_empty() {
+        true => Ok(all),
+        false => Ok(own),
+    }
 }

@@ -13,7 +13,8 @@ use tokio::task::JoinSet;
 /// Looks names up again and again, in the background, until it is dropped.
 #[derive(Default)]
 pub struct Discovery {
-    tasks: JoinSet<()>,
+    /// Dropping it ends them.
+    _tasks: JoinSet<()>,
 }
 
 impl Discovery {
@@ -23,12 +24,7 @@ impl Discovery {
         for (host, pools) in names(config) {
             tasks.spawn(dns::follow(host, pools, inputs.clone()));
         }
-        Self { tasks }
-    }
-
-    /// Names that are followed.
-    pub fn len(&self) -> usize {
-        self.tasks.len()
+        Self { _tasks: tasks }
     }
 }
 

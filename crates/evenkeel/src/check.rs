@@ -1,0 +1,188 @@
+//! `evenkeel check`: shows every mistake in a configuration, or what it means; with `--live` also what is really there.
+
+mod live;
+
+use crate::config::{self, Loaded, Problems, Source};
+use crate::error::{Exit, RunError};
+use crate::logging::count;
+use crate::{cli, output};
+use evenkeel_core::addr::Addr;
+use evenkeel_core::balance::Balance;
+use evenkeel_core::director::{Config, Member, PoolConfig, Target};
+use evenkeel_core::health::{Check, CheckKind};
+use evenkeel_core::snapshot::Listener;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Checks the configuration at `source`, which the user calls `name`.
+pub fn run(source: &Source, name: &str, live: bool, as_json: bool) -> Result<(), RunError> {
+    let loaded = match config::load(source) {
+        Ok(loaded) => loaded,
+        Err(problems) => return Err(tell(&problems, name, as_json)?),
+    };
+    let seen = live.then(|| live::look(&loaded.config)).transpose()?;
+    let missing = seen.as_ref().map_or(0, live::Seen::failures);
+    if as_json {
+        let warnings: Vec<_> = loaded.warnings.iter().map(config::Problem::to_json).collect();
+        let services: Vec<_> = services(&loaded.config).map(|service| service.to_json()).collect();
+        let seen = seen.as_ref().map(live::Seen::to_json);
+        let all = json!({"ok": missing == 0, "problems": warnings, "services": services, "live": seen});
+        output::print(&format!("{all:#}\n"))?;
+    } else {
+        warn(&loaded);
+        output::print(&summary(name, &loaded.config))?;
+        if let Some(seen) = &seen {
+            output::print(&format!("\n{seen}"))?;
+        }
+    }
+    match missing {
+        0 => Ok(()),
+        missing => Err(RunError::new(
+            Exit::Failed,
+            format!("{name} has no mistake, but {}", count(missing, "thing") + " would not work now"),
+        )),
+    }
+}
+
+/// Shows the mistakes; the result says how many there are.
+fn tell(problems: &Problems, name: &str, as_json: bool) -> Result<RunError, RunError> {
+    if as_json {
+        let list: Vec<_> = problems.list.iter().map(config::Problem::to_json).collect();
+        output::print(&format!("{:#}\n", json!({"ok": false, "problems": list})))?;
+    }
+    if problems.unreadable {
+        let what = problems.list.first().map_or_else(String::new, |problem| problem.what.clone());
+        return Ok(RunError::new(Exit::NoInput, what));
+    }
+    if !as_json {
+        output::complain(&(problems.render(&output::renderer(cli::color())) + "\n"));
+    }
+    Ok(RunError::new(Exit::Failed, format!("{} in {name}", count(problems.errors(), "mistake"))))
+}
+
+fn warn(loaded: &Loaded) {
+    let renderer = output::renderer(cli::color());
+    for warning in &loaded.warnings {
+        output::complain(&(warning.render(&renderer) + "\n"));
+    }
+}
+
+/// A service as it is shown: where it listens, and its pool.
+struct Service<'a> {
+    name: &'a str,
+    listeners: Vec<&'a Listener>,
+    pool: &'a PoolConfig,
+}
+
+fn services(config: &Config) -> impl Iterator<Item = Service<'_>> {
+    config.listeners.chunk_by(|one, other| one.name.service == other.name.service).filter_map(|listeners| {
+        let pool = config.pools.iter().find(|pool| pool.name == listeners[0].pool)?;
+        let name = listeners[0].name.service.as_str();
+        Some(Service { name, listeners: listeners.iter().map(Arc::as_ref).collect(), pool })
+    })
+}
+
+impl Service<'_> {
+    /// The first address, and how many more there are.
+    fn listen(&self) -> String {
+        match self.listeners.len() {
+            1 => addr(&self.listeners[0].name.addr),
+            all => format!("{} and {} more", addr(&self.listeners[0].name.addr), all - 1),
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        let members =
+            self.pool.members.iter().map(
+                |member| json!({"addr": target(member), "weight": member.weight, "backup": member.backup}),
+            );
+        json!({
+            "name": self.name,
+            "listen": self.listeners.iter().map(|listener| listener.name.addr.to_string()).collect::<Vec<_>>(),
+            "pool": self.pool.name.as_str(),
+            "balance": balance(self.pool.balance),
+            "health": health(self.pool.check.as_deref()),
+            "to": members.collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// One line for each service, in columns.
+fn summary(name: &str, config: &Config) -> String {
+    let rows: Vec<[String; 4]> = services(config)
+        .map(|service| {
+            let to = count(service.pool.members.len(), "backend");
+            let how = format!("{}, {}", balance(service.pool.balance), health(service.pool.check.as_deref()));
+            [service.name.to_owned(), service.listen(), to, how]
+        })
+        .collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let (names, listens, tos) = (width(0), width(1), width(2));
+    let lines = rows.iter().map(|[name, listen, to, how]| {
+        format!("  tcp  {name:names$}  {listen:listens$}  -> {to:tos$}   {how}\n")
+    });
+    format!("{name}: ok, {}\n{}", count(rows.len(), "service"), lines.collect::<String>())
+}
+
+/// As it is usually written: `[::]:80` is `:80`.
+fn addr(addr: &Addr) -> String {
+    match addr.ip() {
+        Some(ip) if ip.is_ipv6() && ip.ip().is_unspecified() => format!(":{}", ip.port()),
+        _ => addr.to_string(),
+    }
+}
+
+fn target(member: &Member) -> String {
+    match &member.target {
+        Target::Addr(addr) => addr.to_string(),
+        Target::Name { host, port } => format!("{host}:{port}"),
+    }
+}
+
+fn balance(balance: Balance) -> &'static str {
+    match balance {
+        Balance::Random { choices: 1 } => "random, one choice",
+        Balance::Random { .. } => "random",
+        Balance::RoundRobin => "round-robin",
+        Balance::LeastConn => "least-conn",
+        Balance::Maglev { .. } => "maglev",
+        Balance::First => "first",
+    }
+}
+
+fn health(check: Option<&Check>) -> String {
+    let Some(check) = check else { return "not checked".into() };
+    let at = match (check.addr, check.port) {
+        (None, None) => String::new(),
+        (None, Some(port)) => format!(" at port {port}"),
+        (Some(addr), None) => format!(" at {addr}"),
+        (Some(addr), Some(port)) => format!(" at {}", std::net::SocketAddr::new(addr, port)),
+    };
+    match &check.kind {
+        CheckKind::Tcp => format!("checked by tcp{at}"),
+        CheckKind::Http(http) => format!("checked by http {}{at}", http.path),
+        CheckKind::Exchange(_) => format!("checked by send and expect{at}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_shows_each_service_in_columns() {
+        let toml = "[pool]\npg = [\"10.0.0.1:5432\", \"10.0.0.2:5432\"]\n\
+                    [tcp.pg-primary]\nlisten = \":5432\"\nto = \"pool:pg\"\nhealth = \"http://:8008/primary\"\n\
+                    [tcp.ssh]\nlisten = [\"127.0.0.1:22-24\"]\nto = \"h:22\"\nbalance = \"maglev\"\nhealth = false\n";
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.toml");
+        std::fs::write(&path, toml).unwrap();
+        let loaded = config::load(&Source::File(path, None)).unwrap();
+        assert_eq!(
+            summary("x.toml", &loaded.config),
+            "x.toml: ok, 2 services\n\
+             \x20 tcp  pg-primary  :5432                    -> 2 backends   random, checked by http /primary at port 8008\n\
+             \x20 tcp  ssh         127.0.0.1:22 and 2 more  -> 1 backend    maglev, not checked\n"
+        );
+    }
+}

@@ -1,0 +1,340 @@
+//! The command line: what can be typed, and what it comes to. What is done about it is elsewhere.
+
+mod tcp;
+
+use crate::config::flags::{FlagValue, Flags};
+use crate::config::{Source, keys};
+use crate::demo::DemoOptions;
+use crate::demo::orders::Order;
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Arg, ArgAction, ArgMatches, ColorChoice, Command};
+use std::path::PathBuf;
+
+/// Where `run` and `check` look for a configuration when they are not told.
+const DEFAULT_CONFIG: &str = "/etc/evenkeel/evenkeel.toml";
+
+const TEMPLATE: &str = "\
+{about}
+
+Usage: {usage}
+
+Try it, no config file needed:
+  demo         Start three toy servers and balance across them
+  tcp          Balance TCP connections
+
+Run it:
+  run          Run from a config file [default: /etc/evenkeel/evenkeel.toml]
+  check        Check a config file and show every mistake
+
+More:
+  explain      What a key means, its default, and why
+  completions  Completions for a shell
+  man          The manual page
+  version      Version, also as JSON
+  help         Help for a command
+
+Options:
+{options}
+
+Examples:
+  evenkeel demo
+  evenkeel tcp 8080 5001 5002 5003
+  evenkeel tcp --listen :5432 --to db1:5432 --to db2:5432 --balance least-conn
+  evenkeel check evenkeel.toml && evenkeel run -c evenkeel.toml
+  evenkeel explain timeout.connect
+
+First time? Run `evenkeel demo`.";
+
+/// A command line, understood.
+#[derive(Debug)]
+pub enum Invocation {
+    /// Run from this configuration.
+    Run(Source),
+    /// Show every mistake in this configuration.
+    Check {
+        /// Which.
+        source: Source,
+        /// How it is called in what is printed.
+        name: String,
+        /// Also resolve, bind and dial.
+        live: bool,
+        /// Print JSON.
+        json: bool,
+    },
+    /// Balance between the addresses of the command line.
+    Tcp {
+        /// The configuration.
+        flags: Flags,
+        /// Print the file that does the same, and end.
+        print_config: bool,
+    },
+    /// Run the demo.
+    Demo(DemoOptions),
+    /// Tell the running demo's server on this port something.
+    DemoOrder(Order, u16),
+    /// Explain a key, or list all of them.
+    Explain {
+        /// Which.
+        key: Option<String>,
+        /// In which form.
+        form: ExplainForm,
+    },
+    /// Print completions.
+    Completions(clap_complete::Shell),
+    /// Print the manual page.
+    Man,
+    /// Print the version.
+    Version {
+        /// As JSON.
+        json: bool,
+    },
+}
+
+/// How `explain` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExplainForm {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+    /// The whole reference, as in docs/configuration.md.
+    Markdown,
+}
+
+/// Everything that can be typed.
+pub fn command() -> Command {
+    let when = Arg::new("color")
+        .long("color")
+        .value_name("WHEN")
+        .value_parser(["auto", "always", "never"])
+        .default_value("auto")
+        .global(true)
+        .help("Colours: on a terminal, always, or never");
+    Command::new("evenkeel")
+        .about("evenkeel: a load balancer for TCP")
+        .version(env!("CARGO_PKG_VERSION"))
+        .color(color())
+        .styles(Styles::styled().literal(AnsiColor::Cyan.on_default()))
+        .help_template(TEMPLATE)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .max_term_width(100)
+        .arg(when)
+        .subcommand(demo())
+        .subcommand(tcp::command())
+        .subcommand(run())
+        .subcommand(check())
+        .subcommand(explain())
+        .subcommand(
+            Command::new("completions")
+                .about("Completions for a shell")
+                .after_help("evenkeel completions bash > /usr/share/bash-completion/completions/evenkeel")
+                .arg(
+                    Arg::new("shell")
+                        .required(true)
+                        .value_name("SHELL")
+                        .value_parser(clap::value_parser!(clap_complete::Shell)),
+                ),
+        )
+        .subcommand(Command::new("man").about("The manual page").after_help("evenkeel man | man -l -"))
+        .subcommand(Command::new("version").about("Version, also as JSON").arg(json("Print one JSON object")))
+}
+
+fn demo() -> Command {
+    let order = |order: Order, about: &'static str| {
+        let port = Arg::new("port").value_name("PORT").required(true).value_parser(clap::value_parser!(u16));
+        Command::new(order.word()).about(about).arg(port.help("The server's port"))
+    };
+    Command::new("demo")
+        .args_conflicts_with_subcommands(true)
+        .subcommand_help_heading("From another terminal, while it runs")
+        .disable_help_subcommand(true)
+        .subcommand(order(Order::Stop, "Stop one of the servers"))
+        .subcommand(order(Order::Start, "Start it again"))
+        .subcommand(order(Order::Slow, "Make it slow"))
+        .about("Start three toy servers and balance across them")
+        .arg(
+            Arg::new("ports")
+                .long("ports")
+                .value_name("PORTS")
+                .value_delimiter(',')
+                .num_args(1..)
+                .value_parser(clap::value_parser!(u16).range(1..))
+                .default_value("8080,5001,5002,5003")
+                .help("The balancer's port, then one for each server"),
+        )
+        .arg(print_config())
+        .after_help("Then: curl localhost:8080, several times. Ctrl-C ends it.")
+}
+
+fn run() -> Command {
+    Command::new("run")
+        .about("Run from a config file")
+        .arg(
+            Arg::new("config")
+                .short('c')
+                .long("config")
+                .value_name("FILE")
+                .env("EVENKEEL_CONFIG")
+                .default_value(DEFAULT_CONFIG)
+                .value_parser(clap::value_parser!(PathBuf))
+                .help("The config file; `-` is standard input"),
+        )
+        .args(["workers", "log"].iter().filter_map(|name| {
+            keys::find(keys::Context::Top, name).map(|key| tcp::flag(key).help_heading(None))
+        }))
+        .after_help("SIGTERM drains and ends, a second one ends at once. SIGHUP loads the file again.")
+}
+
+fn check() -> Command {
+    Command::new("check")
+        .visible_alias("validate")
+        .about("Check a config file and show every mistake")
+        .arg(
+            Arg::new("file")
+                .value_name("FILE")
+                .env("EVENKEEL_CONFIG")
+                .default_value(DEFAULT_CONFIG)
+                .value_parser(clap::value_parser!(PathBuf))
+                .help("The config file; `-` is standard input"),
+        )
+        .arg(
+            Arg::new("live")
+                .long("live")
+                .action(ArgAction::SetTrue)
+                .help("Also look up every name, bind every listener and check every backend once"),
+        )
+        .arg(json("Print one JSON object"))
+        .after_help(
+            "Ends with 0 if it found no mistake, with 1 if it did, with 66 if it cannot read the file.",
+        )
+}
+
+fn explain() -> Command {
+    Command::new("explain")
+        .about("What a key means, its default, and why")
+        .arg(
+            Arg::new("key").value_name("KEY").help("A key such as `timeout.connect`; without one: list them"),
+        )
+        .arg(json("Print JSON"))
+        .arg(
+            Arg::new("markdown")
+                .long("markdown")
+                .action(ArgAction::SetTrue)
+                .conflicts_with_all(["key", "json"])
+                .help("Print the whole reference as Markdown"),
+        )
+}
+
+fn json(help: &'static str) -> Arg {
+    Arg::new("json").long("json").action(ArgAction::SetTrue).help(help)
+}
+
+fn print_config() -> Arg {
+    Arg::new("print-config")
+        .long("print-config")
+        .action(ArgAction::SetTrue)
+        .help_heading("Options")
+        .help("Print the config file that does the same, and end")
+}
+
+/// What `matches`, of [`command`], comes to; `None` is a command that does not exist.
+pub fn understand(matches: &ArgMatches) -> Option<Invocation> {
+    let (name, matches) = matches.subcommand()?;
+    let json = || matches.get_flag("json");
+    Some(match name {
+        "run" => Invocation::Run(source(matches, "config", Some(process_flags("run", matches)))),
+        "check" => Invocation::Check {
+            source: source(matches, "file", None),
+            name: matches.get_one::<PathBuf>("file").map(|path| path.display().to_string())?,
+            live: matches.get_flag("live"),
+            json: json(),
+        },
+        "tcp" => {
+            Invocation::Tcp { flags: tcp::flags(matches), print_config: matches.get_flag("print-config") }
+        }
+        "demo" => match matches.subcommand() {
+            Some((word, order)) => Invocation::DemoOrder(Order::from_word(word)?, *order.get_one("port")?),
+            None => Invocation::Demo(DemoOptions {
+                ports: matches.get_many("ports").into_iter().flatten().copied().collect(),
+                print_config: matches.get_flag("print-config"),
+            }),
+        },
+        "explain" => Invocation::Explain {
+            key: matches.get_one("key").cloned(),
+            form: match (matches.get_flag("markdown"), json()) {
+                (true, _) => ExplainForm::Markdown,
+                (_, true) => ExplainForm::Json,
+                _ => ExplainForm::Text,
+            },
+        },
+        "completions" => Invocation::Completions(*matches.get_one("shell")?),
+        "man" => Invocation::Man,
+        "version" => Invocation::Version { json: json() },
+        _ => return None,
+    })
+}
+
+fn source(matches: &ArgMatches, arg: &str, flags: Option<Flags>) -> Source {
+    match matches.get_one::<PathBuf>(arg) {
+        Some(path) if path.as_os_str() != "-" => Source::File(path.clone(), flags),
+        _ => Source::Stdin(flags),
+    }
+}
+
+fn process_flags(command: &str, matches: &ArgMatches) -> Flags {
+    let given = ["workers", "log"].iter().filter_map(|key| {
+        let value = matches.get_one::<String>(key)?.clone();
+        Some(FlagValue { key: (*key).to_owned(), value, positional: false })
+    });
+    Flags::new(command, given)
+}
+
+/// What `--color` says, also before the whole command line is understood: mistakes in it have colours too.
+pub fn color() -> ColorChoice {
+    color_choice(std::env::args_os().skip(1).filter_map(|arg| arg.into_string().ok()))
+}
+
+fn color_choice(mut args: impl Iterator<Item = String>) -> ColorChoice {
+    let mut choice = ColorChoice::Auto;
+    while let Some(arg) = args.next() {
+        let value = match arg.strip_prefix("--color=") {
+            Some(value) => Some(value.to_owned()),
+            None if arg == "--color" => args.next(),
+            None => None,
+        };
+        match value.as_deref() {
+            Some("always") => choice = ColorChoice::Always,
+            Some("never") => choice = ColorChoice::Never,
+            Some(_) => choice = ColorChoice::Auto,
+            None => {}
+        }
+    }
+    choice
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn help_names_every_command() {
+        let help = command().render_help().to_string();
+        for sub in command().get_subcommands() {
+            assert!(help.contains(&format!("\n  {} ", sub.get_name())), "{}", sub.get_name());
+        }
+    }
+
+    #[test]
+    fn every_key_of_a_service_is_a_flag() {
+        let tcp = tcp::command();
+        for key in keys::in_context(keys::Context::Service).filter(|key| key.name != "timeout") {
+            assert!(tcp.get_arguments().any(|arg| arg.get_long() == Some(key.name)), "--{}", key.name);
+        }
+    }
+}

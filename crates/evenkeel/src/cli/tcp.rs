@@ -1,0 +1,122 @@
+//! `evenkeel tcp`: every key of a service is a flag of the same name.
+
+use super::print_config;
+use crate::config::flags::{FlagValue, Flags};
+use crate::config::keys::{self, Absent, Context, Key, Kind};
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+/// Keys of the process that are flags too. A single service has no use for the others.
+const PROCESS_KEYS: [&str; 4] = ["workers", "log", "drain", "lame-duck"];
+
+const EXAMPLES: &str = "\
+Examples:
+  evenkeel tcp 8080 5001 5002 5003
+      Listen on :8080, send to 127.0.0.1:5001, :5002 and :5003
+  evenkeel tcp --listen 127.0.0.1:6379 --to redis1:6379 --to redis2:6379
+      Names are looked up again and again
+  evenkeel tcp 8080 5001 5002 --balance least-conn --health /healthz --timeout.idle 10m
+      Every key of `evenkeel explain` that a service knows is a flag
+  evenkeel tcp 8080 5001 '{ addr = \"127.0.0.1:5002\", weight = 3 }'
+      A value may also be written as in the file
+  evenkeel tcp 8080 5001 5002 --print-config > evenkeel.toml
+      The file that does the same";
+
+/// The command.
+pub fn command() -> Command {
+    let process = PROCESS_KEYS.iter().filter_map(|name| keys::find(Context::Top, name));
+    let service = keys::in_context(Context::Service).filter(|key| !matches!(key.kind, Kind::Group));
+    Command::new("tcp")
+        .about("Balance TCP connections")
+        .override_usage(
+            "evenkeel tcp [OPTIONS] LISTEN TO...\n       evenkeel tcp [OPTIONS] --listen ADDR --to ADDR...",
+        )
+        .arg_required_else_help(true)
+        .arg(
+            Arg::new("addresses")
+                .value_name("LISTEN TO")
+                .action(ArgAction::Append)
+                .num_args(0..)
+                .help("Where to listen, then where to send; with `--listen`, only where to send"),
+        )
+        .args(service.chain(process).map(flag))
+        .arg(print_config())
+        .after_help(EXAMPLES)
+}
+
+/// The flag for `key`.
+pub fn flag(key: &'static Key) -> Arg {
+    let default = match key.default {
+        Absent::Is("") => String::new(),
+        Absent::Is(value) => format!(" [default: {value}]"),
+        Absent::Means(_) => String::new(),
+    };
+    let short = key.doc.split_once(". ").map_or(key.doc, |(first, _)| first).trim_end_matches('.');
+    let (group, is_inner) = match key.name.split_once('.') {
+        Some((group, _)) => (group, true),
+        None => (key.name, false),
+    };
+    let heading = match group {
+        "health" => "Health checks",
+        "eject" | "slow-start" | "all-down" | "retry" => "When something fails",
+        "timeout" => "Timeouts",
+        "keepalive" | "user-timeout" | "backlog" | "unix-mode" => "Sockets",
+        name if name.starts_with("max-") || name == "queue-length" => "Limits",
+        name if PROCESS_KEYS.contains(&name) => "Process",
+        _ => "Service",
+    };
+    Arg::new(key.name)
+        .long(key.name)
+        .value_name(placeholder(&key.kind))
+        .action(if matches!(key.kind, Kind::Listen | Kind::To) { ArgAction::Append } else { ArgAction::Set })
+        .help_heading(heading)
+        .hide_short_help(is_inner)
+        .help(format!("{}{default}", short.replace('`', "'")))
+}
+
+fn placeholder(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Duration { .. } => "DURATION",
+        Kind::Count(..) => "NUMBER",
+        Kind::Percent => "PERCENT",
+        Kind::Word(_) => "WORD",
+        Kind::Flag => "BOOL",
+        Kind::Mode => "MODE",
+        Kind::Statuses => "STATUS",
+        Kind::Ip => "IP",
+        Kind::HttpPath => "PATH",
+        Kind::HttpMethod => "METHOD",
+        Kind::HttpHost => "HOST",
+        Kind::Listen | Kind::To | Kind::Backend => "ADDR",
+        Kind::Include => "FILE",
+        Kind::Switch => "ON|OFF",
+        Kind::Health => "CHECK",
+        Kind::SlowStart => "DURATION",
+        Kind::Text | Kind::Group => "TEXT",
+    }
+}
+
+/// The keys that were given, in the order of the command line.
+pub fn flags(matches: &ArgMatches) -> Flags {
+    let mut given = Vec::new();
+    for id in matches.ids().map(clap::Id::as_str) {
+        let Ok(Some(values)) = matches.try_get_many::<String>(id) else { continue };
+        let is_key = keys::find(Context::Service, id).or(keys::find(Context::Top, id)).is_some();
+        if is_key || id == "addresses" {
+            given.extend(matches.indices_of(id).into_iter().flatten().zip(values.map(|value| (id, value))));
+        }
+    }
+    given.sort_by_key(|(index, _)| *index);
+    let mut has_listen = given.iter().any(|(_, (id, _))| *id == "listen");
+    let items = given.into_iter().map(|(_, (id, value))| {
+        let key = match id {
+            "addresses" if has_listen => "to",
+            "addresses" => {
+                has_listen = true;
+                "listen"
+            }
+            id => id,
+        };
+        FlagValue { key: key.to_owned(), value: value.clone(), positional: id == "addresses" }
+    });
+    Flags::new("tcp", items.collect::<Vec<_>>())
+}

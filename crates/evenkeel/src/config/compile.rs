@@ -1,0 +1,164 @@
+//! From what was typed to the core's configuration: finds each service its pool, and each listener its address.
+
+use super::address::ListenSpec;
+use super::chain::Chain;
+use super::keys::{self, Context, Scope};
+use super::lower::{Section, Typed};
+use super::place::At;
+use super::problem::{Problem, Problems};
+use super::setting::{Entry, Layer, Setting};
+use super::{LogFormat, Settings, World, pool, suggest};
+use evenkeel_core::addr::Addr;
+use evenkeel_core::director::{Config, PoolConfig};
+use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
+use evenkeel_core::snapshot::Listener;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// A service, with what cross checks want to know of it.
+pub struct Bound<'a> {
+    /// What was typed.
+    pub section: &'a Section,
+    /// Where it listens.
+    pub addrs: Vec<At<Addr>>,
+    /// What it sends to, the entries of a shared pool included.
+    pub entries: &'a [Entry],
+    /// The shared pool that it names.
+    pub shared: Option<&'a Section>,
+    /// Whether it has a pool of its own.
+    pub owns_pool: bool,
+}
+
+/// What holds for the process.
+pub fn settings(typed: &Typed, builtin: &Layer) -> Settings {
+    let chain = Chain::new([&typed.flags, &typed.process], builtin);
+    Settings {
+        workers: chain.count("workers").map(|workers| workers as usize),
+        log: match chain.text("log").as_deref() {
+            Some("text") => LogFormat::Text,
+            Some("json") => LogFormat::Json,
+            Some("off") => LogFormat::Off,
+            _ => LogFormat::Auto,
+        },
+        lame_duck: chain.time("lame-duck"),
+        drain: chain.time("drain"),
+        max_sessions: chain.count("max-sessions"),
+    }
+}
+
+/// Finds out where every service listens and what it sends to.
+pub fn bind<'a>(typed: &'a Typed, world: &World<'_>, problems: &mut Problems) -> Vec<Bound<'a>> {
+    typed
+        .services
+        .iter()
+        .map(|section| {
+            let shared = shared_pool(section, typed, problems);
+            let is_pool_key =
+                |name: &str| keys::find(Context::Service, name).is_some_and(|key| key.scope == Scope::Pool);
+            Bound {
+                section,
+                addrs: addrs(section, world, problems),
+                entries: shared.unwrap_or(section).entries(),
+                shared,
+                owns_pool: !names_a_pool(section) || section.layer.0.keys().copied().any(is_pool_key),
+            }
+        })
+        .collect()
+}
+
+/// The core's configuration of `services` and the pools that they need.
+pub fn compile(services: &[Bound<'_>], defaults: &Layer, builtin: &Layer, problems: &mut Problems) -> Config {
+    let mut config = Config::default();
+    for service in services {
+        let name = service.section.name.value.as_str();
+        let own = service.owns_pool.then_some(&service.section.layer);
+        let pool = match (service.shared, service.owns_pool) {
+            (Some(shared), false) => shared.name.value.as_str(),
+            _ => name,
+        };
+        if !config.pools.iter().any(|known: &PoolConfig| known.name.as_str() == pool) {
+            let layers = own.into_iter().chain(service.shared.map(|shared| &shared.layer)).chain([defaults]);
+            let chain = Chain::new(layers, builtin);
+            config.pools.push(pool::compile(pool, service.entries, &chain, builtin, problems));
+        }
+        let chain = Chain::new([&service.section.layer, defaults], builtin);
+        config.listeners.extend(service.addrs.iter().map(|addr| {
+            Arc::new(Listener {
+                name: ListenerName { service: ServiceName::new(name), addr: addr.value.clone() },
+                pool: PoolName::new(pool),
+                backlog: chain.number("backlog"),
+                max_sessions: chain.count("max-sessions").unwrap_or(u32::MAX),
+                socket: pool::socket(&chain),
+                unix_mode: chain.number("unix-mode"),
+            })
+        }));
+    }
+    config
+}
+
+fn names_a_pool(section: &Section) -> bool {
+    section.entries().iter().any(|entry| matches!(entry, Entry::Pool(_)))
+}
+
+/// The shared pool that a service sends to, if it names one.
+fn shared_pool<'a>(section: &Section, typed: &'a Typed, problems: &mut Problems) -> Option<&'a Section> {
+    let entries = section.entries();
+    let named = entries.iter().find_map(|entry| match entry {
+        Entry::Pool(name) => Some(name),
+        Entry::Backend(..) => None,
+    })?;
+    if entries.len() > 1 {
+        problems.push(
+            Problem::error(format!(
+                "service `{}` mixes a shared pool with other backends",
+                section.name.value
+            ))
+            .at(&named.place, "a shared pool stands alone")
+            .help("put all of them into one pool, or make two services"),
+        );
+    }
+    let found = typed.pool(&named.value);
+    if found.is_none() {
+        let names: Vec<_> = typed.pools.iter().map(|pool| pool.name.value.as_str()).collect();
+        let problem = Problem::error(format!("no pool is called `{}`", named.value.escape_debug()))
+            .at(&named.place, "unknown pool");
+        problems.push(match suggest::word(&named.value, &names) {
+            Some(name) => {
+                let written = named.place.written().replacen(&named.value, name, 1);
+                problem.fix(format!("did you mean `{name}`?"), &named.place, written)
+            }
+            None => {
+                problem.help(format!("define it: `[pool]` with `{} = [\"127.0.0.1:5001\"]`", named.value))
+            }
+        });
+    }
+    found
+}
+
+fn addrs(section: &Section, world: &World<'_>, problems: &mut Problems) -> Vec<At<Addr>> {
+    let Some(At { value: Setting::Listen(specs), .. }) = section.layer.get("listen") else {
+        return Vec::new();
+    };
+    let mut addrs = Vec::new();
+    for At { value: spec, place } in specs {
+        let (ips, ports) = match spec {
+            ListenSpec::Unix(addr) => {
+                addrs.push(At { value: addr.clone(), place: place.clone() });
+                continue;
+            }
+            ListenSpec::Ip(ip, ports) => (vec![*ip], ports),
+            ListenSpec::Host(host, ports) => match (world.resolve)(host) {
+                Ok(ips) => (ips, ports),
+                Err(error) => {
+                    problems.push(
+                        Problem::error(format!("cannot find the address of `{host}`")).at(place, error),
+                    );
+                    continue;
+                }
+            },
+        };
+        let sockets = ips.iter().flat_map(|&ip| ports.clone().map(move |port| SocketAddr::new(ip, port)));
+        addrs.extend(sockets.map(|addr| At { value: Addr::Ip(addr), place: place.clone() }));
+    }
+    addrs
+}

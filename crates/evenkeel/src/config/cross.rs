@@ -1,0 +1,249 @@
+//! What only shows when services, pools and backends are seen side by side.
+
+use super::chain::Chain;
+use super::compile::Bound;
+use super::lower::{Section, Typed};
+use super::place::{At, Place};
+use super::problem::{Problem, Problems};
+use super::setting::{Entry, Layer, Setting};
+use evenkeel_core::addr::Addr;
+use evenkeel_core::director::Target;
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+
+/// Looks for everything that is wrong between parts that are right by themselves.
+pub fn check(typed: &Typed, services: &[Bound<'_>], builtin: &Layer, problems: &mut Problems) {
+    if !typed.damaged {
+        missing(typed, problems);
+    }
+    for section in typed.pools.iter().chain(&typed.services) {
+        duplicate_backends(section, problems);
+        weights(section, builtin, problems);
+    }
+    for pool in &typed.pools {
+        pool_in_use(pool, services, problems);
+        for entry in pool.entries() {
+            if let Entry::Pool(name) = entry {
+                problems
+                    .push(Problem::error("a pool cannot hold a pool").at(&name.place, "expected a backend"));
+            }
+        }
+    }
+    same_address(services, problems);
+    loops(services, problems);
+}
+
+fn missing(typed: &Typed, problems: &mut Problems) {
+    if typed.services.is_empty() {
+        problems.push(Problem::error("there is no service, so nothing to do").help(
+            "three lines are a service:\n[tcp.web]\nlisten = \":8080\"\nto     = [\"127.0.0.1:5001\", \"127.0.0.1:5002\"]",
+        ));
+    }
+    let services = typed.services.iter().map(|section| (section, "service"));
+    for (section, noun) in services.chain(typed.pools.iter().map(|section| (section, "pool"))) {
+        let name = &section.name;
+        let wanted = [("listen", ":8080"), ("to", "127.0.0.1:5001")];
+        for (key, example) in wanted.iter().filter(|(key, _)| noun == "service" || *key == "to") {
+            match section.layer.get(key).map(|at| (&at.value, &at.place)) {
+                None => problems.push(
+                    Problem::error(format!("{noun} `{}` has no `{key}`", name.value))
+                        .at(&name.place, format!("`{key}` is missing"))
+                        .help(format!("add a line such as: {key} = \"{example}\"")),
+                ),
+                Some((Setting::Listen(specs), place)) if specs.is_empty() => problems.push(
+                    Problem::error(format!("{noun} `{}` listens nowhere", name.value))
+                        .at(place, "an empty list"),
+                ),
+                Some((Setting::To(entries), place)) if entries.is_empty() => problems.push(
+                    Problem::error(format!("{noun} `{}` has no backend", name.value))
+                        .at(place, "an empty list"),
+                ),
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+fn duplicate_backends(section: &Section, problems: &mut Problems) {
+    let mut seen: HashMap<String, &Place> = HashMap::new();
+    for entry in section.entries() {
+        let Entry::Backend(At { value: target, place }, _) = entry else { continue };
+        let name = match target {
+            Target::Addr(addr) => addr.to_string(),
+            Target::Name { host, port } => format!("{}:{port}", host.to_lowercase()),
+        };
+        if let Some(first) = seen.get(name.as_str()) {
+            problems.push(
+                Problem::error(format!("`{name}` is in `{}` twice", section.name.value))
+                    .at(place, "second time")
+                    .at(first, "first time")
+                    .help("a backend that should get more has a `weight`"),
+            );
+        }
+        seen.entry(name).or_insert(place);
+    }
+}
+
+fn weights(section: &Section, builtin: &Layer, problems: &mut Problems) {
+    let backends = section.entries().iter().filter_map(|entry| match entry {
+        Entry::Backend(_, layer) => Some(Chain::new([layer], builtin)),
+        Entry::Pool(_) => None,
+    });
+    let (weights, backups): (Vec<_>, Vec<_>) = backends
+        .map(|own| {
+            let backup = matches!(own.find("to.backup").map(|found| found.value), Some(Setting::Flag(true)));
+            (own.number("to.weight"), backup)
+        })
+        .unzip();
+    let (Some(to), false) = (section.layer.get("to"), weights.is_empty()) else { return };
+    let name = &section.name.value;
+    if weights.iter().all(|weight| *weight == 0) {
+        problems.push(
+            Problem::error(format!("no backend of `{name}` takes traffic"))
+                .at(&to.place, "every weight is 0"),
+        );
+    } else if backups.iter().all(|backup| *backup) {
+        problems.push(
+            Problem::warning(format!("`{name}` has only backups"))
+                .at(&to.place, "all of them take traffic, as there is nobody to stand in for"),
+        );
+    }
+}
+
+fn pool_in_use(pool: &Section, services: &[Bound<'_>], problems: &mut Problems) {
+    let name = &pool.name;
+    let users = services.iter().filter(|s| s.shared.is_some_and(|shared| shared.name.value == name.value));
+    if users.count() == 0 {
+        problems.push(
+            Problem::warning(format!("no service sends to the pool `{}`", name.value))
+                .at(&name.place, "unused")
+                .help(format!("a service uses it by `to = \"pool:{}\"`", name.value)),
+        );
+    }
+    if let Some(service) =
+        services.iter().find(|service| service.owns_pool && service.section.name.value == name.value)
+    {
+        problems.push(
+            Problem::error(format!("`{}` is both a pool and a service with a pool of its own", name.value))
+                .at(&name.place, "the pool")
+                .at(&service.section.name.place, "the service, whose own pool has its name")
+                .help("rename one of them: logs and metrics could not tell them apart"),
+        );
+    }
+}
+
+/// Whether two sockets cannot be bound at the same time: `[::]` is every address, IPv4 included.
+fn overlap(one: &Addr, other: &Addr) -> bool {
+    let (Some(a), Some(b)) = (one.ip(), other.ip()) else { return one == other };
+    let covers = |wide: IpAddr, narrow: IpAddr| match wide {
+        IpAddr::V6(wide) => wide.is_unspecified(),
+        IpAddr::V4(wide) => wide.is_unspecified() && narrow.is_ipv4(),
+    };
+    a.port() == b.port() && (a.ip() == b.ip() || covers(a.ip(), b.ip()) || covers(b.ip(), a.ip()))
+}
+
+fn same_address(services: &[Bound<'_>], problems: &mut Problems) {
+    let mut by_port: HashMap<Option<u16>, Vec<(&str, &At<Addr>)>> = HashMap::new();
+    let mut told = HashSet::new();
+    for service in services {
+        let name = service.section.name.value.as_str();
+        for addr in &service.addrs {
+            let port = addr.value.ip().map(|addr| addr.port());
+            let known = by_port.entry(port).or_default();
+            let first = known.iter().find(|(_, earlier)| overlap(&earlier.value, &addr.value));
+            let mut is_new = |first: &Place| told.insert((addr.place.span(), first.span()));
+            if let Some((owner, first)) = first.filter(|(_, first)| is_new(&first.place)) {
+                let what = match *owner == name {
+                    true => format!("[tcp.{name}] listens on {} twice", addr.value),
+                    false => format!("[tcp.{name}] and [tcp.{owner}] listen on the same address"),
+                };
+                let mut problem = Problem::error(what).at(&addr.place, "second use");
+                if first.value != addr.value {
+                    problem = problem.help(format!("{} and {} overlap", first.value, addr.value));
+                }
+                problems.push(
+                    match first.place.is_beside(&addr.place) && first.place.span() == addr.place.span() {
+                        true => problem,
+                        false => problem.at(&first.place, "first use"),
+                    },
+                );
+            }
+            known.push((name, addr));
+        }
+    }
+}
+
+/// Finds services whose traffic comes back to them.
+fn loops(services: &[Bound<'_>], problems: &mut Problems) {
+    // For each service, the services that it sends to, with the backends that lead there.
+    let sends: Vec<Vec<(usize, &Place)>> = services
+        .iter()
+        .map(|service| {
+            let targets = service.entries.iter().filter_map(|entry| match entry {
+                Entry::Backend(At { value: Target::Addr(addr), place }, _) => Some((addr, place)),
+                _ => None,
+            });
+            targets
+                .flat_map(|(addr, place)| owners(services, addr).map(move |owner| (owner, place)))
+                .collect()
+        })
+        .collect();
+    for (start, service) in services.iter().enumerate() {
+        let Some(&(_, place)) = sends[start].iter().find(|(next, _)| reaches(&sends, *next, start)) else {
+            continue;
+        };
+        let name = &service.section.name.value;
+        let problem = Problem::error(format!("[tcp.{name}] sends to itself"))
+            .at(place, "leads back to where it listens");
+        problems.push(match service.section.layer.get("listen") {
+            Some(listen) => problem.at(&listen.place, "here"),
+            None => problem,
+        });
+    }
+}
+
+/// The services that accept a connection to `addr`, as far as that can be known without asking the machine.
+fn owners<'a>(services: &'a [Bound<'_>], addr: &'a Addr) -> impl Iterator<Item = usize> + 'a {
+    let accepts = move |listener: &Addr| match (listener.ip(), addr.ip()) {
+        (Some(listener), Some(addr)) if addr.ip().is_loopback() => overlap(&listener.into(), &addr.into()),
+        (Some(listener), Some(addr)) => listener == addr,
+        _ => listener == addr,
+    };
+    services
+        .iter()
+        .enumerate()
+        .filter(move |(_, service)| service.addrs.iter().any(|listener| accepts(&listener.value)))
+        .map(|(index, _)| index)
+}
+
+fn reaches(sends: &[Vec<(usize, &Place)>], from: usize, goal: usize) -> bool {
+    let (mut seen, mut stack) = (HashSet::new(), vec![from]);
+    while let Some(index) = stack.pop() {
+        if index == goal {
+            return true;
+        }
+        if seen.insert(index) {
+            stack.extend(sends[index].iter().map(|(next, _)| *next));
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::SocketAddr;
+
+    #[test]
+    fn addresses_overlap_when_a_client_could_mean_both() {
+        let overlaps = |one: &str, other: &str| {
+            let addr = |text: &str| Addr::Ip(text.parse::<SocketAddr>().unwrap());
+            (overlap(&addr(one), &addr(other)), overlap(&addr(other), &addr(one)))
+        };
+        assert_eq!(overlaps("[::]:53", "127.0.0.1:53"), (true, true));
+        assert_eq!(overlaps("0.0.0.0:53", "127.0.0.1:53"), (true, true));
+        assert_eq!(overlaps("0.0.0.0:53", "[::1]:53"), (false, false));
+        assert_eq!(overlaps("[::]:53", "[::]:54"), (false, false));
+        assert_eq!(overlaps("127.0.0.1:53", "127.0.0.2:53"), (false, false));
+    }
+}

@@ -1,0 +1,213 @@
+//! Reads the first file and those that it includes, one after the other.
+
+use super::lower::{self, Typed};
+use super::place::{At, Place, Text};
+use super::problem::{Problem, Problems};
+use super::tree::Reader;
+use super::{Source, World, units};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A configuration is at most this long, all files together.
+const BYTES_MAX: usize = 16 << 20;
+
+/// Everything that is typed in `source`. If its first file cannot be read, only that is told.
+pub fn read(source: &Source, world: &World<'_>, problems: &mut Problems) -> Typed {
+    let mut files = Files { world, typed: Typed::default(), chain: Vec::new(), seen: Vec::new(), bytes: 0 };
+    let flags = match source {
+        Source::Flags(flags) => {
+            let tree = flags.tree(problems);
+            lower::add_file(&mut files.typed, &tree, problems);
+            return files.typed;
+        }
+        Source::Text(text) => {
+            files.add(Path::new("built in"), text.clone().into_bytes(), problems);
+            return files.typed;
+        }
+        Source::File(path, flags) => {
+            files.first(path.display().to_string(), read_file(path), path, problems);
+            flags
+        }
+        Source::Stdin(flags) => {
+            let mut text = Vec::new();
+            let read = io::stdin().lock().take(BYTES_MAX as u64 + 1).read_to_end(&mut text).map(|_| text);
+            files.first("standard input".into(), read, Path::new("<stdin>"), problems);
+            flags
+        }
+    };
+    if let Some(flags) = flags {
+        let mut above = Typed::default();
+        lower::add_file(&mut above, &flags.tree(problems), problems);
+        files.typed.flags = above.process;
+    }
+    files.typed
+}
+
+struct Files<'a> {
+    world: &'a World<'a>,
+    typed: Typed,
+    /// The files that are being read, each included by the one before.
+    chain: Vec<PathBuf>,
+    /// Every file that was read.
+    seen: Vec<PathBuf>,
+    bytes: usize,
+}
+
+impl Files<'_> {
+    fn first(&mut self, name: String, read: io::Result<Vec<u8>>, path: &Path, problems: &mut Problems) {
+        match read {
+            Ok(bytes) => self.add(path, bytes, problems),
+            Err(error) => {
+                problems.unreadable = true;
+                problems.push(Problem::error(format!("cannot read {name}: {}", reason(&error))));
+            }
+        }
+    }
+
+    fn add(&mut self, path: &Path, bytes: Vec<u8>, problems: &mut Problems) {
+        self.bytes += bytes.len();
+        let text = match String::from_utf8(bytes) {
+            Ok(_) if self.bytes > BYTES_MAX => {
+                problems.push(Problem::error(format!(
+                    "{} makes the configuration longer than {} MiB",
+                    path.display(),
+                    BYTES_MAX >> 20
+                )));
+                return;
+            }
+            Ok(text) => Text::from_file(path, text),
+            Err(error) => {
+                let at = error.utf8_error().valid_up_to();
+                problems.push(Problem::error(format!("{} is not UTF-8, at byte {at}", path.display())));
+                return;
+            }
+        };
+        let canonical = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        self.chain.push(canonical.clone());
+        self.seen.push(canonical);
+        let expand = |text: &str| units::expand(text, self.world.variable);
+        let (table, damaged) = Reader::new(&text, 0, &expand).document(problems);
+        self.typed.damaged |= damaged;
+        for pattern in lower::add_file(&mut self.typed, &table, problems) {
+            self.include(&text, &pattern, problems);
+        }
+        self.chain.pop();
+    }
+
+    fn include(&mut self, text: &Arc<Text>, pattern: &At<String>, problems: &mut Problems) {
+        let place = &pattern.place;
+        let paths = match matching(&text.dir, &pattern.value) {
+            Ok(paths) => paths,
+            Err(what) => {
+                problems.push(Problem::error(format!("cannot include `{}`", pattern.value)).at(place, what));
+                return;
+            }
+        };
+        for path in paths {
+            if let Some(what) = self.again(&path) {
+                problems.push(Problem::error(format!("{} {what}", path.display())).at(place, "by this line"));
+                continue;
+            }
+            match read_file(&path) {
+                Ok(bytes) => self.add(&path, bytes, problems),
+                Err(error) => problems.push(unreadable(&path, place, &error)),
+            }
+        }
+    }
+
+    /// Why `path` may not be read now, if it was read before.
+    fn again(&self, path: &Path) -> Option<&'static str> {
+        let canonical = path.canonicalize().ok()?;
+        match (self.chain.contains(&canonical), self.seen.contains(&canonical)) {
+            (true, _) => Some("includes itself"),
+            (false, true) => Some("is included twice"),
+            (false, false) => None,
+        }
+    }
+}
+
+fn unreadable(path: &Path, place: &Place, error: &io::Error) -> Problem {
+    Problem::error(format!("cannot read {}", path.display())).at(place, reason(error))
+}
+
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".into(),
+        io::ErrorKind::PermissionDenied => "permission denied".into(),
+        io::ErrorKind::IsADirectory => "it is a directory".into(),
+        _ => error.to_string(),
+    }
+}
+
+/// At most as much as is still allowed to be read, so that `include = "/dev/zero"` ends.
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The files that `pattern`, relative to `dir`, stands for, in alphabetical order.
+fn matching(dir: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
+    let path = dir.join(pattern);
+    let is_pattern = |text: &str| text.contains(['*', '?']);
+    if !is_pattern(pattern) {
+        return Ok(vec![path]);
+    }
+    let (Some(parent), Some(last)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
+        return Err("it names no file".into());
+    };
+    if parent.to_str().is_none_or(is_pattern) {
+        return Err("`*` and `?` may only stand in the last part of a path".into());
+    }
+    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+    let entries = match std::fs::read_dir(parent) {
+        // An empty `conf.d` and none at all are the same.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(reason(&error)),
+        Ok(entries) => entries,
+    };
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let is_hidden = |name: &str| name.starts_with('.') && !last.starts_with('.');
+    let mut names: Vec<_> =
+        names.filter(|name| !is_hidden(name) && fits(last.as_bytes(), name.as_bytes())).collect();
+    names.sort();
+    Ok(names.into_iter().map(|name| path.with_file_name(name)).collect())
+}
+
+/// Whether `name` fits `pattern`, in which `*` is any bytes and `?` is one.
+fn fits(pattern: &[u8], name: &[u8]) -> bool {
+    match (pattern.split_first(), name.split_first()) {
+        (None, None) => true,
+        (Some((b'*', rest)), _) if fits(rest, name) => true,
+        (Some((b'*', _)), Some((_, after))) => fits(pattern, after),
+        (Some((b'?', rest)), Some((_, after))) => fits(rest, after),
+        (Some((one, rest)), Some((other, after))) if one == other => fits(rest, after),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_fit_as_in_a_shell() {
+        let fits = |pattern: &str, name: &str| fits(pattern.as_bytes(), name.as_bytes());
+        assert!(fits("*.toml", "a.toml") && fits("*", "") && fits("a?c*", "abcd"));
+        assert!(!fits("*.toml", "a.toml~") && !fits("?", "") && !fits("a", "ab"));
+    }
+
+    #[test]
+    fn included_files_come_in_order_and_hidden_ones_do_not() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["b.toml", "a.toml", ".c.toml", "d.txt"] {
+            std::fs::write(dir.path().join(name), "").unwrap();
+        }
+        let found = matching(dir.path(), "*.toml").unwrap();
+        let names: Vec<_> = found.iter().filter_map(|path| path.file_name()?.to_str()).collect();
+        assert_eq!(names, ["a.toml", "b.toml"]);
+        assert_eq!(matching(dir.path(), "none.d/*.toml"), Ok(vec![]));
+        assert!(matching(dir.path(), "*/x.toml").is_err());
+    }
+}

@@ -1,0 +1,226 @@
+//! A command line as a configuration: the flags are the keys, the values are what stands in the file without quotes.
+
+use super::keys::{self, Context};
+use super::place::{At, Place, Text};
+use super::problem::{Problem, Problems};
+use super::tree::{Node, Reader, Table, Value, toml_string};
+use std::sync::Arc;
+
+/// The service that a command line describes.
+pub const SERVICE: &str = "main";
+
+/// A command line that was understood by its grammar, not yet by its values.
+#[derive(Clone, Debug)]
+pub struct Flags {
+    text: Arc<Text>,
+    /// Keys with their values, in the order of the command line.
+    items: Vec<At<(String, String)>>,
+}
+
+impl Flags {
+    /// The command `evenkeel COMMAND` with these keys and values; `positional` ones are shown without their flag.
+    pub fn new(command: &str, items: impl IntoIterator<Item = FlagValue>) -> Self {
+        let mut line = format!("evenkeel {command}");
+        let mut spans = Vec::new();
+        for FlagValue { key, value, positional } in items {
+            line.push(' ');
+            if !positional {
+                line.push_str(&format!("--{key} "));
+            }
+            let start = line.len();
+            line.push_str(&shell_word(&value));
+            spans.push((start..line.len(), key, value));
+        }
+        let text = Text::named("command line", line);
+        let items = spans
+            .into_iter()
+            .map(|(span, key, value)| At { value: (key, value), place: Place::new(&text, span) })
+            .collect();
+        Self { text, items }
+    }
+
+    /// The file that says the same.
+    pub fn to_toml(&self) -> String {
+        to_toml(&self.tree(&mut Problems::default()))
+    }
+
+    /// The same as a file would say it: keys of the process at the top, all others in one service.
+    pub fn tree(&self, problems: &mut Problems) -> Table {
+        let (mut top, mut service) = (Table::default(), Table::default());
+        for item in &self.items {
+            let node = self.node(item, problems);
+            let (name, _) = &item.value;
+            match keys::find(Context::Service, name) {
+                Some(_) => insert(&mut service, name, node, problems),
+                None => insert(&mut top, name, node, problems),
+            }
+        }
+        if !service.0.is_empty() {
+            let place = Place::new(&self.text, 0..self.text.text.len());
+            let named = |name: &str| At { value: name.to_owned(), place: place.clone() };
+            let table = |table| Node { value: Value::Table(table), place: place.clone() };
+            let services = Table(vec![(named(SERVICE), table(service))]);
+            top.0.push((named("tcp"), table(services)));
+        }
+        top
+    }
+
+    /// A value is an inline table or list if it can be read as one, otherwise a bare word.
+    fn node(&self, item: &At<(String, String)>, problems: &mut Problems) -> Node {
+        let (key, value) = &item.value;
+        let place = &item.place;
+        // In quotes for the shell, the TOML begins one character later.
+        let quote = usize::from(place.written() != value);
+        let plain = |text: &str| Ok(text.to_owned());
+        let reader = Reader::new(&self.text, place.span().start + quote, &plain);
+        if value.starts_with(['[', '{']) {
+            if let Some(node) = reader.value(value, problems) {
+                return node;
+            }
+            // `[::1]:80` begins like a list and is none.
+            if value.starts_with('{') || value.ends_with(']') {
+                problems.push(
+                    Problem::error(format!("`--{key}` is not a list or table of TOML"))
+                        .at(place, "written as in the file, with its inner texts in quotes"),
+                );
+                return Node { value: Value::Broken, place: place.clone() };
+            }
+        }
+        Node { value: Value::Bare(value.clone()), place: place.clone() }
+    }
+}
+
+/// One key with its value on a command line.
+#[derive(Clone, Debug)]
+pub struct FlagValue {
+    /// The name of the key.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+    /// Whether it stood there without its flag.
+    pub positional: bool,
+}
+
+/// Notes `node` under `name`, whose dots lead into tables; a flag that is given again makes a list.
+fn insert(table: &mut Table, name: &str, node: Node, problems: &mut Problems) {
+    let (first, rest) = match name.split_once('.') {
+        Some((first, rest)) => (first, Some(rest)),
+        None => (name, None),
+    };
+    let place = node.place.clone();
+    let at = match table.0.iter().position(|(key, _)| key.value == first) {
+        Some(at) => at,
+        None => {
+            let value = match rest {
+                Some(_) => Value::Table(Table::default()),
+                None => Value::List(Vec::new()),
+            };
+            table.0.push((At { value: first.to_owned(), place: place.clone() }, Node { value, place }));
+            table.0.len() - 1
+        }
+    };
+    let known = &mut table.0[at].1;
+    match (&mut known.value, rest) {
+        (Value::Table(inner), Some(rest)) => insert(inner, rest, node, problems),
+        (Value::List(items), None) if items.is_empty() => *known = node,
+        (Value::List(items), None) => items.push(node),
+        (Value::Bare(_), None) => {
+            let first = known.clone();
+            known.value = Value::List(vec![first, node]);
+        }
+        _ => problems.push(
+            Problem::error(format!("`--{first}` is given twice"))
+                .at(&node.place, "second time")
+                .at(&known.place, "first time"),
+        ),
+    }
+}
+
+fn shell_word(value: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./:,%[]=".contains(c);
+    match !value.is_empty() && value.chars().all(is_plain) {
+        true => value.to_owned(),
+        false => format!("'{}'", value.escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'")),
+    }
+}
+
+/// `key` with its example, as a line of the file.
+pub fn example_line(context: Context, key: &keys::Key) -> String {
+    let flags =
+        Flags::new("", [FlagValue { key: key.name.into(), value: key.example.into(), positional: true }]);
+    let node = flags.items.iter().map(|item| flags.node(item, &mut Problems::default())).next();
+    let value = node.map(|node| inline(context, key.name, &node)).unwrap_or_default();
+    format!("{} = {value}", key.name)
+}
+
+/// `table`, a whole file, as TOML that reads the same.
+fn to_toml(table: &Table) -> String {
+    let mut toml = String::new();
+    let mut tables = String::new();
+    for (key, node) in &table.0 {
+        match &node.value {
+            Value::Table(services) if key.value == "tcp" => {
+                for (name, node) in &services.0 {
+                    tables.push_str(&format!("[tcp.{}]\n", name.value));
+                    if let Value::Table(service) = &node.value {
+                        lines(Context::Service, "", service, &mut tables);
+                    }
+                }
+            }
+            _ => lines(Context::Top, "", &Table(vec![(key.clone(), node.clone())]), &mut toml),
+        }
+    }
+    if !toml.is_empty() {
+        toml.push('\n');
+    }
+    toml + &tables
+}
+
+fn lines(context: Context, prefix: &str, table: &Table, toml: &mut String) {
+    for (key, node) in &table.0 {
+        let name = format!("{prefix}{}", key.value);
+        let has_inner = keys::find(context, &name).is_some_and(|key| key.kind.has_inner_keys());
+        match &node.value {
+            // An inline table keeps its own spelling.
+            Value::Table(inner) if has_inner && !node.place.written().starts_with('{') => {
+                lines(context, &format!("{name}."), inner, toml);
+            }
+            _ => toml.push_str(&format!("{name} = {}\n", inline(context, &name, node))),
+        }
+    }
+}
+
+fn inline(context: Context, name: &str, node: &Node) -> String {
+    match &node.value {
+        Value::Bare(text) => bare(context, name, text),
+        Value::Text(text) => literal(text),
+        Value::List(items) => {
+            let items: Vec<_> = items.iter().map(|item| inline(context, name, item)).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Value::Table(table) => {
+            let entries = table.0.iter().map(|(key, node)| {
+                format!("{} = {}", key.value, inline(context, &format!("{name}.{}", key.value), node))
+            });
+            format!("{{ {} }}", entries.collect::<Vec<_>>().join(", "))
+        }
+        Value::Integer(_) | Value::Float | Value::Bool(_) | Value::Date | Value::Broken => {
+            node.place.written().to_owned()
+        }
+    }
+}
+
+/// A bare word as the key wants it.
+fn bare(context: Context, name: &str, text: &str) -> String {
+    let kind = keys::find(context, name).map(|key| &key.kind);
+    match kind {
+        Some(keys::Kind::Count(..)) if text.parse::<u32>().is_ok() => text.to_owned(),
+        Some(keys::Kind::Flag) if text == "true" || text == "false" => text.to_owned(),
+        _ => literal(text),
+    }
+}
+
+/// A file's strings are searched for variables, a command line's were by the shell.
+fn literal(text: &str) -> String {
+    toml_string(&text.replace("${", "$${"))
+}

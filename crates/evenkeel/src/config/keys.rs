@@ -1,0 +1,888 @@
+//! Every key, once: name, place, type, default, meaning, reason, example. Lowering, suggestions, flags, `explain` and
+//! `docs/configuration.md` are driven by this table.
+
+use std::time::Duration;
+
+/// One key.
+#[derive(Debug)]
+pub struct Key {
+    /// Its name; a key of an inner table is written with a dot.
+    pub name: &'static str,
+    /// Where it may stand.
+    pub scope: Scope,
+    /// What it takes.
+    pub kind: Kind,
+    /// What holds without it.
+    pub default: Absent,
+    /// What it does.
+    pub doc: &'static str,
+    /// Why the default is what it is.
+    pub why: &'static str,
+    /// A value, as it would be written behind its flag.
+    pub example: &'static str,
+    /// What other programs call it; only for suggestions.
+    pub aliases: &'static [&'static str],
+}
+
+/// What holds for a key that is not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absent {
+    /// This value, as it would be written behind its flag.
+    Is(&'static str),
+    /// Something that cannot be written as a value; told in words.
+    Means(&'static str),
+}
+
+/// In which tables a key may stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// At the top of the file: it holds for the process.
+    Process,
+    /// In a service.
+    Service,
+    /// In a service, and as its default in `[defaults]`.
+    Client,
+    /// In a service and in a shared pool.
+    Members,
+    /// In a service, in a shared pool, and in `[defaults]`.
+    Pool,
+    /// In a table of `to`.
+    Backend,
+}
+
+/// A table that keys stand in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Context {
+    /// The top of the file.
+    Top,
+    /// `[defaults]`.
+    Defaults,
+    /// `[pool.NAME]`.
+    Pool,
+    /// `[tcp.NAME]`.
+    Service,
+    /// A table of `to`.
+    Backend,
+}
+
+impl Context {
+    /// How the table is called.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Top => "the top of the file",
+            Self::Defaults => "`[defaults]`",
+            Self::Pool => "`[pool.NAME]`",
+            Self::Service => "`[tcp.NAME]`",
+            Self::Backend => "a backend's table",
+        }
+    }
+}
+
+impl Scope {
+    /// The tables that a key of this scope may stand in, the usual one first.
+    pub fn contexts(self) -> &'static [Context] {
+        match self {
+            Self::Process => &[Context::Top],
+            Self::Service => &[Context::Service],
+            Self::Client => &[Context::Service, Context::Defaults],
+            Self::Members => &[Context::Service, Context::Pool],
+            Self::Pool => &[Context::Service, Context::Pool, Context::Defaults],
+            Self::Backend => &[Context::Backend],
+        }
+    }
+}
+
+/// What a key takes.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// A duration of at least `min`.
+    Duration {
+        /// The shortest that is allowed.
+        min: Duration,
+        /// Whether `"off"` is allowed.
+        off: bool,
+        /// Whether it must be whole seconds, as the kernel counts them.
+        whole_seconds: bool,
+    },
+    /// A whole number between these two.
+    Count(u32, u32),
+    /// A share, `"20%"`.
+    Percent,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// Any text.
+    Text,
+    /// `true` or `false`.
+    Flag,
+    /// Permission bits, `"0660"`.
+    Mode,
+    /// HTTP statuses.
+    Statuses,
+    /// An IP address without a port.
+    Ip,
+    /// What follows the host in a URL.
+    HttpPath,
+    /// A method of HTTP.
+    HttpMethod,
+    /// What the `Host` header says.
+    HttpHost,
+    /// Where to listen.
+    Listen,
+    /// Where to send.
+    To,
+    /// One backend's address.
+    Backend,
+    /// Files.
+    Include,
+    /// A table with keys of its own.
+    Group,
+    /// `"off"`, `"on"`, or a table with keys of its own.
+    Switch,
+    /// `"off"`, a short form of a check, or a table with keys of its own.
+    Health,
+    /// `"off"`, a duration, or a table with keys of its own.
+    SlowStart,
+}
+
+const fn at_least(millis: u64) -> Kind {
+    Kind::Duration { min: Duration::from_millis(millis), off: false, whole_seconds: false }
+}
+
+const fn at_least_or_off(millis: u64) -> Kind {
+    Kind::Duration { min: Duration::from_millis(millis), off: true, whole_seconds: false }
+}
+
+const WHOLE_SECONDS: Kind = Kind::Duration { min: Duration::from_secs(1), off: false, whole_seconds: true };
+
+impl Kind {
+    /// What it takes, in the words of the reference.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Duration { off, whole_seconds, .. } => {
+                let whole = if *whole_seconds { " in whole seconds" } else { "" };
+                format!("duration{whole}{}", if *off { ", or \"off\"" } else { "" })
+            }
+            Self::Count(min, u32::MAX) => format!("whole number, at least {min}"),
+            Self::Count(min, max) => format!("whole number from {min} to {max}"),
+            Self::Percent => "percentage".into(),
+            Self::Word(words) => words.iter().map(|w| format!("\"{w}\"")).collect::<Vec<_>>().join(" | "),
+            Self::Text => "text".into(),
+            Self::Flag => "true or false".into(),
+            Self::Mode => "permission bits in octal, as text".into(),
+            Self::Statuses => "HTTP status, class or range, or a list of them".into(),
+            Self::Ip => "IP address without a port".into(),
+            Self::HttpPath => "path, or URL".into(),
+            Self::HttpMethod => "HTTP method".into(),
+            Self::HttpHost => "host name, with or without a port".into(),
+            Self::Listen => "address, or a list of them".into(),
+            Self::To => "address or table, or a list of them".into(),
+            Self::Backend => "address".into(),
+            Self::Include => "path, or a list of them".into(),
+            Self::Group => "table".into(),
+            Self::Switch => "\"on\", \"off\" or a table".into(),
+            Self::Health => "\"tcp\", \"off\", a path, a URL, or a table".into(),
+            Self::SlowStart => "duration, \"off\", or a table".into(),
+        }
+    }
+
+    /// Whether the value is a table of further keys.
+    pub fn has_inner_keys(&self) -> bool {
+        matches!(self, Self::Group | Self::Switch | Self::Health | Self::SlowStart)
+    }
+}
+
+/// The key `name` as it may stand in `context`.
+pub fn find(context: Context, name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name && key.scope.contexts().contains(&context))
+}
+
+/// All keys that may stand in `context`.
+pub fn in_context(context: Context) -> impl Iterator<Item = &'static Key> {
+    KEYS.iter().filter(move |key| key.scope.contexts().contains(&context))
+}
+
+use Absent::{Is, Means};
+
+/// All of them, in the order of the reference.
+pub static KEYS: &[Key] = &[
+    Key {
+        name: "include",
+        scope: Scope::Process,
+        kind: Kind::Include,
+        default: Means("no other file"),
+        doc: "Further files, as if their text stood here. A path is relative to the file that it stands in; `*` \
+              and `?` match in its last part, in alphabetical order.",
+        why: "one file is the easiest to read",
+        example: "conf.d/*.toml",
+        aliases: &["import", "includes"],
+    },
+    Key {
+        name: "workers",
+        scope: Scope::Process,
+        kind: Kind::Count(1, 1024),
+        default: Means("one for each core that the process may use"),
+        doc: "Worker threads. Each has its own listening sockets and its own sessions.",
+        why: "a worker never waits, so more of them than cores gain nothing",
+        example: "4",
+        aliases: &["threads", "nbthread", "worker-processes"],
+    },
+    Key {
+        name: "max-sessions",
+        scope: Scope::Process,
+        kind: Kind::Count(1, u32::MAX),
+        default: Means("as many as the limit on open files allows, less a reserve"),
+        doc: "Sessions at once in the whole process. When it is reached, nothing more is accepted until one ends.",
+        why: "the limit on open files is raised as far as the process may, and the result is printed at the start",
+        example: "100000",
+        aliases: &["maxconn", "max-connections", "worker-connections"],
+    },
+    Key {
+        name: "log",
+        scope: Scope::Process,
+        kind: Kind::Word(&["auto", "text", "json", "off"]),
+        default: Is("auto"),
+        doc: "How the log is written to standard output: one line for each session that has ended and for each \
+              change of state. `auto` is text on a terminal and JSON otherwise.",
+        why: "people read terminals, programs read pipes",
+        example: "json",
+        aliases: &["log-format", "access-log"],
+    },
+    Key {
+        name: "drain",
+        scope: Scope::Process,
+        kind: at_least(0),
+        default: Is("30s"),
+        doc: "After SIGTERM: how long sessions may take to end by themselves. What is left then is closed.",
+        why: "most supervisors kill after 30 s to 90 s",
+        example: "30s",
+        aliases: &["grace", "shutdown-timeout", "hard-stop-after"],
+    },
+    Key {
+        name: "lame-duck",
+        scope: Scope::Process,
+        kind: at_least(0),
+        default: Is("0s"),
+        doc: "After SIGTERM: how long new connections are still accepted before the drain begins.",
+        why: "0 s where nobody has to be told first; 15 s is right in Kubernetes",
+        example: "15s",
+        aliases: &["pre-stop"],
+    },
+    Key {
+        name: "listen",
+        scope: Scope::Service,
+        kind: Kind::Listen,
+        default: Means("it must be given"),
+        doc: "Where clients connect: `\":8080\"` (every address, IPv6 and IPv4), `\"127.0.0.1:8080\"`, \
+              `\"[::1]:8080\"`, `\"name:8080\"`, `\":8000-8010\"` (at most 1024 ports), `\"unix:/path\"`.",
+        why: "there is no port that would be right for all",
+        example: ":8080",
+        aliases: &["bind", "address", "port", "entrypoint"],
+    },
+    Key {
+        name: "to",
+        scope: Scope::Members,
+        kind: Kind::To,
+        default: Means("it must be given"),
+        doc: "The backends: `\"10.0.0.1:80\"`, `\"[::1]:80\"`, `\"5001\"` (on 127.0.0.1), `\"name:80\"` (looked up \
+              again and again; each of its addresses is a backend), `\"unix:/path\"`, or a table with `addr` and \
+              further keys. `\"pool:NAME\"` is the shared pool of that name.",
+        why: "there is no backend that would be right for all",
+        example: "[\"127.0.0.1:5001\", { addr = \"127.0.0.1:5002\", weight = 2 }]",
+        aliases: &["server", "servers", "backend", "backends", "upstream", "upstreams", "target", "targets"],
+    },
+    Key {
+        name: "to.addr",
+        scope: Scope::Backend,
+        kind: Kind::Backend,
+        default: Means("it must be given"),
+        doc: "Where this backend is; written as in `to`.",
+        why: "the other keys are about it",
+        example: "127.0.0.1:5002",
+        aliases: &["address", "host", "url", "server"],
+    },
+    Key {
+        name: "to.weight",
+        scope: Scope::Backend,
+        kind: Kind::Count(0, 1000),
+        default: Is("1"),
+        doc: "Its share of new sessions in proportion to the others; 0 takes none.",
+        why: "equal machines are the usual case",
+        example: "2",
+        aliases: &[],
+    },
+    Key {
+        name: "to.backup",
+        scope: Scope::Backend,
+        kind: Kind::Flag,
+        default: Is("false"),
+        doc: "Whether it takes sessions only while no backend that is not a backup can.",
+        why: "a backend that is listed is meant to work",
+        example: "true",
+        aliases: &["standby"],
+    },
+    Key {
+        name: "to.max-sessions",
+        scope: Scope::Backend,
+        kind: Kind::Count(1, u32::MAX),
+        default: Means("the pool's `max-sessions-per-backend`"),
+        doc: "Sessions at once with this backend.",
+        why: "the pool's rule holds where nothing else is said",
+        example: "100",
+        aliases: &["maxconn", "max-conns"],
+    },
+    Key {
+        name: "to.check-port",
+        scope: Scope::Backend,
+        kind: Kind::Count(1, 65_535),
+        default: Means("the pool's `health.port`"),
+        doc: "The port that this backend is checked at.",
+        why: "the pool's rule holds where nothing else is said",
+        example: "8008",
+        aliases: &[],
+    },
+    Key {
+        name: "to.check-addr",
+        scope: Scope::Backend,
+        kind: Kind::Ip,
+        default: Means("the pool's `health.addr`"),
+        doc: "The address that this backend is checked at.",
+        why: "the pool's rule holds where nothing else is said",
+        example: "10.0.1.2",
+        aliases: &[],
+    },
+    Key {
+        name: "balance",
+        scope: Scope::Pool,
+        kind: Kind::Word(&["random", "round-robin", "least-conn", "maglev", "first"]),
+        default: Is("random"),
+        doc: "Who gets the next session. `random` draws two backends by weight and takes the less loaded; \
+              `round-robin` goes around, smoothly by weight; `least-conn` takes the fewest sessions for the weight; \
+              `maglev` sends a client address always to the same backend, and moves only the clients of one that \
+              left; `first` fills one after the other.",
+        why: "the better of two needs no shared order, keeps the load even, and never herds",
+        example: "least-conn",
+        aliases: &["algorithm", "policy", "strategy", "lb", "lb-policy", "method", "scheduler"],
+    },
+    Key {
+        name: "choices",
+        scope: Scope::Pool,
+        kind: Kind::Count(1, 2),
+        default: Is("2"),
+        doc: "How many backends `balance = \"random\"` draws before it takes the less loaded; 1 is a pure draw.",
+        why: "the second draw takes away nearly all of the unevenness, a third hardly more",
+        example: "1",
+        aliases: &[],
+    },
+    Key {
+        name: "hash-key",
+        scope: Scope::Pool,
+        kind: Kind::Text,
+        default: Is(""),
+        doc: "Any text; whoever shares it agrees on which client goes where. For `balance = \"maglev\"`.",
+        why: "a fixed key lets several evenkeels, and one before and after a restart, agree",
+        example: "blue",
+        aliases: &["hash-seed", "seed"],
+    },
+    Key {
+        name: "health",
+        scope: Scope::Pool,
+        kind: Kind::Health,
+        default: Is("tcp"),
+        doc: "How backends are checked: `\"tcp\"` opens a connection; `\"/path\"` and `\"http://:8008/path\"` ask by \
+              HTTP, the latter at another port; `\"off\"` counts every backend as up; a table says more. It is \
+              taken whole: a service's `health` does not mix with the one in its pool or in `[defaults]`.",
+        why: "a backend that does not even accept connections should be found before a client does",
+        example: "/healthz",
+        aliases: &["check", "health-check", "healthcheck", "option-httpchk"],
+    },
+    Key {
+        name: "health.http",
+        scope: Scope::Pool,
+        kind: Kind::HttpPath,
+        default: Means("the check is a TCP connect"),
+        doc: "Check by HTTP/1.1: this path, or a URL whose port, IP address or host name is used for the check.",
+        why: "only the service's owner knows what to ask",
+        example: "/healthz",
+        aliases: &["path", "uri", "url"],
+    },
+    Key {
+        name: "health.tcp",
+        scope: Scope::Pool,
+        kind: Kind::Flag,
+        default: Is("false"),
+        doc: "`true` says in so many words that a check is a TCP connect.",
+        why: "it is what a check is when nothing else is said",
+        example: "true",
+        aliases: &[],
+    },
+    Key {
+        name: "health.send",
+        scope: Scope::Pool,
+        kind: Kind::Text,
+        default: Means("nothing is sent"),
+        doc: "Text to send after connecting, with escapes such as `\\r\\n`.",
+        why: "some protocols let the server speak first",
+        example: "PING\r\n",
+        aliases: &[],
+    },
+    Key {
+        name: "health.expect",
+        scope: Scope::Pool,
+        kind: Kind::Text,
+        default: Means("any answer will do, if `send` is given"),
+        doc: "Text that must occur in the first 64 KiB of what the backend then says.",
+        why: "an answer shows more than an open port",
+        example: "+PONG",
+        aliases: &["receive", "match"],
+    },
+    Key {
+        name: "health.method",
+        scope: Scope::Pool,
+        kind: Kind::HttpMethod,
+        default: Is("GET"),
+        doc: "The method of an HTTP check.",
+        why: "every HTTP server answers it",
+        example: "HEAD",
+        aliases: &[],
+    },
+    Key {
+        name: "health.host",
+        scope: Scope::Pool,
+        kind: Kind::HttpHost,
+        default: Means("the address that is checked"),
+        doc: "The `Host` header of an HTTP check.",
+        why: "it is what a client without a name for it would send",
+        example: "app.example.com",
+        aliases: &[],
+    },
+    Key {
+        name: "health.status",
+        scope: Scope::Pool,
+        kind: Kind::Statuses,
+        default: Is("200-399"),
+        doc: "The statuses with which an HTTP check passes: `200`, `\"2xx\"`, `\"200-299\"`, or a list.",
+        why: "a redirect comes from a server that works",
+        example: "2xx",
+        aliases: &["expect-status", "code"],
+    },
+    Key {
+        name: "health.body",
+        scope: Scope::Pool,
+        kind: Kind::Text,
+        default: Means("any body will do"),
+        doc: "Text that must occur in the first 64 KiB of the body.",
+        why: "the status says enough for most",
+        example: "ok",
+        aliases: &[],
+    },
+    Key {
+        name: "health.port",
+        scope: Scope::Pool,
+        kind: Kind::Count(1, 65_535),
+        default: Means("the backend's own"),
+        doc: "The port that is checked.",
+        why: "what serves should be what is checked",
+        example: "8008",
+        aliases: &[],
+    },
+    Key {
+        name: "health.addr",
+        scope: Scope::Pool,
+        kind: Kind::Ip,
+        default: Means("the backend's own"),
+        doc: "The address that is checked.",
+        why: "what serves should be what is checked",
+        example: "10.0.1.2",
+        aliases: &["address"],
+    },
+    Key {
+        name: "health.interval",
+        scope: Scope::Pool,
+        kind: at_least(10),
+        default: Is("2s"),
+        doc: "Time from one check of a backend to the next, give or take a tenth.",
+        why: "a dead backend is out after about 3 s when it refuses, at next to no cost",
+        example: "5s",
+        aliases: &["inter", "period"],
+    },
+    Key {
+        name: "health.fast-interval",
+        scope: Scope::Pool,
+        kind: at_least(10),
+        default: Is("500ms"),
+        doc: "The same while in doubt: after a first failure, a first pass, or before the first check.",
+        why: "doubt should not last; one lost packet still decides nothing",
+        example: "1s",
+        aliases: &["fastinter"],
+    },
+    Key {
+        name: "health.timeout",
+        scope: Scope::Pool,
+        kind: at_least(1),
+        default: Is("1s"),
+        doc: "A check that takes longer has failed.",
+        why: "a backend that needs longer to say yes has no time for clients either",
+        example: "500ms",
+        aliases: &[],
+    },
+    Key {
+        name: "health.rise",
+        scope: Scope::Pool,
+        kind: Kind::Count(1, 1000),
+        default: Is("2"),
+        doc: "Passes in a row that bring a backend back.",
+        why: "one pass may be luck",
+        example: "3",
+        aliases: &["healthy-threshold"],
+    },
+    Key {
+        name: "health.fall",
+        scope: Scope::Pool,
+        kind: Kind::Count(1, 1000),
+        default: Is("3"),
+        doc: "Failures in a row that take a backend out.",
+        why: "one or two may be a lost packet",
+        example: "2",
+        aliases: &["unhealthy-threshold"],
+    },
+    Key {
+        name: "eject",
+        scope: Scope::Pool,
+        kind: Kind::Switch,
+        default: Is("on"),
+        doc: "Whether a backend is taken out for a while when connects of live traffic fail. One always stays, and \
+              at most half leave unless the checks agree.",
+        why: "clients notice before the next check does",
+        example: "off",
+        aliases: &["outlier-detection", "passive"],
+    },
+    Key {
+        name: "eject.failures",
+        scope: Scope::Pool,
+        kind: Kind::Count(1, 1000),
+        default: Is("3"),
+        doc: "Failed connects in a row that take a backend out.",
+        why: "works in a pool of two or three, where a percentage rule does nothing",
+        example: "5",
+        aliases: &["max-fails"],
+    },
+    Key {
+        name: "eject.time",
+        scope: Scope::Pool,
+        kind: at_least(1),
+        default: Is("5s"),
+        doc: "How long it stays out the first time; doubled each time that it happens again soon.",
+        why: "long enough for a restart, short enough to forgive",
+        example: "10s",
+        aliases: &["fail-timeout"],
+    },
+    Key {
+        name: "eject.max-time",
+        scope: Scope::Pool,
+        kind: at_least(1),
+        default: Is("60s"),
+        doc: "How long it stays out at most.",
+        why: "a repaired backend should not have to wait longer than its operator",
+        example: "5m",
+        aliases: &[],
+    },
+    Key {
+        name: "slow-start",
+        scope: Scope::Pool,
+        kind: Kind::SlowStart,
+        default: Is("30s"),
+        doc: "How long a backend that was added or has recovered takes to grow to its full weight. Not when the \
+              whole pool is new.",
+        why: "a rule that prefers the least loaded floods an empty newcomer",
+        example: "off",
+        aliases: &["slowstart", "warmup"],
+    },
+    Key {
+        name: "slow-start.duration",
+        scope: Scope::Pool,
+        kind: at_least(1),
+        default: Is("30s"),
+        doc: "The same as `slow-start` without a table.",
+        why: "as for `slow-start`",
+        example: "1m",
+        aliases: &[],
+    },
+    Key {
+        name: "slow-start.from",
+        scope: Scope::Pool,
+        kind: Kind::Percent,
+        default: Is("10%"),
+        doc: "The share of its weight that it begins with.",
+        why: "some traffic is needed to warm anything up",
+        example: "20%",
+        aliases: &[],
+    },
+    Key {
+        name: "all-down",
+        scope: Scope::Pool,
+        kind: Kind::Word(&["try", "close"]),
+        default: Is("try"),
+        doc: "What to do when no backend may take traffic: `try` the one that failed longest ago, or `close` the \
+              session.",
+        why: "when everything seems down, it is often the check that is wrong",
+        example: "close",
+        aliases: &["panic-threshold"],
+    },
+    Key {
+        name: "timeout",
+        scope: Scope::Pool,
+        kind: Kind::Group,
+        default: Means("each of its keys has its own"),
+        doc: "How long things may take.",
+        why: "see its keys",
+        example: "{ connect = \"3s\", idle = \"30m\" }",
+        aliases: &["timeouts"],
+    },
+    Key {
+        name: "timeout.connect",
+        scope: Scope::Pool,
+        kind: at_least(1),
+        default: Is("1.5s"),
+        doc: "One attempt to connect to a backend.",
+        why: "Linux sends a lost SYN again after 1 s, so this survives one; then another backend is the better bet",
+        example: "3s",
+        aliases: &["connect-timeout", "timeout-connect", "proxy-connect-timeout"],
+    },
+    Key {
+        name: "timeout.connect-total",
+        scope: Scope::Pool,
+        kind: at_least(1),
+        default: Means("three times `timeout.connect`, thus 4.5s"),
+        doc: "All attempts of one session together.",
+        why: "three backends are tried",
+        example: "9s",
+        aliases: &[],
+    },
+    Key {
+        name: "timeout.idle",
+        scope: Scope::Pool,
+        kind: at_least_or_off(1),
+        default: Is("1h"),
+        doc: "A session without a byte in either direction for this long is closed.",
+        why: "without it, dead sessions pile up; minutes would cut the connection pools of databases",
+        example: "30m",
+        aliases: &[
+            "client",
+            "server",
+            "idle-timeout",
+            "timeout-client",
+            "timeout-server",
+            "tunnel",
+            "proxy-timeout",
+        ],
+    },
+    Key {
+        name: "timeout.half-close",
+        scope: Scope::Pool,
+        kind: at_least_or_off(1),
+        default: Is("60s"),
+        doc: "Once one side has closed: the other direction without a byte for this long is closed too.",
+        why: "a cut upload is worse than a lingering session, a session that never ends is worse still",
+        example: "5m",
+        aliases: &["client-fin", "server-fin"],
+    },
+    Key {
+        name: "timeout.lifetime",
+        scope: Scope::Pool,
+        kind: at_least_or_off(1),
+        default: Is("off"),
+        doc: "A session older than this is closed.",
+        why: "only some protocols bear being cut",
+        example: "12h",
+        aliases: &["max-lifetime"],
+    },
+    Key {
+        name: "timeout.queue",
+        scope: Scope::Pool,
+        kind: at_least(1),
+        default: Is("1s"),
+        doc: "How long a session waits for a backend that has room.",
+        why: "long queues serve clients who have already left",
+        example: "5s",
+        aliases: &[],
+    },
+    Key {
+        name: "retry",
+        scope: Scope::Pool,
+        kind: Kind::Switch,
+        default: Is("on"),
+        doc: "Whether a failed connect is tried again, at once, on another backend. Never after a byte of the \
+              client's was sent.",
+        why: "nothing was delivered, so it is safe",
+        example: "off",
+        aliases: &["retries", "redispatch", "next-upstream"],
+    },
+    Key {
+        name: "retry.attempts",
+        scope: Scope::Pool,
+        kind: Kind::Count(1, 100),
+        default: Is("3"),
+        doc: "Different backends tried for one session, the first included.",
+        why: "three at most, 4.5 s in all",
+        example: "2",
+        aliases: &["retries", "max"],
+    },
+    Key {
+        name: "retry.budget",
+        scope: Scope::Pool,
+        kind: Kind::Percent,
+        default: Is("20%"),
+        doc: "Retries in proportion to new sessions.",
+        why: "retries must not be the storm that sinks what is left",
+        example: "50%",
+        aliases: &[],
+    },
+    Key {
+        name: "retry.min-per-second",
+        scope: Scope::Pool,
+        kind: Kind::Count(0, 1_000_000),
+        default: Is("3"),
+        doc: "Retries that are allowed in any case, for each worker.",
+        why: "a share of next to nothing would be nothing",
+        example: "10",
+        aliases: &[],
+    },
+    Key {
+        name: "max-sessions",
+        scope: Scope::Client,
+        kind: Kind::Count(1, u32::MAX),
+        default: Means("no limit of its own"),
+        doc: "Sessions at once of one listener. When it is reached, it accepts no more until one ends.",
+        why: "the process has a limit already",
+        example: "1000",
+        aliases: &["maxconn", "max-connections", "limit-conn"],
+    },
+    Key {
+        name: "max-sessions-per-backend",
+        scope: Scope::Pool,
+        kind: Kind::Count(1, u32::MAX),
+        default: Means("no limit"),
+        doc: "Sessions at once with each backend. Further ones wait in the queue.",
+        why: "only the service's owner knows what a backend can bear",
+        example: "100",
+        aliases: &["max-conns", "maxconn-server"],
+    },
+    Key {
+        name: "max-connecting-per-backend",
+        scope: Scope::Pool,
+        kind: Kind::Count(1, u32::MAX),
+        default: Is("128"),
+        doc: "Connects in progress at once to each backend.",
+        why: "bounds the herd on a recovery without limiting the steady state",
+        example: "32",
+        aliases: &[],
+    },
+    Key {
+        name: "queue-length",
+        scope: Scope::Pool,
+        kind: Kind::Count(0, u32::MAX),
+        default: Means("twice the sum of the backends' limits on sessions; without such limits, unlimited"),
+        doc: "Sessions that wait at once for a backend with room. One more is closed.",
+        why: "long queues serve clients who have already left",
+        example: "50",
+        aliases: &["queue", "maxqueue"],
+    },
+    Key {
+        name: "keepalive",
+        scope: Scope::Pool,
+        kind: Kind::Switch,
+        default: Is("on"),
+        doc: "TCP keepalive. In a service it holds towards clients and backends alike.",
+        why: "a peer that has vanished is found in 2 min",
+        example: "off",
+        aliases: &["tcp-keepalive", "so-keepalive", "tcpka"],
+    },
+    Key {
+        name: "keepalive.idle",
+        scope: Scope::Pool,
+        kind: WHOLE_SECONDS,
+        default: Is("60s"),
+        doc: "Silence before the first probe; at most 32767 s.",
+        why: "below the limit of every common middlebox",
+        example: "5m",
+        aliases: &[],
+    },
+    Key {
+        name: "keepalive.interval",
+        scope: Scope::Pool,
+        kind: WHOLE_SECONDS,
+        default: Is("10s"),
+        doc: "Time from one probe to the next; at most 32767 s.",
+        why: "six of them make one minute",
+        example: "15s",
+        aliases: &[],
+    },
+    Key {
+        name: "keepalive.count",
+        scope: Scope::Pool,
+        kind: Kind::Count(1, 127),
+        default: Is("6"),
+        doc: "Probes without an answer after which the session ends.",
+        why: "six of them make one minute",
+        example: "3",
+        aliases: &["probes"],
+    },
+    Key {
+        name: "user-timeout",
+        scope: Scope::Pool,
+        kind: at_least_or_off(1),
+        default: Is("60s"),
+        doc: "How long sent bytes may stay unacknowledged (`TCP_USER_TIMEOUT`). In a service it holds towards \
+              clients and backends alike.",
+        why: "the kernel alone would wait for about 15 min",
+        example: "30s",
+        aliases: &["tcp-user-timeout", "tcp-ut"],
+    },
+    Key {
+        name: "backlog",
+        scope: Scope::Client,
+        kind: Kind::Count(1, 65_535),
+        default: Is("4096"),
+        doc: "Connections that the kernel keeps while they wait to be accepted, for each worker; `net.core.somaxconn` \
+              bounds it.",
+        why: "the kernel's own bound since Linux 5.4",
+        example: "1024",
+        aliases: &[],
+    },
+    Key {
+        name: "unix-mode",
+        scope: Scope::Client,
+        kind: Kind::Mode,
+        default: Is("0660"),
+        doc: "Permission bits of a Unix socket that is listened on.",
+        why: "its group may connect, strangers may not",
+        example: "0666",
+        aliases: &["mode", "socket-mode"],
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_means_one_thing_in_each_table() {
+        for (index, key) in KEYS.iter().enumerate() {
+            for other in &KEYS[..index] {
+                let shared =
+                    key.scope.contexts().iter().any(|context| other.scope.contexts().contains(context));
+                assert!(key.name != other.name || !shared, "{} twice in one table", key.name);
+            }
+        }
+    }
+
+    #[test]
+    fn an_inner_key_stands_in_a_table_that_takes_keys() {
+        for key in KEYS.iter().filter(|key| key.scope != Scope::Backend) {
+            if let Some((table, _)) = key.name.rsplit_once('.') {
+                let table = find(key.scope.contexts()[0], table).expect(key.name);
+                assert!(table.kind.has_inner_keys() && table.scope == key.scope, "{}", key.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! From what was typed to a pool: its members and the rules that hold for them.
+
+use super::chain::{Chain, Found};
+use super::health;
+use super::problem::{Problem, Problems};
+use super::setting::{Entry, Layer, Setting};
+use evenkeel_core::balance::Balance;
+use evenkeel_core::director::{AllDown, EjectionRules, Member, PoolConfig, SlowStart};
+use evenkeel_core::name::PoolName;
+use evenkeel_core::snapshot::{ConnectRules, Keepalive, PoolRules, QueueRules, SessionLimits, SocketOptions};
+use siphasher::sip::SipHasher13;
+use std::hash::Hasher;
+use std::sync::Arc;
+
+/// The pool `name` of these `entries`, under the settings of `chain`.
+pub fn compile(
+    name: &str,
+    entries: &[Entry],
+    chain: &Chain<'_>,
+    builtin: &Layer,
+    problems: &mut Problems,
+) -> PoolConfig {
+    let members: Vec<Member> = entries
+        .iter()
+        .filter_map(|entry| match entry {
+            Entry::Backend(target, layer) => {
+                let own = Chain::new([layer], builtin);
+                Some(Member {
+                    target: target.value.clone(),
+                    weight: own.number("to.weight"),
+                    backup: matches!(own.find("to.backup").map(|f| f.value), Some(Setting::Flag(true))),
+                    max_sessions: own
+                        .count("to.max-sessions")
+                        .or(chain.count("max-sessions-per-backend"))
+                        .unwrap_or(u32::MAX),
+                    max_connecting: chain.number("max-connecting-per-backend"),
+                    check_port: own.count("to.check-port").and_then(|port| port.try_into().ok()),
+                    check_addr: match own.find("to.check-addr").map(|found| found.value) {
+                        Some(Setting::Ip(ip)) => Some(*ip),
+                        _ => None,
+                    },
+                })
+            }
+            Entry::Pool(_) => None,
+        })
+        .collect();
+    let caps = members.iter().map(|member| member.max_sessions).filter(|&cap| cap != u32::MAX);
+    let room = caps.fold(None, |sum: Option<u32>, cap| Some(sum.unwrap_or(0).saturating_add(cap)));
+    let queue = room.map_or(u32::MAX, |room| room.saturating_mul(2));
+    PoolConfig {
+        name: PoolName::new(name),
+        members,
+        balance: balance(chain, problems),
+        check: health::compile(&chain.only("health"), problems).map(Arc::new),
+        ejection: ejection(chain, problems),
+        slow_start: chain.is_on("slow-start").then(|| SlowStart {
+            duration: chain.time("slow-start.duration"),
+            from_percent: chain.number("slow-start.from"),
+        }),
+        all_down: match chain.text("all-down").as_deref() {
+            Some("close") => AllDown::Close,
+            _ => AllDown::Try,
+        },
+        rules: Arc::new(PoolRules {
+            connect: connect(chain, problems),
+            queue: QueueRules {
+                length: chain.count("queue-length").unwrap_or(queue),
+                timeout: chain.time("timeout.queue"),
+            },
+            session: session(chain, problems),
+            socket: socket(chain),
+        }),
+    }
+}
+
+fn balance(chain: &Chain<'_>, problems: &mut Problems) -> Balance {
+    let rule = chain.find("balance");
+    let mut only_with = |key: &str, value: &str| {
+        let Some(found) = chain.find(key).filter(|found| found.place.is_some()) else { return };
+        // A key from farther away was meant for the pools that have the fitting rule.
+        if rule.is_some_and(|rule| rule.level >= found.level) {
+            let problem = Problem::error(format!("`{key}` goes only with `balance = \"{value}\"`"));
+            problems.push(
+                problem.at_found(Some(found), "has no effect").at_found(rule, "because of this balance"),
+            );
+        }
+    };
+    let word = match rule.map(|found| found.value) {
+        Some(Setting::Word(word)) => *word,
+        _ => "random",
+    };
+    if word != "random" {
+        only_with("choices", "random");
+    }
+    if word != "maglev" {
+        only_with("hash-key", "maglev");
+    }
+    match word {
+        "round-robin" => Balance::RoundRobin,
+        "least-conn" => Balance::LeastConn,
+        "maglev" => Balance::Maglev { hash_key: hash_key(&chain.text("hash-key").unwrap_or_default()) },
+        "first" => Balance::First,
+        _ => Balance::Random { choices: if chain.number("choices") == 1 { 1 } else { 2 } },
+    }
+}
+
+/// Two evenkeels of any version must agree on it: it may never change.
+fn hash_key(text: &str) -> u64 {
+    let mut hasher = SipHasher13::new_with_keys(0, 0);
+    hasher.write(text.as_bytes());
+    hasher.finish()
+}
+
+fn ejection(chain: &Chain<'_>, problems: &mut Problems) -> Option<EjectionRules> {
+    let rules = EjectionRules {
+        failures: chain.number("eject.failures"),
+        time: chain.time("eject.time"),
+        max_time: chain.time("eject.max-time"),
+    };
+    in_order(chain, "eject.time", "eject.max-time", problems);
+    chain.is_on("eject").then_some(rules)
+}
+
+fn connect(chain: &Chain<'_>, problems: &mut Problems) -> ConnectRules {
+    let timeout = chain.time("timeout.connect");
+    in_order(chain, "timeout.connect", "timeout.connect-total", problems);
+    let retry = chain.is_on("retry");
+    ConnectRules {
+        timeout,
+        total: chain.duration("timeout.connect-total").unwrap_or(timeout * 3),
+        attempts: if retry { chain.number("retry.attempts") } else { 1 },
+        retry_percent: if retry { chain.number("retry.budget") } else { 0 },
+        retry_min_per_second: if retry { chain.number("retry.min-per-second") } else { 0 },
+    }
+}
+
+/// The duration `shorter` may not be longer than `longer`.
+fn in_order(chain: &Chain<'_>, shorter: &str, longer: &str, problems: &mut Problems) {
+    let (Some(short), Some(long)) = (chain.duration(shorter), chain.duration(longer)) else { return };
+    if short > long {
+        let label = |found: Option<Found<'_>>, duration| match found.and_then(|found| found.place) {
+            Some(_) => format!("{duration:?}"),
+            None => String::new(),
+        };
+        let (one, other) = (chain.find(shorter), chain.find(longer));
+        let what = format!("`{shorter}` ({short:?}) is longer than `{longer}` ({long:?})");
+        problems.push(
+            Problem::error(what).at_found(one, &label(one, short)).at_found(other, &label(other, long)),
+        );
+    }
+}
+
+fn session(chain: &Chain<'_>, problems: &mut Problems) -> SessionLimits {
+    let idle = chain.find("timeout.idle");
+    if matches!(idle.map(|found| found.value), Some(Setting::Off)) {
+        problems.push(
+            Problem::warning("sessions that nobody uses any more are never closed")
+                .at_found(idle, "no limit")
+                .help("TCP keepalive finds peers that have vanished, not those that have forgotten"),
+        );
+    }
+    SessionLimits {
+        idle: chain.duration("timeout.idle"),
+        half_close: chain.duration("timeout.half-close"),
+        lifetime: chain.duration("timeout.lifetime"),
+    }
+}
+
+/// Socket options under the settings of `chain`.
+pub fn socket(chain: &Chain<'_>) -> SocketOptions {
+    SocketOptions {
+        keepalive: chain.is_on("keepalive").then(|| Keepalive {
+            idle: chain.time("keepalive.idle"),
+            interval: chain.time("keepalive.interval"),
+            count: chain.number("keepalive.count"),
+        }),
+        user_timeout: chain.duration("user-timeout"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_key_never_changes_its_meaning() {
+        assert_eq!(hash_key(""), 0xd1fb_a762_150c_532c);
+        assert_ne!(hash_key("blue"), hash_key("green"));
+    }
+}

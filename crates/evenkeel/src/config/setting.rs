@@ -1,0 +1,348 @@
+//! A value that was understood: from a node of the tree, by the kind of its key.
+
+use super::address::{self, ListenSpec, ToSpec};
+use super::keys::{Key, Kind};
+use super::place::{At, Place};
+use super::problem::Problem;
+use super::tree::{Node, Value, toml_string};
+use super::{suggest, units};
+use evenkeel_core::director::Target;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A value that was understood.
+#[derive(Clone, Debug)]
+pub enum Setting {
+    /// It was not; that is told already.
+    Broken,
+    /// What the key stands for happens.
+    On,
+    /// It does not happen, or has no limit.
+    Off,
+    /// A duration.
+    Duration(Duration),
+    /// A number, or a share in percent.
+    Count(u32),
+    /// One of the words that the key knows.
+    Word(&'static str),
+    /// Any text.
+    Text(Arc<str>),
+    /// Yes or no.
+    Flag(bool),
+    /// Permission bits.
+    Mode(u32),
+    /// Inclusive ranges of HTTP statuses.
+    Statuses(Arc<[(u16, u16)]>),
+    /// An IP address.
+    Ip(IpAddr),
+    /// What to ask by HTTP.
+    Http(HttpTarget),
+    /// Where to listen.
+    Listen(Vec<At<ListenSpec>>),
+    /// Where to send.
+    To(Vec<Entry>),
+    /// One backend.
+    Target(Target),
+    /// Files.
+    Files(Vec<At<String>>),
+}
+
+/// What an HTTP check's path or URL says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpTarget {
+    /// Beginning with `/`.
+    pub path: Arc<str>,
+    /// Host name, for the `Host` header.
+    pub host: Option<Arc<str>>,
+    /// Address to ask at.
+    pub addr: Option<IpAddr>,
+    /// Port to ask at.
+    pub port: Option<u16>,
+}
+
+/// An entry of `to`.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    /// A shared pool, by name.
+    Pool(At<String>),
+    /// A backend, with what is said about it.
+    Backend(At<Target>, Layer),
+}
+
+/// What one table says: settings by the name of their key.
+#[derive(Clone, Debug, Default)]
+pub struct Layer(pub BTreeMap<&'static str, At<Setting>>);
+
+impl Layer {
+    /// The setting of `key`, if it was written here.
+    pub fn get(&self, key: &str) -> Option<&At<Setting>> {
+        self.0.get(key)
+    }
+
+    /// Notes a setting; the place of an earlier one of the same key is an error to be told.
+    pub fn insert(&mut self, key: &'static str, value: Setting, place: &Place) -> Result<(), Place> {
+        match self.0.get(key) {
+            Some(earlier) => Err(earlier.place.clone()),
+            None => {
+                self.0.insert(key, At { value, place: place.clone() });
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The setting that `node` means as a value of `key`. Keys with inner keys, lists of addresses and files are not
+/// for here: see `lower`.
+pub fn read(key: &Key, node: &Node) -> Result<Setting, Problem> {
+    let text = node.text();
+    match &key.kind {
+        Kind::Duration { min, off, whole_seconds } => match text {
+            Some("off") if *off => Ok(Setting::Off),
+            _ => duration(key, node, *min, *whole_seconds),
+        },
+        Kind::Count(min, max) => count(key, node, *min, *max),
+        Kind::Percent => text
+            .and_then(units::percent)
+            .map(Setting::Count)
+            .ok_or_else(|| wrong(key, node, "expected a percentage such as \"20%\"")),
+        Kind::Word(words) => word(key, node, words),
+        Kind::Flag => match (&node.value, text) {
+            (Value::Bool(is), _) => Ok(Setting::Flag(*is)),
+            (Value::Bare(_), Some("true")) => Ok(Setting::Flag(true)),
+            (Value::Bare(_), Some("false")) => Ok(Setting::Flag(false)),
+            _ => Err(wrong(key, node, "expected `true` or `false`")),
+        },
+        Kind::Mode => mode(key, node),
+        Kind::Statuses => statuses(key, node),
+        Kind::Ip => text
+            .and_then(|text| text.parse().ok())
+            .map(Setting::Ip)
+            .ok_or_else(|| wrong(key, node, "expected an IP address without a port")),
+        Kind::HttpPath => http_target(node),
+        Kind::HttpMethod => token(key, node, "an HTTP method such as \"GET\"", |c| c.is_ascii_uppercase()),
+        Kind::HttpHost => token(key, node, "a host name", |c| c.is_ascii_graphic() && !"/\\@?#".contains(c)),
+        Kind::Backend => backend(node),
+        _ => match text {
+            Some(text) => Ok(Setting::Text(text.into())),
+            None => Err(wrong(key, node, "expected text in quotes")),
+        },
+    }
+}
+
+/// `node` is not what `key` takes.
+pub fn wrong(key: &Key, node: &Node, expected: &str) -> Problem {
+    let what = match node.text() {
+        Some(text) => format!("`{}` cannot be `{}`", key.name, text.escape_debug()),
+        None => format!("`{}` cannot be {}", key.name, node.value.noun()),
+    };
+    Problem::error(what).at(&node.place, expected)
+}
+
+/// `text` as it is written instead of `node`: in quotes, unless it is the bare value of a flag.
+pub fn instead_of(node: &Node, text: &str) -> String {
+    match node.value {
+        Value::Bare(_) => text.to_owned(),
+        _ => toml_string(text),
+    }
+}
+
+fn duration(key: &Key, node: &Node, min: Duration, whole_seconds: bool) -> Result<Setting, Problem> {
+    let unitless = match &node.value {
+        Value::Integer(Some(number)) => u32::try_from(*number).ok(),
+        Value::Text(text) | Value::Bare(text) => text.parse().ok(),
+        _ => None,
+    };
+    if let Some(number) = unitless {
+        return Err(Problem::error(format!("`{}` has no unit", key.name))
+            .at(&node.place, "expected a duration with a unit")
+            .fix("if you mean seconds, write", &node.place, instead_of(node, &format!("{number}s"))));
+    }
+    let Some(text) = node.text() else {
+        return Err(wrong(key, node, "expected a duration such as \"1.5s\""));
+    };
+    let too = |label: String| Err(wrong(key, node, &label));
+    match units::duration(text) {
+        Ok(duration) if duration < min => match min.is_zero() || !duration.is_zero() {
+            true => too(format!("expected at least {min:?}")),
+            false if matches!(key.kind, Kind::Duration { off: true, .. }) => {
+                let fix = instead_of(node, "off");
+                too("zero is no duration".into())
+                    .map_err(|p| p.fix("if you mean no limit, write", &node.place, fix))
+            }
+            false => too(format!("zero is too short: at least {min:?}")),
+        },
+        Ok(duration) if whole_seconds && duration.subsec_nanos() != 0 => too("expected whole seconds".into()),
+        Ok(duration) if whole_seconds && duration.as_secs() > 32_767 => {
+            too("expected at most 32767 s".into())
+        }
+        Ok(duration) => Ok(Setting::Duration(duration)),
+        Err(what) => {
+            too(what).map_err(|problem| problem.help("the units are ms, s, m, h and d, as in \"1.5s\""))
+        }
+    }
+}
+
+fn count(key: &Key, node: &Node, min: u32, max: u32) -> Result<Setting, Problem> {
+    let range = match max {
+        u32::MAX => format!("expected a whole number, at least {min}"),
+        max => format!("expected a whole number from {min} to {max}"),
+    };
+    let fits = |number: i64| u32::try_from(number).ok().filter(|number| (min..=max).contains(number));
+    match &node.value {
+        Value::Integer(Some(number)) => match fits(*number) {
+            Some(number) => Ok(Setting::Count(number)),
+            None => Err(Problem::error(format!("`{}` cannot be {number}", key.name)).at(&node.place, range)),
+        },
+        Value::Bare(text) => match text.parse().ok().and_then(fits) {
+            Some(number) => Ok(Setting::Count(number)),
+            None => Err(wrong(key, node, &range)),
+        },
+        Value::Text(text) if text.parse().ok().and_then(fits).is_some() => Err(wrong(
+            key,
+            node,
+            "expected a number, this is text",
+        )
+        .fix("without quotes", &node.place, text.clone())),
+        _ => Err(wrong(key, node, &range)),
+    }
+}
+
+fn word(key: &Key, node: &Node, words: &'static [&'static str]) -> Result<Setting, Problem> {
+    let list = words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ");
+    let Some(text) = node.text() else {
+        return Err(wrong(key, node, &format!("expected one of {list}")));
+    };
+    if let Some(word) = words.iter().find(|word| **word == text) {
+        return Ok(Setting::Word(word));
+    }
+    let problem = wrong(key, node, "not one of its values");
+    Err(match suggest::word(text, words) {
+        Some(word) => problem.fix(format!("did you mean `{word}`?"), &node.place, instead_of(node, word)),
+        None => problem.help(format!("it is one of {list}")),
+    })
+}
+
+fn mode(key: &Key, node: &Node) -> Result<Setting, Problem> {
+    if let Some(mode) = node.text().and_then(units::mode) {
+        return Ok(Setting::Mode(mode));
+    }
+    let problem = wrong(key, node, "expected permission bits in octal, such as \"0660\"");
+    let digits = node.place.written().trim_start_matches("0o").to_owned();
+    Err(match (&node.value, units::mode(&digits)) {
+        (Value::Integer(_), Some(_)) => problem.fix("in quotes", &node.place, toml_string(&digits)),
+        _ => problem,
+    })
+}
+
+fn statuses(key: &Key, node: &Node) -> Result<Setting, Problem> {
+    let items = match &node.value {
+        Value::List(items) => items.as_slice(),
+        _ => std::slice::from_ref(node),
+    };
+    let ranges = items.iter().map(|item| {
+        let range = match &item.value {
+            Value::Integer(Some(status)) => units::statuses(&status.to_string()),
+            _ => item.text().and_then(units::statuses),
+        };
+        range.ok_or_else(|| {
+            wrong(key, item, "expected a status from 100 to 599, such as 200, \"2xx\" or \"200-299\"")
+        })
+    });
+    let ranges: Arc<[_]> = ranges.collect::<Result<_, _>>()?;
+    match ranges.is_empty() {
+        true => Err(Problem::error("no status would pass").at(&node.place, "this list is empty")),
+        false => Ok(Setting::Statuses(ranges)),
+    }
+}
+
+fn token(key: &Key, node: &Node, noun: &str, allowed: impl Fn(char) -> bool) -> Result<Setting, Problem> {
+    match node.text() {
+        Some(text) if !text.is_empty() && text.chars().all(allowed) => Ok(Setting::Text(text.into())),
+        _ => Err(wrong(key, node, &format!("expected {noun}"))),
+    }
+}
+
+/// `/path`, `http://:8008/path`, `http://10.0.0.1:8008/path`, `http://name/path`.
+fn http_target(node: &Node) -> Result<Setting, Problem> {
+    let text = node.text().unwrap_or_default();
+    let refuse = |label: &str| Err(Problem::error("not something to ask by HTTP").at(&node.place, label));
+    if text.bytes().any(|byte| !byte.is_ascii_graphic()) {
+        return refuse("a path has no spaces, and what is not ASCII is written as %XX");
+    }
+    if text.starts_with('/') {
+        return Ok(Setting::Http(HttpTarget { path: text.into(), host: None, addr: None, port: None }));
+    }
+    if text.starts_with("https://") {
+        return refuse("`https://` is not in this version");
+    }
+    let Some(rest) = text.strip_prefix("http://") else {
+        return refuse("expected a path such as \"/healthz\", or a URL such as \"http://:8008/healthz\"");
+    };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let path = if path.is_empty() { "/" } else { path };
+    let mut target = HttpTarget { path: path.into(), host: None, addr: None, port: None };
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => match port.parse() {
+            Ok(port) if port != 0 => (host, Some(port)),
+            _ => return refuse("its port is not a port"),
+        },
+        _ => (authority, None),
+    };
+    target.port = port;
+    match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+        Ok(addr) => target.addr = Some(addr),
+        Err(_) if host.is_empty() => {}
+        Err(_) => match address::host_name(host) {
+            Ok(host) => target.host = Some(host.into()),
+            Err(error) => return refuse(&error.what),
+        },
+    }
+    Ok(Setting::Http(target))
+}
+
+fn backend(node: &Node) -> Result<Setting, Problem> {
+    match to(node)? {
+        ToSpec::Backend(target) => Ok(Setting::Target(target)),
+        ToSpec::Pool(_) => Err(Problem::error("a pool cannot be a backend")
+            .at(&node.place, "expected an address")
+            .help("a shared pool stands alone: `to = \"pool:NAME\"`")),
+    }
+}
+
+/// Where `node`, a text, says to send.
+pub fn to(node: &Node) -> Result<ToSpec, Problem> {
+    address_of(node, "\"127.0.0.1:5001\"", "127.0.0.1:", address::to)
+}
+
+/// Where `node`, a text, says to listen.
+pub fn listen(node: &Node) -> Result<ListenSpec, Problem> {
+    address_of(node, "\":8080\"", ":", address::listen)
+}
+
+fn address_of<T>(
+    node: &Node,
+    example: &str,
+    host: &str,
+    parse: fn(&str) -> Result<T, address::AddressError>,
+) -> Result<T, Problem> {
+    if let Value::Integer(Some(port)) = node.value {
+        let fix = toml_string(&format!("{host}{port}"));
+        return Err(Problem::error("an address is written as text")
+            .at(&node.place, format!("expected text such as {example}"))
+            .fix("if you mean the port, write", &node.place, fix));
+    }
+    let Some(text) = node.text() else {
+        return Err(Problem::error(format!("an address cannot be {}", node.value.noun()))
+            .at(&node.place, format!("expected text such as {example}")));
+    };
+    parse(text).map_err(|error| {
+        let what = format!("`{}` is not an address", text.escape_debug());
+        let problem = Problem::error(what).at(&node.place, error.what);
+        match error.fix {
+            Some(fix) => problem.fix("write", &node.place, instead_of(node, &fix)),
+            None => problem,
+        }
+    })
+}

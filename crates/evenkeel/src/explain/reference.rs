@@ -1,0 +1,130 @@
+//! The reference of all keys: docs/configuration.md, and its part of the manual page.
+
+use super::{default, inner_keys, places};
+use crate::config::flags::example_line;
+use crate::config::keys::{Context, KEYS, Key};
+
+const INTRODUCTION: &str = "\
+# Configuration
+
+A configuration is one TOML file. A service is one table; two keys make one, everything else has a default:
+
+```toml
+[tcp.web]
+listen  = \":8080\"
+to      = [\"127.0.0.1:5001\", \"127.0.0.1:5002\", \"127.0.0.1:5003\"]
+balance = \"random\"
+```
+
+`evenkeel check FILE` shows every mistake at once, `evenkeel explain KEY` says what stands below, and
+`evenkeel tcp … --print-config` writes a file from flags. The folder `examples/` has whole files.
+
+## Tables
+
+| table | holds |
+|---|---|
+| the top of the file | what holds for the process |
+| `[tcp.NAME]` | one service: where it listens, where it sends, how |
+| `[pool]` | shared pools in short: `NAME = [\"10.0.0.1:80\", …]` |
+| `[pool.NAME]` | a shared pool with keys of its own; its backends are in `to` |
+| `[defaults]` | any key of a service except `listen` and `to`, for all services and pools |
+
+- What is nearest holds: the service's key, then its pool's, then the one in `[defaults]`, then the built-in default.
+- `timeout`, `retry`, `eject`, `slow-start` and `keepalive` are merged key by key; `health` is taken whole.
+- A service with `to = \"pool:NAME\"` shares that pool: its backends' health and load are known once. If the service has a
+  key of its own that is also a key of pools, such as `balance`, it gets a pool of its own with the same backends.
+- Durations carry units: `\"250ms\"`, `\"1.5s\"`, `\"2m\"`, `\"1h30m\"`, `\"1d\"`; shares a percent sign: `\"20%\"`.
+- `${NAME}` and `${NAME:-default}` in a text stand for a variable of the environment. They are replaced after the file was
+  read as TOML, so a value cannot change the structure. `$${` is a literal `${`.
+- An unknown key is a mistake, and so is a key given twice. The order of tables and keys does not matter.
+- Every key of a service is a flag of `evenkeel tcp`: `--timeout.connect 3s`, `--to 127.0.0.1:5001`.
+
+";
+
+/// The whole of docs/configuration.md.
+pub fn markdown() -> String {
+    let mut text = INTRODUCTION.to_owned();
+    for (context, title) in [
+        (Context::Top, "Keys of the process"),
+        (Context::Service, "Keys of a service"),
+        (Context::Backend, "Keys of a backend"),
+    ] {
+        text.push_str(&format!("## {title}\n\n"));
+        if context == Context::Backend {
+            text.push_str("In a table of `to`, such as `{ addr = \"127.0.0.1:5002\", weight = 2 }`.\n\n");
+        }
+        for key in KEYS.iter().filter(|key| key.scope.contexts()[0] == context) {
+            text.push_str(&section(key));
+        }
+    }
+    text.truncate(text.trim_end().len());
+    text + "\n"
+}
+
+fn section(key: &Key) -> String {
+    let mut text = format!("### `{}`\n\n{}\n\n", key.name, key.doc);
+    text.push_str(&format!("- Type: {}\n", key.kind.describe().replace('|', "or")));
+    text.push_str(&format!("- Default: {}. {}.\n", default_in_markdown(key), capital(key.why)));
+    text.push_str(&format!("- Stands in: {}\n", places(key)));
+    let inner: Vec<_> = inner_keys(key).map(|key| format!("`{}`", key.name)).collect();
+    if !inner.is_empty() && key.scope.contexts()[0] != Context::Backend {
+        text.push_str(&format!("- Keys: {}\n", inner.join(", ")));
+    }
+    text.push_str(&format!("\n```toml\n{}\n```\n\n", example(key)));
+    text
+}
+
+fn default_in_markdown(key: &Key) -> String {
+    match key.default {
+        crate::config::keys::Absent::Is(value) if !value.is_empty() => format!("`{value}`"),
+        absent => default(absent),
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+/// A line of the file that uses `key`.
+pub fn example(key: &Key) -> String {
+    match key.scope.contexts()[0] {
+        Context::Backend => {
+            let name = key.name.trim_start_matches("to.");
+            let line = example_line(Context::Backend, key);
+            let value = line.split_once(" = ").map_or("", |(_, value)| value);
+            match name {
+                "addr" => format!("to = [{{ addr = {value} }}]"),
+                name => format!("to = [{{ addr = \"127.0.0.1:5001\", {name} = {value} }}]"),
+            }
+        }
+        context => example_line(context, key),
+    }
+}
+
+/// The keys as a section of the manual page.
+pub fn roff() -> String {
+    let escape = |text: &str| text.replace('\\', "\\e").replace('-', "\\-").replace("\n.", "\n\\&.");
+    let mut page = ".SH KEYS\n".to_owned();
+    for key in KEYS {
+        let (name, doc) = (escape(key.name), escape(key.doc));
+        page.push_str(&format!(".TP\n\\fB{name}\\fR\n{doc} Default: {}.\n", escape(&default(key.default))));
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn the_reference_is_fresh() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md");
+        if std::env::var_os("EVENKEEL_BLESS").is_some() {
+            std::fs::write(&path, markdown()).unwrap();
+        }
+        let written = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(written == markdown(), "stale: evenkeel explain --markdown > docs/configuration.md");
+    }
+}
