@@ -97,7 +97,7 @@ fn start(
     Ok(Control {
         discovery: Discovery::follow(&config, &inputs),
         manner: manner(options.demo),
-        source: options.source.filter(|source| matches!(source, Source::File(_))),
+        source: options.source.filter(|source| matches!(source, Source::File(..))),
         director,
         plane,
         log,
