@@ -23,6 +23,7 @@ pub struct PipePool {
 #[derive(Debug)]
 pub struct Lease {
     pipe: Pipe,
+    holds: Cell<usize>,
     open: Rc<Cell<u32>>,
 }
 
@@ -57,12 +58,14 @@ impl PipePool {
             return None;
         };
         self.open.set(self.open.get() + 1);
-        Some(Lease { pipe, open: Rc::clone(&self.open) })
+        Some(Lease { pipe, holds: Cell::new(0), open: Rc::clone(&self.open) })
     }
 
-    /// Takes back a pipe that is empty.
+    /// Takes back a pipe. One that is not empty is closed: what is in it belongs to a session that is gone.
     pub fn give_back(&mut self, lease: Lease) {
-        self.free.push(lease);
+        if lease.holds.get() == 0 {
+            self.free.push(lease);
+        }
     }
 }
 
@@ -77,12 +80,15 @@ pub struct Splice<'a> {
 impl Carrier for Splice<'_> {
     fn read(&mut self) -> io::Result<Got> {
         let bytes = self.lease.pipe.fill(self.way.source, PIPE_BYTES)?;
+        self.lease.holds.set(self.lease.holds.get() + bytes);
         // A short splice may mean a pipe whose slots are full as well as an empty socket.
         Ok(Got { bytes, drained: false })
     }
 
     fn write(&mut self, held: usize) -> io::Result<usize> {
-        self.lease.pipe.empty(self.way.sink, held)
+        let bytes = self.lease.pipe.empty(self.way.sink, held)?;
+        self.lease.holds.set(self.lease.holds.get() - bytes);
+        Ok(bytes)
     }
 
     fn shutdown(&mut self) -> io::Result<()> {
@@ -106,6 +112,9 @@ mod tests {
         pool.give_back(one);
         assert!(pool.take().is_some());
         drop(two);
-        assert!(pool.take().is_some(), "a closed pipe makes room for another");
+        let three = pool.take().expect("a closed pipe makes room for another");
+        three.holds.set(1);
+        pool.give_back(three);
+        assert!(pool.free.is_empty(), "a pipe with bytes in it never sees another session");
     }
 }
