@@ -7,7 +7,6 @@ use std::time::Instant;
 /// The deadlines of one established session.
 #[derive(Clone, Debug)]
 pub struct Deadlines {
-    limits: SessionLimits,
     established: Instant,
     active: Instant,
     half_closed: bool,
@@ -16,8 +15,8 @@ pub struct Deadlines {
 
 impl Deadlines {
     /// For a session established `now`.
-    pub fn new(now: Instant, limits: SessionLimits) -> Self {
-        Self { limits, established: now, active: now, half_closed: false, drain: None }
+    pub fn new(now: Instant) -> Self {
+        Self { established: now, active: now, half_closed: false, drain: None }
     }
 
     /// Bytes have moved.
@@ -36,18 +35,23 @@ impl Deadlines {
         self.drain = Some(at);
     }
 
+    /// When the session was established.
+    pub fn established(&self) -> Instant {
+        self.established
+    }
+
     /// When bytes last moved.
     pub fn last_active(&self) -> Instant {
         self.active
     }
 
-    /// The next deadline, and what the session ends as when it passes.
-    pub fn next(&self) -> Option<(Instant, End)> {
-        let silence = match self.limits.half_close {
+    /// The next deadline under these limits, and what the session ends as when it passes.
+    pub fn next(&self, limits: &SessionLimits) -> Option<(Instant, End)> {
+        let silence = match limits.half_close {
             Some(limit) if self.half_closed => Some((self.active + limit, End::HalfClosed)),
-            _ => self.limits.idle.map(|limit| (self.active + limit, End::Idle)),
+            _ => limits.idle.map(|limit| (self.active + limit, End::Idle)),
         };
-        let lifetime = self.limits.lifetime.map(|limit| (self.established + limit, End::Lifetime));
+        let lifetime = limits.lifetime.map(|limit| (self.established + limit, End::Lifetime));
         let drain = self.drain.map(|at| (at, End::Drained));
         [silence, lifetime, drain].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
@@ -68,19 +72,19 @@ mod tests {
             half_close: Some(2 * SECOND),
             lifetime: Some(15 * SECOND),
         };
-        let mut deadlines = Deadlines::new(start, limits);
-        assert_eq!(deadlines.next(), Some((start + 10 * SECOND, End::Idle)));
+        let mut deadlines = Deadlines::new(start);
+        assert_eq!(deadlines.next(&limits), Some((start + 10 * SECOND, End::Idle)));
         deadlines.on_activity(start + 7 * SECOND);
-        assert_eq!(deadlines.next(), Some((start + 15 * SECOND, End::Lifetime)));
+        assert_eq!(deadlines.next(&limits), Some((start + 15 * SECOND, End::Lifetime)));
         deadlines.on_half_closed(start + 8 * SECOND);
-        assert_eq!(deadlines.next(), Some((start + 10 * SECOND, End::HalfClosed)));
+        assert_eq!(deadlines.next(&limits), Some((start + 10 * SECOND, End::HalfClosed)));
         deadlines.on_drain(start + 9 * SECOND);
-        assert_eq!(deadlines.next(), Some((start + 9 * SECOND, End::Drained)));
+        assert_eq!(deadlines.next(&limits), Some((start + 9 * SECOND, End::Drained)));
     }
 
     #[test]
     fn without_limits_there_is_no_deadline() {
         let limits = SessionLimits { idle: None, half_close: None, lifetime: None };
-        assert_eq!(Deadlines::new(Instant::now(), limits).next(), None);
+        assert_eq!(Deadlines::new(Instant::now()).next(&limits), None);
     }
 }

@@ -29,7 +29,7 @@ use std::time::{Duration, Instant, SystemTime};
 pub async fn serve(worker: Rc<Worker>, session: Rc<Session>, client: OwnedFd) -> Result<Established, End> {
     let connected = connect::with_retry(&worker, &session).await;
     let Connected { socket: backend, seat, rules } = connected.inspect_err(|_| refuse(&client))?;
-    let relay = Relay::new(client, backend, &rules, worker.reactor.now());
+    let relay = Relay::new(client, backend, rules, worker.reactor.now());
     Ok(Established { relay, seat })
 }
 

@@ -64,8 +64,6 @@ pub struct Worker {
 struct Slot {
     session: Rc<Session>,
     stage: Stage,
-    /// The deadline that the reactor keeps for it, while it relays.
-    armed: Option<Instant>,
     /// Whether it is in the reactor's ready list.
     queued: bool,
 }
@@ -173,10 +171,7 @@ impl Worker {
     }
 
     fn on_deadline(self: &Rc<Self>, index: u32) {
-        let row = self.table.borrow_mut().get_mut(index as usize).map(|slot| {
-            slot.armed = None;
-            slot.session.row
-        });
+        let row = self.table.borrow().get(index as usize).map(|slot| slot.session.row);
         row.into_iter().for_each(|row| self.go(row));
     }
 
@@ -197,7 +192,7 @@ impl Worker {
             return;
         }
         let future = Box::pin(session::serve(Rc::clone(self), Rc::clone(&session), client));
-        let slot = Slot { session, stage: Stage::Opening(future), armed: None, queued: false };
+        let slot = Slot { session, stage: Stage::Opening(future), queued: false };
         let index = self.table.borrow_mut().insert(slot);
         debug_assert_eq!(index, row.index as usize, "the row was the next one to be taken");
         self.go(row);
@@ -222,7 +217,7 @@ impl Worker {
             let progress = self.relay(relay);
             let next = relay.next_deadline();
             return match progress {
-                Progress::Waiting => self.keep_deadline(slot, next),
+                Progress::Waiting => next.into_iter().for_each(|at| self.reactor.arm_by(row.index, at)),
                 Progress::Unfinished => self.queue(slot),
                 Progress::Ended(end) => {
                     drop(table);
@@ -274,16 +269,6 @@ impl Worker {
     fn queue(&self, slot: &mut Slot) {
         if !std::mem::replace(&mut slot.queued, true) {
             self.reactor.push_ready(slot.session.row);
-        }
-    }
-
-    /// Sees to it that the reactor keeps the next deadline. One that moved away costs nothing: it is looked at again
-    /// when the earlier one has passed.
-    fn keep_deadline(&self, slot: &mut Slot, next: Option<Instant>) {
-        let Some(next) = next else { return };
-        if slot.armed.is_none_or(|armed| next < armed) {
-            self.reactor.arm(slot.session.row.index, next);
-            slot.armed = Some(next);
         }
     }
 
@@ -420,8 +405,8 @@ impl Worker {
         for (_, slot) in self.table.borrow_mut().iter_mut() {
             if let Stage::Relaying { relay, .. } = &mut slot.stage {
                 relay.drain_by(self.drain_deadline(drain));
-                let next = relay.next_deadline();
-                self.keep_deadline(slot, next);
+                let row = slot.session.row;
+                relay.next_deadline().into_iter().for_each(|at| self.reactor.arm_by(row.index, at));
             }
         }
         if self.table.borrow().is_empty() {

@@ -134,6 +134,11 @@ impl Reactor {
         self.wheel.borrow_mut().arm(index, at);
     }
 
+    /// Sets the deadline of the row at `index`, unless it has an earlier one: a deadline that moves away costs nothing.
+    pub fn arm_by(&self, index: u32, at: Instant) {
+        self.wheel.borrow_mut().arm_by(index, at);
+    }
+
     /// Takes it away.
     pub fn disarm(&self, index: u32) {
         self.wheel.borrow_mut().disarm(index);

@@ -49,11 +49,22 @@ impl Wheel {
         if self.nodes.len() <= row as usize {
             self.nodes.resize(row as usize + 1, UNARMED);
         }
-        let ms = at.saturating_duration_since(self.start).as_millis() as u64;
-        // Rounded up, and never in the tick that has expired already.
-        let deadline = (ms / TICK_MS + 1).max(self.tick);
-        self.nodes[row as usize].deadline = deadline;
+        self.nodes[row as usize].deadline = self.tick_of(at);
         self.link(row);
+    }
+
+    /// The tick in which `at` has passed for sure; not one that has expired already.
+    fn tick_of(&self, at: Instant) -> u64 {
+        let ms = at.saturating_duration_since(self.start).as_millis() as u64;
+        (ms / TICK_MS + 1).max(self.tick)
+    }
+
+    /// Sets the deadline of `row`, unless it has one that is earlier.
+    pub fn arm_by(&mut self, row: u32, at: Instant) {
+        let armed = self.nodes.get(row as usize).filter(|node| node.place.is_some());
+        if armed.is_none_or(|node| self.tick_of(at) < node.deadline) {
+            self.arm(row, at);
+        }
     }
 
     /// Takes the deadline of `row` away, if it has one.

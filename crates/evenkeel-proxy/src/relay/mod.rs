@@ -19,6 +19,7 @@ use evenkeel_sys::{poll::Readiness, socket};
 use splice::{Lease, Splice};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Bytes a direction may read in one turn before others get theirs.
@@ -57,13 +58,16 @@ pub struct Relay {
     backend: OwnedFd,
     to_backend: Direction,
     to_client: Direction,
+    /// What the session was born with.
+    rules: Arc<PoolRules>,
     deadlines: Deadlines,
-    /// Options that the backend's socket still lacks, and when it gets them.
-    patience: Option<(Instant, SocketOptions)>,
-    first_closed: Option<Side>,
     first_byte: Option<Instant>,
+    /// Rare, and so not in the row.
+    lost: Option<Box<Lost>>,
+    first_closed: Option<Side>,
     suspect: Option<Side>,
-    lost: Option<Lost>,
+    /// Whether the backend's socket has its keepalive and user timeout.
+    is_patient: bool,
 }
 
 /// One direction: its machine, and where its held bytes are.
@@ -103,18 +107,19 @@ pub enum Progress {
 
 impl Relay {
     /// A relay between two connected sockets, from `now` on.
-    pub fn new(client: OwnedFd, backend: OwnedFd, rules: &PoolRules, now: Instant) -> Self {
+    pub fn new(client: OwnedFd, backend: OwnedFd, rules: Arc<PoolRules>, now: Instant) -> Self {
         Self {
             client,
             backend,
             to_backend: Direction::default(),
             to_client: Direction::default(),
-            deadlines: Deadlines::new(now, rules.session),
-            patience: Some((now + PATIENCE_AFTER, rules.socket)),
-            first_closed: None,
+            rules,
+            deadlines: Deadlines::new(now),
             first_byte: None,
-            suspect: None,
             lost: None,
+            first_closed: None,
+            suspect: None,
+            is_patient: false,
         }
     }
 
@@ -158,11 +163,11 @@ impl Relay {
     /// When to advance it though no socket is ready.
     pub fn next_deadline(&self) -> Option<Instant> {
         // What a lost side left behind is looked after at every tick of the worker's clock.
-        if let Some(lost) = self.lost {
+        if let Some(lost) = &self.lost {
             return Some(lost.since);
         }
-        let deadline = self.deadlines.next().map(|(at, _)| at);
-        let patience = self.patience.map(|(at, _)| at);
+        let deadline = self.deadlines.next(&self.rules.session).map(|(at, _)| at);
+        let patience = (!self.is_patient).then(|| self.deadlines.established() + PATIENCE_AFTER);
         deadline.into_iter().chain(patience).min()
     }
 
@@ -225,7 +230,7 @@ impl Relay {
 
     /// `side` is gone. What it sent still goes to the other; nothing goes to it any more.
     fn on_lost(&mut self, side: Side, error: &io::Error, now: Instant) -> Pace {
-        self.lost.get_or_insert(Lost { side, end: loss(side, error), since: now });
+        self.lost.get_or_insert_with(|| Box::new(Lost { side, end: loss(side, error), since: now }));
         self.direction_from(opposite(side)).abandon();
         let from_lost = &mut self.direction_from(side).half;
         if from_lost.is_finished() {
@@ -239,9 +244,10 @@ impl Relay {
 
     /// Gives the backend's socket its options, when it is time.
     fn take_patience(&mut self, now: Instant) {
-        if let Some((_, options)) = self.patience.take_if(|(at, _)| now >= *at) {
+        if !self.is_patient && now >= self.deadlines.established() + PATIENCE_AFTER {
+            self.is_patient = true;
             // A Unix socket has none of them.
-            let _ = set_patience(&self.backend, &options);
+            let _ = set_patience(&self.backend, &self.rules.socket);
         }
     }
 
@@ -257,11 +263,11 @@ impl Relay {
     /// How the session ended, if it is over now.
     fn end(&self, now: Instant) -> Option<End> {
         let over = self.to_backend.half.is_over() && self.to_client.half.is_over();
-        match self.lost {
+        match &self.lost {
             Some(lost) => self.end_of_lost(lost, over, now),
             None if over => Some(End::Closed(self.first_closed.unwrap_or(Side::Evenkeel))),
             None => {
-                let (at, end) = self.deadlines.next()?;
+                let (at, end) = self.deadlines.next(&self.rules.session)?;
                 if now < at {
                     return None;
                 }
@@ -272,7 +278,7 @@ impl Relay {
     }
 
     /// The reset is passed on when everything that came before it has arrived.
-    fn end_of_lost(&self, lost: Lost, over: bool, now: Instant) -> Option<End> {
+    fn end_of_lost(&self, lost: &Lost, over: bool, now: Instant) -> Option<End> {
         let survivor = if lost.side == Side::Client { &self.backend } else { &self.client };
         let delivered = over && !socket::unacknowledged(survivor).is_ok_and(|bytes| bytes > 0);
         if !delivered && now < lost.since + RESET_GRACE {
