@@ -1,7 +1,10 @@
 //! The control loop: takes what happens, tells the director, does what it says. Decides nothing itself.
 
+mod reload;
+mod stop;
+
 use crate::binding;
-use crate::config::{self, Loaded, LogFormat, Problems, Settings, Source};
+use crate::config::{Loaded, LogFormat, Problems, Settings, Source};
 use crate::discover::Discovery;
 use crate::logging::{Log, Notice};
 use crate::notify;
@@ -15,14 +18,12 @@ use evenkeel_proxy::{Inherited, Report, UserPlane};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use stop::Phase;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{Receiver, Sender};
 
 /// How often the loop looks after itself: dropped lines, the watchdog.
 const TICK: Duration = Duration::from_secs(1);
-
-/// How much longer than the drain window the plane may take to say that it has drained.
-const DRAIN_GRACE: Duration = Duration::from_secs(2);
 
 /// What happens outside, besides signals and time.
 pub enum Input {
@@ -41,16 +42,6 @@ pub enum Input {
     Report(Report),
     /// The configuration was loaded again.
     Loaded(Box<Result<Loaded, Problems>>),
-}
-
-/// How far the end has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    Running,
-    /// Still accepting, until then.
-    LameDuck(Instant),
-    /// No longer accepting; sessions may end, until then.
-    Draining(Instant),
 }
 
 /// The control plane, once everything is started.
@@ -177,75 +168,6 @@ impl Loop {
         }
     }
 
-    fn reload(&mut self, signal: Signal) {
-        let Some(source) = self.control.source.clone() else {
-            let why = "there is no configuration file to load again";
-            return self.control.log.tell(Notice::SignalIgnored { signal: signal.name(), why });
-        };
-        let inputs = self.control.inputs.clone();
-        tokio::task::spawn_blocking(move || {
-            let _ = inputs.blocking_send(Input::Loaded(Box::new(config::load(&source))));
-        });
-    }
-
-    /// Keeps a configuration as a whole, or not at all.
-    fn handle_loaded(&mut self, now: Instant, loaded: Result<Loaded, Problems>) {
-        let control = &mut self.control;
-        let refuse = |why: String| Notice::ReloadRefused { why };
-        let loaded = match loaded {
-            Ok(loaded) => loaded,
-            Err(problems) => return control.log.tell(refuse(summary(&problems))),
-        };
-        let proposal = control.director.propose(now, loaded.config.clone());
-        let snapshot = proposal.snapshot();
-        match control.plane.prepare(Arc::clone(&snapshot), &mut Inherited::new()) {
-            Ok(publication) => control.plane.publish(publication),
-            Err(error) => return control.log.tell(refuse(binding::refused(&error).what)),
-        }
-        control.director = proposal;
-        control.discovery = Discovery::follow(&loaded.config, &control.inputs);
-        let Settings { lame_duck, drain, .. } = loaded.settings;
-        if (Settings { lame_duck, drain, ..control.settings.clone() }) != loaded.settings {
-            let text =
-                "`workers`, `log` and `max-sessions` of the new configuration hold from the next start on";
-            control.log.tell(Notice::Warning(text.to_owned()));
-        }
-        (control.settings.lame_duck, control.settings.drain) = (lame_duck, drain);
-        control.log.tell(Notice::Reloaded {
-            listeners: snapshot.listeners.len(),
-            backends: snapshot.pools.values().map(|pool| pool.backends.len()).sum(),
-        });
-    }
-
-    /// Begins to end in order.
-    fn stop(&mut self, signal: Signal) {
-        notify::stopping("draining");
-        let time = self.control.settings.lame_duck;
-        self.phase = Phase::LameDuck(Instant::now() + time);
-        if !time.is_zero() {
-            self.control.log.tell(Notice::LameDuck { signal: signal.name(), time });
-        }
-    }
-
-    fn phase_ends(&self) -> Option<Instant> {
-        match self.phase {
-            Phase::Running => None,
-            Phase::LameDuck(end) | Phase::Draining(end) => Some(end),
-        }
-    }
-
-    fn handle_phase_end(&mut self) {
-        if let Phase::LameDuck(_) = self.phase {
-            let window = self.control.settings.drain;
-            let open = self.control.plane.totals().open;
-            self.control.log.tell(Notice::Draining { window, open });
-            self.control.plane.drain(window);
-            self.phase = Phase::Draining(Instant::now() + window + DRAIN_GRACE);
-        } else {
-            self.ended = Some("the time to drain is over");
-        }
-    }
-
     fn handle_tick(&mut self) {
         notify::alive();
         let dropped = self.dropped();
@@ -259,14 +181,6 @@ impl Loop {
     fn dropped(&self) -> u64 {
         self.control.plane.totals().records_dropped + self.control.log.dropped()
     }
-
-    fn end(self) {
-        let dropped = self.dropped();
-        let totals = self.control.plane.totals();
-        self.control.plane.stop();
-        let why = self.ended.unwrap_or_default();
-        self.control.log.end(Notice::Stopped { why, sessions: totals.accepted, cut: totals.open, dropped });
-    }
 }
 
 /// Sleeps until `time`, or for ever.
@@ -274,16 +188,5 @@ async fn until(time: Option<Instant>) {
     match time {
         Some(time) => tokio::time::sleep_until(time.into()).await,
         None => std::future::pending().await,
-    }
-}
-
-/// The first problem, and how many more there are.
-fn summary(problems: &Problems) -> String {
-    match &problems.list[..] {
-        [] => "it cannot be read".to_owned(),
-        [one] => one.what.clone(),
-        [first, more @ ..] => {
-            format!("{} (and {} more; `evenkeel check` shows them)", first.what, more.len())
-        }
     }
 }

@@ -1,0 +1,60 @@
+//! Ends in order: still accepting for a while, then letting sessions end, then gone.
+
+use super::Loop;
+use crate::logging::Notice;
+use crate::notify;
+use crate::signals::Signal;
+use std::time::{Duration, Instant};
+
+/// How much longer than the drain window the plane may take to say that it has drained.
+const DRAIN_GRACE: Duration = Duration::from_secs(2);
+
+/// How far the end has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Nobody has asked for it.
+    Running,
+    /// Still accepting, until then.
+    LameDuck(Instant),
+    /// No longer accepting; sessions may end, until then.
+    Draining(Instant),
+}
+
+impl Loop {
+    /// Begins to end in order.
+    pub(super) fn stop(&mut self, signal: Signal) {
+        notify::stopping("draining");
+        let time = self.control.settings.lame_duck;
+        self.phase = Phase::LameDuck(Instant::now() + time);
+        if !time.is_zero() {
+            self.control.log.tell(Notice::LameDuck { signal: signal.name(), time });
+        }
+    }
+
+    pub(super) fn phase_ends(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Running => None,
+            Phase::LameDuck(end) | Phase::Draining(end) => Some(end),
+        }
+    }
+
+    pub(super) fn handle_phase_end(&mut self) {
+        if let Phase::LameDuck(_) = self.phase {
+            let window = self.control.settings.drain;
+            let open = self.control.plane.totals().open;
+            self.control.log.tell(Notice::Draining { window, open });
+            self.control.plane.drain(window);
+            self.phase = Phase::Draining(Instant::now() + window + DRAIN_GRACE);
+        } else {
+            self.ended = Some("the time to drain is over");
+        }
+    }
+
+    pub(super) fn end(self) {
+        let dropped = self.dropped();
+        let totals = self.control.plane.totals();
+        self.control.plane.stop();
+        let why = self.ended.unwrap_or_default();
+        self.control.log.end(Notice::Stopped { why, sessions: totals.accepted, cut: totals.open, dropped });
+    }
+}
