@@ -31,7 +31,7 @@ pub fn renderer(choice: ColorChoice) -> Renderer {
 }
 
 /// `NO_COLOR` (no-color.org) and `CLICOLOR_FORCE` (bixense.com/clicolors) count unless `--color` says otherwise.
-fn wants_color(choice: ColorChoice, is_terminal: bool) -> bool {
+pub fn wants_color(choice: ColorChoice, is_terminal: bool) -> bool {
     let is_set = |name| var_os(name).is_some_and(|value| !value.is_empty());
     match choice {
         ColorChoice::Always => true,

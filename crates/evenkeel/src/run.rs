@@ -35,7 +35,7 @@ const BLOCKING_MAX: usize = 32;
 pub struct Options {
     /// When the process started.
     pub began: Instant,
-    /// Where the configuration came from; a file is loaded again at SIGHUP.
+    /// Where SIGHUP loads the configuration again from; `None` when that cannot be done.
     pub source: Option<Source>,
     /// A demo ends at once, whatever the signal.
     pub demo: bool,
@@ -97,7 +97,7 @@ fn start(
     Ok(Control {
         discovery: Discovery::follow(&config, &inputs),
         manner: manner(options.demo),
-        source: options.source.filter(|source| matches!(source, Source::File(..))),
+        source: options.source,
         director,
         plane,
         log,

@@ -7,9 +7,8 @@ mod toy;
 
 use crate::config::{self, Source};
 use crate::error::{Exit, RunError};
-use crate::{holder, run};
+use crate::{holder, output, run};
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::thread;
 use std::time::Instant;
@@ -35,14 +34,13 @@ pub fn run(options: DemoOptions) -> Result<(), RunError> {
     }
     let text = config_text(front, servers);
     if options.print_config {
-        say(&text);
-        return Ok(());
+        return output::print(&text);
     }
     let loaded = config::load(&Source::Text(text)).map_err(|_| {
         RunError::new(Exit::Failed, "the demo's own configuration is refused: a defect of evenkeel")
     })?;
     start(&options.ports)?;
-    say(&intro(front, servers));
+    output::print(&intro(front, servers))?;
     run::run(loaded, run::Options { began, source: None, demo: true })
 }
 
@@ -149,11 +147,6 @@ fn intro(front: u16, servers: &[u16]) -> String {
     let _ =
         writeln!(text, "\nCtrl-C ends it all. The file that does the same: {program} demo --print-config\n");
     text
-}
-
-/// Writes to standard output; whoever closed it does not want to know.
-fn say(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 #[cfg(test)]

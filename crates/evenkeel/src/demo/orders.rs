@@ -1,8 +1,9 @@
 //! `evenkeel demo stop 5002` from another terminal: a word to the running demo, over a Unix socket in the abstract
 //! namespace that is named by the server's port. No file is left behind, and no web page can reach it.
 
-use super::{program, say, toy::Toy};
+use super::{program, toy::Toy};
 use crate::error::{Exit, RunError};
+use crate::output;
 use std::io::{self, Read, Write};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
@@ -53,10 +54,7 @@ pub fn send(order: Order, port: u16) -> Result<(), RunError> {
     })?;
     match answer.strip_prefix("error: ") {
         Some(error) => Err(RunError::new(Exit::Failed, error.trim_end())),
-        None => {
-            say(&answer);
-            Ok(())
-        }
+        None => output::print(&answer),
     }
 }
 

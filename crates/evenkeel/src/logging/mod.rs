@@ -15,6 +15,7 @@ pub use notice::Notice;
 pub use units::count;
 
 use crate::config::LogFormat;
+use crate::{cli, output};
 use evenkeel_proxy::SessionRecord;
 use flood::Floodgate;
 use std::io::IsTerminal;
@@ -127,7 +128,7 @@ fn wait(ended: Option<Receiver<()>>, deadline: Instant) {
 fn choose(format: LogFormat) -> Option<Format> {
     let terminal = std::io::stdout().is_terminal();
     let journal = is_journal();
-    let style = if terminal && wants_colour() {
+    let style = if output::wants_color(cli::color(), terminal) {
         Style::Colour
     } else if journal {
         Style::Journal
@@ -140,11 +141,6 @@ fn choose(format: LogFormat) -> Option<Format> {
         LogFormat::Json => Some(Format::Json),
         LogFormat::Auto | LogFormat::Text => Some(Format::Text(Text::new(style), Floodgate::default())),
     }
-}
-
-/// <https://no-color.org>: set and not empty.
-fn wants_colour() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Whether standard output is the journal's socket, sd_journal(3): `JOURNAL_STREAM` names its device and inode.
