@@ -9,7 +9,7 @@ use std::io;
 use std::rc::Rc;
 
 /// Room asked for in a pipe, and the most that is read into it at once, in bytes.
-pub const PIPE_BYTES: usize = 256 * 1024;
+pub const PIPE_BYTES: usize = 1024 * 1024;
 
 /// A worker's pipes.
 #[derive(Debug)]
