@@ -134,15 +134,18 @@ fn split<'a>(text: &'a str, example: &str) -> Result<(&'a str, &'a str), Address
     let no_port = |fix: String| AddressError::fix("it has no port", fix);
     match text.rsplit_once(':') {
         Some((host, port)) if !host.contains(':') || host.ends_with(']') => Ok((host, port)),
-        _ if text.parse::<Ipv6Addr>().is_ok() => Err(no_port(format!("[{text}]:80"))),
-        Some((host, port)) if host.parse::<Ipv6Addr>().is_ok() => {
+        Some((host, port)) if host.parse::<Ipv6Addr>().is_ok() && port.parse::<u16>().is_ok() => {
             Err(AddressError::fix("an IPv6 address stands in brackets", format!("[{host}]:{port}")))
         }
+        _ if text.parse::<Ipv6Addr>().is_ok() => Err(no_port(format!("[{text}]:80"))),
         Some(_) => Err(AddressError::new("it has too many colons")),
         None if text.contains('/') => {
             Err(AddressError::fix("a Unix socket begins with `unix:`", format!("unix:{text}")))
         }
-        None => Err(no_port(format!("{text}:80"))),
+        None => match ip(text)? {
+            Some(_) => Err(no_port(format!("{text}:80"))),
+            None => host_name(text).and_then(|text| Err(no_port(format!("{text}:80")))),
+        },
     }
 }
 
@@ -253,7 +256,9 @@ mod tests {
             ("10.0.0.7:99999", "port 99999 is above 65535 => "),
             ("10.0.0.7", "it has no port => 10.0.0.7:80"),
             ("::1", "it has no port => [::1]:80"),
-            ("fe80::1:a:80", "it has no port => [fe80::1:a:80]:80"),
+            ("fe80::1:a:80", "an IPv6 address stands in brackets => [fe80::1:a]:80"),
+            ("fe80::1", "it has no port => [fe80::1]:80"),
+            ("80.80", "`80.80` is not an IPv4 address => "),
             ("10.0.0.256:80", "`10.0.0.256` is not an IPv4 address => "),
             ("http://10.0.0.1:80/x", "it is a URL, and a backend has no scheme and no path => 10.0.0.1:80"),
             ("dns:web.internal:80", "a name needs no `dns:`, it is looked up anyway => web.internal:80"),

@@ -1,7 +1,7 @@
 //! Which setting holds: that of the service, of its pool, of `[defaults]`, or the built-in one.
 
-use super::keys::{Absent, Context, KEYS, Kind, Scope};
-use super::lower;
+use super::keys::{Absent, Context, KEYS};
+use super::lower::Lower;
 use super::place::{At, Place, Text};
 use super::problem::{Problem, Problems};
 use super::setting::{Layer, Setting};
@@ -102,29 +102,20 @@ impl Problem {
 
 /// The built-in settings, read from the very texts that the reference shows.
 pub fn builtin() -> Layer {
-    let mut typed = lower::Typed::default();
-    for (scope, prefix, context) in [
-        (Scope::Process, "", Context::Top),
-        (Scope::Client, "", Context::Defaults),
-        (Scope::Pool, "", Context::Defaults),
-        (Scope::Backend, "to.", Context::Backend),
-    ] {
-        let entries = KEYS.iter().filter(|key| key.scope == scope && !matches!(key.kind, Kind::Group));
-        for (key, text) in entries.filter_map(|key| match key.default {
-            Absent::Is(text) => Some((key, text)),
-            Absent::Means(_) => None,
-        }) {
-            let source = Text::named("built in", text.to_owned());
-            let place = Place::new(&source, 0..text.len());
-            let name = key.name.strip_prefix(prefix).unwrap_or(key.name).to_owned();
-            let node = Node { value: Value::Bare(text.to_owned()), place: place.clone() };
-            let table = Table(vec![(At { value: name, place }, node)]);
-            // `slow-start` stands for `slow-start.duration`, which has its own row: the second is not needed.
-            let mut problems = Problems::default();
-            lower::lower_table(context, prefix, &table, &mut typed.defaults, &mut problems);
-        }
+    let mut builtin = Layer::default();
+    for key in KEYS {
+        let Absent::Is(text) = key.default else { continue };
+        let source = Text::named("built in", text.to_owned());
+        let place = Place::new(&source, 0..text.len());
+        let context = key.scope.contexts()[0];
+        let prefix = if context == Context::Backend { "to." } else { "" };
+        let name = key.name.strip_prefix(prefix).unwrap_or(key.name).to_owned();
+        let node = Node { value: Value::Bare(text.to_owned()), place: place.clone() };
+        let table = Table(vec![(At { value: name, place }, node)]);
+        // That a default is understood is shown by a test.
+        builtin.0.extend(Lower::new(context, "", &mut Problems::default()).table(prefix, &table).0);
     }
-    typed.defaults
+    builtin
 }
 
 #[cfg(test)]

@@ -188,12 +188,23 @@ fn loops(services: &[Bound<'_>], problems: &mut Problems) {
                 .collect()
         })
         .collect();
+    let mut told = HashSet::new();
     for (start, service) in services.iter().enumerate() {
-        let Some(&(_, place)) = sends[start].iter().find(|(next, _)| reaches(&sends, *next, start)) else {
+        let Some(&(next, place)) = sends[start].iter().find(|(next, _)| reaches(&sends, *next, start)) else {
             continue;
         };
+        // A loop through several services is one mistake.
+        let round: Vec<_> =
+            (0..services.len()).filter(|&i| reaches(&sends, start, i) && reaches(&sends, i, start)).collect();
+        if !told.insert(round) {
+            continue;
+        }
         let name = &service.section.name.value;
-        let problem = Problem::error(format!("[tcp.{name}] sends to itself"))
+        let way = match next == start {
+            true => String::new(),
+            false => format!(" by way of [tcp.{}]", services[next].section.name.value),
+        };
+        let problem = Problem::error(format!("[tcp.{name}] sends to itself{way}"))
             .at(place, "leads back to where it listens");
         problems.push(match service.section.layer.get("listen") {
             Some(listen) => problem.at(&listen.place, "here"),

@@ -2,7 +2,7 @@
 
 use super::address::ToSpec;
 use super::keys::{self, Context, Key, Kind};
-use super::place::{At, Place};
+use super::place::At;
 use super::problem::{Problem, Problems};
 use super::setting::{self, Entry, Layer, Setting};
 use super::suggest::{self, Suggestion};
@@ -56,20 +56,34 @@ pub fn add_file(typed: &mut Typed, table: &Table, problems: &mut Problems) -> Ve
     let mut top = Table::default();
     for (key, node) in &table.0 {
         match (key.value.as_str(), &node.value) {
+            ("tcp", Value::Table(table)) if has_keys(table) => {
+                problems.push(
+                    Problem::error("a service needs a name").at(&key.place, "the table of all services").fix(
+                        "give it one",
+                        &key.place,
+                        "tcp.web",
+                    ),
+                );
+                Lower::new(Context::Service, "[tcp]", problems).table("", table);
+                typed.damaged = true;
+            }
             ("tcp", Value::Table(services)) => {
                 for (name, node) in &services.0 {
-                    let layer = service(name, node, problems);
-                    add_section(&mut typed.services, "service", name, layer, problems);
+                    if let Some(layer) = service(name, node, problems) {
+                        add_section(&mut typed.services, "service", name, layer, problems);
+                    }
                 }
             }
             ("pool", Value::Table(pools)) => {
                 for (name, node) in &pools.0 {
-                    let layer = pool(node, problems);
+                    let layer = pool(name, node, problems);
                     add_section(&mut typed.pools, "pool", name, layer, problems);
                 }
             }
             ("defaults", Value::Table(table)) => {
-                lower_table(Context::Defaults, "", table, &mut typed.defaults, problems);
+                let layer = std::mem::take(&mut typed.defaults);
+                typed.defaults =
+                    Lower { layer, ..Lower::new(Context::Defaults, "[defaults]", problems) }.table("", table);
             }
             ("tcp" | "pool" | "defaults", Value::Broken) => {}
             (kind @ ("tcp" | "pool" | "defaults"), value) => problems.push(
@@ -83,11 +97,20 @@ pub fn add_file(typed: &mut Typed, table: &Table, problems: &mut Problems) -> Ve
             _ => top.0.push((key.clone(), node.clone())),
         }
     }
-    lower_table(Context::Top, "", &top, &mut typed.process, problems);
+    let layer = std::mem::take(&mut typed.process);
+    typed.process =
+        Lower { layer, ..Lower::new(Context::Top, Context::Top.title(), problems) }.table("", &top);
     match typed.process.0.remove("include").map(|include| include.value) {
         Some(Setting::Files(files)) => files,
         _ => Vec::new(),
     }
+}
+
+/// Whether `table`, which should hold services, holds the keys of one.
+fn has_keys(table: &Table) -> bool {
+    table.0.iter().any(|(key, node)| {
+        keys::find(Context::Service, &key.value).is_some() && !matches!(node.value, Value::Table(_))
+    })
 }
 
 fn add_section(
@@ -114,194 +137,207 @@ fn add_section(
     }
 }
 
-fn service(name: &At<String>, node: &Node, problems: &mut Problems) -> Layer {
-    let mut layer = Layer::default();
+fn service(name: &At<String>, node: &Node, problems: &mut Problems) -> Option<Layer> {
     match &node.value {
-        Value::Table(table) => lower_table(Context::Service, "", table, &mut layer, problems),
-        Value::Broken => {}
-        value => {
-            let problem = Problem::error(format!("a service is not {}", value.noun()));
-            let known = !matches!(suggest::key(Context::Service, "", &name.value), Suggestion::Nothing);
-            problems.push(match known {
-                true => problem.at(&name.place, "a key stands in `[tcp.NAME]`, under a name of your choice"),
-                false => problem.at(&node.place, "expected a table with `listen` and `to`"),
-            });
+        Value::Table(table) => {
+            Some(Lower::new(Context::Service, format!("[tcp.{}]", name.value), problems).table("", table))
         }
-    }
-    layer
-}
-
-/// `[pool.NAME]` with keys, or `NAME = […]` in `[pool]`.
-fn pool(node: &Node, problems: &mut Problems) -> Layer {
-    let mut layer = Layer::default();
-    match (&node.value, keys::find(Context::Pool, "to")) {
-        (Value::Table(table), _) if !table.0.iter().any(|(key, _)| key.value == "addr") => {
-            lower_table(Context::Pool, "", table, &mut layer, problems);
-        }
-        (_, Some(key)) => lower_key(Context::Pool, key, "to", node, &mut layer, problems),
-        (_, None) => {}
-    }
-    layer
-}
-
-/// Adds the settings in `table` to `layer`; `prefix` is the name of the table it is in, with a dot, or empty.
-pub fn lower_table(
-    context: Context,
-    prefix: &str,
-    table: &Table,
-    layer: &mut Layer,
-    problems: &mut Problems,
-) {
-    for (written, node) in &table.0 {
-        match keys::find(context, &format!("{prefix}{}", written.value)) {
-            Some(key) => lower_key(context, key, &written.value, node, layer, problems),
-            None => problems.push(unknown(context, prefix, written)),
-        }
-    }
-}
-
-fn unknown(context: Context, prefix: &str, written: &At<String>) -> Problem {
-    let name = written.value.escape_debug();
-    let table = match prefix.trim_end_matches('.') {
-        "" | "to" => context.title().to_owned(),
-        inner => format!("`{inner}`"),
-    };
-    let problem = Problem::error(format!("unknown key `{name}` in {table}"));
-    match suggest::key(context, prefix, &written.value) {
-        Suggestion::Key(key) => problem.at(&written.place, "not a key that evenkeel knows").fix(
-            format!("did you mean `{key}`?"),
-            &written.place,
-            key,
-        ),
-        Suggestion::Elsewhere(contexts) => {
-            let titles: Vec<_> = contexts.iter().map(|context| context.title()).collect();
-            problem.at(&written.place, format!("`{name}` belongs in {}", titles.join(" or ")))
-        }
-        Suggestion::Nothing => problem
-            .at(&written.place, "not a key that evenkeel knows")
-            .help("`evenkeel explain` lists all keys"),
-    }
-}
-
-fn lower_key(
-    context: Context,
-    key: &'static Key,
-    written: &str,
-    node: &Node,
-    layer: &mut Layer,
-    problems: &mut Problems,
-) {
-    let mut tell = |problem| {
-        problems.push(problem);
-        Setting::Broken
-    };
-    let setting = match (&key.kind, &node.value) {
-        (_, Value::Broken) => Setting::Broken,
-        (kind, Value::Table(table)) if kind.has_inner_keys() => {
-            lower_table(context, &format!("{}.", key.name), table, layer, problems);
-            Setting::On
-        }
-        (Kind::Group, _) => tell(setting::wrong(key, node, &format!("expected a table: {}", key.example))),
-        (Kind::Switch | Kind::Health | Kind::SlowStart, value) => match (value, node.text()) {
-            (Value::Bool(false), _) | (_, Some("off" | "false")) => Setting::Off,
-            (Value::Bool(true), _) | (_, Some("on" | "true")) => Setting::On,
-            _ => short_form(context, key, node, layer).unwrap_or_else(tell),
-        },
-        (Kind::Listen, _) => match each(node, problems, setting::listen) {
-            specs if specs.is_empty() && !is_empty_list(node) => Setting::Broken,
-            specs => Setting::Listen(specs),
-        },
-        (Kind::To, _) => match to(node, problems) {
-            entries if entries.is_empty() && !is_empty_list(node) => Setting::Broken,
-            entries => Setting::To(entries),
-        },
-        (Kind::Include, _) => Setting::Files(each(node, problems, |node| match node.text() {
-            Some(path) => Ok(path.to_owned()),
-            None => Err(setting::wrong(key, node, "expected a path in quotes")),
-        })),
-        _ => setting::read(key, node).unwrap_or_else(tell),
-    };
-    if let Err(earlier) = layer.insert(key.name, setting, &node.place) {
-        problems.push(
-            Problem::error(format!("`{written}` is given twice"))
-                .at(&node.place, "second time")
-                .at(&earlier, "first time"),
-        );
-    }
-}
-
-/// A value that stands for a table with one key: `health = "/path"`, `slow-start = "30s"`.
-fn short_form(
-    context: Context,
-    key: &'static Key,
-    node: &Node,
-    layer: &mut Layer,
-) -> Result<Setting, Problem> {
-    let inner = match (&key.kind, node.text()) {
-        (Kind::Health, Some("tcp")) => return Ok(Setting::On),
-        (Kind::Health, Some(text)) if text.starts_with('/') || text.contains("://") => "health.http",
-        (Kind::SlowStart, _) => "slow-start.duration",
-        _ => return Err(setting::wrong(key, node, &format!("expected {}", key.kind.describe()))),
-    };
-    let inner = keys::find(context, inner).ok_or_else(|| setting::wrong(key, node, "expected a table"))?;
-    let setting = setting::read(inner, node)?;
-    // An earlier one is told by the caller, who inserts the key itself.
-    let _ = layer.insert(inner.name, setting, &node.place);
-    Ok(Setting::On)
-}
-
-fn is_empty_list(node: &Node) -> bool {
-    matches!(&node.value, Value::List(items) if items.is_empty())
-}
-
-/// Reads `node`, or each of its items if it is a list; tells what is wrong and leaves it out.
-fn each<T>(node: &Node, problems: &mut Problems, read: impl Fn(&Node) -> Result<T, Problem>) -> Vec<At<T>> {
-    let mut read_one = |item: &Node| match item.value {
         Value::Broken => None,
-        _ => match read(item) {
-            Ok(value) => Some(At { value, place: item.place.clone() }),
-            Err(problem) => {
-                problems.push(problem);
-                None
-            }
-        },
-    };
-    match &node.value {
-        Value::List(items) => items.iter().filter_map(read_one).collect(),
-        _ => read_one(node).into_iter().collect(),
-    }
-}
-
-fn to(node: &Node, problems: &mut Problems) -> Vec<Entry> {
-    let items = match &node.value {
-        Value::List(items) => items.as_slice(),
-        _ => std::slice::from_ref(node),
-    };
-    items.iter().filter_map(|item| to_entry(item, problems)).collect()
-}
-
-fn to_entry(item: &Node, problems: &mut Problems) -> Option<Entry> {
-    let mut layer = Layer::default();
-    let Value::Table(table) = &item.value else {
-        let at = each(item, problems, setting::to).pop()?;
-        return Some(match at.value {
-            ToSpec::Pool(name) => Entry::Pool(At { value: name, place: at.place }),
-            ToSpec::Backend(target) => Entry::Backend(At { value: target, place: at.place }, layer),
-        });
-    };
-    lower_table(Context::Backend, "to.", table, &mut layer, problems);
-    match layer.0.remove("to.addr") {
-        Some(At { value: Setting::Target(target), place }) => {
-            Some(Entry::Backend(At { value: target, place }, layer))
-        }
-        Some(_) => None,
-        None => {
-            let place: &Place = &item.place;
+        value => {
             problems.push(
-                Problem::error("a backend has no `addr`")
-                    .at(place, "expected `{ addr = \"127.0.0.1:5001\", … }`"),
+                Problem::error(format!("a service is not {}", value.noun()))
+                    .at(&node.place, "expected a table with `listen` and `to`"),
             );
             None
         }
     }
+}
+
+/// `[pool.NAME]` with keys, or `NAME = […]` in `[pool]`.
+fn pool(name: &At<String>, node: &Node, problems: &mut Problems) -> Layer {
+    let mut lower = Lower::new(Context::Pool, format!("[pool.{}]", name.value), problems);
+    match (&node.value, keys::find(Context::Pool, "to")) {
+        (Value::Table(table), _) if !table.0.iter().any(|(key, _)| key.value == "addr") => {
+            lower.table("", table)
+        }
+        (_, Some(key)) => {
+            lower.key(key, "to", node);
+            lower.layer
+        }
+        (_, None) => Layer::default(),
+    }
+}
+
+/// Understands one table, with those in it.
+pub struct Lower<'a> {
+    context: Context,
+    /// How the table is called in what is told.
+    title: String,
+    layer: Layer,
+    problems: &'a mut Problems,
+}
+
+impl<'a> Lower<'a> {
+    /// For a table that stands at `context` and is called `title`.
+    pub fn new(context: Context, title: impl Into<String>, problems: &'a mut Problems) -> Self {
+        Self { context, title: title.into(), layer: Layer::default(), problems }
+    }
+
+    /// The settings in `table`; `prefix` is what the table is called as a part of a key, with a dot, or empty.
+    pub fn table(mut self, prefix: &str, table: &Table) -> Layer {
+        self.keys(prefix, table);
+        self.layer
+    }
+
+    fn keys(&mut self, prefix: &str, table: &Table) {
+        for (written, node) in &table.0 {
+            match keys::find(self.context, &format!("{prefix}{}", written.value)) {
+                Some(key) => self.key(key, &written.value, node),
+                None => self.unknown(prefix, written),
+            }
+        }
+    }
+
+    fn unknown(&mut self, prefix: &str, written: &At<String>) {
+        let name = written.value.escape_debug();
+        let table = match prefix.trim_end_matches('.') {
+            "" | "to" => self.title.clone(),
+            inner => format!("`{inner}` of {}", self.title),
+        };
+        let problem = Problem::error(format!("unknown key `{name}` in {table}"));
+        self.problems.push(match suggest::key(self.context, prefix, &written.value) {
+            Suggestion::Key(key) => {
+                // It counts as given: that it is missing as well would be told of one slip twice.
+                if let Some(key) = keys::find(self.context, &format!("{prefix}{key}")) {
+                    let _ = self.layer.insert(key.name, Setting::Broken, &written.place);
+                }
+                let problem = problem.at(&written.place, "not a key that evenkeel knows");
+                problem.fix(format!("did you mean `{key}`?"), &written.place, key)
+            }
+            Suggestion::Elsewhere(contexts) => {
+                let titles: Vec<_> = contexts.iter().map(|context| context.title()).collect();
+                problem.at(&written.place, format!("`{name}` belongs in {}", titles.join(" or ")))
+            }
+            Suggestion::Nothing => problem
+                .at(&written.place, "not a key that evenkeel knows")
+                .help("`evenkeel explain` lists all keys"),
+        });
+    }
+
+    fn key(&mut self, key: &'static Key, written: &str, node: &Node) {
+        let setting = match self.setting(key, node) {
+            Ok(setting) => setting,
+            Err(problem) => {
+                self.problems.push(problem);
+                Setting::Broken
+            }
+        };
+        if let Err(earlier) = self.layer.insert(key.name, setting, &node.place) {
+            self.problems.push(
+                Problem::error(format!("`{written}` is given twice"))
+                    .at(&node.place, "second time")
+                    .at(&earlier, "first time"),
+            );
+        }
+    }
+
+    fn setting(&mut self, key: &'static Key, node: &Node) -> Result<Setting, Problem> {
+        match (&key.kind, &node.value) {
+            (_, Value::Broken) => Ok(Setting::Broken),
+            (kind, Value::Table(table)) if kind.has_inner_keys() => {
+                self.keys(&format!("{}.", key.name), table);
+                Ok(Setting::On)
+            }
+            (Kind::Group, _) => {
+                Err(setting::wrong(key, node, &format!("expected a table such as {}", key.example)))
+            }
+            (Kind::Switch | Kind::Health | Kind::SlowStart, value) => match (value, node.text()) {
+                (Value::Bool(false), _) | (_, Some("off" | "false")) => Ok(Setting::Off),
+                (Value::Bool(true), _) | (_, Some("on" | "true")) => Ok(Setting::On),
+                _ => self.short_form(key, node),
+            },
+            (Kind::Listen, _) => Ok(list(node, self.each(node, setting::listen), Setting::Listen)),
+            (Kind::To, _) => Ok(list(node, self.to(node), Setting::To)),
+            (Kind::Include, _) => Ok(Setting::Files(self.each(node, |node| match node.text() {
+                Some(path) => Ok(path.to_owned()),
+                None => Err(setting::wrong(key, node, "expected a path in quotes")),
+            }))),
+            _ => setting::read(key, node),
+        }
+    }
+
+    /// A value that stands for a table with one key: `health = "/path"`, `slow-start = "30s"`.
+    fn short_form(&mut self, key: &'static Key, node: &Node) -> Result<Setting, Problem> {
+        let inner = match (&key.kind, node.text()) {
+            (Kind::Health, Some("tcp")) => return Ok(Setting::On),
+            (Kind::Health, Some(text)) if text.starts_with('/') || text.contains("://") => "health.http",
+            (Kind::SlowStart, _) => "slow-start.duration",
+            _ => return Err(setting::wrong(key, node, &format!("expected {}", key.kind.describe()))),
+        };
+        let inner = keys::find(self.context, inner)
+            .ok_or_else(|| setting::wrong(key, node, &format!("expected {}", key.kind.describe())))?;
+        let setting = setting::read(inner, node)?;
+        // An earlier one is told by the caller, who inserts the key itself.
+        let _ = self.layer.insert(inner.name, setting, &node.place);
+        Ok(Setting::On)
+    }
+
+    /// Reads `node`, or each of its items if it is a list; tells what is wrong and leaves it out.
+    fn each<T>(&mut self, node: &Node, read: impl Fn(&Node) -> Result<T, Problem>) -> Vec<At<T>> {
+        let read_one = |item: &Node| match item.value {
+            Value::Broken => None,
+            _ => match read(item) {
+                Ok(value) => Some(At { value, place: item.place.clone() }),
+                Err(problem) => {
+                    self.problems.push(problem);
+                    None
+                }
+            },
+        };
+        items(node).iter().filter_map(read_one).collect()
+    }
+
+    fn to(&mut self, node: &Node) -> Vec<Entry> {
+        items(node).iter().filter_map(|item| self.entry(item)).collect()
+    }
+
+    fn entry(&mut self, item: &Node) -> Option<Entry> {
+        let Value::Table(table) = &item.value else {
+            let at = self.each(item, setting::to).pop()?;
+            return Some(match at.value {
+                ToSpec::Pool(name) => Entry::Pool(At { value: name, place: at.place }),
+                ToSpec::Backend(target) => {
+                    Entry::Backend(At { value: target, place: at.place }, Layer::default())
+                }
+            });
+        };
+        let title = format!("a backend of {}", self.title);
+        let mut layer = Lower::new(Context::Backend, title, self.problems).table("to.", table);
+        match layer.0.remove("to.addr") {
+            Some(At { value: Setting::Target(target), place }) => {
+                Some(Entry::Backend(At { value: target, place }, layer))
+            }
+            Some(_) => None,
+            None => {
+                self.problems.push(
+                    Problem::error("a backend has no `addr`")
+                        .at(&item.place, "expected `{ addr = \"127.0.0.1:5001\", … }`"),
+                );
+                None
+            }
+        }
+    }
+}
+
+/// The items of a list, or a single one.
+fn items(node: &Node) -> &[Node] {
+    match &node.value {
+        Value::List(items) => items,
+        _ => std::slice::from_ref(node),
+    }
+}
+
+/// What was read from `node`; nothing at all, where something was written, was told already.
+fn list<T>(node: &Node, read: Vec<T>, setting: fn(Vec<T>) -> Setting) -> Setting {
+    if read.is_empty() && !items(node).is_empty() { Setting::Broken } else { setting(read) }
 }

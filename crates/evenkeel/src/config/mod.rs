@@ -125,3 +125,6 @@ fn resolve(host: &str) -> Result<Vec<IpAddr>, String> {
         false => Ok(own),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -138,14 +138,18 @@ fn connect(chain: &Chain<'_>, problems: &mut Problems) -> ConnectRules {
 fn in_order(chain: &Chain<'_>, shorter: &str, longer: &str, problems: &mut Problems) {
     let (Some(short), Some(long)) = (chain.duration(shorter), chain.duration(longer)) else { return };
     if short > long {
-        let label = |found: Option<Found<'_>>, duration| match found.and_then(|found| found.place) {
-            Some(_) => format!("{duration:?}"),
-            None => String::new(),
-        };
         let (one, other) = (chain.find(shorter), chain.find(longer));
-        let what = format!("`{shorter}` ({short:?}) is longer than `{longer}` ({long:?})");
+        let by_default = |found: Option<Found<'_>>| match found.and_then(|found| found.place) {
+            Some(_) => "",
+            None => " by default",
+        };
+        let what = format!(
+            "`{shorter}` ({short:?}{}) is longer than `{longer}` ({long:?}{})",
+            by_default(one),
+            by_default(other)
+        );
         problems.push(
-            Problem::error(what).at_found(one, &label(one, short)).at_found(other, &label(other, long)),
+            Problem::error(what).at_found(one, &format!("{short:?}")).at_found(other, &format!("{long:?}")),
         );
     }
 }

@@ -81,11 +81,11 @@ impl Layer {
         self.0.get(key)
     }
 
-    /// Notes a setting; the place of an earlier one of the same key is an error to be told.
+    /// Notes a setting; the place of an earlier one of the same key is an error to be told, unless that was broken.
     pub fn insert(&mut self, key: &'static str, value: Setting, place: &Place) -> Result<(), Place> {
         match self.0.get(key) {
-            Some(earlier) => Err(earlier.place.clone()),
-            None => {
+            Some(At { value: earlier, place }) if !matches!(earlier, Setting::Broken) => Err(place.clone()),
+            _ => {
                 self.0.insert(key, At { value, place: place.clone() });
                 Ok(())
             }
@@ -135,7 +135,10 @@ pub fn read(key: &Key, node: &Node) -> Result<Setting, Problem> {
 pub fn wrong(key: &Key, node: &Node, expected: &str) -> Problem {
     let what = match node.text() {
         Some(text) => format!("`{}` cannot be `{}`", key.name, text.escape_debug()),
-        None => format!("`{}` cannot be {}", key.name, node.value.noun()),
+        None => match node.value {
+            Value::List(_) | Value::Table(_) => format!("`{}` cannot be {}", key.name, node.value.noun()),
+            _ => format!("`{}` cannot be `{}`", key.name, node.place.written()),
+        },
     };
     Problem::error(what).at(&node.place, expected)
 }
@@ -193,7 +196,7 @@ fn count(key: &Key, node: &Node, min: u32, max: u32) -> Result<Setting, Problem>
     match &node.value {
         Value::Integer(Some(number)) => match fits(*number) {
             Some(number) => Ok(Setting::Count(number)),
-            None => Err(Problem::error(format!("`{}` cannot be {number}", key.name)).at(&node.place, range)),
+            None => Err(wrong(key, node, &range)),
         },
         Value::Bare(text) => match text.parse().ok().and_then(fits) {
             Some(number) => Ok(Setting::Count(number)),

@@ -155,7 +155,8 @@ impl<'a> Reader<'a> {
 
     fn node(&self, node: Spanned<DeValue<'_>>, problems: &mut Problems) -> Node {
         let (span, place) = (node.span(), self.place(node.span()));
-        let stumbled = || self.broken.iter().any(|at| span.contains(at) || span.end == *at);
+        let stumbled =
+            || span.is_empty() || self.broken.iter().any(|at| span.contains(at) || span.end == *at);
         let value = match node.into_inner() {
             DeValue::Table(table) => Value::Table(self.table(table, problems)),
             _ if stumbled() => Value::Broken,
@@ -217,7 +218,7 @@ mod tests {
         let (table, problems) = read("x = = 3\ngood = true\ny = [1,\n");
         assert_eq!(problems.list.len(), 2);
         let kinds: Vec<_> = table.0.iter().map(|(key, node)| (&key.value[..], node.value.noun())).collect();
-        assert_eq!(kinds, [("x", "an integer"), ("good", "a boolean"), ("y", "a mistake")]);
+        assert_eq!(kinds, [("x", "a mistake"), ("good", "a boolean"), ("y", "a mistake")]);
     }
 
     #[test]

@@ -14,6 +14,9 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     if rest.is_empty() {
         return Err("it is empty".into());
     }
+    if rest.starts_with('-') {
+        return Err("it is negative".into());
+    }
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
         let (number, after) = rest.split_at(digits);
@@ -114,7 +117,7 @@ mod tests {
         assert_eq!(millis("3"), Err("it has no unit".into()));
         assert_eq!(millis("3 lightyears"), Err("`lightyears` is not a unit".into()));
         assert_eq!(millis("soon"), Err("it does not begin with a number".into()));
-        assert_eq!(millis("-1s"), Err("it does not begin with a number".into()));
+        assert_eq!(millis("-1s"), Err("it is negative".into()));
         assert_eq!(millis(""), Err("it is empty".into()));
         assert!(millis(&"9".repeat(400)).is_err());
     }

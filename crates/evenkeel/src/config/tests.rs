@@ -1,0 +1,252 @@
+//! The whole way from text to configuration: golden files, examples, round trips, and mutated files.
+
+use super::keys::{Context, KEYS, Kind};
+use super::*;
+use annotate_snippets::Renderer;
+use evenkeel_core::dice::Dice;
+use std::fmt::Write;
+use std::path::Path;
+
+const WORLD: World<'static> = World {
+    variable: &|name| match name {
+        "PORT" => Some("8080".into()),
+        "EMPTY" => Some(String::new()),
+        _ => None,
+    },
+    resolve: &|host| match host {
+        "localhost" => Ok(vec!["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()]),
+        _ => Err("no such host".into()),
+    },
+};
+
+/// Everything that a file means, or everything that is wrong with it.
+fn view(loaded: &Result<Loaded, Problems>) -> String {
+    let loaded = match loaded {
+        Ok(loaded) => loaded,
+        Err(problems) => return problems.render(&Renderer::plain()),
+    };
+    let mut view = String::new();
+    let mut line = |text: String| writeln!(view, "{}", text.replace("4294967295", "MAX")).unwrap();
+    for warning in &loaded.warnings {
+        line(warning.render(&Renderer::plain()));
+    }
+    line(format!("{:?}", loaded.settings));
+    for listener in &loaded.config.listeners {
+        let name = &listener.name;
+        line(format!("\nlistener {} {} -> {}", name.service, name.addr, listener.pool));
+        line(format!("  max_sessions {}  backlog {}", listener.max_sessions, listener.backlog));
+        line(format!("  unix_mode {:o}", listener.unix_mode));
+        line(format!("  {:?}", listener.socket));
+    }
+    for pool in &loaded.config.pools {
+        line(format!("\npool {}  {:?}  all_down {:?}", pool.name, pool.balance, pool.all_down));
+        for member in &pool.members {
+            line(format!("  {member:?}"));
+        }
+        line(format!("  check {:?}", pool.check));
+        line(format!("  ejection {:?}", pool.ejection));
+        line(format!("  slow_start {:?}", pool.slow_start));
+        let rules = &pool.rules;
+        line(format!(
+            "  {:?}\n  {:?}\n  {:?}\n  {:?}",
+            rules.connect, rules.queue, rules.session, rules.socket
+        ));
+    }
+    view
+}
+
+/// Files in `dir` that end with `.toml`, in alphabetical order.
+fn toml_files(dir: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = entries.filter(|path| path.extension().is_some_and(|e| e == "toml")).collect();
+    files.sort();
+    assert!(!files.is_empty(), "no file in {dir}");
+    files
+}
+
+#[test]
+fn every_case_reads_as_expected() {
+    let mut stale = Vec::new();
+    for path in toml_files("tests/cases") {
+        let actual = view(&load_in(&Source::File(path.clone(), None), &WORLD));
+        let golden = path.with_extension("expected");
+        if std::env::var_os("EVENKEEL_BLESS").is_some() {
+            std::fs::write(&golden, &actual).unwrap();
+        }
+        if std::fs::read_to_string(&golden).unwrap_or_default() != actual {
+            stale.push(format!("{}\n{actual}", golden.display()));
+        }
+    }
+    assert!(stale.is_empty(), "EVENKEEL_BLESS=1 accepts these:\n{}", stale.join("\n"));
+}
+
+#[test]
+fn every_example_is_accepted_without_a_warning() {
+    for path in toml_files("../../examples") {
+        match load_in(&Source::File(path.clone(), None), &WORLD) {
+            Ok(loaded) => assert!(loaded.warnings.is_empty(), "{}: {:?}", path.display(), loaded.warnings),
+            Err(problems) => unreachable!("{}", problems.render(&Renderer::plain())),
+        }
+    }
+}
+
+#[test]
+fn the_full_example_has_every_key() {
+    let path = Path::new("../../examples/full.toml");
+    let text = std::fs::read_to_string(path).unwrap();
+    for key in KEYS.iter().filter(|key| !matches!(key.kind, Kind::Group)) {
+        let leaf = key.name.rsplit('.').next().unwrap_or(key.name);
+        let is_there = |line: &str| {
+            let mut words = line.split([' ', '{', ',', '[', ']', '.']).filter(|word| !word.is_empty());
+            words.any(|word| word == leaf)
+        };
+        assert!(text.lines().any(is_there), "{} is missing", key.name);
+    }
+}
+
+fn flag(key: &str, value: &str) -> flags::FlagValue {
+    flags::FlagValue { key: key.into(), value: value.into(), positional: false }
+}
+
+/// Flags that make a service of which `key` is a part.
+fn service_with(key: &keys::Key) -> Vec<flags::FlagValue> {
+    let mut given = vec![flag(key.name, key.example)];
+    for (name, value) in [("listen", ":8080"), ("to", "127.0.0.1:5001")] {
+        if key.name != name {
+            given.push(flag(name, value));
+        }
+    }
+    match key.name {
+        "hash-key" => given.push(flag("balance", "maglev")),
+        "health.method" | "health.host" | "health.status" | "health.body" => {
+            given.push(flag("health.http", "/healthz"));
+        }
+        _ => {}
+    }
+    given
+}
+
+#[test]
+fn every_key_as_a_flag_means_the_same_as_in_the_file_that_it_prints() {
+    let plain = Flags::new("tcp", [flag("listen", ":8080"), flag("to", "127.0.0.1:5001")]);
+    let plain = load_in(&Source::Flags(plain), &WORLD).unwrap();
+    let process =
+        ["workers", "log", "drain", "lame-duck"].map(|name| keys::find(Context::Top, name).unwrap());
+    for key in keys::in_context(Context::Service).chain(process) {
+        let flags = Flags::new("tcp", service_with(key));
+        let toml = flags.to_toml();
+        let by_flags = view(&load_in(&Source::Flags(flags), &WORLD));
+        let by_file = view(&load_in(&Source::Text(toml.clone()), &WORLD));
+        assert!(by_flags.starts_with("Settings"), "{}: {by_flags}", key.name);
+        assert_eq!(by_flags, by_file, "{}: {toml}", key.name);
+        let same = ["listen", "drain", "health.tcp"].contains(&key.name);
+        assert_eq!(view(&Ok(plain_again(&plain))) == by_flags, same, "does {} matter?", key.name);
+    }
+}
+
+fn plain_again(loaded: &Loaded) -> Loaded {
+    Loaded { settings: loaded.settings.clone(), config: loaded.config.clone(), warnings: Vec::new() }
+}
+
+#[test]
+fn a_printed_file_keeps_texts_that_look_like_variables() {
+    let given = [flag("listen", ":8080"), flag("to", "5001"), flag("health.expect", "${PORT} \"x\"\r\n")];
+    let toml = Flags::new("tcp", given).to_toml();
+    let loaded = view(&load_in(&Source::Text(toml.clone()), &WORLD));
+    assert!(toml.contains(r#"health.expect = "$${PORT} \"x\"\r\n""#), "{toml}");
+    assert!(loaded.contains("Exchange"), "{loaded}");
+}
+
+#[test]
+fn examples_of_keys_are_accepted_where_the_reference_shows_them() {
+    for key in KEYS.iter().filter(|key| key.scope.contexts()[0] == Context::Backend) {
+        let value = match key.kind {
+            Kind::Backend | Kind::Ip => format!("\"{}\"", key.example),
+            _ => key.example.to_owned(),
+        };
+        let name = key.name.trim_start_matches("to.");
+        let addr = if name == "addr" { "" } else { "addr = \"a:1\", " };
+        let toml = format!("[tcp.x]\nlisten = \":1\"\nto = [{{ {addr}{name} = {value} }}, \"b:1\"]");
+        let loaded = load_in(&Source::Text(toml.clone()), &WORLD);
+        assert!(loaded.is_ok(), "{toml}\n{}", view(&loaded));
+    }
+}
+
+#[test]
+fn one_unreadable_file_is_one_problem_and_says_so() {
+    let problems = load_in(&Source::File("no/such/file.toml".into(), None), &WORLD).unwrap_err();
+    assert!(problems.unreadable);
+    assert_eq!(problems.list[0].what, "cannot read no/such/file.toml: there is no such file");
+}
+
+#[test]
+fn flags_stand_above_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.toml");
+    std::fs::write(&path, "workers = 7\nlog = \"text\"\n[tcp.x]\nlisten = \":1\"\nto = \"2\"").unwrap();
+    let flags = Flags::new("run", [flag("workers", "3")]);
+    let loaded = load_in(&Source::File(path, Some(flags)), &WORLD).unwrap();
+    assert_eq!((loaded.settings.workers, loaded.settings.log), (Some(3), LogFormat::Text));
+}
+
+/// Changes `bytes` at up to four places: takes away, doubles, or writes something that means something to TOML.
+fn mutate(dice: &mut Dice, bytes: &mut Vec<u8>) {
+    const SPICE: [&[u8]; 16] = [
+        b"\"",
+        b"[",
+        b"]",
+        b"{",
+        b"}",
+        b"=",
+        b".",
+        b",",
+        b"\n",
+        b"-1",
+        b"99999999999999999999",
+        b"${",
+        b"\xc3\xbc",
+        b"\0",
+        b"\"\"\"",
+        b"nan",
+    ];
+    for _ in 0..=dice.below(4) {
+        let at = dice.below(bytes.len() as u64 + 1) as usize;
+        let end = (at + dice.below(12) as usize).min(bytes.len());
+        match dice.below(3) {
+            0 => drop(bytes.drain(at..end)),
+            1 => {
+                let again = bytes[at..end].to_vec();
+                bytes.splice(at..at, again);
+            }
+            _ => {
+                let spice = SPICE[dice.below(SPICE.len() as u64) as usize];
+                bytes.splice(at..end, spice.iter().copied());
+            }
+        }
+    }
+}
+
+#[test]
+fn no_file_whatever_is_in_it_makes_us_panic() {
+    let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
+    println!("SEED={seed}");
+    let mut dice = Dice::new(seed);
+    let sources = [toml_files("tests/cases"), toml_files("../../examples")].concat();
+    let texts: Vec<_> = sources.iter().map(|path| std::fs::read(path).unwrap()).collect();
+    let (mut good, mut bad) = (0, 0);
+    for _ in 0..4_000 {
+        let mut bytes = texts[dice.below(texts.len() as u64) as usize].clone();
+        mutate(&mut dice, &mut bytes);
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let loaded = load_in(&Source::Text(text), &WORLD);
+        if let Err(problems) = &loaded {
+            assert!(problems.errors() > 0, "refused without a reason");
+            problems.list.iter().for_each(|problem| drop(problem.to_json()));
+            bad += 1;
+        } else {
+            good += 1;
+        }
+        assert!(!view(&loaded).is_empty());
+    }
+    assert!(good > 100 && bad > 100, "{good} good and {bad} bad files show little");
+}
