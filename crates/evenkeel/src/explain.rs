@@ -48,8 +48,8 @@ fn text(key: &Key) -> String {
     let inner: Vec<_> = inner_keys(key).map(|key| key.name).collect();
     let mut text = format!("{}\n\n{}\n\n", key.name, wrap(key.doc, "  ", 78));
     let mut line = |name: &str, value: &str| {
-        let lines = wrap(value, "           ", 78);
-        text.push_str(&format!("  {name:9}{}\n", lines.trim_start()));
+        let lines = wrap(value, "             ", 78);
+        text.push_str(&format!("  {name:11}{}\n", lines.trim_start()));
     };
     line("type", &key.kind.describe());
     line("default", &default(key.default));
@@ -89,9 +89,7 @@ fn list() -> String {
     for context in [Context::Top, Context::Service, Context::Backend] {
         list.push_str(&format!("In {}:\n", context.title().replace('`', "")));
         for key in KEYS.iter().filter(|key| key.scope.contexts()[0] == context) {
-            let first = key.doc.split_once(". ").map_or(key.doc, |(first, _)| first);
-            let first = first.split_once(": ").map_or(first, |(first, _)| first).trim_end_matches('.');
-            list.push_str(&format!("  {:width$}  {first}\n", key.name));
+            list.push_str(&format!("  {:width$}  {}\n", key.name, key.short()));
         }
         list.push('\n');
     }

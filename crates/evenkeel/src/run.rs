@@ -76,7 +76,7 @@ fn start(
     let room = room(&settings, &config);
     let mut log = Log::start(settings.log).map_err(|error| system("start the log", &error))?;
     for warning in warnings {
-        log.tell(Notice::Warning(warning.what));
+        log.tell(Notice::Warning(warning.to_string()));
     }
     let director = Director::new(Instant::now(), config.clone(), RandomState::new().hash_one(options.began));
     let plane = PlaneOptions { workers: room.workers, max_sessions: room.max_sessions, records: log.is_on() };

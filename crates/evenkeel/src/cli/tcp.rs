@@ -50,7 +50,10 @@ pub fn flag(key: &'static Key) -> Arg {
         Absent::Is(value) => format!(" [default: {value}]"),
         Absent::Means(_) => String::new(),
     };
-    let short = key.doc.split_once(". ").map_or(key.doc, |(first, _)| first).trim_end_matches('.');
+    let words = match key.kind {
+        Kind::Word(words) => format!(" ({})", words.join(", ")),
+        _ => String::new(),
+    };
     let (group, is_inner) = match key.name.split_once('.') {
         Some((group, _)) => (group, true),
         None => (key.name, false),
@@ -70,7 +73,7 @@ pub fn flag(key: &'static Key) -> Arg {
         .action(if matches!(key.kind, Kind::Listen | Kind::To) { ArgAction::Append } else { ArgAction::Set })
         .help_heading(heading)
         .hide_short_help(is_inner)
-        .help(format!("{}{default}", short.replace('`', "'")))
+        .help(format!("{}{words}{default}", key.short()))
 }
 
 fn placeholder(kind: &Kind) -> &'static str {

@@ -14,14 +14,21 @@ pub struct Key {
     pub kind: Kind,
     /// What holds without it.
     pub default: Absent,
-    /// What it does.
+    /// What it does: a short sentence that stands alone in lists and as the help of a flag, then the rest.
     pub doc: &'static str,
     /// Why the default is what it is.
     pub why: &'static str,
     /// A value, as it would be written behind its flag.
     pub example: &'static str,
-    /// What other programs call it; only for suggestions.
+    /// What other programs call it; only for suggestions. A plural stands for its singular too.
     pub aliases: &'static [&'static str],
+}
+
+impl Key {
+    /// The first sentence of what it does, without its full stop.
+    pub fn short(&self) -> &'static str {
+        self.doc.split_once(". ").map_or(self.doc, |(first, _)| first).trim_end_matches('.')
+    }
 }
 
 /// What holds for a key that is not written.
@@ -241,8 +248,8 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Process,
         kind: Kind::Word(&["auto", "text", "json", "off"]),
         default: Is("auto"),
-        doc: "How the log is written to standard output: one line for each session that has ended and for each \
-              change of state. `auto` is text on a terminal and JSON otherwise.",
+        doc: "How the log is written to standard output. There is one line for each session that has ended and \
+              for each change of state; `auto` is text on a terminal and JSON otherwise.",
         why: "people read terminals, programs read pipes",
         example: "json",
         aliases: &["log-format", "access-log"],
@@ -252,7 +259,7 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Process,
         kind: at_least(0),
         default: Is("30s"),
-        doc: "After SIGTERM: how long sessions may take to end by themselves. What is left then is closed.",
+        doc: "How long sessions may take to end after SIGTERM. What is left then is closed.",
         why: "most supervisors kill after 30 s to 90 s",
         example: "30s",
         aliases: &["grace", "shutdown-timeout", "hard-stop-after"],
@@ -262,7 +269,7 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Process,
         kind: at_least(0),
         default: Is("0s"),
-        doc: "After SIGTERM: how long new connections are still accepted before the drain begins.",
+        doc: "How long new connections are still accepted after SIGTERM. Then the drain begins.",
         why: "0 s where nobody has to be told first; 15 s is right in Kubernetes",
         example: "15s",
         aliases: &["pre-stop"],
@@ -272,7 +279,7 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Service,
         kind: Kind::Listen,
         default: Means("it must be given"),
-        doc: "Where clients connect: `\":8080\"` (every address, IPv6 and IPv4), `\"127.0.0.1:8080\"`, \
+        doc: "Where clients connect. `\":8080\"` is every address, IPv6 and IPv4; others are `\"127.0.0.1:8080\"`, \
               `\"[::1]:8080\"`, `\"name:8080\"`, `\":8000-8010\"` (at most 1024 ports), `\"unix:/path\"`.",
         why: "there is no port that would be right for all",
         example: ":8080",
@@ -283,12 +290,12 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Members,
         kind: Kind::To,
         default: Means("it must be given"),
-        doc: "The backends: `\"10.0.0.1:80\"`, `\"[::1]:80\"`, `\"5001\"` (on 127.0.0.1), `\"name:80\"` (looked up \
+        doc: "The backends. Each is `\"10.0.0.1:80\"`, `\"[::1]:80\"`, `\"5001\"` (on 127.0.0.1), `\"name:80\"` (looked up \
               again and again; each of its addresses is a backend), `\"unix:/path\"`, or a table with `addr` and \
               further keys. `\"pool:NAME\"` is the shared pool of that name.",
         why: "there is no backend that would be right for all",
         example: "[\"127.0.0.1:5001\", { addr = \"127.0.0.1:5002\", weight = 2 }]",
-        aliases: &["server", "servers", "backend", "backends", "upstream", "upstreams", "target", "targets"],
+        aliases: &["servers", "backends", "upstreams", "targets", "hosts"],
     },
     Key {
         name: "to.addr",
@@ -368,7 +375,8 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Pool,
         kind: Kind::Count(1, 2),
         default: Is("2"),
-        doc: "How many backends `balance = \"random\"` draws before it takes the less loaded; 1 is a pure draw.",
+        doc: "How many backends a random draw draws. It then takes the less loaded; 1 is a pure draw. For \
+              `balance = \"random\"`.",
         why: "the second draw takes away nearly all of the unevenness, a third hardly more",
         example: "1",
         aliases: &[],
@@ -388,7 +396,7 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Pool,
         kind: Kind::Health,
         default: Is("tcp"),
-        doc: "How backends are checked: `\"tcp\"` opens a connection; `\"/path\"` and `\"http://:8008/path\"` ask by \
+        doc: "How backends are checked. `\"tcp\"` opens a connection; `\"/path\"` and `\"http://:8008/path\"` ask by \
               HTTP, the latter at another port; `\"off\"` counts every backend as up; a table says more. It is \
               taken whole: a service's `health` does not mix with the one in its pool or in `[defaults]`.",
         why: "a backend that does not even accept connections should be found before a client does",
@@ -400,7 +408,7 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Pool,
         kind: Kind::HttpPath,
         default: Means("the check is a TCP connect"),
-        doc: "Check by HTTP/1.1: this path, or a URL whose port, IP address or host name is used for the check.",
+        doc: "Check by HTTP/1.1. A path; or a URL whose port, IP address or host name is used for the check.",
         why: "only the service's owner knows what to ask",
         example: "/healthz",
         aliases: &["path", "uri", "url"],
@@ -410,7 +418,7 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Pool,
         kind: Kind::Flag,
         default: Is("false"),
-        doc: "`true` says in so many words that a check is a TCP connect.",
+        doc: "Check by a TCP connect. `true` says in so many words what happens anyway.",
         why: "it is what a check is when nothing else is said",
         example: "true",
         aliases: &[],
@@ -460,7 +468,7 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Pool,
         kind: Kind::Statuses,
         default: Is("200-399"),
-        doc: "The statuses with which an HTTP check passes: `200`, `\"2xx\"`, `\"200-299\"`, or a list.",
+        doc: "The statuses with which an HTTP check passes. `200`, `\"2xx\"`, `\"200-299\"`, or a list.",
         why: "a redirect comes from a server that works",
         example: "2xx",
         aliases: &["expect-status", "code"],
@@ -500,7 +508,7 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Pool,
         kind: at_least(10),
         default: Is("2s"),
-        doc: "Time from one check of a backend to the next, give or take a tenth.",
+        doc: "Time from one check of a backend to the next. Give or take a tenth.",
         why: "a dead backend is out after about 3 s when it refuses, at next to no cost",
         example: "5s",
         aliases: &["inter", "period"],
@@ -510,7 +518,7 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Pool,
         kind: at_least(10),
         default: Is("500ms"),
-        doc: "The same while in doubt: after a first failure, a first pass, or before the first check.",
+        doc: "The same while in doubt. After a first failure, a first pass, or before the first check.",
         why: "doubt should not last; one lost packet still decides nothing",
         example: "1s",
         aliases: &["fastinter"],
@@ -550,8 +558,8 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Pool,
         kind: Kind::Switch,
         default: Is("on"),
-        doc: "Whether a backend is taken out for a while when connects of live traffic fail. One always stays, and \
-              at most half leave unless the checks agree.",
+        doc: "Take a backend out for a while when connects of live traffic fail. One always stays, and at most \
+              half leave unless the checks agree.",
         why: "clients notice before the next check does",
         example: "off",
         aliases: &["outlier-detection", "passive"],
@@ -571,7 +579,7 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Pool,
         kind: at_least(1),
         default: Is("5s"),
-        doc: "How long it stays out the first time; doubled each time that it happens again soon.",
+        doc: "How long it stays out the first time. Doubled each time that it happens again soon.",
         why: "long enough for a restart, short enough to forgive",
         example: "10s",
         aliases: &["fail-timeout"],
@@ -591,8 +599,8 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Pool,
         kind: Kind::SlowStart,
         default: Is("30s"),
-        doc: "How long a backend that was added or has recovered takes to grow to its full weight. Not when the \
-              whole pool is new.",
+        doc: "How long a new or recovered backend takes to grow to its full weight. Not when the whole pool is \
+              new.",
         why: "a rule that prefers the least loaded floods an empty newcomer",
         example: "off",
         aliases: &["slowstart", "warmup"],
@@ -622,8 +630,8 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Pool,
         kind: Kind::Word(&["try", "close"]),
         default: Is("try"),
-        doc: "What to do when no backend may take traffic: `try` the one that failed longest ago, or `close` the \
-              session.",
+        doc: "What to do when no backend may take traffic. `try` the one that failed longest ago, or `close` \
+              the session.",
         why: "when everything seems down, it is often the check that is wrong",
         example: "close",
         aliases: &["panic-threshold"],
@@ -681,7 +689,7 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Pool,
         kind: at_least_or_off(1),
         default: Is("60s"),
-        doc: "Once one side has closed: the other direction without a byte for this long is closed too.",
+        doc: "How long one direction may be silent once the other has ended. Then it is closed too.",
         why: "a cut upload is worse than a lingering session, a session that never ends is worse still",
         example: "5m",
         aliases: &["client-fin", "server-fin"],
@@ -711,11 +719,10 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Pool,
         kind: Kind::Switch,
         default: Is("on"),
-        doc: "Whether a failed connect is tried again, at once, on another backend. Never after a byte of the \
-              client's was sent.",
+        doc: "Try a failed connect again, at once, on another backend. Never after a byte of the client's was sent.",
         why: "nothing was delivered, so it is safe",
         example: "off",
-        aliases: &["retries", "redispatch", "next-upstream"],
+        aliases: &["retries", "redispatch"],
     },
     Key {
         name: "retry.attempts",
@@ -802,7 +809,7 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Pool,
         kind: WHOLE_SECONDS,
         default: Is("60s"),
-        doc: "Silence before the first probe; at most 32767 s.",
+        doc: "Silence before the first probe. At most 32767 s.",
         why: "below the limit of every common middlebox",
         example: "5m",
         aliases: &[],
@@ -812,7 +819,7 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Pool,
         kind: WHOLE_SECONDS,
         default: Is("10s"),
-        doc: "Time from one probe to the next; at most 32767 s.",
+        doc: "Time from one probe to the next. At most 32767 s.",
         why: "six of them make one minute",
         example: "15s",
         aliases: &[],
@@ -832,7 +839,7 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Pool,
         kind: at_least_or_off(1),
         default: Is("60s"),
-        doc: "How long sent bytes may stay unacknowledged (`TCP_USER_TIMEOUT`). In a service it holds towards \
+        doc: "How long sent bytes may stay unacknowledged. It is `TCP_USER_TIMEOUT`; in a service it holds towards \
               clients and backends alike.",
         why: "the kernel alone would wait for about 15 min",
         example: "30s",
@@ -843,7 +850,7 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Client,
         kind: Kind::Count(1, 65_535),
         default: Is("4096"),
-        doc: "Connections that the kernel keeps while they wait to be accepted, for each worker; `net.core.somaxconn` \
+        doc: "Connections that the kernel keeps until they are accepted. For each worker; `net.core.somaxconn` \
               bounds it.",
         why: "the kernel's own bound since Linux 5.4",
         example: "1024",

@@ -3,6 +3,7 @@
 use super::place::Place;
 use annotate_snippets::{AnnotationKind, Group, Level, Patch, Renderer, Snippet};
 use serde_json::{Value, json};
+use std::fmt;
 
 /// One mistake or warning.
 #[derive(Clone, Debug)]
@@ -122,6 +123,16 @@ impl Problem {
             "help": self.help,
             "fix": self.fix.as_ref().map(|fix| located(&fix.place, "text", &fix.text)),
         })
+    }
+}
+
+/// One line, for a log: `evenkeel.toml:7: what is wrong`.
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(Mark { place, .. }) = self.marks.first() {
+            write!(f, "{}:{}: ", place.text().name, place.line_column().0)?;
+        }
+        f.write_str(&self.what)
     }
 }
 

@@ -42,9 +42,11 @@ pub fn key(context: Context, prefix: &str, written: &str) -> Suggestion {
     let written = written.to_lowercase().replace('_', "-");
     let here: Vec<(&'static Key, &'static str)> =
         keys::in_context(context).filter_map(|key| Some((key, key.name.strip_prefix(prefix)?))).collect();
+    let is_meant =
+        |alias: &&str| **alias == written || alias.strip_suffix('s').is_some_and(|one| one == written);
     let by_alias = |flat: bool| {
         here.iter()
-            .find(|(key, name)| name.contains('.') != flat && key.aliases.contains(&written.as_str()))
+            .find(|(key, name)| name.contains('.') != flat && key.aliases.iter().any(is_meant))
             .map(|(_, name)| *name)
     };
     let flat = here.iter().filter(|(_, name)| !name.contains('.')).map(|(_, name)| *name);
@@ -92,6 +94,7 @@ mod tests {
         let key = |written| key_in(Context::Service, "", written);
         assert_eq!(key("lisen"), Suggestion::Key("listen"));
         assert_eq!(key("servers"), Suggestion::Key("to"));
+        assert_eq!(key("backend"), Suggestion::Key("to"));
         assert_eq!(key("max_sessions"), Suggestion::Key("max-sessions"));
         assert_eq!(key("connect-timeout"), Suggestion::Key("timeout.connect"));
         assert_eq!(key("interval"), Suggestion::Key("health.interval"));

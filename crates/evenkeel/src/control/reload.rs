@@ -65,9 +65,9 @@ impl Loop {
 fn summary(problems: &Problems) -> String {
     match &problems.list[..] {
         [] => "it cannot be read".to_owned(),
-        [one] => one.what.clone(),
+        [one] => one.to_string(),
         [first, more @ ..] => {
-            format!("{} (and {} more; `evenkeel check` shows them)", first.what, more.len())
+            format!("{first} (and {} more; `evenkeel check` shows them)", more.len())
         }
     }
 }

@@ -1,0 +1,155 @@
+//! What a user sees who types something: output, standard error and exit status of the real program.
+#![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+fn evenkeel(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_evenkeel"));
+    command.args(args).env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Status, standard output and standard error of a command that ends by itself.
+fn seen(args: &[&str]) -> (i32, String, String) {
+    let Output { status, stdout, stderr } = evenkeel(args).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (status.code().unwrap_or(-1), text(stdout), text(stderr))
+}
+
+fn case(name: &str) -> String {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/cases").join(name);
+    path.display().to_string()
+}
+
+#[test]
+fn check_ends_with_the_status_that_scripts_expect() {
+    let (status, out, err) = seen(&["check", &case("article.toml")]);
+    assert_eq!((status, err.as_str()), (0, ""));
+    assert!(out.contains("ok, 1 service\n"), "{out}");
+    assert!(out.contains("web  :8080  -> 3 backends   random, checked by tcp"), "{out}");
+
+    let (status, out, err) = seen(&["check", &case("mistakes.toml")]);
+    assert_eq!((status, out.as_str()), (1, ""));
+    assert!(err.contains("did you mean `listen`?"), "{err}");
+    assert!(err.trim_end().ends_with("mistakes.toml"), "{err}");
+
+    let (status, _, err) = seen(&["check", "/no/such/file.toml"]);
+    assert_eq!(
+        (status, err.as_str()),
+        (66, "error: cannot read /no/such/file.toml: there is no such file\n")
+    );
+}
+
+#[test]
+fn run_refuses_what_check_refuses() {
+    let (status, _, err) = seen(&["run", "-c", &case("mistakes.toml")]);
+    assert_eq!(status, 78);
+    assert!(err.contains("did you mean `listen`?"), "{err}");
+    let (status, _, err) = seen(&["run", "-c", "/no/such/file.toml"]);
+    assert_eq!(status, 66);
+    assert!(err.contains("help: name a file by `-c FILE`"), "{err}");
+}
+
+#[test]
+fn a_wrong_command_line_is_pointed_at() {
+    let (status, _, err) = seen(&["tcp", "8080", "5001", "--timeout.connect", "3"]);
+    assert_eq!(status, 2);
+    assert!(err.contains("evenkeel tcp 8080 5001 --timeout.connect 3s"), "{err}");
+    let (status, _, err) = seen(&["tcp", "--balnce", "random"]);
+    assert_eq!(status, 2);
+    assert!(err.contains("--balance"), "{err}");
+    let (status, _, err) = seen(&["tcp", "8080"]);
+    assert_eq!(status, 2);
+    assert!(err.contains("has no `to`"), "{err}");
+}
+
+#[test]
+fn a_configuration_may_come_from_standard_input() {
+    let mut child = evenkeel(&["check", "-"]).stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"[tcp.x]\nlisten = \":1\"\nto = \"2\"\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    for args in [&["explain"][..], &["explain", "--markdown"], &["man"], &["completions", "zsh"]] {
+        let mut child = evenkeel(args).spawn().unwrap();
+        let mut first = [0];
+        child.stdout.take().unwrap().read_exact(&mut first).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{args:?} {output:?}");
+    }
+}
+
+#[test]
+fn colours_are_for_terminals_and_for_those_who_ask() {
+    let broken = case("mistakes.toml");
+    let escapes = |command: &mut Command| command.output().unwrap().stderr.contains(&0x1b);
+    assert!(!escapes(&mut evenkeel(&["check", &broken])));
+    assert!(escapes(&mut evenkeel(&["check", &broken, "--color", "always"])));
+    assert!(escapes(evenkeel(&["check", &broken]).env("CLICOLOR_FORCE", "1")));
+    assert!(!escapes(evenkeel(&["check", &broken]).env("CLICOLOR_FORCE", "1").env("NO_COLOR", "1")));
+    assert!(!escapes(evenkeel(&["check", &broken, "--color=never"]).env("CLICOLOR_FORCE", "1")));
+}
+
+#[test]
+fn problems_can_be_read_by_programs() {
+    let (status, out, _) = seen(&["check", "--json", &case("mistakes.toml")]);
+    assert_eq!(status, 1);
+    let report: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let problem = &report["problems"][1];
+    assert_eq!(report["ok"], false);
+    assert_eq!(problem["what"], "unknown key `lisen` in [tcp.web]");
+    assert_eq!((&problem["marks"][0]["line"], &problem["marks"][0]["column"]), (&3.into(), &1.into()));
+    assert_eq!(problem["fix"]["text"], "listen");
+}
+
+#[test]
+fn check_live_says_what_is_there_and_what_is_not() {
+    let there = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (there, taken) = (there.local_addr().unwrap(), taken.local_addr().unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("live.toml");
+    std::fs::write(&path, format!("[tcp.x]\nlisten = \"{taken}\"\nto = [\"{there}\", \"{gone}\"]\n"))
+        .unwrap();
+    let (status, out, err) = seen(&["check", "--live", &path.display().to_string()]);
+    assert_eq!(status, 1, "{out}{err}");
+    let line = |addr: &str| out.lines().find(|line| line.contains(addr) && !line.contains("->")).unwrap();
+    assert!(line(&taken.to_string()).contains("in use"), "{out}");
+    assert!(line(&there.to_string()).contains("up "), "{out}");
+    assert!(line(&gone.to_string()).contains("connection refused"), "{out}");
+    assert!(err.contains("2 things would not work now"), "{err}");
+}
+
+#[test]
+fn explain_answers_or_says_what_was_probably_meant() {
+    let (status, out, _) = seen(&["explain", "timeout.connect"]);
+    assert!(status == 0 && out.contains("default    1.5s") && out.contains("lost SYN"), "{out}");
+    let (status, _, err) = seen(&["explain", "balanc"]);
+    assert!(status == 1 && err.contains("did you mean `balance`?"), "{err}");
+    let (status, out, _) = seen(&["explain", "max-sessions"]);
+    assert!(status == 0 && out.contains("whole process") && out.contains("one listener"), "{out}");
+}
+
+#[test]
+fn help_version_and_pages_are_there() {
+    for args in
+        [&["--help"][..], &["help"], &["help", "tcp"], &["tcp", "--help"], &["--version"], &["version"]]
+    {
+        let (status, out, err) = seen(args);
+        assert!(status == 0 && !out.is_empty() && err.is_empty(), "{args:?} {err}");
+    }
+    let (_, out, _) = seen(&["version", "--json"]);
+    let version: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(version["version"], env!("CARGO_PKG_VERSION"));
+    let (status, out, _) = seen(&["man"]);
+    assert!(status == 0 && out.contains("timeout.connect\\-total"), "{out}");
+    let (status, _, err) = seen(&[]);
+    assert!(status == 2 && err.contains("First time? Run `evenkeel demo`."), "{err}");
+}
