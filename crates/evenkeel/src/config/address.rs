@@ -128,6 +128,11 @@ fn split<'a>(text: &'a str, example: &str) -> Result<(&'a str, &'a str), Address
     if text.is_empty() {
         return Err(AddressError::new(format!("it is empty; an example is `{example}`")));
     }
+    if text.contains(',') {
+        return Err(AddressError::new(
+            "these are several: a file has a list, a command line one after the other",
+        ));
+    }
     if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') {
         return Ok(("", text));
     }

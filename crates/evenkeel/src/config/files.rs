@@ -67,6 +67,8 @@ impl Files<'_> {
 
     fn add(&mut self, path: &Path, bytes: Vec<u8>, problems: &mut Problems) {
         self.bytes += bytes.len();
+        // Until it is read, anything may be missing.
+        let damaged = std::mem::replace(&mut self.typed.damaged, true);
         let text = match String::from_utf8(bytes) {
             Ok(_) if self.bytes > BYTES_MAX => {
                 problems.push(Problem::error(format!(
@@ -87,8 +89,8 @@ impl Files<'_> {
         self.chain.push(canonical.clone());
         self.seen.push(canonical);
         let expand = |text: &str| units::expand(text, self.world.variable);
-        let (table, damaged) = Reader::new(&text, 0, &expand).document(problems);
-        self.typed.damaged |= damaged;
+        let (table, broken) = Reader::new(&text, 0, &expand).document(problems);
+        self.typed.damaged = damaged || broken;
         for pattern in lower::add_file(&mut self.typed, &table, problems) {
             self.include(&text, &pattern, problems);
         }
@@ -111,7 +113,10 @@ impl Files<'_> {
             }
             match read_file(&path) {
                 Ok(bytes) => self.add(&path, bytes, problems),
-                Err(error) => problems.push(unreadable(&path, place, &error)),
+                Err(error) => {
+                    self.typed.damaged = true;
+                    problems.push(unreadable(&path, place, &error));
+                }
             }
         }
     }

@@ -5,6 +5,9 @@ use annotate_snippets::{AnnotationKind, Group, Level, Patch, Renderer, Snippet};
 use serde_json::{Value, json};
 use std::fmt;
 
+/// Problems that are shown at most; nobody reads more.
+const SHOWN_MAX: usize = 100;
+
 /// One mistake or warning.
 #[derive(Clone, Debug)]
 pub struct Problem {
@@ -189,8 +192,13 @@ impl Problems {
         self.list.dedup_by(|one, other| one.to_json() == other.to_json());
     }
 
-    /// All of them as a person reads them, a blank line between two.
+    /// As a person reads them, a blank line between two; the first hundred, and how many more there are.
     pub fn render(&self, renderer: &Renderer) -> String {
-        self.list.iter().map(|problem| problem.render(renderer)).collect::<Vec<_>>().join("\n")
+        let shown = self.list.iter().take(SHOWN_MAX).map(|problem| problem.render(renderer));
+        let report = shown.collect::<Vec<_>>().join("\n");
+        match self.list.len().saturating_sub(SHOWN_MAX) {
+            0 => report,
+            more => format!("{report}\n… and {more} more\n"),
+        }
     }
 }

@@ -180,6 +180,17 @@ fn one_unreadable_file_is_one_problem_and_says_so() {
 }
 
 #[test]
+fn a_file_that_is_no_configuration_at_all_is_refused_soon_and_briefly() {
+    let garbage = "no toml, line after line\n".repeat(20_000);
+    let problems = load_in(&Source::Text(garbage), &WORLD).unwrap_err();
+    assert!(problems.list.len() <= 101, "{}", problems.list.len());
+    let ports: Vec<_> = (0..5_000).map(|port| format!("\"10.0.0.256:{port}\"")).collect();
+    let many = format!("[tcp.x]\nlisten = \":1\"\nto = [{}]", ports.join(",\n"));
+    let problems = load_in(&Source::Text(many), &WORLD).unwrap_err();
+    assert!(problems.render(&Renderer::plain()).ends_with("… and 4900 more\n"));
+}
+
+#[test]
 fn flags_stand_above_the_file() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("x.toml");

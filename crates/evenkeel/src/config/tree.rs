@@ -7,6 +7,9 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+/// Syntax errors that are told at most: a file with more of them is not TOML at all.
+const SYNTAX_ERRORS_MAX: usize = 100;
+
 /// A value and where it was written.
 #[derive(Clone, Debug)]
 pub struct Node {
@@ -112,7 +115,8 @@ impl<'a> Reader<'a> {
     /// The whole text as a document, and whether something in it was broken: that is told and may be left out.
     pub fn document(mut self, problems: &mut Problems) -> (Table, bool) {
         let (table, errors) = DeTable::parse_recoverable(&self.text.text[self.offset..]);
-        self.broken = errors.iter().filter_map(|error| Some(error.span()?.start)).collect();
+        self.broken =
+            errors.iter().take(SYNTAX_ERRORS_MAX).filter_map(|error| Some(error.span()?.start)).collect();
         self.syntax_errors(&errors, problems);
         (self.table(table.into_inner(), problems), !errors.is_empty())
     }
@@ -126,7 +130,7 @@ impl<'a> Reader<'a> {
     /// The parser recovers and may stumble several times over one mistake: one line is told once.
     fn syntax_errors(&self, errors: &[toml::de::Error], problems: &mut Problems) {
         let mut last_line = 0;
-        for error in errors {
+        for error in errors.iter().take(SYNTAX_ERRORS_MAX) {
             let place = self.place(error.span().unwrap_or_default());
             let (line, _) = place.line_column();
             if line != last_line {
