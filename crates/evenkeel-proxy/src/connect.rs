@@ -5,6 +5,7 @@
 use crate::Report;
 use crate::pools::Seating;
 use crate::session::{Interrupted, Session};
+use crate::shared::count;
 use crate::worker::Worker;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::{Attempt, ConnectFailure, Tried};
@@ -190,5 +191,6 @@ async fn go_on(
     if out_of_time || attempts >= rules.attempts as usize || !session.pool.may_retry(now) {
         return Err(End::NotConnected(failure));
     }
+    count(&worker.counts().retries, 1);
     Ok(())
 }

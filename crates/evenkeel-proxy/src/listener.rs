@@ -78,6 +78,7 @@ impl Worker {
     fn admit(&self, accepting: &Accepting) -> Result<Places, Stop> {
         let service = &accepting.listener.name.service;
         let full = |report: Option<Report>| {
+            count(&self.counts().ceilings, 1);
             report.into_iter().for_each(|report| self.shared.report(report));
             Stop::Rest
         };
@@ -179,7 +180,7 @@ impl Worker {
         peer: Option<SocketAddr>,
         places: Places,
     ) {
-        count(&self.shared.counts[self.index].accepted, 1);
+        count(&self.counts().accepted, 1);
         let (row, id) = self.next_row();
         let session = Rc::new(Session {
             id,

@@ -103,6 +103,16 @@ pub struct Totals {
     pub to_backend: u64,
     /// Bytes carried to clients.
     pub to_client: u64,
+    /// Connects tried again on another backend.
+    pub retries: u64,
+    /// Times that a ceiling stood against accepting: of the process or of a service.
+    pub ceilings: u64,
+    /// Times that accepting failed for want of descriptors or memory.
+    pub accept_failures: u64,
+    /// Sessions that found the queue of their pool full, or waited in it for too long.
+    pub queue_refusals: u64,
+    /// Sessions that ended in a panic.
+    pub panics: u64,
     /// Session records that were dropped because their reader was too slow.
     pub records_dropped: u64,
     /// Reports that were dropped for the same reason.

@@ -8,7 +8,7 @@ use crate::reactor::{self, Reactor, Row, Token};
 use crate::record::SessionRecord;
 use crate::relay::{Progress, Relay, Tools};
 use crate::session::{self, Established, Session};
-use crate::shared::{Shared, count};
+use crate::shared::{Counts, Shared, count};
 use evenkeel_core::dice::Dice;
 use evenkeel_core::end::{End, Side};
 use evenkeel_core::load::Seat;
@@ -204,6 +204,7 @@ impl Worker {
         if let Err(panic) = result {
             let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
             let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+            count(&self.counts().panics, 1);
             self.shared.report(Report::Panicked { message });
             self.end(row, End::Panicked);
         }
@@ -237,7 +238,7 @@ impl Worker {
     fn relay(&self, relay: &mut Relay) -> Progress {
         let (to_backend, to_client) = (relay.to_backend(), relay.to_client());
         let progress = relay.advance(self.reactor.now(), &mut self.tools.borrow_mut());
-        let counts = &self.shared.counts[self.index];
+        let counts = self.counts();
         count(&counts.to_backend, relay.to_backend() - to_backend);
         count(&counts.to_client, relay.to_client() - to_client);
         progress
@@ -296,7 +297,15 @@ impl Worker {
         }
     }
 
+    /// What this worker counts.
+    pub fn counts(&self) -> &Counts {
+        &self.shared.counts[self.index]
+    }
+
     fn account(&self, session: &Session, relay: Option<&Relay>, end: End) {
+        if matches!(end, End::QueueFull | End::QueueTimeout) {
+            count(&self.counts().queue_refusals, 1);
+        }
         if self.shared.wants_records() {
             self.records.borrow_mut().push(session.record(relay, end, self.reactor.now()));
         }
@@ -445,6 +454,7 @@ impl Worker {
 
     /// Tells that accepting failed, once a second at most.
     pub fn report_accept_failure(&self, listener: &ListenerName, errno: i32) {
+        count(&self.counts().accept_failures, 1);
         let now = self.reactor.now();
         if self.told_accept_failure.get().is_none_or(|told| now >= told + Duration::from_secs(1)) {
             self.told_accept_failure.set(Some(now));
