@@ -16,7 +16,5 @@ mod shared;
 mod worker;
 
 pub use bind::Publication;
-pub use plane::{
-    DESCRIPTORS_PER_WORKER, Inherited, PlaneOptions, PrepareError, Report, Started, Totals, UserPlane,
-};
+pub use plane::{Inherited, PlaneOptions, PrepareError, Report, Started, Totals, UserPlane};
 pub use record::SessionRecord;

@@ -18,10 +18,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Pipes for bulk that a worker opens at most; a session needs one only while bytes are in it.
-const PIPES_PER_WORKER: u32 = 128;
+const PIPES_PER_WORKER: usize = 128;
 
-/// Descriptors that a worker may hold besides those of its sessions and listeners: its pipes, its epoll, its wake-up.
-pub const DESCRIPTORS_PER_WORKER: u32 = 2 * PIPES_PER_WORKER + 2;
+/// Sessions for each pipe: where descriptors are so few that this counts, sessions go first.
+const SESSIONS_PER_PIPE: usize = 8;
 
 /// Reports that may wait to be read.
 const REPORTS: usize = 1024;
@@ -38,6 +38,20 @@ pub struct PlaneOptions {
     pub max_sessions: u32,
     /// Whether session records are made at all.
     pub records: bool,
+}
+
+impl PlaneOptions {
+    /// Pipes that each worker opens at most: never less than one session in full flow can use.
+    fn pipes_per_worker(&self) -> usize {
+        (self.max_sessions as usize / SESSIONS_PER_PIPE / self.workers).clamp(2, PIPES_PER_WORKER)
+    }
+
+    /// Descriptors that the plane may hold, those of listeners not counted: two for each session, two for each pipe,
+    /// and each worker's epoll and wake-up.
+    pub fn descriptors(&self) -> u64 {
+        let worker = 2 + 2 * self.pipes_per_worker() as u64;
+        2 * u64::from(self.max_sessions) + self.workers as u64 * worker
+    }
 }
 
 /// What the plane tells the control plane, besides session records.
@@ -150,19 +164,19 @@ impl UserPlane {
         let shared = Arc::new(Shared::new(options, report_sender, record_sender)?);
         let mut plane = Self { shared, workers: Vec::new(), current: None };
         for index in 0..options.workers {
-            let worker = plane.start_worker(index)?;
+            let worker = plane.start_worker(index, options.pipes_per_worker() as u32)?;
             plane.workers.push(worker);
         }
         Ok(Started { plane, reports, records })
     }
 
-    fn start_worker(&self, index: usize) -> io::Result<Handle> {
+    fn start_worker(&self, index: usize, pipes: u32) -> io::Result<Handle> {
         let (inbox, commands) = mpsc::channel();
         let (ready, is_ready) = mpsc::channel();
         let shared = Arc::clone(&self.shared);
         let seed = RandomState::new().hash_one(index);
         let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
-            match Worker::new(index, shared, PIPES_PER_WORKER, seed) {
+            match Worker::new(index, shared, pipes, seed) {
                 Ok(worker) => {
                     drop(ready);
                     worker.run(&commands);

@@ -119,12 +119,8 @@ fn room(settings: &Settings, config: &Config) -> Room {
     let workers = settings.workers.unwrap_or_else(|| available_parallelism().map_or(1, usize::from));
     let descriptors = limits::raise_descriptors();
     let members: usize = config.pools.iter().map(|pool| pool.members.len()).sum();
-    let needs = Needs {
-        workers: workers as u64,
-        listeners: config.listeners.len() as u64,
-        probes: members.min(PROBES_MAX) as u64,
-    };
-    let ceiling = ceiling::sessions_max(descriptors, needs);
+    let needs = Needs { listeners: config.listeners.len(), probes: members.min(PROBES_MAX) };
+    let ceiling = ceiling::sessions_max(descriptors, workers, needs);
     Room {
         workers,
         descriptors,
