@@ -136,7 +136,7 @@ pub fn notice(out: &mut String, at: SystemTime, notice: &Notice) {
     let mut line = Object::new(out);
     line.text("ts", Rfc3339(at)).text("event", notice.word()).text("level", notice.level().word());
     match notice {
-        Notice::Listening { service, listeners, pool, backends, balance } => {
+        Notice::Listening { service, listeners, pool, backends, names, balance } => {
             line.text("service", service).raw("listeners", '[');
             for (index, addr) in listeners.iter().enumerate() {
                 let comma = if index == 0 { "" } else { "," };
@@ -145,7 +145,7 @@ pub fn notice(out: &mut String, at: SystemTime, notice: &Notice) {
                 line.out.push('"');
             }
             line.out.push(']');
-            line.text("pool", pool).raw("backends", backends).text("balance", balance);
+            line.text("pool", pool).raw("backends", backends).raw("names", names).text("balance", balance);
         }
         Notice::Ready { took, workers, max_sessions, descriptors } => {
             line.raw("ms", Millis(*took)).raw("pid", std::process::id());

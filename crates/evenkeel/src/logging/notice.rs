@@ -21,8 +21,10 @@ pub enum Notice {
         listeners: Vec<Addr>,
         /// Where its sessions go.
         pool: PoolName,
-        /// How many backends that has now.
+        /// How many backends that has.
         backends: usize,
+        /// How many names that stand for more of them.
+        names: usize,
         /// How one of them is chosen.
         balance: &'static str,
     },
@@ -223,7 +225,7 @@ impl Notice {
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Listening { service, listeners, pool, backends, balance } => {
+            Self::Listening { service, listeners, pool, backends, names, balance } => {
                 f.write_str("listens on ")?;
                 for (index, addr) in listeners.iter().take(LISTENERS_SHOWN).enumerate() {
                     write!(f, "{}{addr}", if index == 0 { "" } else { ", " })?;
@@ -231,7 +233,13 @@ impl fmt::Display for Notice {
                 if listeners.len() > LISTENERS_SHOWN {
                     write!(f, " and {} more", Grouped((listeners.len() - LISTENERS_SHOWN) as u64))?;
                 }
-                write!(f, ": {}, {balance}", count(*backends, "backend"))?;
+                f.write_str(": ")?;
+                match (backends, names) {
+                    (_, 0) => f.write_str(&count(*backends, "backend"))?,
+                    (0, _) => f.write_str(&count(*names, "name"))?,
+                    _ => write!(f, "{} and {}", count(*backends, "backend"), count(*names, "name"))?,
+                }
+                write!(f, ", {balance}")?;
                 if pool.as_str() == service.as_str() { Ok(()) } else { write!(f, ", pool {pool}") }
             }
             Self::Ready { took, workers, max_sessions, descriptors } => write!(
@@ -264,6 +272,7 @@ impl fmt::Display for Notice {
             Self::LameDuck { signal, time } => {
                 write!(f, "{signal}: will stop, but goes on accepting for {}", Took(*time))
             }
+            Self::Draining { open: 0, .. } => f.write_str("accepts no more; no session is open"),
             Self::Draining { window, open } => write!(
                 f,
                 "accepts no more; {} may end within {}",

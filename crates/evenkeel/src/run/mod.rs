@@ -1,22 +1,20 @@
 //! Starts everything in order, and then leaves it to the control loop.
 
+mod announce;
+
 use crate::binding;
 use crate::ceiling::{self, Needs};
 use crate::config::{Loaded, Settings, Source};
 use crate::control::{Control, Input};
 use crate::discover::Discovery;
 use crate::error::{Exit, RunError};
-use crate::logging::{Log, Notice, count};
+use crate::logging::{Log, Notice};
 use crate::notify;
 use crate::probe::PROBES_MAX;
 use crate::signals::{Manner, Signals};
-use evenkeel_core::addr::Addr;
-use evenkeel_core::balance::Balance;
 use evenkeel_core::director::{Config, Director};
-use evenkeel_core::name::{PoolName, ServiceName};
-use evenkeel_proxy::{PlaneOptions, Report, Started, UserPlane};
+use evenkeel_proxy::{Inherited, PlaneOptions, Report, Started, UserPlane};
 use evenkeel_sys::limits;
-use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, IsTerminal};
 use std::sync::mpsc as threads;
@@ -69,7 +67,7 @@ fn system(what: &str, error: &io::Error) -> RunError {
 fn start(
     loaded: Loaded,
     options: Options,
-    mut inherited: evenkeel_proxy::Inherited,
+    mut inherited: Inherited,
     inputs: mpsc::Sender<Input>,
 ) -> Result<Control, RunError> {
     let Loaded { settings, config, warnings } = loaded;
@@ -87,13 +85,20 @@ fn start(
 
     let publication =
         plane.prepare(director.snapshot(), &mut inherited).map_err(|error| binding::refused(&error))?;
-    plane.publish(publication);
-    for addr in inherited.keys() {
-        log.tell(Notice::Warning(format!(
-            "a socket passed by the service manager is not used: no service listens on {addr}"
-        )));
+    for notice in announce::listening(&publication, &config) {
+        log.tell(notice);
     }
-    announce(&mut log, &config, &director, &settings, &room, options.began);
+    plane.publish(publication);
+    for notice in announce::warnings(&settings, &room, &inherited) {
+        log.tell(notice);
+    }
+    log.tell(Notice::Ready {
+        took: options.began.elapsed(),
+        workers: room.workers,
+        max_sessions: room.max_sessions,
+        descriptors: room.descriptors,
+    });
+    notify::ready(&announce::status(&config));
     Ok(Control {
         discovery: Discovery::follow(&config, &inputs),
         manner: manner(options.demo),
@@ -148,66 +153,4 @@ fn forward(reports: threads::Receiver<Report>, inputs: mpsc::Sender<Input>) -> i
         }
     };
     std::thread::Builder::new().name("reports".to_owned()).spawn(work).map(drop)
-}
-
-/// Tells where it listens and what it can take, to the log and to the service manager.
-fn announce(
-    log: &mut Log,
-    config: &Config,
-    director: &Director,
-    settings: &Settings,
-    room: &Room,
-    began: Instant,
-) {
-    let mut services: BTreeMap<(&ServiceName, &PoolName), Vec<Addr>> = BTreeMap::new();
-    for listener in &config.listeners {
-        services
-            .entry((&listener.name.service, &listener.pool))
-            .or_default()
-            .push(listener.name.addr.clone());
-    }
-    let backends = director.backends();
-    for ((service, pool), listeners) in services {
-        log.tell(Notice::Listening {
-            service: service.clone(),
-            listeners,
-            pool: pool.clone(),
-            backends: backends.iter().filter(|(key, _)| key.pool == *pool).count(),
-            balance: config
-                .pools
-                .iter()
-                .find(|of| of.name == *pool)
-                .map_or("", |of| balance_word(of.balance)),
-        });
-    }
-    if let Some(wanted) = settings.max_sessions
-        && wanted > room.ceiling
-    {
-        log.tell(Notice::Warning(format!(
-            "`max-sessions` is {wanted}, but {} allow {} only: raise the limit of open files",
-            count(room.descriptors as usize, "descriptor"),
-            room.ceiling
-        )));
-    }
-    log.tell(Notice::Ready {
-        took: began.elapsed(),
-        workers: room.workers,
-        max_sessions: room.max_sessions,
-        descriptors: room.descriptors,
-    });
-    notify::ready(&format!(
-        "{}, {}",
-        count(config.listeners.len(), "listener"),
-        count(backends.len(), "backend")
-    ));
-}
-
-fn balance_word(balance: Balance) -> &'static str {
-    match balance {
-        Balance::Random { .. } => "random",
-        Balance::RoundRobin => "round-robin",
-        Balance::LeastConn => "least-conn",
-        Balance::Maglev { .. } => "maglev",
-        Balance::First => "first",
-    }
 }

@@ -1,0 +1,71 @@
+//! What is told at the start: where it listens, where that goes, and what the user should look at.
+
+use super::Room;
+use crate::config::Settings;
+use crate::logging::{Notice, count};
+use evenkeel_core::addr::Addr;
+use evenkeel_core::balance::Balance;
+use evenkeel_core::director::{Config, PoolConfig, Target};
+use evenkeel_core::name::{PoolName, ServiceName};
+use evenkeel_proxy::{Inherited, Publication};
+use std::collections::BTreeMap;
+
+/// One notice for each service, with the addresses that it is really bound to.
+pub fn listening(publication: &Publication, config: &Config) -> Vec<Notice> {
+    let pool_of: BTreeMap<_, _> =
+        config.listeners.iter().map(|listener| (&listener.name, &listener.pool)).collect();
+    let mut services: BTreeMap<(&ServiceName, &PoolName), Vec<Addr>> = BTreeMap::new();
+    for (name, addr) in publication.bound() {
+        if let Some(pool) = pool_of.get(name) {
+            services.entry((&name.service, pool)).or_default().push(addr.clone());
+        }
+    }
+    let notice = |((service, pool), listeners): ((&ServiceName, &PoolName), _)| {
+        let pool = config.pools.iter().find(|of| of.name == *pool)?;
+        let names = pool.members.iter().filter(|member| is_name(&member.target)).count();
+        Some(Notice::Listening {
+            service: service.clone(),
+            listeners,
+            pool: pool.name.clone(),
+            backends: pool.members.len() - names,
+            names,
+            balance: balance(pool),
+        })
+    };
+    services.into_iter().filter_map(notice).collect()
+}
+
+fn is_name(target: &Target) -> bool {
+    matches!(target, Target::Name { .. })
+}
+
+fn balance(pool: &PoolConfig) -> &'static str {
+    match pool.balance {
+        Balance::Random { .. } => "random",
+        Balance::RoundRobin => "round-robin",
+        Balance::LeastConn => "least-conn",
+        Balance::Maglev { .. } => "maglev",
+        Balance::First => "first",
+    }
+}
+
+/// What is not as the user may think.
+pub fn warnings(settings: &Settings, room: &Room, unused: &Inherited) -> Vec<Notice> {
+    let unused = unused.keys().map(|addr| {
+        format!("a socket passed by the service manager is not used: no service listens on {addr}")
+    });
+    let ceiling = settings.max_sessions.filter(|&wanted| wanted > room.ceiling).map(|wanted| {
+        format!(
+            "`max-sessions` is {wanted}, but {} allow {} only: raise the limit of open files",
+            count(room.descriptors as usize, "descriptor"),
+            room.ceiling
+        )
+    });
+    unused.chain(ceiling).map(Notice::Warning).collect()
+}
+
+/// One line for the service manager.
+pub fn status(config: &Config) -> String {
+    let members: usize = config.pools.iter().map(|pool| pool.members.len()).sum();
+    format!("{}, {}", count(config.listeners.len(), "listener"), count(members, "backend"))
+}
