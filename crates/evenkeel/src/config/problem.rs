@@ -62,6 +62,15 @@ impl Problem {
         Self { severity: Severity::Warning, ..Self::error(what) }
     }
 
+    fn is_same(&self, other: &Self) -> bool {
+        let is_here = |(one, other): (&Mark, &Mark)| {
+            one.place.is_beside(&other.place) && one.place.span() == other.place.span()
+        };
+        self.what == other.what
+            && self.marks.len() == other.marks.len()
+            && self.marks.iter().zip(&other.marks).all(is_here)
+    }
+
     /// Marks `place`.
     pub fn at(mut self, place: &Place, label: impl Into<String>) -> Self {
         self.marks.push(Mark { place: place.clone(), label: label.into() });
@@ -189,7 +198,7 @@ impl Problems {
                 (file, mark.place.span().start)
             })
         });
-        self.list.dedup_by(|one, other| one.to_json() == other.to_json());
+        self.list.dedup_by(|one, other| one.is_same(other));
     }
 
     /// As a person reads them, a blank line between two; the first hundred, and how many more there are.

@@ -184,10 +184,10 @@ fn a_file_that_is_no_configuration_at_all_is_refused_soon_and_briefly() {
     let garbage = "no toml, line after line\n".repeat(20_000);
     let problems = load_in(&Source::Text(garbage), &WORLD).unwrap_err();
     assert!(problems.list.len() <= 101, "{}", problems.list.len());
-    let ports: Vec<_> = (0..5_000).map(|port| format!("\"10.0.0.256:{port}\"")).collect();
+    let ports: Vec<_> = (0..1_000).map(|port| format!("\"10.0.0.256:{port}\"")).collect();
     let many = format!("[tcp.x]\nlisten = \":1\"\nto = [{}]", ports.join(",\n"));
     let problems = load_in(&Source::Text(many), &WORLD).unwrap_err();
-    assert!(problems.render(&Renderer::plain()).ends_with("… and 4900 more\n"));
+    assert!(problems.render(&Renderer::plain()).ends_with("… and 900 more\n"));
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn no_file_whatever_is_in_it_makes_us_panic() {
     let sources = [toml_files("tests/cases"), toml_files("../../examples")].concat();
     let texts: Vec<_> = sources.iter().map(|path| std::fs::read(path).unwrap()).collect();
     let (mut good, mut bad) = (0, 0);
-    for _ in 0..2_500 {
+    for _ in 0..2_000 {
         let mut bytes = texts[dice.below(texts.len() as u64) as usize].clone();
         mutate(&mut dice, &mut bytes);
         let text = String::from_utf8_lossy(&bytes).into_owned();
