@@ -81,10 +81,15 @@ impl Tier {
             }
     }
 
+    /// Whether anybody may take new sessions while this tier is in use.
+    pub fn takes_any(self) -> bool {
+        matches!(self, Self::Primaries | Self::Backups)
+    }
+
     /// When this tier takes nobody: whom to try all the same, by index, best first. Before those that failed, longest
     /// ago first and under [`AllDown::Try`] only, come those that did not: unseen primaries, then backups.
     pub fn last_resort(self, candidates: &[Candidate], all_down: AllDown) -> Box<[u32]> {
-        if matches!(self, Self::Primaries | Self::Backups) {
+        if self.takes_any() {
             return Box::default();
         }
         let has_failed = |it: &Candidate| matches!(it.standing, Standing::Down | Standing::Ejected);

@@ -97,7 +97,7 @@ impl ProbeFailure {
     }
 
     /// Whether it was we who could not ask: that says nothing about the backend.
-    fn is_ours(&self) -> bool {
+    pub fn is_ours(&self) -> bool {
         matches!(self, Self::Connect(ConnectFailure::NoSourcePort | ConnectFailure::NoResources(_)))
     }
 }

@@ -142,6 +142,7 @@ impl BackendState {
                 self.ejection.end(now);
                 Some(EventKind::Down { cause: Cause::Check(failure), failures })
             }
+            (_, Verdict::Fail(failure)) if failure.is_ours() => None,
             _ => self.observe_ejected(now, &at, passed),
         };
         if passed {

@@ -102,7 +102,7 @@ impl PoolState {
                 rules => backend.decline(now, &rules, cause),
             }
         });
-        if self.tier == Tier::Nobody {
+        if !self.tier.takes_any() {
             // It is not the one that failed longest ago any more.
             out.changed.insert(self.config.name.clone());
         }

@@ -1,8 +1,12 @@
-//! The director, seen from outside: scenes with one point each (`scenes`, `names`, `reload`).
+//! The director, seen from outside: scenes with one point each (`scenes`, `names`, `reload`), and seeded days on a
+//! virtual clock against an independent model (`days`, `model`, `world`).
 #![expect(clippy::disallowed_methods, reason = "a virtual clock has to begin somewhere")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod days;
+mod model;
 mod names;
 mod reload;
 mod scenes;
 mod stage;
+mod world;

@@ -47,7 +47,9 @@ fn checks_come_every_two_seconds_and_every_half_while_in_doubt() {
     };
     let slow = |it| (1800 * MS..=2200 * MS).contains(&it);
     let fast = |it| (450 * MS..=550 * MS).contains(&it);
-    assert!("PPP".chars().all(|it| slow(waits(it))), "all is well");
+    let well = [waits('P'), waits('P'), waits('P')];
+    assert!(well.into_iter().all(slow), "all is well");
+    assert!(well[0] != well[1] && well[1] != well[2], "jittered");
     assert!("FF".chars().all(|it| fast(waits(it))), "it may be down");
     assert!("FF".chars().all(|it| slow(waits(it))), "it is down");
     assert!(fast(waits('P')), "it may be up");
