@@ -1,5 +1,5 @@
 //! The director, seen from outside: scenes with one point each (`scenes`, `names`, `reload`), and seeded days on a
-//! virtual clock against an independent model (`days`, `model`, `world`).
+//! virtual clock against an independent model (`days`, `model`, `world`), and anything in any order (`wild`).
 #![expect(clippy::disallowed_methods, reason = "a virtual clock has to begin somewhere")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -9,4 +9,5 @@ mod names;
 mod reload;
 mod scenes;
 mod stage;
+mod wild;
 mod world;

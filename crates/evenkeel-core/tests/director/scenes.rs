@@ -139,6 +139,20 @@ fn one_that_has_to_stay_is_forgiven_and_told_of_once_a_minute() {
 }
 
 #[test]
+fn a_suspect_that_the_director_never_heard_of_is_forgiven_by_a_check() {
+    let mut stage = Stage::new(web(2));
+    stage.verdicts("PP");
+    let backend = &stage.web().backends[0];
+    while !backend.is_suspect() {
+        backend.load.note_failed();
+    }
+    stage.verdict(1, 'F');
+    assert!(backend.is_suspect(), "the check agrees");
+    stage.verdict(1, 'P');
+    assert!(!backend.is_suspect());
+}
+
+#[test]
 fn more_than_half_leave_only_when_the_check_agrees() {
     let mut stage = Stage::new(web(3));
     stage.verdicts("PPP");
