@@ -222,8 +222,15 @@ impl Day {
                     self.check_snapshot(&before);
                 }
                 Action::Announce(event) => {
-                    if let (EventKind::Ejected { time, .. }, Some(addr)) = (&event.kind, &event.backend) {
-                        self.model.get_mut(&event.pool).unwrap().ejected(self.now, addr, *time);
+                    match (&event.kind, &event.backend) {
+                        (EventKind::Ejected { time, .. }, Some(addr)) => {
+                            self.model.get_mut(&event.pool).unwrap().ejected(self.now, addr, *time);
+                        }
+                        (EventKind::Removed, Some(addr)) => {
+                            let (pool, addr) = (event.pool.clone(), addr.clone());
+                            self.loads.remove(&BackendKey { pool, addr });
+                        }
+                        _ => {}
                     }
                     let backend = event.backend.map(|it| format!("{it} ")).unwrap_or_default();
                     self.told.push(format!("{}: {backend}{}", event.pool, event.kind.word()));

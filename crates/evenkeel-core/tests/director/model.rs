@@ -4,6 +4,7 @@
 use crate::stage::MS;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::{AllDown, EjectionRules, Member, PoolConfig, Target};
+use evenkeel_core::health::Check;
 use evenkeel_core::name::PoolName;
 use evenkeel_core::snapshot::Pool;
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,8 +49,8 @@ pub struct ModelBackend {
 
 struct Ejection {
     doublings: u32,
-    /// Where `verdicts` ended when it began.
-    from: usize,
+    /// Verdicts since it began, of checks made at the backend's own address.
+    verdicts: String,
     /// `None` until the director has said for how long.
     until: Option<Instant>,
     over: Option<Instant>,
@@ -178,7 +179,6 @@ impl ModelPool {
                 }
                 backend.up = Some(true);
                 backend.verdicts.clear();
-                backend.ejection.iter_mut().for_each(|it| it.from = 0);
                 backend.probe.in_flight = false;
             }
             (asked, asks) if asked != asks => backend.probe.window = (now, now),
@@ -218,18 +218,22 @@ impl ModelPool {
         if !std::mem::take(&mut backend.probe.in_flight) {
             return;
         }
-        if letter != 'O' {
-            backend.verdicts.push(letter);
+        if letter == 'O' {
+            backend.ask_again(now, &check);
+            return;
+        }
+        backend.verdicts.push(letter);
+        if backend.checked_at_home(&self.config) {
+            backend.ejection.iter_mut().for_each(|it| it.verdicts.push(letter));
         }
         let ends_with = |test: fn(char) -> bool, n: u32| {
             backend.verdicts.chars().rev().take_while(|it| test(*it)).count() >= n as usize
         };
         let (passes, fails) = (|it| it == 'P', |it| it != 'P');
         let up = match (backend.up, letter) {
-            (up, 'O') => up,
             (None, 'P') => Some(true),
             (None, 'F') => Some(false),
-            (_, 'F' | 'S') if ends_with(fails, check.fall) => Some(false),
+            _ if ends_with(fails, check.fall) => Some(false),
             (Some(false), _) if ends_with(passes, check.rise) => Some(true),
             (up, _) => up,
         };
@@ -243,14 +247,12 @@ impl ModelPool {
             } else {
                 backend.failed = Some(now);
             }
-        } else if backend.is_believed(check.rise) && backend.checked_at_home(&self.config) && letter != 'O' {
+        } else if backend.is_believed(check.rise) {
             backend.end_ejection(now);
             backend.came_in = ramps.then_some(now);
             self.to_tell.push(format!("{addr} returned"));
         }
-        let interval = if backend.in_doubt() { check.fast_interval } else { check.interval };
-        let asked = backend.probe.asked.expect("it was in flight");
-        backend.probe.window = ((asked + interval * 9 / 10).max(now), (asked + interval * 11 / 10).max(now));
+        backend.ask_again(now, &check);
     }
 
     /// Returns whether the backend is to be ejected or to be forgiven.
@@ -415,6 +417,13 @@ impl ModelBackend {
         self.up == Some(true) && !self.is_out()
     }
 
+    /// A verdict came: when the next probe may come.
+    fn ask_again(&mut self, now: Instant, check: &Check) {
+        let interval = if self.in_doubt() { check.fast_interval } else { check.interval };
+        let asked = self.probe.asked.expect("it was in flight");
+        self.probe.window = ((asked + interval * 9 / 10).max(now), (asked + interval * 11 / 10).max(now));
+    }
+
     fn in_doubt(&self) -> bool {
         let last_passed = self.verdicts.chars().last().map(|it| it == 'P');
         self.is_out() || self.up.is_none() || last_passed.is_some_and(|it| Some(it) != self.up)
@@ -430,7 +439,7 @@ impl ModelBackend {
             }
         };
         self.came_in = None;
-        self.ejection = Some(Ejection { doublings, from: self.verdicts.len(), until: None, over: None });
+        self.ejection = Some(Ejection { doublings, verdicts: String::new(), until: None, over: None });
     }
 
     fn end_ejection(&mut self, now: Instant) {
@@ -442,8 +451,7 @@ impl ModelBackend {
     /// Whether checks alone end its ejection.
     fn is_believed(&self, rise: u32) -> bool {
         let Some(ejection) = self.ejection.as_ref().filter(|it| it.over.is_none()) else { return false };
-        let since = &self.verdicts[ejection.from..];
-        ejection.doublings == 0 && since.len() >= rise as usize && since.ends_with(&"P".repeat(rise as usize))
+        ejection.doublings == 0 && ejection.verdicts.ends_with(&"P".repeat(rise as usize))
     }
 
     fn checked_at_home(&self, config: &PoolConfig) -> bool {
