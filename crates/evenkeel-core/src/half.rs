@@ -30,9 +30,9 @@ enum SourceEnd {
 /// Ask [`want`](Self::want), do it, tell what came of it with one of the `on_*`, and ask again.
 #[derive(Clone, Debug)]
 pub struct Half {
-    held: usize,
+    held: u32,
     moved: u64,
-    streak: usize,
+    streak: u32,
     source_ready: bool,
     source_closing: bool,
     source_cut: bool,
@@ -45,7 +45,7 @@ pub struct Half {
 const BULK_READ: usize = 8 * 1024;
 
 /// After this many bytes in bulk reads alone a half is in bulk.
-const BULK_STREAK: usize = 64 * 1024;
+const BULK_STREAK: u32 = 64 * 1024;
 
 impl Default for Half {
     fn default() -> Self {
@@ -78,7 +78,7 @@ impl Half {
 
     /// Bytes read but not yet written.
     pub fn held(&self) -> usize {
-        self.held
+        self.held as usize
     }
 
     /// Bytes written.
@@ -119,8 +119,10 @@ impl Half {
             self.source_end = Some(if self.source_cut { SourceEnd::Lost } else { SourceEnd::Fin });
             return;
         }
-        self.held += bytes;
-        self.streak = if bytes < BULK_READ { 0 } else { self.streak.saturating_add(bytes) };
+        // A carrier reads a pipe's worth at most.
+        let read = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.held = self.held.saturating_add(read);
+        self.streak = if bytes < BULK_READ { 0 } else { self.streak.saturating_add(read) };
         if drained && !self.source_closing {
             self.source_ready = false;
         }
@@ -146,8 +148,8 @@ impl Half {
 
     /// `bytes` of what is held were written.
     pub fn on_written(&mut self, bytes: usize) {
-        debug_assert!(bytes <= self.held, "more written than held");
-        self.held -= bytes;
+        debug_assert!(bytes <= self.held(), "more written than held");
+        self.held = self.held.saturating_sub(u32::try_from(bytes).unwrap_or(u32::MAX));
         self.moved += bytes as u64;
     }
 

@@ -68,10 +68,6 @@ struct Slot {
     queued: bool,
 }
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every row relays, and a row in one piece costs no allocation"
-)]
 enum Stage {
     Opening(Pin<Box<dyn Future<Output = Result<Established, End>>>>),
     Relaying {

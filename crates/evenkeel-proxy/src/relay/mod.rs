@@ -74,14 +74,13 @@ pub struct Relay {
 #[derive(Debug, Default)]
 struct Direction {
     half: Half,
-    hold: Hold,
+    /// Boxed, so that the many rows that wait for their peers with nothing in hand are small.
+    hold: Option<Box<Hold>>,
 }
 
 /// Where the bytes are that were read and not yet written.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 enum Hold {
-    #[default]
-    Nowhere,
     Memory(Rest),
     Pipe(Lease),
 }
@@ -310,14 +309,13 @@ impl Direction {
         let way = Way { source, sink, last };
         let mut budget = TURN_BYTES;
         loop {
-            let pace = match (std::mem::take(&mut self.hold), self.half.is_bulk()) {
-                (Hold::Pipe(lease), _) => self.splice(&way, lease, tools, &mut budget),
-                (Hold::Memory(rest), _) => self.copy(&way, Some(rest), tools, &mut budget),
-                (Hold::Nowhere, true) => match tools.pipes.take() {
+            let pace = match self.hold.take().map(|hold| *hold) {
+                Some(Hold::Pipe(lease)) => self.splice(&way, lease, tools, &mut budget),
+                Some(Hold::Memory(rest)) => self.copy(&way, Some(rest), tools, &mut budget),
+                None => match tools.pipes.take_if(self.half.is_bulk()) {
                     Some(lease) => self.splice(&way, lease, tools, &mut budget),
                     None => self.copy(&way, None, tools, &mut budget),
                 },
-                (Hold::Nowhere, false) => self.copy(&way, None, tools, &mut budget),
             };
             match pace {
                 Ok(Pace::Change) => {}
@@ -329,7 +327,7 @@ impl Direction {
     /// Its sink is gone, and with it what is held: a pipe that is not empty must never see another session.
     fn abandon(&mut self) {
         self.half.on_over();
-        self.hold = Hold::Nowhere;
+        self.hold = None;
     }
 
     fn copy(
@@ -342,7 +340,7 @@ impl Direction {
         let may_change = tools.pipes.has_one();
         let mut carrier = Copy::new(way, &mut tools.scratch, rest, may_change);
         let pace = carry(&mut self.half, &mut carrier, budget);
-        self.hold = carrier.into_rest().map_or(Hold::Nowhere, Hold::Memory);
+        self.hold = carrier.into_rest().map(|rest| Box::new(Hold::Memory(rest)));
         pace
     }
 
@@ -355,7 +353,7 @@ impl Direction {
     ) -> Result<Pace, Fault> {
         let pace = carry(&mut self.half, &mut Splice { way, lease: &lease }, budget);
         if self.half.held() > 0 {
-            self.hold = Hold::Pipe(lease);
+            self.hold = Some(Box::new(Hold::Pipe(lease)));
         } else {
             tools.pipes.give_back(lease);
         }

@@ -44,8 +44,13 @@ impl PipePool {
         !self.free.is_empty() || self.open.get() < self.limit
     }
 
+    /// An empty pipe if one is `wanted` and there is one.
+    pub fn take_if(&mut self, wanted: bool) -> Option<Lease> {
+        if wanted { self.take() } else { None }
+    }
+
     /// An empty pipe, unless the limit is reached or the kernel has none.
-    pub fn take(&mut self) -> Option<Lease> {
+    fn take(&mut self) -> Option<Lease> {
         if let Some(lease) = self.free.pop() {
             return Some(lease);
         }
