@@ -137,7 +137,7 @@ pub fn manual() -> Result<String, RunError> {
         main.render_name_section(&mut page)?;
         main.render_synopsis_section(&mut page)?;
         for sub in command.get_subcommands() {
-            let sub = sub.clone().display_name(format!("evenkeel {}", sub.get_name()));
+            let sub = sub.clone().bin_name(format!("evenkeel {}", sub.get_name()));
             page.extend_from_slice(
                 format!(".SH \"EVENKEEL {}\"\n", sub.get_name().to_uppercase()).as_bytes(),
             );

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 const DEFAULT_CONFIG: &str = "/etc/evenkeel/evenkeel.toml";
 
 const TEMPLATE: &str = "\
-{about}
+evenkeel: {about}
 
 Usage: {usage}
 
@@ -111,7 +111,7 @@ pub fn command() -> Command {
         .global(true)
         .help("Colours: on a terminal, always, or never");
     Command::new("evenkeel")
-        .about("evenkeel: a load balancer for TCP")
+        .about("a load balancer for TCP")
         .version(env!("CARGO_PKG_VERSION"))
         .color(color())
         .styles(Styles::styled().literal(AnsiColor::Cyan.on_default()))
@@ -148,6 +148,7 @@ fn demo() -> Command {
     Command::new("demo")
         .args_conflicts_with_subcommands(true)
         .subcommand_help_heading("From another terminal, while it runs")
+        .subcommand_value_name("COMMAND")
         .disable_help_subcommand(true)
         .subcommand(order(Order::Stop, "Stop one of the servers"))
         .subcommand(order(Order::Start, "Start it again"))
@@ -234,7 +235,6 @@ fn print_config() -> Arg {
     Arg::new("print-config")
         .long("print-config")
         .action(ArgAction::SetTrue)
-        .help_heading("Options")
         .help("Print the config file that does the same, and end")
 }
 
@@ -246,7 +246,10 @@ pub fn understand(matches: &ArgMatches) -> Option<Invocation> {
         "run" => Invocation::Run(source(matches, "config", Some(process_flags("run", matches)))),
         "check" => Invocation::Check {
             source: source(matches, "file", None),
-            name: matches.get_one::<PathBuf>("file").map(|path| path.display().to_string())?,
+            name: match matches.get_one::<PathBuf>("file")? {
+                path if path.as_os_str() == "-" => "standard input".into(),
+                path => path.display().to_string(),
+            },
             live: matches.get_flag("live"),
             json: json(),
         },

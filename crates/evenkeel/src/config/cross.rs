@@ -9,7 +9,7 @@ use super::setting::{Entry, Layer, Setting};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::Target;
 use std::collections::{HashMap, HashSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// Looks for everything that is wrong between parts that are right by themselves.
 pub fn check(typed: &Typed, services: &[Bound<'_>], builtin: &Layer, problems: &mut Problems) {
@@ -179,11 +179,11 @@ fn loops(services: &[Bound<'_>], problems: &mut Problems) {
     let sends: Vec<Vec<(usize, &Place)>> = services
         .iter()
         .map(|service| {
-            let targets = service.entries.iter().filter_map(|entry| match entry {
-                Entry::Backend(At { value: Target::Addr(addr), place }, _) => Some((addr, place)),
-                _ => None,
+            let backends = service.entries.iter().filter_map(|entry| match entry {
+                Entry::Backend(At { value, place }, _) => Some((known_addr(value)?, place)),
+                Entry::Pool(_) => None,
             });
-            targets
+            backends
                 .flat_map(|(addr, place)| owners(services, addr).map(move |owner| (owner, place)))
                 .collect()
         })
@@ -213,13 +213,22 @@ fn loops(services: &[Bound<'_>], problems: &mut Problems) {
     }
 }
 
+/// Where a backend is, as far as that can be known without asking a resolver.
+fn known_addr(target: &Target) -> Option<Addr> {
+    match target {
+        Target::Addr(addr) => Some(addr.clone()),
+        Target::Name { host, port } if host.eq_ignore_ascii_case("localhost") => {
+            Some(Addr::Ip((Ipv4Addr::LOCALHOST, *port).into()))
+        }
+        Target::Name { .. } => None,
+    }
+}
+
 /// The services that accept a connection to `addr`, as far as that can be known without asking the machine.
-fn owners<'a>(services: &'a [Bound<'_>], addr: &'a Addr) -> impl Iterator<Item = usize> + 'a {
-    let accepts = move |listener: &Addr| match (listener.ip(), addr.ip()) {
-        (Some(listener), Some(addr)) if addr.ip().is_loopback() => overlap(&listener.into(), &addr.into()),
-        (Some(listener), Some(addr)) => listener == addr,
-        _ => listener == addr,
-    };
+fn owners<'a>(services: &'a [Bound<'_>], addr: Addr) -> impl Iterator<Item = usize> + 'a {
+    let is_loopback = addr.ip().is_some_and(|addr| addr.ip().is_loopback());
+    let accepts =
+        move |listener: &Addr| if is_loopback { overlap(listener, &addr) } else { *listener == addr };
     services
         .iter()
         .enumerate()

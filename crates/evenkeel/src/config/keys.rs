@@ -278,7 +278,7 @@ pub static KEYS: &[Key] = &[
         name: "listen",
         scope: Scope::Service,
         kind: Kind::Listen,
-        default: Means("it must be given"),
+        default: Means("none, it must be given"),
         doc: "Where clients connect. `\":8080\"` is every address, IPv6 and IPv4; others are `\"127.0.0.1:8080\"`, \
               `\"[::1]:8080\"`, `\"name:8080\"`, `\":8000-8010\"` (at most 1024 ports), `\"unix:/path\"`.",
         why: "there is no port that would be right for all",
@@ -289,7 +289,7 @@ pub static KEYS: &[Key] = &[
         name: "to",
         scope: Scope::Members,
         kind: Kind::To,
-        default: Means("it must be given"),
+        default: Means("none, it must be given"),
         doc: "The backends. Each is `\"10.0.0.1:80\"`, `\"[::1]:80\"`, `\"5001\"` (on 127.0.0.1), `\"name:80\"` (looked up \
               again and again; each of its addresses is a backend), `\"unix:/path\"`, or a table with `addr` and \
               further keys. `\"pool:NAME\"` is the shared pool of that name.",
@@ -301,7 +301,7 @@ pub static KEYS: &[Key] = &[
         name: "to.addr",
         scope: Scope::Backend,
         kind: Kind::Backend,
-        default: Means("it must be given"),
+        default: Means("none, it must be given"),
         doc: "Where this backend is; written as in `to`.",
         why: "the other keys are about it",
         example: "127.0.0.1:5002",

@@ -102,7 +102,50 @@ pub fn example(key: &Key) -> String {
     }
 }
 
-/// The keys as a section of the manual page.
+const ABOUT_THE_PROCESS: &str = r#".SH "EXIT STATUS"
+.TP
+0
+all is well, also after a drain
+.TP
+1
+it failed; `check` found mistakes
+.TP
+2
+a wrong command line
+.TP
+66
+the configuration cannot be read
+.TP
+69
+an address is in use
+.TP
+77
+not permitted
+.TP
+78
+`run` with mistakes in its configuration
+.SH ENVIRONMENT
+.TP
+EVENKEEL_CONFIG
+the configuration of `run` and `check`
+.TP
+NO_COLOR, CLICOLOR_FORCE
+no colours, colours even without a terminal
+.TP
+NOTIFY_SOCKET, WATCHDOG_USEC, LISTEN_FDS, JOURNAL_STREAM
+set by systemd
+.SH FILES
+.I /etc/evenkeel/evenkeel.toml
+.SH EXAMPLES
+.nf
+evenkeel demo
+evenkeel tcp 8080 5001 5002 5003
+evenkeel check evenkeel.toml && evenkeel run \-c evenkeel.toml
+evenkeel explain timeout.connect
+.fi
+"#;
+
+/// The keys, and what else the manual page has to say, as sections of it.
 pub fn roff() -> String {
     let escape = |text: &str| text.replace('\\', "\\e").replace('-', "\\-").replace("\n.", "\n\\&.");
     let mut page = ".SH KEYS\n".to_owned();
@@ -110,7 +153,7 @@ pub fn roff() -> String {
         let (name, doc) = (escape(key.name), escape(key.doc));
         page.push_str(&format!(".TP\n\\fB{name}\\fR\n{doc} Default: {}.\n", escape(&default(key.default))));
     }
-    page
+    page + ABOUT_THE_PROCESS
 }
 
 #[cfg(test)]
