@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use stop::Phase;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::time::MissedTickBehavior;
 
 /// How often the loop looks after itself: dropped lines, the watchdog.
 const TICK: Duration = Duration::from_secs(1);
@@ -80,6 +81,7 @@ impl Control {
     pub async fn run(self, mut inputs: Receiver<Input>, mut signals: Signals) {
         let mut tick =
             tokio::time::interval(notify::watchdog().map_or(TICK, |timeout| TICK.min(timeout / 2)));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut turning = Loop {
             control: self,
             phase: Phase::Running,

@@ -3,7 +3,7 @@
 
 use super::Item;
 use evenkeel_proxy::SessionRecord;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, sync_channel};
 use std::time::{Duration, Instant};
 
 /// Time between two batches under load.
@@ -16,7 +16,7 @@ const BATCH_MAX: usize = 10_000;
 ///
 /// One batch is on its way at a time: while the writer is stuck, records wait in the plane's bounded channel, and
 /// nowhere else.
-pub fn run(records: &Receiver<Vec<SessionRecord>>, to: &SyncSender<Item>) {
+pub fn run(records: &Receiver<Vec<SessionRecord>>, to: &Sender<Item>) {
     let mut batch = Vec::new();
     let mut last: Option<Instant> = None;
     while let Ok(mut first) = records.recv() {

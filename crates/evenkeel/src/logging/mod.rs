@@ -20,29 +20,50 @@ use evenkeel_proxy::SessionRecord;
 use flood::Floodgate;
 use std::io::IsTerminal;
 use std::os::unix::fs::MetadataExt;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 use text::{Style, Text};
 use writer::{Format, Writer};
 
-/// Items on their way to the writer, at most.
-const ITEMS_MAX: usize = 2048;
+/// Events on their way to the writer, at most: thousands of backends may go down at once.
+const WAITING_MAX: usize = 32 * 1024;
 
 /// How long the end of the process waits for a log that nobody reads.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What the writer turns into lines.
 enum Item {
-    Notice(SystemTime, Notice),
+    /// An event, when it happened, and its place among those that wait.
+    Notice(SystemTime, Notice, Place),
     /// Records, and where the empty list goes once they are written.
     Sessions(Vec<SessionRecord>, SyncSender<Vec<SessionRecord>>),
+}
+
+/// One of [`WAITING_MAX`], given back on drop.
+struct Place(Arc<AtomicUsize>);
+
+impl Place {
+    fn take(waiting: &Arc<AtomicUsize>) -> Option<Self> {
+        let place = Self(Arc::clone(waiting));
+        (waiting.fetch_add(1, Relaxed) < WAITING_MAX).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
 }
 
 /// The way to the log.
 pub struct Log {
     /// `None` when there is no log.
-    items: Option<SyncSender<Item>>,
+    items: Option<Sender<Item>>,
+    /// Events that the writer has not taken yet.
+    waiting: Arc<AtomicUsize>,
     /// Closed when the thread that collects records has ended.
     collected: Option<Receiver<()>>,
     /// Closed when the writer has ended.
@@ -54,14 +75,15 @@ pub struct Log {
 impl Log {
     /// Starts to write in `format`.
     pub fn start(format: LogFormat) -> std::io::Result<Self> {
-        let Some(format) = choose(format) else {
-            return Ok(Self { items: None, collected: None, written: None, dropped: 0 });
-        };
-        let (items, receiver) = sync_channel(ITEMS_MAX);
+        let mut log =
+            Self { items: None, waiting: Arc::default(), collected: None, written: None, dropped: 0 };
+        let Some(format) = choose(format) else { return Ok(log) };
+        let (items, receiver) = channel();
         // `io::stdout` would write a line at a time; this writes whole batches.
         let stdout = std::fs::File::from(std::os::fd::AsFd::as_fd(&std::io::stdout()).try_clone_to_owned()?);
-        let written = spawn("log", move || Writer::new(stdout, format).run(&receiver))?;
-        Ok(Self { items: Some(items), collected: None, written: Some(written), dropped: 0 })
+        log.written = Some(spawn("log", move || Writer::new(stdout, format).run(&receiver))?);
+        log.items = Some(items);
+        Ok(log)
     }
 
     /// Whether anything is written at all.
@@ -80,7 +102,9 @@ impl Log {
     /// Tells of an event, or counts it as dropped when the log is read too slowly. Never waits.
     pub fn tell(&mut self, notice: Notice) {
         let Some(items) = &self.items else { return };
-        if items.try_send(Item::Notice(SystemTime::now(), notice)).is_err() {
+        let sent = Place::take(&self.waiting)
+            .and_then(|place| items.send(Item::Notice(SystemTime::now(), notice, place)).ok());
+        if sent.is_none() {
             self.dropped += 1;
         }
     }
@@ -94,15 +118,12 @@ impl Log {
     pub fn end(self, last: Notice) {
         let deadline = Instant::now() + PATIENCE;
         wait(self.collected, deadline);
-        let Some(items) = self.items else { return };
-        let mut item = Item::Notice(SystemTime::now(), last);
-        while let Err(TrySendError::Full(back)) = items.try_send(item)
-            && Instant::now() < deadline
-        {
-            item = back;
-            thread::sleep(Duration::from_millis(10));
+        if let Some(items) = self.items {
+            let place = Place(self.waiting);
+            place.0.fetch_add(1, Relaxed);
+            // Fails only when the writer is gone already.
+            let _ = items.send(Item::Notice(SystemTime::now(), last, place));
         }
-        drop(items);
         wait(self.written, deadline);
     }
 }

@@ -99,7 +99,7 @@ fn written(format: Format, items: impl IntoIterator<Item = Item>) -> String {
 }
 
 fn write_to(out: impl io::Write, format: Format, items: impl IntoIterator<Item = Item>) {
-    let (sender, receiver) = sync_channel(1000);
+    let (sender, receiver) = channel();
     items.into_iter().for_each(|item| sender.send(item).unwrap());
     drop(sender);
     Writer::new(out, format).run(&receiver);
@@ -111,7 +111,7 @@ fn sessions(records: Vec<SessionRecord>) -> Item {
 }
 
 fn event(notice: Notice) -> Item {
-    Item::Notice(at(), notice)
+    Item::Notice(at(), notice, Place::take(&Arc::default()).unwrap())
 }
 
 #[test]
@@ -239,8 +239,8 @@ fn an_output_that_fails_loses_lines_and_tells_how_many() {
 
 #[test]
 fn the_collector_joins_what_waits_and_ends_with_the_plane() {
-    let (plane, records) = std::sync::mpsc::channel();
-    let (items, received) = sync_channel(1);
+    let (plane, records) = channel();
+    let (items, received) = channel();
     for _ in 0..50 {
         plane.send(vec![record(), record()]).unwrap();
     }
@@ -260,7 +260,7 @@ fn the_collector_joins_what_waits_and_ends_with_the_plane() {
 #[test]
 fn while_the_writer_is_stuck_records_wait_in_the_channel_of_the_plane() {
     let (plane, records) = sync_channel(3);
-    let (items, received) = sync_channel(10);
+    let (items, received) = channel();
     let collector = thread::spawn(move || collect::run(&records, &items));
     plane.send(vec![record()]).unwrap();
     let stuck = received.recv().unwrap();
@@ -269,4 +269,16 @@ fn while_the_writer_is_stuck_records_wait_in_the_channel_of_the_plane() {
     // A writer that ends takes the collector with it.
     drop((stuck, received, plane));
     collector.join().unwrap();
+}
+
+#[test]
+fn events_that_nobody_writes_are_dropped_and_counted() {
+    let (items, received) = channel();
+    let mut log =
+        Log { items: Some(items), waiting: Arc::default(), collected: None, written: None, dropped: 0 };
+    (0..WAITING_MAX + 3).for_each(|_| log.tell(down()));
+    assert_eq!(log.dropped(), 3);
+    assert_eq!(received.try_iter().count(), WAITING_MAX);
+    log.tell(down());
+    assert_eq!(log.dropped(), 3, "there is room again");
 }

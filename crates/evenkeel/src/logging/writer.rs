@@ -45,16 +45,14 @@ impl<W: Write> Writer<W> {
                 None => items.recv().map_err(RecvTimeoutError::from),
             };
             match next {
-                Ok(Item::Notice(at, notice)) => self.notice(at, &notice),
-                Ok(Item::Sessions(mut records, give_back)) => {
-                    self.sessions(&records);
-                    self.flush();
-                    records.clear();
-                    // The collector may have ended meanwhile.
-                    let _ = give_back.send(records);
-                }
+                Ok(item) => self.take(item),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
+            }
+            while self.buffer.len() < BUFFER_KEPT
+                && let Ok(item) = items.try_recv()
+            {
+                self.take(item);
             }
             if self.summary_due().is_some_and(|due| due <= Instant::now()) {
                 self.summary();
@@ -63,6 +61,23 @@ impl<W: Write> Writer<W> {
         }
         self.summary();
         self.flush();
+    }
+
+    fn take(&mut self, item: Item) {
+        match item {
+            Item::Notice(at, notice, place) => {
+                drop(place);
+                self.notice(at, &notice);
+            }
+            Item::Sessions(mut records, give_back) => {
+                self.sessions(&records);
+                // The collector hands over more when this is written, not before.
+                self.flush();
+                records.clear();
+                // It may have ended meanwhile.
+                let _ = give_back.send(records);
+            }
+        }
     }
 
     fn notice(&mut self, at: SystemTime, notice: &Notice) {
