@@ -190,15 +190,16 @@ fn loops(services: &[Bound<'_>], problems: &mut Problems) {
         .collect();
     let mut told = HashSet::new();
     for (start, service) in services.iter().enumerate() {
+        // A loop through several services is one mistake.
+        if told.contains(&start) {
+            continue;
+        }
         let Some(&(next, place)) = sends[start].iter().find(|(next, _)| reaches(&sends, *next, start)) else {
             continue;
         };
-        // A loop through several services is one mistake.
-        let round: Vec<_> =
-            (0..services.len()).filter(|&i| reaches(&sends, start, i) && reaches(&sends, i, start)).collect();
-        if !told.insert(round) {
-            continue;
-        }
+        told.extend(
+            (start..services.len()).filter(|&i| reaches(&sends, start, i) && reaches(&sends, i, start)),
+        );
         let name = &service.section.name.value;
         let way = match next == start {
             true => String::new(),

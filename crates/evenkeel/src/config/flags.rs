@@ -136,12 +136,21 @@ fn insert(table: &mut Table, name: &str, node: Node, problems: &mut Problems) {
     }
 }
 
+/// `value` for the eye, byte for byte as long as it is, so that places in it are right.
 fn shell_word(value: &str) -> String {
     let is_plain = |c: char| c.is_alphanumeric() || "-_./:,%[]=".contains(c);
-    match !value.is_empty() && value.chars().all(is_plain) {
-        true => value.to_owned(),
-        false => format!("'{}'", value.escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'")),
+    if !value.is_empty() && value.chars().all(is_plain) {
+        return value.to_owned();
     }
+    let mut word = "'".to_owned();
+    for c in value.chars() {
+        match c.is_control() {
+            true => word.extend(std::iter::repeat_n(' ', c.len_utf8())),
+            false => word.push(c),
+        }
+    }
+    word.push('\'');
+    word
 }
 
 /// `key` with its example, as a line of the file.
@@ -204,9 +213,10 @@ fn inline(context: Context, name: &str, node: &Node) -> String {
             });
             format!("{{ {} }}", entries.collect::<Vec<_>>().join(", "))
         }
-        Value::Integer(_) | Value::Float | Value::Bool(_) | Value::Date | Value::Broken => {
-            node.place.written().to_owned()
-        }
+        Value::Integer(Some(number)) => number.to_string(),
+        Value::Bool(is) => is.to_string(),
+        // None of them is a value of any key.
+        Value::Integer(None) | Value::Float | Value::Date | Value::Broken => node.place.written().to_owned(),
     }
 }
 

@@ -158,6 +158,27 @@ fn a_printed_file_keeps_texts_that_look_like_variables() {
 }
 
 #[test]
+fn a_printed_file_keeps_inline_tables_with_escapes() {
+    let health = r#"{ send = "PING\r\n", expect = "it's", rise = 3, tcp = false }"#;
+    let given =
+        [flag("listen", ":8080"), flag("health", health), flag("to", r#"["5001", { addr = "5002" }]"#)];
+    let flags = Flags::new("tcp", given);
+    let toml = flags.to_toml();
+    assert!(toml.contains(&format!("health = {health}")), "{toml}");
+    let by_flags = view(&load_in(&Source::Flags(flags), &WORLD));
+    assert_eq!(by_flags, view(&load_in(&Source::Text(toml), &WORLD)));
+    assert!(by_flags.starts_with("Settings"), "{by_flags}");
+}
+
+#[test]
+fn a_mistake_behind_an_escape_is_pointed_at() {
+    let given =
+        [flag("listen", ":8080"), flag("to", "5001"), flag("health", "{ send = \"\\r\\n\t\", rise = 0 }")];
+    let problems = load_in(&Source::Flags(Flags::new("tcp", given)), &WORLD).unwrap_err();
+    assert_eq!(problems.list[0].marks[0].place.written(), "0");
+}
+
+#[test]
 fn examples_of_keys_are_accepted_where_the_reference_shows_them() {
     for key in KEYS.iter().filter(|key| key.scope.contexts()[0] == Context::Backend) {
         let value = match key.kind {
