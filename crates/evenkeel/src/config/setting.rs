@@ -98,8 +98,8 @@ impl Layer {
 pub fn read(key: &Key, node: &Node) -> Result<Setting, Problem> {
     let text = node.text();
     match &key.kind {
-        Kind::Duration { min, off, whole_seconds } => match text {
-            Some("off") if *off => Ok(Setting::Off),
+        Kind::Duration { min, off, whole_seconds } => match (&node.value, text) {
+            (Value::Bool(false), _) | (_, Some("off")) if *off => Ok(Setting::Off),
             _ => duration(key, node, *min, *whole_seconds),
         },
         Kind::Count(min, max) => count(key, node, *min, *max),
@@ -146,7 +146,7 @@ pub fn wrong(key: &Key, node: &Node, expected: &str) -> Problem {
 /// `text` as it is written instead of `node`: in quotes, unless it is the bare value of a flag.
 pub fn instead_of(node: &Node, text: &str) -> String {
     match node.value {
-        Value::Bare(_) => text.to_owned(),
+        Value::Bare(_) if !node.place.written().contains("${") => text.to_owned(),
         _ => toml_string(text),
     }
 }
@@ -165,25 +165,24 @@ fn duration(key: &Key, node: &Node, min: Duration, whole_seconds: bool) -> Resul
     let Some(text) = node.text() else {
         return Err(wrong(key, node, "expected a duration such as \"1.5s\""));
     };
-    let too = |label: String| Err(wrong(key, node, &label));
+    let can_be_off = matches!(key.kind, Kind::Duration { off: true, .. });
     match units::duration(text) {
-        Ok(duration) if duration < min => match min.is_zero() || !duration.is_zero() {
-            true => too(format!("expected at least {min:?}")),
-            false if matches!(key.kind, Kind::Duration { off: true, .. }) => {
-                let fix = instead_of(node, "off");
-                too("zero is no duration".into())
-                    .map_err(|p| p.fix("if you mean no limit, write", &node.place, fix))
-            }
-            false => too(format!("zero is too short: at least {min:?}")),
-        },
-        Ok(duration) if whole_seconds && duration.subsec_nanos() != 0 => too("expected whole seconds".into()),
+        Err(what) => {
+            Err(wrong(key, node, &what).help("the units are ms, s, m, h and d, as in \"1.5s\" or \"1h30m\""))
+        }
+        Ok(Duration::ZERO) if can_be_off => Err(wrong(key, node, "zero is no duration").fix(
+            "if you mean no limit, write",
+            &node.place,
+            instead_of(node, "off"),
+        )),
+        Ok(duration) if duration < min => Err(wrong(key, node, &format!("expected at least {min:?}"))),
+        Ok(duration) if whole_seconds && duration.subsec_nanos() != 0 => {
+            Err(wrong(key, node, "expected whole seconds"))
+        }
         Ok(duration) if whole_seconds && duration.as_secs() > 32_767 => {
-            too("expected at most 32767 s".into())
+            Err(wrong(key, node, "expected at most 32767 s"))
         }
         Ok(duration) => Ok(Setting::Duration(duration)),
-        Err(what) => {
-            too(what).map_err(|problem| problem.help("the units are ms, s, m, h and d, as in \"1.5s\""))
-        }
     }
 }
 

@@ -24,7 +24,7 @@ pub struct Node {
 pub enum Value {
     /// A string in quotes.
     Text(String),
-    /// The value of a flag: whatever the key wants it to be.
+    /// The value of a flag, or a string that a variable is part of: whatever the key wants it to be.
     Bare(String),
     /// A whole number; `None` if it does not fit.
     Integer(Option<i64>),
@@ -165,7 +165,8 @@ impl<'a> Reader<'a> {
             DeValue::Table(table) => Value::Table(self.table(table, problems)),
             _ if stumbled() => Value::Broken,
             DeValue::String(text) => match (self.expand)(&text) {
-                Ok(text) => Value::Text(text),
+                Ok(expanded) if expanded == text => Value::Text(expanded),
+                Ok(expanded) => Value::Bare(expanded),
                 Err(what) => {
                     problems.push(Problem::error(what).at(&place, ""));
                     Value::Broken

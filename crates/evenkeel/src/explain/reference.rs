@@ -35,7 +35,8 @@ balance = \"random\"
   key of its own that is also a key of pools, such as `balance`, it gets a pool of its own with the same backends.
 - Durations carry units: `\"250ms\"`, `\"1.5s\"`, `\"2m\"`, `\"1h30m\"`, `\"1d\"`; shares a percent sign: `\"20%\"`.
 - `${NAME}` and `${NAME:-default}` in a text stand for a variable of the environment. They are replaced after the file was
-  read as TOML, so a value cannot change the structure. `$${` is a literal `${`.
+  read as TOML, so a value cannot change the structure. A text with a variable may stand for a number or for `true` and
+  `false` too: `workers = \"${WORKERS:-2}\"`. `$${` is a literal `${`.
 - An unknown key is a mistake, and so is a key given twice. The order of tables and keys does not matter.
 - Every key of a service is a flag of `evenkeel tcp`: `--timeout.connect 3s`, `--to 127.0.0.1:5001`.
 
