@@ -1,7 +1,7 @@
 //! Ends in order: still accepting for a while, then letting sessions end, then gone.
 
 use super::Loop;
-use crate::logging::Notice;
+use crate::logging::{Notice, Stopped};
 use crate::notify;
 use crate::signals::Signal;
 use std::time::{Duration, Instant};
@@ -51,10 +51,11 @@ impl Loop {
     }
 
     pub(super) fn end(self) {
-        let dropped = self.dropped();
+        let lines_dropped = self.dropped();
         let totals = self.control.plane.totals();
         self.control.plane.stop();
         let why = self.ended.unwrap_or_default();
-        self.control.log.end(Notice::Stopped { why, sessions: totals.accepted, cut: totals.open, dropped });
+        let (sessions, cut) = (totals.accepted, totals.open);
+        self.control.log.end(Notice::Stopped(Stopped { why, sessions, cut, lines_dropped }));
     }
 }

@@ -1,6 +1,6 @@
 //! One JSON object a line, for programs: units are in the names, times are UTC.
 
-use super::notice::Notice;
+use super::notice::{Listening, Notice, Stopped};
 use super::units::Rfc3339;
 use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::director::EventKind;
@@ -136,17 +136,7 @@ pub fn notice(out: &mut String, at: SystemTime, notice: &Notice) {
     let mut line = Object::new(out);
     line.text("ts", Rfc3339(at)).text("event", notice.word()).text("level", notice.level().word());
     match notice {
-        Notice::Listening { service, listeners, pool, backends, names, balance } => {
-            line.text("service", service).raw("listeners", '[');
-            for (index, addr) in listeners.iter().enumerate() {
-                let comma = if index == 0 { "" } else { "," };
-                let _ = write!(line.out, "{comma}\"");
-                let _ = write!(Escaped(line.out), "{addr}");
-                line.out.push('"');
-            }
-            line.out.push(']');
-            line.text("pool", pool).raw("backends", backends).raw("names", names).text("balance", balance);
-        }
+        Notice::Listening(about) => listening(&mut line, about),
         Notice::Ready { took, workers, max_sessions, descriptors } => {
             line.raw("ms", Millis(*took)).raw("pid", std::process::id());
             line.text("version", env!("CARGO_PKG_VERSION")).raw("workers", workers);
@@ -177,8 +167,8 @@ pub fn notice(out: &mut String, at: SystemTime, notice: &Notice) {
         Notice::Draining { window, open } => {
             line.raw("drain_ms", Millis(*window)).raw("open", open);
         }
-        Notice::Stopped { sessions, cut, dropped, .. } => {
-            line.raw("sessions", sessions).raw("cut", cut).raw("lines_dropped", dropped);
+        Notice::Stopped(Stopped { sessions, cut, lines_dropped, .. }) => {
+            line.raw("sessions", sessions).raw("cut", cut).raw("lines_dropped", lines_dropped);
         }
         Notice::LinesDropped { lines } => {
             line.raw("lines", lines);
@@ -188,6 +178,18 @@ pub fn notice(out: &mut String, at: SystemTime, notice: &Notice) {
     line.text("message", notice);
     line.end();
     out.push('\n');
+}
+
+fn listening(line: &mut Object<'_>, about: &Listening) {
+    line.text("service", &about.service).raw("listeners", '[');
+    for (index, addr) in about.listeners.iter().enumerate() {
+        line.out.push_str(if index == 0 { "\"" } else { ",\"" });
+        let _ = write!(Escaped(line.out), "{addr}");
+        line.out.push('"');
+    }
+    line.out.push(']');
+    line.text("pool", &about.pool).raw("backends", about.backends).raw("names", about.names);
+    line.text("balance", about.balance);
 }
 
 fn pool_event(line: &mut Object<'_>, kind: &EventKind) {

@@ -4,6 +4,7 @@
 mod collect;
 mod flood;
 mod json;
+mod line;
 mod notice;
 #[cfg(test)]
 mod tests;
@@ -11,7 +12,7 @@ mod text;
 mod units;
 mod writer;
 
-pub use notice::Notice;
+pub use notice::{Listening, Notice, Stopped};
 pub use units::count;
 
 use crate::config::LogFormat;

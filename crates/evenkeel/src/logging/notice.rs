@@ -1,33 +1,15 @@
 //! What evenkeel itself has to tell: every event of the process and of its pools.
 
-use super::units::{Grouped, Took, count};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director;
 use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
-use std::fmt;
 use std::time::Duration;
-
-/// Addresses of one service that a line of text shows.
-const LISTENERS_SHOWN: usize = 4;
 
 /// One event.
 #[derive(Clone, Debug)]
 pub enum Notice {
     /// The listeners of a service are bound.
-    Listening {
-        /// Whose.
-        service: ServiceName,
-        /// Where; at least one.
-        listeners: Vec<Addr>,
-        /// Where its sessions go.
-        pool: PoolName,
-        /// How many backends that has.
-        backends: usize,
-        /// How many names that stand for more of them.
-        names: usize,
-        /// How one of them is chosen.
-        balance: &'static str,
-    },
+    Listening(Listening),
     /// Traffic is taken from now on.
     Ready {
         /// Since the process started.
@@ -99,16 +81,7 @@ pub enum Notice {
         open: u64,
     },
     /// The last line.
-    Stopped {
-        /// Why.
-        why: &'static str,
-        /// Sessions since the start.
-        sessions: u64,
-        /// Sessions that had to be cut.
-        cut: u64,
-        /// Log lines that were dropped since the start.
-        dropped: u64,
-    },
+    Stopped(Stopped),
     /// Lines of the log were dropped, because it is read too slowly.
     LinesDropped {
         /// How many since the last time.
@@ -116,6 +89,36 @@ pub enum Notice {
     },
     /// Something the user should look at.
     Warning(String),
+}
+
+/// Where the sessions of a service come from and go to.
+#[derive(Clone, Debug)]
+pub struct Listening {
+    /// Whose.
+    pub service: ServiceName,
+    /// Where; at least one.
+    pub listeners: Vec<Addr>,
+    /// Where its sessions go.
+    pub pool: PoolName,
+    /// How many backends that has.
+    pub backends: usize,
+    /// How many names that stand for more of them.
+    pub names: usize,
+    /// How one of them is chosen.
+    pub balance: &'static str,
+}
+
+/// What it came to.
+#[derive(Clone, Debug)]
+pub struct Stopped {
+    /// Why it ended.
+    pub why: &'static str,
+    /// Sessions since the start.
+    pub sessions: u64,
+    /// Sessions that had to be cut.
+    pub cut: u64,
+    /// Log lines that were dropped since the start.
+    pub lines_dropped: u64,
 }
 
 /// How much a notice wants to be seen.
@@ -144,7 +147,7 @@ impl Notice {
     /// The one word that names this event.
     pub fn word(&self) -> &'static str {
         match self {
-            Self::Listening { .. } => "listening",
+            Self::Listening(_) => "listening",
             Self::Ready { .. } => "ready",
             Self::Pool(event) => event.kind.word(),
             Self::CeilingReached { .. } => "ceiling-reached",
@@ -156,7 +159,7 @@ impl Notice {
             Self::ReloadRefused { .. } => "reload-refused",
             Self::LameDuck { .. } => "lame-duck",
             Self::Draining { .. } => "draining",
-            Self::Stopped { .. } => "stopped",
+            Self::Stopped(_) => "stopped",
             Self::LinesDropped { .. } => "lines-dropped",
             Self::Warning(_) => "warning",
         }
@@ -188,21 +191,21 @@ impl Notice {
             | Self::AcceptFailed { .. }
             | Self::LinesDropped { .. }
             | Self::Warning(_) => Level::Warning,
-            Self::Listening { .. }
+            Self::Listening(_)
             | Self::Ready { .. }
             | Self::CeilingLeft { .. }
             | Self::SignalIgnored { .. }
             | Self::Reloaded { .. }
             | Self::LameDuck { .. }
             | Self::Draining { .. }
-            | Self::Stopped { .. } => Level::Info,
+            | Self::Stopped(_) => Level::Info,
         }
     }
 
     /// The service or pool it is about, if it is about one.
     pub fn about(&self) -> Option<&str> {
         match self {
-            Self::Listening { service, .. } => Some(service.as_str()),
+            Self::Listening(listening) => Some(listening.service.as_str()),
             Self::AcceptFailed { listener, .. } => Some(listener.service.as_str()),
             Self::CeilingReached { service, .. } | Self::CeilingLeft { service } => {
                 service.as_ref().map(ServiceName::as_str)
@@ -217,82 +220,6 @@ impl Notice {
         match self {
             Self::Pool(event) => event.backend.as_ref(),
             _ => None,
-        }
-    }
-}
-
-/// One line for a person, without time, pool and backend.
-impl fmt::Display for Notice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Listening { service, listeners, pool, backends, names, balance } => {
-                f.write_str("listens on ")?;
-                for (index, addr) in listeners.iter().take(LISTENERS_SHOWN).enumerate() {
-                    write!(f, "{}{addr}", if index == 0 { "" } else { ", " })?;
-                }
-                if listeners.len() > LISTENERS_SHOWN {
-                    write!(f, " and {} more", Grouped((listeners.len() - LISTENERS_SHOWN) as u64))?;
-                }
-                f.write_str(": ")?;
-                match (backends, names) {
-                    (_, 0) => f.write_str(&count(*backends, "backend"))?,
-                    (0, _) => f.write_str(&count(*names, "name"))?,
-                    _ => write!(f, "{} and {}", count(*backends, "backend"), count(*names, "name"))?,
-                }
-                write!(f, ", {balance}")?;
-                if pool.as_str() == service.as_str() { Ok(()) } else { write!(f, ", pool {pool}") }
-            }
-            Self::Ready { took, workers, max_sessions, descriptors } => write!(
-                f,
-                "ready in {}: {}, at most {} ({} descriptors)",
-                Took(*took),
-                count(*workers, "worker"),
-                count(*max_sessions as usize, "session"),
-                Grouped(*descriptors)
-            ),
-            Self::Pool(event) => event.kind.fmt(f),
-            Self::CeilingReached { sessions, .. } => write!(
-                f,
-                "{} are open, as many as there may be: new ones wait until one ends",
-                count(*sessions as usize, "session")
-            ),
-            Self::CeilingLeft { .. } => f.write_str("new sessions are accepted again"),
-            Self::AcceptFailed { listener, errno } => {
-                let error = std::io::Error::from_raw_os_error(*errno);
-                write!(f, "cannot accept on {}: {error}; trying again", listener.addr)
-            }
-            Self::Panicked { message } => {
-                write!(f, "a session ended by a defect of evenkeel, please report it: {message}")
-            }
-            Self::SignalIgnored { signal, why } => write!(f, "{signal} ignored: {why}"),
-            Self::Reloaded { listeners, backends } => {
-                write!(f, "reloaded: {}, {}", count(*listeners, "listener"), count(*backends, "backend"))
-            }
-            Self::ReloadRefused { why } => write!(f, "reload refused, everything stays as it was: {why}"),
-            Self::LameDuck { signal, time } => {
-                write!(f, "{signal}: will stop, but goes on accepting for {}", Took(*time))
-            }
-            Self::Draining { open: 0, .. } => f.write_str("accepts no more; no session is open"),
-            Self::Draining { window, open } => write!(
-                f,
-                "accepts no more; {} may end within {}",
-                count(*open as usize, "open session"),
-                Took(*window)
-            ),
-            Self::Stopped { why, sessions, cut, dropped } => {
-                write!(f, "stopped, {why}: {} served", count(*sessions as usize, "session"))?;
-                if *cut > 0 {
-                    write!(f, ", {} cut", Grouped(*cut))?;
-                }
-                if *dropped > 0 {
-                    write!(f, ", {} of the log dropped", count(*dropped as usize, "line"))?;
-                }
-                Ok(())
-            }
-            Self::LinesDropped { lines } => {
-                write!(f, "{} of this log dropped: it is read too slowly", count(*lines as usize, "line"))
-            }
-            Self::Warning(text) => f.write_str(text),
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Golden lines: what a person and a program read.
 
-use super::notice::Notice;
 use super::text::{Style, Text};
 use super::writer::{Format, Writer};
 use super::*;
@@ -163,6 +162,78 @@ fn an_event_names_its_backend_and_cause() {
         + r#""backend":"127.0.0.1:5003","cause":"connection refused","failures":3,"#
         + "\"message\":\"is down: connection refused (3 checks in a row failed)\"}\n";
     assert_eq!(as_json(event(down())), expected);
+}
+
+/// One of each kind.
+fn all_notices() -> Vec<Notice> {
+    let listener = record().listener;
+    vec![
+        Notice::Listening(Listening {
+            service: ServiceName::new("web"),
+            listeners: (8000..8006).map(|port| addr(&format!("[::]:{port}"))).collect(),
+            pool: PoolName::new("shared"),
+            backends: 1,
+            names: 2,
+            balance: "random",
+        }),
+        Notice::Ready {
+            took: Duration::from_micros(6120),
+            workers: 2,
+            max_sessions: 524_011,
+            descriptors: 1_048_576,
+        },
+        down(),
+        all_down(),
+        Notice::CeilingReached { service: None, sessions: 1000 },
+        Notice::CeilingLeft { service: None },
+        Notice::AcceptFailed { listener, errno: 24 },
+        Notice::Panicked { message: "index out of bounds".to_owned() },
+        Notice::SignalIgnored { signal: "SIGUSR2", why: "no reason" },
+        Notice::Reloaded { listeners: 1, backends: 3 },
+        Notice::ReloadRefused { why: "a mistake".to_owned() },
+        Notice::LameDuck { signal: "SIGTERM", time: Duration::from_secs(15) },
+        Notice::Draining { window: Duration::from_secs(30), open: 12 },
+        Notice::LinesDropped { lines: 1 },
+        Notice::Warning("look at this".to_owned()),
+        Notice::Stopped(Stopped { why: "drained", sessions: 6689, cut: 2, lines_dropped: 1 }),
+    ]
+}
+
+#[test]
+fn every_event_is_one_line_for_people() {
+    let lines: String = all_notices().into_iter().map(|n| as_text(Style::Journal, event(n))).collect();
+    let expected = "\
+<6>web  listens on [::]:8000, [::]:8001, [::]:8002, [::]:8003 and 2 more: 1 backend and 2 names, random, pool shared
+<6>ready in 6.1 ms: 2 workers, at most 524,011 sessions (1,048,576 descriptors)
+<4>web  127.0.0.1:5003 is down: connection refused (3 checks in a row failed)
+<3>web  has no backend left
+<4>1,000 sessions are open, as many as there may be: new ones wait until one ends
+<6>new sessions are accepted again
+<4>web  cannot accept on [::]:8080: Too many open files (os error 24); trying again
+<3>a session ended by a defect of evenkeel, please report it: index out of bounds
+<6>SIGUSR2 ignored: no reason
+<6>reloaded: 1 listener, 3 backends
+<3>reload refused, everything stays as it was: a mistake
+<6>SIGTERM: will stop, but goes on accepting for 15 s
+<6>accepts no more; 12 open sessions may end within 30 s
+<4>1 line of this log dropped: it is read too slowly
+<4>look at this
+<6>stopped, drained: 6,689 sessions served, 2 cut, 1 line of the log dropped
+";
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn every_event_is_valid_json_under_its_word_and_is_documented() {
+    let documented = include_str!("../../../../docs/operating.md");
+    for notice in all_notices() {
+        let word = notice.word();
+        let line = as_json(event(notice));
+        let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(value["event"], word);
+        assert!(value["message"].is_string() && value["level"].is_string(), "{line}");
+        assert!(documented.contains(&format!("`{word}`")), "{word} is not in docs/operating.md");
+    }
 }
 
 #[test]

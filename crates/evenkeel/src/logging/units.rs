@@ -24,7 +24,7 @@ impl fmt::Display for Bytes {
     }
 }
 
-/// `0.2 ms`, `35 ms`, `1.5 s`, `2m05s`, `1h02m`.
+/// `0.2 ms`, `35 ms`, `1.5 s`, `30 s`, `2m05s`, `1h02m`.
 pub struct Took(pub Duration);
 
 impl fmt::Display for Took {
@@ -34,7 +34,8 @@ impl fmt::Display for Took {
         match seconds {
             ..0.00995 => write!(f, "{:.1} ms", seconds * 1e3),
             ..0.9995 => write!(f, "{:.0} ms", seconds * 1e3),
-            ..59.95 => write!(f, "{seconds:.1} s"),
+            ..9.95 => write!(f, "{seconds:.1} s"),
+            ..59.5 => write!(f, "{seconds:.0} s"),
             ..3599.5 => write!(f, "{}m{:02}s", whole / 60, whole % 60),
             _ => write!(f, "{}h{:02}m", whole / 3600, whole / 60 % 60),
         }
@@ -116,6 +117,7 @@ mod tests {
         assert_eq!(shown(35_000), "35 ms");
         assert_eq!(shown(999_700), "1.0 s");
         assert_eq!(shown(1_500_000), "1.5 s");
+        assert_eq!(shown(15_000_000), "15 s");
         assert_eq!(shown(59_960_000), "1m00s");
         assert_eq!(shown(125_000_000), "2m05s");
         assert_eq!(shown(3_720_000_000), "1h02m");

@@ -2,7 +2,7 @@
 
 use super::Room;
 use crate::config::Settings;
-use crate::logging::{Notice, count};
+use crate::logging::{Listening, Notice, count};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::balance::Balance;
 use evenkeel_core::director::{Config, PoolConfig, Target};
@@ -23,14 +23,14 @@ pub fn listening(publication: &Publication, config: &Config) -> Vec<Notice> {
     let notice = |((service, pool), listeners): ((&ServiceName, &PoolName), _)| {
         let pool = config.pools.iter().find(|of| of.name == *pool)?;
         let names = pool.members.iter().filter(|member| is_name(&member.target)).count();
-        Some(Notice::Listening {
+        Some(Notice::Listening(Listening {
             service: service.clone(),
             listeners,
             pool: pool.name.clone(),
             backends: pool.members.len() - names,
             names,
             balance: balance(pool),
-        })
+        }))
     };
     services.into_iter().filter_map(notice).collect()
 }

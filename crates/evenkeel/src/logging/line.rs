@@ -1,0 +1,92 @@
+//! What a notice says to a person.
+
+use super::notice::{Listening, Notice, Stopped};
+use super::units::{Grouped, Took, count};
+use std::fmt;
+
+/// Addresses of one service that a line shows.
+const LISTENERS_SHOWN: usize = 4;
+
+/// One line for a person, without time, pool and backend.
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listening(listening) => listening.fmt(f),
+            Self::Ready { took, workers, max_sessions, descriptors } => write!(
+                f,
+                "ready in {}: {}, at most {} ({} descriptors)",
+                Took(*took),
+                count(*workers, "worker"),
+                count(*max_sessions as usize, "session"),
+                Grouped(*descriptors)
+            ),
+            Self::Pool(event) => event.kind.fmt(f),
+            Self::CeilingReached { sessions, .. } => write!(
+                f,
+                "{} are open, as many as there may be: new ones wait until one ends",
+                count(*sessions as usize, "session")
+            ),
+            Self::CeilingLeft { .. } => f.write_str("new sessions are accepted again"),
+            Self::AcceptFailed { listener, errno } => {
+                let error = std::io::Error::from_raw_os_error(*errno);
+                write!(f, "cannot accept on {}: {error}; trying again", listener.addr)
+            }
+            Self::Panicked { message } => {
+                write!(f, "a session ended by a defect of evenkeel, please report it: {message}")
+            }
+            Self::SignalIgnored { signal, why } => write!(f, "{signal} ignored: {why}"),
+            Self::Reloaded { listeners, backends } => {
+                write!(f, "reloaded: {}, {}", count(*listeners, "listener"), count(*backends, "backend"))
+            }
+            Self::ReloadRefused { why } => write!(f, "reload refused, everything stays as it was: {why}"),
+            Self::LameDuck { signal, time } => {
+                write!(f, "{signal}: will stop, but goes on accepting for {}", Took(*time))
+            }
+            Self::Draining { open: 0, .. } => f.write_str("accepts no more; no session is open"),
+            Self::Draining { window, open } => write!(
+                f,
+                "accepts no more; {} may end within {}",
+                count(*open as usize, "open session"),
+                Took(*window)
+            ),
+            Self::Stopped(stopped) => stopped.fmt(f),
+            Self::LinesDropped { lines } => {
+                write!(f, "{} of this log dropped: it is read too slowly", count(*lines as usize, "line"))
+            }
+            Self::Warning(text) => f.write_str(text),
+        }
+    }
+}
+
+impl fmt::Display for Listening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("listens on ")?;
+        for (index, addr) in self.listeners.iter().take(LISTENERS_SHOWN).enumerate() {
+            write!(f, "{}{addr}", if index == 0 { "" } else { ", " })?;
+        }
+        if self.listeners.len() > LISTENERS_SHOWN {
+            write!(f, " and {} more", Grouped((self.listeners.len() - LISTENERS_SHOWN) as u64))?;
+        }
+        f.write_str(": ")?;
+        match (self.backends, self.names) {
+            (backends, 0) => f.write_str(&count(backends, "backend"))?,
+            (0, names) => f.write_str(&count(names, "name"))?,
+            (backends, names) => write!(f, "{} and {}", count(backends, "backend"), count(names, "name"))?,
+        }
+        write!(f, ", {}", self.balance)?;
+        if self.pool.as_str() == self.service.as_str() { Ok(()) } else { write!(f, ", pool {}", self.pool) }
+    }
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "stopped, {}: {} served", self.why, count(self.sessions as usize, "session"))?;
+        if self.cut > 0 {
+            write!(f, ", {} cut", Grouped(self.cut))?;
+        }
+        if self.lines_dropped > 0 {
+            write!(f, ", {} of the log dropped", count(self.lines_dropped as usize, "line"))?;
+        }
+        Ok(())
+    }
+}
