@@ -282,3 +282,37 @@ fn no_file_whatever_is_in_it_makes_us_panic() {
     }
     assert!(good > 100 && bad > 100, "{good} good and {bad} bad files show little");
 }
+
+#[test]
+fn no_flag_whatever_its_value_makes_us_panic() {
+    const VALUES: [&str; 18] = [
+        "",
+        "'",
+        "\"",
+        "{",
+        "[",
+        "{ a = 1 }",
+        "{ addr = 1 }",
+        "[[]]",
+        "[{}]",
+        "\0\u{85}",
+        "ü",
+        "${X}",
+        "off",
+        "-1",
+        "1e9",
+        "99999999999999999999",
+        "1970-01-01",
+        "{ a = \"\\u0000\", b = [1, 2.5, nan, 1970-01-01] }",
+    ];
+    for key in keys::in_context(Context::Service) {
+        for value in VALUES {
+            let given =
+                [flag("listen", ":8080"), flag(key.name, value), flag("to", "5001"), flag(key.name, "x")];
+            let flags = Flags::new("tcp", given);
+            let toml = flags.to_toml();
+            assert!(!view(&load_in(&Source::Flags(flags), &WORLD)).is_empty());
+            assert!(!view(&load_in(&Source::Text(toml), &WORLD)).is_empty());
+        }
+    }
+}
