@@ -1,0 +1,217 @@
+//! What the load is told to do: the arguments of `evenkeel-bench load`.
+
+use super::{Bulk, Connect, Exchange, Ports, TURN, Tally, Traffic, Window, hold, measure, wait_until_served};
+use crate::figures::Figures;
+use crate::meter::{Meter, monotonic_ns};
+use crate::wish::Wish;
+use anyhow::{Result, anyhow};
+use clap::{Args, Subcommand, ValueEnum};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+/// An order to make traffic.
+#[derive(Args, Clone, Debug)]
+pub struct Order {
+    /// Connect to 127.0.0.1 on this port
+    #[arg(long)]
+    port: u16,
+    /// And to those after it in turn, so many in all
+    #[arg(long, default_value_t = 1)]
+    ports: u16,
+    /// A backend that says what it has received
+    #[arg(long)]
+    backend: u16,
+    /// The process of the balancer
+    #[arg(long)]
+    balancer: Option<u32>,
+    /// The process of the backends
+    #[arg(long)]
+    backends: Option<u32>,
+    /// Milliseconds before anything counts
+    #[arg(long, default_value_t = 300)]
+    warm: u64,
+    /// Milliseconds that count
+    #[arg(long, default_value_t = 1500)]
+    window: u64,
+    #[command(subcommand)]
+    kind: Kind,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+enum Kind {
+    /// Transfer without end
+    Bulk {
+        #[arg(long)]
+        connections: usize,
+        #[arg(long)]
+        to: Direction,
+    },
+    /// Ask and reply over connections that stay open
+    Exchange {
+        #[arg(long)]
+        connections: usize,
+        /// Bytes of each request and each reply
+        #[arg(long)]
+        size: u32,
+        /// Requests a second over all connections, whether replies come or not
+        #[arg(long)]
+        rate: Option<u32>,
+        /// Bulk transfers to the clients beside it
+        #[arg(long, default_value_t = 0)]
+        beside: usize,
+    },
+    /// Open, exchange 64 bytes once, close
+    Connect {
+        /// Connections at once
+        #[arg(long, default_value_t = 16)]
+        concurrency: usize,
+        /// Connections begun a second, whether others have ended or not
+        #[arg(long)]
+        rate: Option<u32>,
+    },
+    /// Hold connections that do nothing
+    Hold {
+        #[arg(long)]
+        connections: usize,
+    },
+    /// Wait until one exchange works
+    Await,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Direction {
+    /// To the clients
+    Clients,
+    /// To the backends
+    Backends,
+    /// Both ways
+    Both,
+}
+
+/// Longest time for a balancer to begin.
+const START: Duration = Duration::from_secs(10);
+
+impl Order {
+    /// Makes the traffic and says what was measured.
+    pub fn carry_out(self) -> Result<Figures> {
+        let mut ports = Ports::new((0..self.ports).map(|at| self.port + at).collect());
+        let window =
+            Window { warm: Duration::from_millis(self.warm), length: Duration::from_millis(self.window) };
+        let others = self.backends.into_iter().chain([std::process::id()]).collect();
+        let meter = Meter { balancer: self.balancer, others };
+        match self.kind {
+            Kind::Bulk { connections, to } => {
+                let wish = match to {
+                    Direction::Clients => Wish::Down,
+                    Direction::Backends => Wish::Up,
+                    Direction::Both => Wish::Both,
+                };
+                measure(&mut Bulk::open(connections, wish, &mut ports, self.backend)?, window, &meter)
+            }
+            Kind::Exchange { connections, size, rate, beside } => {
+                let mut exchange = Exchange::open(connections, (size, size), rate, &mut ports)?;
+                if beside == 0 {
+                    return measure(&mut exchange, window, &meter);
+                }
+                let bulk = Bulk::open(beside, Wish::Down, &mut ports, self.backend)?;
+                besides(bulk, || measure(&mut exchange, window, &meter))
+            }
+            Kind::Connect { concurrency, rate } => {
+                measure(&mut Connect::new(concurrency, rate, ports)?, window, &meter)
+            }
+            Kind::Hold { connections } => hold(connections, &mut ports, window, &meter),
+            Kind::Await => {
+                wait_until_served(&mut ports, START)?;
+                let mut figures = Figures::default();
+                figures.set("served_at_ns", monotonic_ns() as f64);
+                Ok(figures)
+            }
+        }
+    }
+}
+
+/// Does `measured` with `bulk` running in a thread of its own.
+fn besides(mut bulk: Bulk, measured: impl FnOnce() -> Result<Figures>) -> Result<Figures> {
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let beside = scope.spawn(|| {
+            let mut tally = Tally::default();
+            while !over.load(Relaxed) {
+                bulk.turn(TURN, &mut tally)?;
+            }
+            Ok::<_, anyhow::Error>(tally.bytes)
+        });
+        let figures = measured();
+        over.store(true, Relaxed);
+        let bytes = beside.join().map_err(|_| anyhow!("the transfers beside it panicked"))??;
+        let mut figures = figures?;
+        figures.set("beside_bytes", bytes as f64);
+        Ok(figures)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{backend, net};
+
+    /// The port of a backend that serves as long as the tests run.
+    fn backend() -> u16 {
+        let listener = net::listen(0).unwrap();
+        let port = net::port_of(&listener).unwrap();
+        std::thread::spawn(|| backend::serve_on(vec![listener]));
+        port
+    }
+
+    fn figures_of(kind: Kind) -> Figures {
+        let backend = backend();
+        let order = Order {
+            port: backend,
+            ports: 1,
+            backend,
+            balancer: None,
+            backends: None,
+            warm: 10,
+            window: 50,
+            kind,
+        };
+        let figures = order.carry_out().unwrap();
+        assert_eq!(figures.get("errors").unwrap_or(0.0), 0.0, "{figures:?}");
+        figures
+    }
+
+    #[test]
+    fn bulk_comes_through_each_way() {
+        for to in [Direction::Clients, Direction::Backends, Direction::Both] {
+            let figures = figures_of(Kind::Bulk { connections: 3, to });
+            assert!(figures.get("bytes").unwrap() > 0.0, "{to:?}: {figures:?}");
+        }
+    }
+
+    #[test]
+    fn exchanges_come_through_and_are_timed() {
+        for (size, rate, beside) in [(16, None, 0), (300_000, None, 0), (64, Some(2000), 2)] {
+            let figures = figures_of(Kind::Exchange { connections: 3, size, rate, beside });
+            assert!(figures.get("done").unwrap() > 0.0, "{figures:?}");
+            assert!(figures.get("p50_ns").unwrap() > 0.0, "{figures:?}");
+        }
+    }
+
+    #[test]
+    fn connections_come_through_and_are_timed() {
+        for rate in [None, Some(500)] {
+            let figures = figures_of(Kind::Connect { concurrency: 4, rate });
+            assert!(figures.get("p50_ns").unwrap() > 0.0, "{figures:?}");
+        }
+    }
+
+    #[test]
+    fn held_connections_still_work_in_the_end() {
+        assert!(figures_of(Kind::Hold { connections: 20 }).get("kernel_bytes").is_some());
+    }
+
+    #[test]
+    fn the_first_exchange_is_awaited() {
+        assert!(figures_of(Kind::Await).get("served_at_ns").unwrap() <= monotonic_ns() as f64);
+    }
+}

@@ -1,0 +1,190 @@
+//! What processes cost: CPU time of all their threads and children to the nanosecond, memory of their own, and the
+//! kernel's memory.
+//!
+//! The kernel brings a running thread's time up to date at every tick, so a reading may be behind by one (4 ms).
+
+use crate::figures::Figures;
+use anyhow::{Context, Result};
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::Instant;
+
+/// Looks at one balancer and at the processes that load it.
+#[derive(Clone, Debug)]
+pub struct Meter {
+    /// The balancer; `None` when there is none.
+    pub balancer: Option<u32>,
+    /// The load and the backends.
+    pub others: Vec<u32>,
+}
+
+/// CPU time up to a moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading {
+    /// When it was read.
+    pub at: Instant,
+    /// Of the balancer, in nanoseconds.
+    pub balancer_ns: u64,
+    /// Of the balancer, the load and the backends.
+    pub all_ns: u64,
+}
+
+/// CPU time between two moments. A thread that ended in between is not in it.
+#[derive(Clone, Copy, Debug)]
+pub struct Cost {
+    /// From the first moment to the second, in nanoseconds.
+    pub window_ns: u64,
+    /// Of the balancer.
+    pub balancer_ns: u64,
+    /// Of the balancer, the load and the backends.
+    pub all_ns: u64,
+}
+
+impl Reading {
+    /// What was used since `before`.
+    pub fn since(&self, before: &Self) -> Cost {
+        let window = self.at.saturating_duration_since(before.at);
+        Cost {
+            window_ns: u64::try_from(window.as_nanos()).unwrap_or(u64::MAX),
+            balancer_ns: self.balancer_ns.saturating_sub(before.balancer_ns),
+            all_ns: self.all_ns.saturating_sub(before.all_ns),
+        }
+    }
+}
+
+impl Cost {
+    /// Puts it among `figures`: that of the balancer only where there is one.
+    pub fn note(&self, meter: &Meter, figures: &mut Figures) {
+        figures.set("window_ns", self.window_ns as f64);
+        figures.set("all_ns", self.all_ns as f64);
+        if meter.balancer.is_some() {
+            figures.set("balancer_ns", self.balancer_ns as f64);
+        }
+    }
+}
+
+/// Memory at a moment, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Memory {
+    /// Anonymous memory of the balancer.
+    pub own: u64,
+    /// Slabs that cannot be reclaimed and buffers of TCP sockets, of the whole machine.
+    pub kernel: u64,
+}
+
+impl Meter {
+    /// The CPU time until now.
+    pub fn read(&self) -> Reading {
+        let cpu = |pid: &u32| family(*pid).iter().map(|pid| cpu_ns(*pid)).sum::<u64>();
+        let balancer_ns = self.balancer.iter().map(cpu).sum();
+        let others_ns: u64 = self.others.iter().map(cpu).sum();
+        Reading { at: Instant::now(), balancer_ns, all_ns: balancer_ns + others_ns }
+    }
+
+    /// The memory in use now.
+    pub fn memory(&self) -> Result<Memory> {
+        let own = self.balancer.iter().flat_map(|pid| family(*pid));
+        let own = own.map(|pid| kib(&format!("/proc/{pid}/status"), "RssAnon:").unwrap_or(0)).sum();
+        let sockets = fs::read_to_string("/proc/net/sockstat")?;
+        let pages = sockets.split_whitespace().skip_while(|word| *word != "TCP:");
+        let pages: u64 =
+            pages.skip_while(|word| *word != "mem").nth(1).context("no memory of TCP")?.parse()?;
+        let slabs = kib("/proc/meminfo", "SUnreclaim:").context("no size of the slabs")?;
+        Ok(Memory { own, kernel: slabs + pages * rustix::param::page_size() as u64 })
+    }
+}
+
+/// The clock that all processes share, in nanoseconds.
+pub fn monotonic_ns() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+/// The process and all that it started and that still run, parents first.
+pub fn family(pid: u32) -> Vec<u32> {
+    let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    let names = fs::read_dir("/proc").into_iter().flatten().flatten();
+    for pid in names.filter_map(|entry| entry.file_name().to_str()?.parse().ok()) {
+        if let Some(parent) = parent(pid) {
+            children.entry(parent).or_default().push(pid);
+        }
+    }
+    let mut family = vec![pid];
+    let mut next = 0;
+    while let Some(pid) = family.get(next) {
+        family.extend(children.remove(pid).into_iter().flatten());
+        next += 1;
+    }
+    family
+}
+
+fn parent(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name is in parentheses and may hold anything, so count from the last one: state, parent.
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+}
+
+/// The CPU time of all threads of a process; 0 when it is gone.
+fn cpu_ns(pid: u32) -> u64 {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    threads
+        .filter_map(|thread| {
+            let stat = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+            stat.split_whitespace().next()?.parse::<u64>().ok()
+        })
+        .sum()
+}
+
+/// The line of `path` that begins with `label`, in bytes.
+fn kib(path: &str, label: &str) -> Option<u64> {
+    let text = fs::read_to_string(path).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(label))?;
+    Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Command, Stdio};
+    use std::time::Duration;
+
+    /// A reading may be behind by that much, on a slow kernel.
+    const TICK_NS: u64 = 10_000_000;
+
+    #[test]
+    fn a_child_belongs_to_the_family() {
+        let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let family = family(std::process::id());
+        assert_eq!(family[0], std::process::id());
+        assert!(family.contains(&child.id()));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn work_of_the_balancer_is_seen_in_it_and_in_all() {
+        let mut busy = Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+        let meter = Meter { balancer: Some(busy.id()), others: vec![std::process::id()] };
+        let before = meter.read();
+        let deadline = before.at + Duration::from_secs(10);
+        let mut after = before;
+        while after.since(&before).balancer_ns < 10_000_000 && after.at < deadline {
+            after = meter.read();
+        }
+        busy.kill().unwrap();
+        busy.wait().unwrap();
+        let cost = after.since(&before);
+        assert!(cost.balancer_ns >= 10_000_000, "{cost:?}");
+        assert!(cost.all_ns >= cost.balancer_ns, "{cost:?}");
+        assert!(cost.balancer_ns <= cost.window_ns + TICK_NS, "{cost:?}");
+    }
+
+    #[test]
+    fn memory_that_is_touched_is_seen() {
+        let meter = Meter { balancer: Some(std::process::id()), others: vec![] };
+        let before = meter.memory().unwrap().own;
+        let held = vec![1u8; 64 << 20];
+        let after = meter.memory().unwrap().own;
+        assert!(after >= before + (held.len() as u64 * 9 / 10), "{before} and then {after}");
+    }
+}

@@ -1,0 +1,155 @@
+//! The runner: every scenario with every rival, in turn over several rounds, and the report.
+
+mod install;
+mod report;
+mod results;
+mod rival;
+mod scenario;
+mod stage;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Args;
+use results::{Cell, Machine, Results};
+use rival::{NAMES, Rival};
+use scenario::{SCENARIOS, Scenario};
+use stage::Theatre;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// What to compare, and how thoroughly.
+#[derive(Args, Debug)]
+pub struct Run {
+    /// Two minutes: the main scenarios, once, in short windows
+    #[arg(long)]
+    quick: bool,
+    /// Only these scenarios; a name stands for all that begin with it
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Only these rivals
+    #[arg(long, value_delimiter = ',', default_values = NAMES)]
+    rivals: Vec<String>,
+    /// Rounds; medians are taken over them [default: 5, quick: 1]
+    #[arg(long)]
+    rounds: Option<u32>,
+    /// Milliseconds measured each time [default: 1500, quick: 500]
+    #[arg(long)]
+    window: Option<u64>,
+    /// The binary of evenkeel [default: beside this one]
+    #[arg(long)]
+    evenkeel: Option<PathBuf>,
+    /// Another build of evenkeel to compare with
+    #[arg(long, value_name = "NAME=BINARY")]
+    against: Vec<String>,
+    /// The core of the balancer
+    #[arg(long, default_value_t = 1)]
+    balancer_core: usize,
+    /// The core of load and backends
+    #[arg(long, default_value_t = 0)]
+    load_core: usize,
+    /// Write docs/benchmarks.md too
+    #[arg(long)]
+    write: bool,
+    /// List scenarios and rivals
+    #[arg(long)]
+    list: bool,
+}
+
+impl Run {
+    /// Measures and reports.
+    pub fn carry_out(self) -> Result<()> {
+        if self.list {
+            return list();
+        }
+        let program = std::env::current_exe()?;
+        // Beside the programs: where builds leave everything that is not part of the repository.
+        let tools = program.parent().and_then(Path::parent).context("no directory of builds")?.join("bench");
+        let theatre = Theatre {
+            program: program.clone(),
+            dir: tools.join("stage"),
+            balancer_core: self.balancer_core,
+            load_core: self.load_core,
+            warm: if self.quick { 150 } else { 400 },
+            window: self.window.unwrap_or(if self.quick { 500 } else { 1500 }),
+        };
+        fs::create_dir_all(&theatre.dir)?;
+        let scenarios = self.scenarios()?;
+        let ours = self.evenkeel.clone().unwrap_or_else(|| program.with_file_name("evenkeel"));
+        let (rivals, missing) = self.rivals(&ours, &tools)?;
+        let rounds = self.rounds.unwrap_or(if self.quick { 1 } else { 5 });
+        let before = Machine::look();
+        let cells = perform(&theatre, &scenarios, &rivals, rounds);
+        let results = Results {
+            cells,
+            missing,
+            rounds,
+            window: theatre.window,
+            machine: before.until(Machine::look()),
+        };
+        let report = report::Report { results: &results, scenarios: &scenarios, rivals: &rivals };
+        report.write(&tools)?;
+        if self.write {
+            report.write_docs()?;
+        }
+        Ok(write!(std::io::stdout(), "{}", report.summary())?)
+    }
+
+    fn scenarios(&self) -> Result<Vec<Scenario>> {
+        let is_wanted = |scenario: &&Scenario| match &self.only[..] {
+            [] => scenario.quick || !self.quick,
+            only => only.iter().any(|name| scenario.name.starts_with(name.as_str())),
+        };
+        let scenarios: Vec<Scenario> = SCENARIOS.iter().filter(is_wanted).copied().collect();
+        ensure!(!scenarios.is_empty(), "no scenario has such a name: see --list");
+        Ok(scenarios)
+    }
+
+    /// Those that can be had, and why the others cannot.
+    fn rivals(&self, ours: &Path, tools: &Path) -> Result<(Vec<Rival>, Vec<String>)> {
+        let (mut rivals, mut missing) = (Vec::new(), Vec::new());
+        for name in &self.rivals {
+            match Rival::find(name, ours, tools) {
+                Ok(rival) => rivals.push(rival),
+                Err(error) => missing.push(format!("{name}: {error:#}")),
+            }
+        }
+        for against in &self.against {
+            let Some((name, path)) = against.split_once('=') else { bail!("{against}: write NAME=BINARY") };
+            rivals.push(Rival::evenkeel(name, Path::new(path))?);
+        }
+        for missing in &missing {
+            writeln!(std::io::stderr(), "without {missing}")?;
+        }
+        Ok((rivals, missing))
+    }
+}
+
+/// Measures everything. In each round the rivals take turns in each scenario, another one first each time, so that
+/// what disturbs the machine for a while disturbs all of them.
+fn perform(theatre: &Theatre, scenarios: &[Scenario], rivals: &[Rival], rounds: u32) -> Vec<Cell> {
+    let mut cells = Vec::new();
+    let all = rounds as usize * scenarios.len() * rivals.len();
+    for round in 0..rounds {
+        for scenario in scenarios {
+            for turn in 0..rivals.len() {
+                let rival = &rivals[(turn + round as usize) % rivals.len()];
+                let outcome = theatre.perform(scenario, rival).map_err(|error| format!("{error:#}"));
+                let cell = Cell { scenario: scenario.name, rival: rival.name.clone(), round, outcome };
+                cells.push(cell);
+                if let Some(cell) = cells.last() {
+                    // With nobody to read it, there is still the report.
+                    let _ = writeln!(std::io::stderr(), "{}/{all} {}", cells.len(), cell.line(scenario.key));
+                }
+            }
+        }
+    }
+    cells
+}
+
+fn list() -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    for scenario in SCENARIOS {
+        writeln!(out, "{:20} {} ({})", scenario.name, scenario.title, scenario.key.unit())?;
+    }
+    Ok(writeln!(out, "rivals: {}", NAMES.join(", "))?)
+}

@@ -1,0 +1,86 @@
+//! Bars in plain SVG: one group for each scenario, a bar for each rival, as long as its ratio to the yardstick.
+
+use super::table::number;
+use std::fmt::Write;
+
+/// The bars of one scenario.
+pub struct Group {
+    /// What it shows, with its unit.
+    pub title: String,
+    /// Who, and how much.
+    pub bars: Vec<(String, f64)>,
+}
+
+const WIDTH: f64 = 760.0;
+const LEFT: f64 = 120.0;
+/// Width of a ratio of one.
+const ONE: f64 = 200.0;
+/// Longer bars are cut; their number tells.
+const LONGEST: f64 = 2.5;
+const BAR: f64 = 13.0;
+const TITLE: f64 = 24.0;
+const TOP: f64 = 36.0;
+
+/// The plot; groups without the yardstick are measured by their longest bar.
+pub fn svg(title: &str, yardstick: &str, groups: &[Group]) -> String {
+    let height = TOP + groups.iter().map(|group| TITLE + BAR * group.bars.len() as f64).sum::<f64>() + 16.0;
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" font-family=\"sans-serif\" \
+         font-size=\"11\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n\
+         <text x=\"12\" y=\"20\" font-size=\"14\" font-weight=\"bold\">{}: shorter is better, {} is one</text>\n",
+        escape(title),
+        escape(yardstick),
+    );
+    let one = LEFT + ONE;
+    let _ = writeln!(svg, "<path d=\"M{one} {TOP}V{}\" stroke=\"#bbb\"/>", height - 10.0);
+    let mut y = TOP;
+    for group in groups {
+        let unit = group.bars.iter().find(|(name, _)| name == yardstick).map(|(_, value)| *value);
+        let unit = unit.unwrap_or_else(|| group.bars.iter().map(|(_, value)| *value).fold(0.0, f64::max));
+        y += TITLE;
+        let _ = writeln!(
+            svg,
+            "<text x=\"12\" y=\"{}\" font-weight=\"bold\">{}</text>",
+            y - 6.0,
+            escape(&group.title)
+        );
+        for (name, value) in &group.bars {
+            bar(&mut svg, y, name, *value, value / unit);
+            y += BAR;
+        }
+    }
+    svg + "</svg>\n"
+}
+
+/// Adds one bar. Writing to a string cannot fail.
+fn bar(svg: &mut String, y: f64, name: &str, value: f64, ratio: f64) {
+    let length = ratio.min(LONGEST) * ONE;
+    let color = if name.starts_with("evenkeel") { "#0a7" } else { "#9ab" };
+    let base = y + BAR - 3.0;
+    let _ =
+        writeln!(svg, "<text x=\"{}\" y=\"{base}\" text-anchor=\"end\">{}</text>", LEFT - 6.0, escape(name));
+    let _ = writeln!(
+        svg,
+        "<rect x=\"{LEFT}\" y=\"{y}\" width=\"{length:.1}\" height=\"{}\" fill=\"{color}\"/>",
+        BAR - 2.0
+    );
+    let _ = writeln!(svg, "<text x=\"{:.1}\" y=\"{base}\">{}</text>", LEFT + length + 4.0, number(value));
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_is_as_long_as_its_ratio_and_not_longer_than_the_longest() {
+        let bars = vec![("evenkeel".to_owned(), 1.0), ("h".to_owned(), 2.0), ("slow".to_owned(), 20.0)];
+        let svg = svg("a < b", "h", &[Group { title: "t".to_owned(), bars }]);
+        for part in ["a &lt; b", "width=\"100.0\"", "width=\"200.0\"", "width=\"500.0\"", ">20.0<"] {
+            assert!(svg.contains(part), "{part} in {svg}");
+        }
+    }
+}
