@@ -3,21 +3,39 @@
 
 mod tidy;
 
-use anyhow::ensure;
+use anyhow::{Context, bail, ensure};
 use std::io::Write;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 fn main() -> ExitCode {
-    let chore = std::env::args().nth(1);
-    let done = match chore.as_deref() {
-        Some("tidy") => tidy(),
-        _ => Err(anyhow::anyhow!("usage: cargo xtask tidy")),
-    };
-    let Err(error) = done else { return ExitCode::SUCCESS };
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Err(error) = carry_out(&arguments) else { return ExitCode::SUCCESS };
     // With nobody to read it, the exit code has to do.
     let _ = writeln!(std::io::stderr(), "{error:#}");
     ExitCode::FAILURE
+}
+
+fn carry_out(arguments: &[String]) -> anyhow::Result<()> {
+    match arguments {
+        [chore] if chore == "tidy" => tidy(),
+        [chore, options @ ..] if chore == "bench" => bench(options),
+        _ => bail!("usage: cargo xtask tidy, or: cargo xtask bench [--help]"),
+    }
+}
+
+/// Compares evenkeel, as it is released, with other balancers.
+fn bench(options: &[String]) -> anyhow::Result<()> {
+    // Built apart: together they would share features that a release does not have.
+    cargo(&["build", "--release", "--package", "evenkeel"], &[])?;
+    cargo(&["run", "--release", "--package", "evenkeel-bench", "--", "run"], options)
+}
+
+fn cargo(arguments: &[&str], options: &[String]) -> anyhow::Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status = Command::new(cargo).args(arguments).args(options).status().context("cannot run cargo")?;
+    ensure!(status.success(), "cargo {}: {status}", arguments.join(" "));
+    Ok(())
 }
 
 fn tidy() -> anyhow::Result<()> {
