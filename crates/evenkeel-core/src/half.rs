@@ -91,6 +91,11 @@ impl Half {
         self.streak >= BULK_STREAK
     }
 
+    /// Whether it is in bulk and its sink takes nothing: until that changes, news of the source are of no use.
+    pub fn is_clogged(&self) -> bool {
+        self.held > 0 && !self.sink_ready && self.is_bulk()
+    }
+
     /// Whether this half will carry nothing any more.
     pub fn is_over(&self) -> bool {
         self.over || (self.source_end == Some(SourceEnd::Lost) && self.held == 0)

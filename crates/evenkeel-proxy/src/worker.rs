@@ -211,7 +211,7 @@ impl Worker {
         let Some(slot) = tenant(&mut table, row) else { return };
         slot.queued = false;
         if let Stage::Relaying { relay, .. } = &mut slot.stage {
-            let progress = self.relay(relay);
+            let progress = self.relay(row, relay);
             let next = relay.next_deadline();
             return match progress {
                 Progress::Waiting => next.into_iter().for_each(|at| self.reactor.arm_by(row.index, at)),
@@ -231,12 +231,18 @@ impl Worker {
         }
     }
 
-    fn relay(&self, relay: &mut Relay) -> Progress {
+    fn relay(&self, row: Row, relay: &mut Relay) -> Progress {
         let (to_backend, to_client) = (relay.to_backend(), relay.to_client());
         let progress = relay.advance(self.reactor.now(), &mut self.tools.borrow_mut());
         let counts = self.counts();
         count(&counts.to_backend, relay.to_backend() - to_backend);
         count(&counts.to_client, relay.to_client() - to_client);
+        for side in [Side::Client, Side::Backend] {
+            if let Some((socket, reading)) = relay.watch(side) {
+                // It cannot fail for a socket that is watched; if it did, the session would only wake more often.
+                let _ = self.reactor.set_reading(socket, row, side == Side::Client, reading);
+            }
+        }
         progress
     }
 

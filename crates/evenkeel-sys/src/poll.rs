@@ -73,6 +73,20 @@ impl Poll {
         Ok(())
     }
 
+    /// Tells no more when a session's descriptor can be read, or tells it again, at once if it can be read now. Its end
+    /// is told in any case.
+    pub fn set_reading(&self, fd: impl AsFd, token: u64, reading: bool) -> io::Result<()> {
+        use epoll::EventFlags as F;
+        let reading = if reading { F::IN } else { F::empty() };
+        epoll::modify(
+            &self.epoll,
+            fd,
+            epoll::EventData::new_u64(token),
+            reading | F::OUT | F::RDHUP | F::ET,
+        )?;
+        Ok(())
+    }
+
     /// Adds a descriptor that is ready as long as it is readable. One that is shared by several instances
     /// (`exclusive`) wakes one of them at a time.
     pub fn add_level(&self, fd: impl AsFd, token: u64, exclusive: bool) -> io::Result<()> {

@@ -104,6 +104,11 @@ impl Reactor {
         self.poll.add_stream(socket, Token::Session { row, client }.pack())
     }
 
+    /// Tells no more when a session's socket can be read, or tells it again.
+    pub fn set_reading(&self, socket: impl AsFd, row: Row, client: bool, reading: bool) -> io::Result<()> {
+        self.poll.set_reading(socket, Token::Session { row, client }.pack(), reading)
+    }
+
     /// Tells while `fd` is readable; `shared`: others poll it too.
     pub fn add_level(&self, fd: impl AsFd, token: Token, shared: bool) -> io::Result<()> {
         self.poll.add_level(fd, token.pack(), shared)

@@ -76,6 +76,8 @@ struct Direction {
     half: Half,
     /// Boxed, so that the many rows that wait for their peers with nothing in hand are small.
     hold: Option<Box<Hold>>,
+    /// Whether its source is not watched for bytes.
+    deaf: bool,
 }
 
 /// Where the bytes are that were read and not yet written.
@@ -148,6 +150,10 @@ impl Relay {
         }
         if readiness.writable() {
             to.half.on_sink_ready();
+            if to.deaf {
+                // Whatever came meanwhile was not told.
+                to.half.on_source_ready(false);
+            }
         }
         if readiness.broken() && from.half.is_finished() {
             self.suspect = Some(side);
@@ -187,6 +193,18 @@ impl Relay {
             None if paces.contains(&Pace::Spent) => Progress::Unfinished,
             None => Progress::Waiting,
         }
+    }
+
+    /// Whether the socket of `side` is to be watched for bytes from now on, if that changes. While a bulk transfer is
+    /// clogged, each segment that comes would wake the worker for nothing.
+    pub fn watch(&mut self, side: Side) -> Option<(BorrowedFd<'_>, bool)> {
+        let (direction, socket) = match side {
+            Side::Client => (&mut self.to_backend, &self.client),
+            _ => (&mut self.to_client, &self.backend),
+        };
+        let clogged = direction.half.is_clogged();
+        let changes = std::mem::replace(&mut direction.deaf, clogged) != clogged;
+        changes.then(|| (socket.as_fd(), !clogged))
     }
 
     /// Ends it for a reason of ours.
