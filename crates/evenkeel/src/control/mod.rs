@@ -11,7 +11,7 @@ use crate::notify;
 use crate::probe::{self, PROBES_MAX};
 use crate::signals::{Manner, Order, Signal, Signals, order};
 use evenkeel_core::addr::Addr;
-use evenkeel_core::director::{Action, Director};
+use evenkeel_core::director::{Action, Director, EventKind};
 use evenkeel_core::health::{Check, Verdict};
 use evenkeel_core::name::{BackendKey, PoolName};
 use evenkeel_proxy::{Inherited, Report, UserPlane};
@@ -118,7 +118,12 @@ impl Loop {
                     }
                 }
                 Action::Probe { key, target, check } => self.probe(key, target, check),
-                Action::Announce(event) => self.control.log.tell(Notice::Pool(event)),
+                Action::Announce(event) => {
+                    if let EventKind::Down { .. } | EventKind::Ejected { .. } = event.kind {
+                        self.control.discovery.doubt(&event.pool);
+                    }
+                    self.control.log.tell(Notice::Pool(event));
+                }
             }
         }
     }

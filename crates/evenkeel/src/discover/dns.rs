@@ -11,27 +11,32 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::lookup_host;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::Sender;
+use tokio::time::{sleep, timeout};
 
 /// Until a name is looked up again.
 const INTERVAL: Duration = Duration::from_secs(30);
 
-/// Until a name that could not be resolved is looked up again.
+/// Until a name that could not be resolved is looked up again, and the least time between two lookups.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// Tells each of `pools` what `host` stands for, now and again and again, until nobody listens.
-pub async fn follow(host: Arc<str>, pools: BTreeSet<PoolName>, inputs: Sender<Input>) {
+/// Tells each of `pools` what `host` stands for, now and again and again, sooner when woken, until nobody listens.
+pub async fn follow(host: Arc<str>, pools: BTreeSet<PoolName>, inputs: Sender<Input>, wake: Arc<Notify>) {
     let mut dice = Dice::new(RandomState::new().hash_one(&host));
     loop {
         let addrs = resolve(&host).await;
-        let pause = if addrs.is_ok() { INTERVAL } else { RETRY };
+        let is_known = addrs.is_ok();
         for pool in &pools {
             let input = Input::Resolved { pool: pool.clone(), host: Arc::clone(&host), addrs: addrs.clone() };
             if inputs.send(input).await.is_err() {
                 return;
             }
         }
-        tokio::time::sleep(jittered(pause, &mut dice)).await;
+        sleep(jittered(RETRY, &mut dice)).await;
+        if is_known {
+            let _ = timeout(jittered(INTERVAL - RETRY, &mut dice), wake.notified()).await;
+        }
     }
 }
 
@@ -75,12 +80,27 @@ mod tests {
     async fn every_pool_with_the_name_is_told() {
         let (inputs, mut told) = tokio::sync::mpsc::channel(4);
         let pools = BTreeSet::from([PoolName::new("one"), PoolName::new("two")]);
-        let task = tokio::spawn(follow("localhost".into(), pools.clone(), inputs));
+        let task = tokio::spawn(follow("localhost".into(), pools.clone(), inputs, Arc::default()));
         for expected in pools {
             let Some(Input::Resolved { pool, addrs, .. }) = told.recv().await else { panic!("nothing told") };
             assert_eq!(pool, expected);
             assert!(addrs.is_ok());
         }
+        task.abort();
+    }
+
+    #[tokio::test]
+    async fn a_doubt_brings_the_next_lookup_forward() {
+        let (inputs, mut told) = tokio::sync::mpsc::channel(4);
+        let wake = Arc::new(Notify::new());
+        let pools = BTreeSet::from([PoolName::new("one")]);
+        let task = tokio::spawn(follow("localhost".into(), pools, inputs, Arc::clone(&wake)));
+        told.recv().await.unwrap();
+        let began = std::time::Instant::now();
+        wake.notify_one();
+        told.recv().await.unwrap();
+        let took = began.elapsed();
+        assert!(took >= RETRY.mul_f64(0.9) && took < INTERVAL / 2, "{took:?}");
         task.abort();
     }
 

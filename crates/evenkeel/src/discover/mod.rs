@@ -7,24 +7,36 @@ use evenkeel_core::director::{Config, Target};
 use evenkeel_core::name::PoolName;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
 
 /// Looks names up again and again, in the background, until it is dropped.
-#[derive(Default)]
 pub struct Discovery {
-    /// Dropping it ends them.
+    /// Ends the lookups on drop.
     _tasks: JoinSet<()>,
+    /// Wakes the lookups of a pool's names.
+    wakes: BTreeMap<PoolName, Vec<Arc<Notify>>>,
 }
 
 impl Discovery {
     /// Follows every name in `config`; what they stand for goes to `inputs`. Needs a tokio runtime around it.
     pub fn follow(config: &Config, inputs: &Sender<Input>) -> Self {
         let mut tasks = JoinSet::new();
+        let mut wakes: BTreeMap<PoolName, Vec<Arc<Notify>>> = BTreeMap::new();
         for (host, pools) in names(config) {
-            tasks.spawn(dns::follow(host, pools, inputs.clone()));
+            let wake = Arc::new(Notify::new());
+            for pool in &pools {
+                wakes.entry(pool.clone()).or_default().push(Arc::clone(&wake));
+            }
+            tasks.spawn(dns::follow(host, pools, inputs.clone(), wake));
         }
-        Self { _tasks: tasks }
+        Self { _tasks: tasks, wakes }
+    }
+
+    /// Something in `pool` has failed: what its names stand for may have moved, so they are looked up again soon.
+    pub fn doubt(&self, pool: &PoolName) {
+        self.wakes.get(pool).into_iter().flatten().for_each(|wake| wake.notify_one());
     }
 }
 
