@@ -118,6 +118,11 @@ impl Tried {
         self.0.push(index);
     }
 
+    /// Whether none was tried yet.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether the backend at `index` was tried.
     pub fn contains(&self, index: u32) -> bool {
         self.0.contains(&index)

@@ -30,8 +30,14 @@ impl RoundRobin {
         if self.order.is_empty() {
             return Choice::Exhausted;
         }
+        // A second attempt takes no turn: with one of two dead, the other's turn would go to it, and every session
+        // would begin at the dead one.
+        let mut turn = || match candidates.tried.is_empty() {
+            true => cursor.fetch_add(1, Relaxed) as usize,
+            false => dice.roll() as usize,
+        };
         (0..DRAWS)
-            .map(|_| self.order[cursor.fetch_add(1, Relaxed) as usize % self.order.len()])
+            .map(|_| self.order[turn() % self.order.len()])
             .find(|&index| candidates.is_good(index))
             .map_or_else(|| candidates.draw_from(&self.members, dice), Choice::Backend)
     }
