@@ -6,7 +6,7 @@ use crate::{Inherited, PrepareError};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::name::{ListenerName, ServiceName};
 use evenkeel_core::snapshot::{Listener, Snapshot, SocketOptions};
-use evenkeel_sys::socket::{self, ListenOptions};
+use evenkeel_sys::socket;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -24,6 +24,11 @@ pub struct Publication {
 }
 
 impl Publication {
+    /// A publication of `snapshot` for workers that accept nothing any more.
+    pub(crate) fn unbound(snapshot: Arc<Snapshot>) -> Self {
+        Self { snapshot, bound: BTreeMap::new(), services: BTreeMap::new() }
+    }
+
     /// Where each listener is really bound: with a port where port 0 was asked for.
     pub fn bound(&self) -> impl Iterator<Item = (&ListenerName, &Addr)> {
         self.bound.iter().map(|(name, bound)| (name, &bound.local))
@@ -119,20 +124,20 @@ fn bind_unix(path: &Path, listener: &Listener) -> io::Result<Bound> {
 }
 
 /// A socket for each worker. They share the port among themselves, but the first bind must find it free: two
-/// balancers that shared a port by accident would each get half of its connections.
+/// balancers that shared a port by accident would each get half of its connections. Nobody listens before all are
+/// bound: who connected to a socket that is given up again would be reset.
 fn bind_ip(addr: SocketAddr, listener: &Listener, workers: usize) -> io::Result<Bound> {
-    let alone = ListenOptions { share: false, backlog: listener.backlog };
-    let first = socket::listen_ip(addr, alone)?;
+    let first = socket::bind_ip(addr, false)?;
     let local = socket::local_addr(&first)?.map_or(addr, |local| SocketAddr::new(addr.ip(), local.port()));
     let sockets = if workers == 1 {
         vec![first]
     } else {
         drop(first);
-        let together = ListenOptions { share: true, ..alone };
-        (0..workers).map(|_| socket::listen_ip(local, together)).collect::<io::Result<_>>()?
+        (0..workers).map(|_| socket::bind_ip(local, true)).collect::<io::Result<_>>()?
     };
     let addr = Addr::Ip(local);
     sockets.iter().try_for_each(|socket| apply(socket, &addr, listener.socket))?;
+    sockets.iter().try_for_each(|socket| socket::listen(socket, listener.backlog))?;
     Ok(Bound { sockets, local: addr, owns_file: false })
 }
 

@@ -138,6 +138,7 @@ pub struct UserPlane {
     shared: Arc<Shared>,
     workers: Vec<Handle>,
     current: Option<Publication>,
+    draining: bool,
 }
 
 struct Handle {
@@ -162,7 +163,7 @@ impl UserPlane {
         let (report_sender, reports) = mpsc::sync_channel(REPORTS);
         let (record_sender, records) = mpsc::sync_channel(RECORD_BATCHES);
         let shared = Arc::new(Shared::new(options, report_sender, record_sender)?);
-        let mut plane = Self { shared, workers: Vec::new(), current: None };
+        let mut plane = Self { shared, workers: Vec::new(), current: None, draining: false };
         for index in 0..options.workers {
             let worker = plane.start_worker(index, options.pipes_per_worker() as u32)?;
             plane.workers.push(worker);
@@ -192,12 +193,16 @@ impl UserPlane {
     }
 
     /// Binds what `snapshot` needs and is not bound yet, taking sockets from `inherited` where the address is the
-    /// same. Nothing is accepted before [`publish`](Self::publish); dropping the result undoes it.
+    /// same. Nothing is accepted before [`publish`](Self::publish); dropping the result undoes it. Nothing is bound
+    /// after [`drain`](Self::drain).
     pub fn prepare(
         &self,
         snapshot: Arc<Snapshot>,
         inherited: &mut Inherited,
     ) -> Result<Publication, PrepareError> {
+        if self.draining {
+            return Ok(Publication::unbound(snapshot));
+        }
         bind::prepare(snapshot, self.current.as_ref(), self.workers.len(), inherited)
     }
 
@@ -210,6 +215,9 @@ impl UserPlane {
     /// Stops accepting for good and lets sessions end, within `window`; what is left is closed, spread over the
     /// window's second half. [`Report::Drained`] tells when the last has ended.
     pub fn drain(&mut self, window: Duration) {
+        self.draining = true;
+        // The kernel goes on taking connections into a socket's backlog until its last owner has closed it.
+        self.current = self.current.take().map(|current| Publication::unbound(current.snapshot));
         self.command(&Command::Drain(window));
     }
 

@@ -21,32 +21,28 @@ pub enum Name<'a> {
     Unix(&'a Path),
 }
 
-/// How a listening socket is made.
-#[derive(Clone, Copy, Debug)]
-pub struct ListenOptions {
-    /// `SO_REUSEPORT`: several sockets share the address.
-    pub share: bool,
-    /// As in listen(2).
-    pub backlog: u32,
-}
-
 /// Keepalive: silence before the first probe and time between probes (whole seconds), probes until it gives up.
 pub type Keepalive = Option<(Duration, Duration, u32)>;
 
-/// A non-blocking listening TCP socket. An IPv6 wildcard takes IPv4 as well.
-pub fn listen_ip(addr: SocketAddr, options: ListenOptions) -> io::Result<OwnedFd> {
+/// A non-blocking TCP socket bound to `addr`, not listening yet. An IPv6 wildcard takes IPv4 as well; with `share`
+/// (`SO_REUSEPORT`) several sockets may have the address.
+pub fn bind_ip(addr: SocketAddr, share: bool) -> io::Result<OwnedFd> {
     let family = if addr.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let socket = rustix::net::socket_with(family, SocketType::STREAM, NEW, None)?;
     sockopt::set_socket_reuseaddr(&socket, true)?;
-    if options.share {
+    if share {
         sockopt::set_socket_reuseport(&socket, true)?;
     }
     if addr.is_ipv6() {
         sockopt::set_ipv6_v6only(&socket, !addr.ip().is_unspecified())?;
     }
     rustix::net::bind(&socket, &addr)?;
-    rustix::net::listen(&socket, options.backlog as i32)?;
     Ok(socket)
+}
+
+/// Lets a bound socket listen; `backlog` as in listen(2).
+pub fn listen(socket: impl AsFd, backlog: u32) -> io::Result<()> {
+    Ok(rustix::net::listen(socket, backlog as i32)?)
 }
 
 /// A non-blocking listening Unix socket with this file mode. A file that a dead process left is replaced.
