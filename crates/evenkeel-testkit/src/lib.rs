@@ -9,6 +9,7 @@
     reason = "a kit for tests fails by panicking, and tells the test's reader what it skips"
 )]
 
+pub mod crowd;
 pub mod deadline;
 pub mod limits;
 pub mod pattern;
@@ -19,11 +20,13 @@ pub mod process;
 pub mod server;
 pub mod silent;
 
+pub use crowd::Crowd;
 pub use deadline::{PATIENCE, eventually};
 pub use evenkeel_core::dice::Dice;
 pub use peer::{Ending, Peer};
 pub use place::Place;
 pub use process::{Process, Start};
+pub use rustix::process::Signal;
 pub use server::Server;
 pub use silent::Silent;
 

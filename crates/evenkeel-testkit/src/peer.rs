@@ -5,6 +5,7 @@ use crate::pattern::Pattern;
 use crate::place::Place;
 use socket2::Socket;
 use std::io::{self, ErrorKind, Read, Write};
+use std::mem::MaybeUninit;
 use std::net::{Shutdown, SocketAddr};
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Peer {
     socket: Socket,
+    /// The kernel told of the reset when the connect was asked for its outcome, and tells only once.
+    was_reset: bool,
 }
 
 /// How the other side ended its direction.
@@ -28,7 +31,7 @@ impl Peer {
     pub fn new(socket: Socket) -> Self {
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         socket.set_write_timeout(Some(PATIENCE)).unwrap();
-        Self { socket }
+        Self { socket, was_reset: false }
     }
 
     /// Connects to `place`; panics when that fails.
@@ -36,11 +39,14 @@ impl Peer {
         Self::try_connect(place).unwrap_or_else(|error| panic!("connect to {place}: {error}"))
     }
 
-    /// Connects to `place`, or says why not.
+    /// Connects to `place`, or says why not. A connection that was made and reset at once is one that was made.
     pub fn try_connect(place: &Place) -> io::Result<Self> {
         let socket = place.socket()?;
-        socket.connect_timeout(&place.sock_addr(), PATIENCE)?;
-        Ok(Self::new(socket))
+        let was_reset = match socket.connect_timeout(&place.sock_addr(), PATIENCE) {
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => true,
+            outcome => outcome.map(|()| false)?,
+        };
+        Ok(Self { was_reset, ..Self::new(socket) })
     }
 
     /// The socket, for options.
@@ -61,11 +67,13 @@ impl Peer {
 
     /// Sends all of `bytes`, or says why not.
     pub fn send(&self, bytes: &[u8]) -> io::Result<()> {
+        self.check_reset()?;
         (&self.socket).write_all(bytes)
     }
 
     /// One read; 0 is the end.
     pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.check_reset()?;
         loop {
             match (&self.socket).read(buffer) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -76,9 +84,18 @@ impl Peer {
 
     /// Exactly `len` bytes, or why they did not come.
     pub fn receive(&self, len: usize) -> io::Result<Vec<u8>> {
+        self.check_reset()?;
         let mut bytes = vec![0; len];
         (&self.socket).read_exact(&mut bytes)?;
         Ok(bytes)
+    }
+
+    /// Whether a read would give bytes at once.
+    pub fn has_bytes(&self) -> bool {
+        self.socket.set_nonblocking(true).unwrap();
+        let peeked = self.socket.peek(&mut [MaybeUninit::uninit()]);
+        self.socket.set_nonblocking(false).unwrap();
+        peeked.is_ok_and(|len| len > 0)
     }
 
     /// Sends `bytes` and receives as many.
@@ -96,7 +113,7 @@ impl Peer {
     /// Everything until the end, and which end that was.
     pub fn read_to_end(&self) -> (Vec<u8>, Ending) {
         let mut bytes = Vec::new();
-        match (&self.socket).read_to_end(&mut bytes) {
+        match self.check_reset().and_then(|()| (&self.socket).read_to_end(&mut bytes)) {
             Ok(_) => (bytes, Ending::Fin),
             Err(error) if error.kind() == ErrorKind::ConnectionReset => (bytes, Ending::Reset),
             Err(error) => panic!("neither FIN nor RST after {} bytes: {error}", bytes.len()),
@@ -142,6 +159,10 @@ impl Peer {
                 Err(error) => panic!("neither FIN nor RST after {total} bytes: {error}"),
             }
         }
+    }
+
+    fn check_reset(&self) -> io::Result<()> {
+        if self.was_reset { Err(ErrorKind::ConnectionReset.into()) } else { Ok(()) }
     }
 
     /// Half-close: sends a FIN; receiving goes on.

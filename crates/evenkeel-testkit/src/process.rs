@@ -84,6 +84,11 @@ impl Start {
         self
     }
 
+    /// Whether nobody reads standard output.
+    pub fn is_stdout_held(&self) -> bool {
+        self.hold_stdout
+    }
+
     /// Passes `socket` as systemd does: descriptor 3, `LISTEN_FDS=1`.
     pub fn listen_fd(mut self, socket: socket2::Socket) -> Self {
         self.stdin = Some(socket.into());
@@ -94,9 +99,9 @@ impl Start {
     pub fn spawn(self) -> Process {
         let mut command = Command::new("sh");
         command.arg("-c").arg(self.script()).arg(&self.program).args(&self.args);
-        command.envs(self.env.iter().map(|(name, value)| (name, value)));
-        command.env_remove("NOTIFY_SOCKET").env_remove("EVENKEEL_CONFIG");
-        command.envs(self.env.iter().filter(|(name, _)| name == "NOTIFY_SOCKET").cloned());
+        // What the tests themselves run under must not matter.
+        command.env_remove("NOTIFY_SOCKET").env_remove("EVENKEEL_CONFIG").env_remove("NO_COLOR");
+        command.envs(self.env.iter().cloned());
         command.stdin(self.stdin.map_or_else(Stdio::null, Stdio::from));
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("sh");
@@ -347,7 +352,7 @@ impl Process {
 
     fn said(&mut self) -> String {
         self.listen();
-        let last = self.seen.len().saturating_sub(40);
+        let last = self.seen.len().saturating_sub(12);
         format!(
             "{}\nstandard output:\n{}\nstandard error:\n{}",
             self.what,

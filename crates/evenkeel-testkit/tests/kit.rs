@@ -1,8 +1,8 @@
 //! The kit keeps its own promises: what a test relies on is tested here, without a balancer between.
 
 use evenkeel_testkit::pattern::Pattern;
-use evenkeel_testkit::{Ending, Peer, Place, Server, Silent, Start, eventually, port, server};
-use rustix::process::Signal;
+use evenkeel_testkit::{Ending, Peer, Place, Server, Signal, Silent, Start, eventually, port, server};
+
 use std::io::ErrorKind;
 use std::time::Duration;
 

@@ -1,0 +1,14 @@
+//! The promises, one file each: the real binary, real sockets, and clients who look at what they get.
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod carry;
+mod choose;
+mod cli;
+
+mod failover;
+mod harness;
+mod health;
+mod limits;
+mod listen;
+mod log;
+mod stop;

@@ -1,0 +1,160 @@
+//! Stopping and other signals: sessions may end, nothing is cut without need, and only what should end ends.
+
+use crate::harness::{Running, Setup};
+use evenkeel_testkit::{Peer, Place, Server, Signal, eventually, server};
+use std::io::ErrorKind;
+use std::time::{Duration, Instant};
+
+/// A session that stays open by itself, and its balancer.
+fn open(setup: impl FnOnce(Setup) -> Setup) -> (Server, Running, Peer) {
+    let server = Server::echo();
+    let running = setup(Setup::to([server.place()])).ready();
+    let client = running.connect();
+    client.check_echo("hello");
+    (server, running, client)
+}
+
+fn wait_refused(running: &Running) {
+    eventually("new clients are refused", || {
+        Peer::try_connect(&running.place).err().filter(|error| error.kind() == ErrorKind::ConnectionRefused)
+    });
+}
+
+#[test]
+fn term_lets_sessions_end_and_takes_no_new_ones() {
+    let (_server, mut running, client) = open(|setup| setup);
+    running.signal(Signal::TERM);
+    assert_eq!(running.wait_event("draining")["open"], 1);
+    wait_refused(&running);
+    client.check_echo("still served");
+    running.check_alive();
+    drop(client);
+    assert_eq!(running.exit_code(), 0);
+    assert_eq!(running.wait_session("the session", |_| true)["end"], "ok");
+    assert_eq!(running.wait_event("stopped")["cut"], 0);
+}
+
+#[test]
+fn term_ends_at_once_when_there_is_no_session() {
+    let server = Server::echo();
+    let mut running = Setup::to([server.place()]).ready();
+    let began = Instant::now();
+    running.signal(Signal::TERM);
+    assert_eq!(running.exit_code(), 0);
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+#[test]
+fn what_has_not_ended_in_time_is_closed() {
+    let (_server, mut running, client) = open(|setup| setup.top("drain = \"600ms\""));
+    running.signal(Signal::TERM);
+    client.read_to_end();
+    assert_eq!(running.exit_code(), 0);
+    let session = running.wait_session("the session", |_| true);
+    assert_eq!((&session["end"], &session["by"]), (&"drain".into(), &"evenkeel".into()));
+    assert!(session["ms"].as_f64() >= Some(300.0), "not before the second half of the time: {session}");
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    for second in [Signal::TERM, Signal::INT] {
+        let (_server, mut running, client) = open(|setup| setup);
+        running.signal(Signal::TERM);
+        running.wait_event("draining");
+        running.signal(second);
+        client.read_to_end();
+        assert_eq!(running.exit_code(), 0);
+        assert_eq!(running.wait_session("the session", |_| true)["end"], "stop");
+        assert_eq!(running.wait_event("stopped")["cut"], 1);
+    }
+}
+
+#[test]
+fn int_drains_when_nobody_sits_at_a_terminal() {
+    let (_server, mut running, client) = open(|setup| setup);
+    running.signal(Signal::INT);
+    running.wait_event("draining");
+    client.check_echo("still served");
+    drop(client);
+    assert_eq!(running.exit_code(), 0);
+}
+
+#[test]
+fn quit_ends_at_once() {
+    let (_server, mut running, client) = open(|setup| setup);
+    running.signal(Signal::QUIT);
+    client.read_to_end();
+    assert_eq!(running.exit_code(), 0);
+}
+
+#[test]
+fn a_lame_duck_goes_on_accepting_for_its_time() {
+    let (_server, mut running, client) = open(|setup| setup.top("lame-duck = \"700ms\""));
+    running.signal(Signal::TERM);
+    running.wait_event("lame-duck");
+    running.connect().check_echo("still accepted");
+    running.wait_event("draining");
+    wait_refused(&running);
+    drop(client);
+    assert_eq!(running.exit_code(), 0);
+}
+
+#[test]
+fn signals_that_mean_nothing_here_do_nothing() {
+    let (_server, mut running, client) = open(|setup| setup);
+    for (signal, name) in [(Signal::USR1, "SIGUSR1"), (Signal::USR2, "SIGUSR2")] {
+        running.signal(signal);
+        running.wait_for(name, |line| line["event"] == "signal-ignored" && line["signal"] == name);
+    }
+    running.signal(Signal::PIPE);
+    client.check_echo("it lives");
+    running.check_alive();
+}
+
+#[test]
+fn hup_loads_the_file_again_and_cuts_nobody() {
+    let [a, b] = ["a", "b"].map(|name| Server::start(&Place::any(), server::stay(name)));
+    let setup = Setup::to([a.place()]);
+    let text = setup.text();
+    let mut running = setup.ready();
+    let client = running.connect();
+    assert_eq!(client.receive(1).unwrap(), b"a");
+    let file = running.file("evenkeel.toml");
+    std::fs::write(&file, text.replace(&a.place().to_string(), &b.place().to_string())).unwrap();
+    running.signal(Signal::HUP);
+    running.wait_event("reloaded");
+    eventually("the new backend serves", || (running.connect().receive(1).unwrap() == b"b").then_some(()));
+    assert_eq!(a.open(), 1, "a session keeps what it was born with");
+    std::fs::write(&file, "[tcp.web]\nlisen = 1\n").unwrap();
+    running.signal(Signal::HUP);
+    let refused = running.wait_event("reload-refused");
+    assert!(refused["message"].as_str().unwrap().contains("evenkeel check"), "{refused}");
+    assert_eq!(running.connect().receive(1).unwrap(), b"b");
+    drop(client);
+}
+
+#[test]
+fn a_reload_opens_and_closes_listeners_and_is_refused_whole_when_one_is_taken() {
+    let server = Server::echo();
+    let setup = Setup::to([server.place()]);
+    let (text, old) = (setup.text(), setup.listen.clone());
+    let mut running = setup.ready();
+    let session = running.connect();
+    session.check_echo("hello");
+    let new = Place::local(evenkeel_testkit::port::free());
+    let file = running.file("evenkeel.toml");
+    let (_taken, taken) = Place::any().listen(1).unwrap();
+    let both = format!("[\"{new}\", \"{taken}\"]");
+    std::fs::write(&file, text.replace(&format!("\"{old}\""), &both)).unwrap();
+    running.signal(Signal::HUP);
+    let refused = running.wait_event("reload-refused");
+    assert!(refused["message"].as_str().unwrap().contains(&taken.to_string()), "{refused}");
+    assert!(Peer::try_connect(&new).is_err(), "nothing of it holds");
+    running.connect().check_echo("as before");
+    std::fs::write(&file, text.replace(&old.to_string(), &new.to_string())).unwrap();
+    running.signal(Signal::HUP);
+    running.wait_event("reloaded");
+    Peer::connect(&new).check_echo("moved");
+    wait_refused(&running);
+    session.check_echo("of a listener that is gone");
+}
