@@ -242,9 +242,8 @@ impl ModelPool {
             let word = if up == Some(true) { "up" } else { "down" };
             self.to_tell.push(format!("{addr} {word}"));
             backend.end_ejection(now);
-            if up == Some(true) {
-                backend.came_in = ramps.then_some(now);
-            } else {
+            backend.came_in = (ramps && up == Some(true)).then_some(now);
+            if up == Some(false) {
                 backend.failed = Some(now);
             }
         } else if backend.is_believed(check.rise) {
