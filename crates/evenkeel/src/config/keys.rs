@@ -759,7 +759,8 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Client,
         kind: Kind::Count(1, u32::MAX),
         default: Means("no limit of its own"),
-        doc: "Sessions at once of one listener. When it is reached, it accepts no more until one ends.",
+        doc: "Sessions at once of the service, on all its listeners together. When it is reached, nothing more is accepted \
+              until one ends.",
         why: "the process has a limit already",
         example: "1000",
         aliases: &["maxconn", "max-connections", "limit-conn"],
