@@ -2,6 +2,8 @@
 
 mod reload;
 mod stop;
+#[cfg(test)]
+mod tests;
 
 use crate::binding;
 use crate::config::{Loaded, LogFormat, Problems, Settings, Source};
@@ -82,13 +84,7 @@ impl Control {
         let mut tick =
             tokio::time::interval(notify::watchdog().map_or(TICK, |timeout| TICK.min(timeout / 2)));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut turning = Loop {
-            control: self,
-            phase: Phase::Running,
-            permits: Arc::new(Semaphore::new(PROBES_MAX)),
-            told_dropped: 0,
-            ended: None,
-        };
+        let mut turning = Loop::new(self);
         while turning.ended.is_none() {
             turning.perform();
             tokio::select! {
@@ -106,6 +102,11 @@ impl Control {
 }
 
 impl Loop {
+    fn new(control: Control) -> Self {
+        let permits = Arc::new(Semaphore::new(PROBES_MAX));
+        Self { control, phase: Phase::Running, permits, told_dropped: 0, ended: None }
+    }
+
     fn perform(&mut self) {
         while let Some(action) = self.control.director.poll_action() {
             match action {

@@ -64,7 +64,7 @@ fn system(what: &str, error: &io::Error) -> RunError {
 }
 
 /// From the configuration to the first accepted connection.
-fn start(
+pub fn start(
     loaded: Loaded,
     options: Options,
     mut inherited: Inherited,

@@ -1,0 +1,107 @@
+//! The control loop with a real plane and real sockets, one event at a time.
+
+use super::*;
+use crate::config;
+use crate::run;
+use evenkeel_testkit::{Ending, Peer, Place, Server, port};
+use std::net::TcpListener;
+use tokio::sync::mpsc;
+
+/// A loop whose service listens on `listen` and sends to `server`, and what happens to it.
+fn start(listen: u16, server: &Server) -> (Loop, Receiver<Input>) {
+    let (inputs, received) = mpsc::channel(100);
+    let options = run::Options { began: Instant::now(), source: None, demo: false };
+    let loaded = load(listen, server).unwrap();
+    let control = run::start(loaded, options, Inherited::new(), inputs).unwrap();
+    let mut turning = Loop::new(Control { manner: Manner::Service, ..control });
+    turning.perform();
+    (turning, received)
+}
+
+fn load(listen: u16, server: &Server) -> Result<Loaded, Problems> {
+    let text = format!(
+        "log = \"off\"\nworkers = 1\nlame-duck = \"0s\"\ndrain = \"10s\"\n\
+         [tcp.web]\nlisten = \"127.0.0.1:{listen}\"\nto = \"127.0.0.1:{}\"\nhealth = \"off\"\n",
+        server.port()
+    );
+    config::load(&Source::Text(text))
+}
+
+/// Lets events come until `is_done`, under a deadline.
+async fn turn_until(turning: &mut Loop, inputs: &mut Receiver<Input>, is_done: impl Fn(&Loop) -> bool) {
+    let turn = async {
+        while !is_done(turning) {
+            turning.handle_input(inputs.recv().await.unwrap());
+            turning.perform();
+        }
+    };
+    tokio::time::timeout(evenkeel_testkit::PATIENCE, turn).await.expect("not in time");
+}
+
+fn connect(port: u16) -> Peer {
+    Peer::connect(&Place::local(port))
+}
+
+#[tokio::test]
+async fn a_reload_moves_the_listener_and_keeps_sessions() {
+    let echo = Server::echo();
+    let (old, new) = (port::free(), port::free());
+    let (mut turning, _inputs) = start(old, &echo);
+    let session = connect(old);
+    session.check_echo("before");
+
+    turning.handle_loaded(Instant::now(), load(new, &echo));
+    turning.perform();
+    connect(new).check_echo("on the new one");
+    session.check_echo("after");
+    evenkeel_testkit::eventually("the old one closes", || TcpListener::bind(("127.0.0.1", old)).ok());
+    turning.end();
+    assert_eq!(session.ending(), Ending::Reset, "a cut does not look like an end");
+}
+
+#[tokio::test]
+async fn a_reload_with_a_port_in_use_changes_nothing() {
+    let echo = Server::echo();
+    let listen = port::free();
+    let (mut turning, _inputs) = start(listen, &echo);
+    let generation = turning.control.director.snapshot().generation;
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    turning.handle_loaded(Instant::now(), load(taken.local_addr().unwrap().port(), &echo));
+    turning.handle_loaded(Instant::now(), config::load(&Source::Text("oops = 1".to_owned())));
+    turning.perform();
+    assert_eq!(turning.control.director.snapshot().generation, generation);
+    connect(listen).check_echo("as before");
+}
+
+#[tokio::test]
+async fn term_lets_sessions_end_and_then_ends() {
+    let echo = Server::echo();
+    let listen = port::free();
+    let (mut turning, mut inputs) = start(listen, &echo);
+    let session = connect(listen);
+    session.check_echo("before");
+
+    turning.handle_signal(Signal::Term);
+    assert!(turning.phase_ends().unwrap() <= Instant::now(), "no lame duck was asked for");
+    turning.handle_phase_end();
+    evenkeel_testkit::eventually("it accepts no more", || Peer::try_connect(&Place::local(listen)).err());
+    session.check_echo("while it drains");
+    turning.handle_loaded(Instant::now(), load(listen, &echo));
+    assert!(matches!(turning.phase, Phase::Draining(_)), "a reload is too late");
+    assert_eq!(turning.ended, None);
+    drop(session);
+    turn_until(&mut turning, &mut inputs, |turning| turning.ended.is_some()).await;
+    assert_eq!(turning.ended, Some("drained"));
+}
+
+#[tokio::test]
+async fn a_second_term_ends_at_once() {
+    let echo = Server::echo();
+    let (mut turning, _inputs) = start(port::free(), &echo);
+    turning.handle_signal(Signal::Hup);
+    turning.handle_signal(Signal::Usr1);
+    turning.handle_signal(Signal::Term);
+    assert_eq!(turning.ended, None);
+    turning.handle_signal(Signal::Term);
+    assert_eq!(turning.ended, Some("SIGTERM"));
+}
