@@ -124,16 +124,9 @@ impl BackendState {
     }
 
     /// A probe of it has ended.
-    pub fn handle_probe(
-        &mut self,
-        now: Instant,
-        pool: &PoolConfig,
-        verdict: Verdict,
-        dice: &mut Dice,
-    ) -> Option<EventKind> {
+    pub fn handle_probe(&mut self, now: Instant, verdict: Verdict, dice: &mut Dice) -> Option<EventKind> {
         let at = self.wanted.check.clone().filter(|_| self.probe.in_flight)?;
         self.probe.in_flight = false;
-        let passed = matches!(verdict, Verdict::Pass(_));
         let event = match (self.health.observe(&at.check, &verdict), verdict) {
             (Some(Change::Up(passes)), Verdict::Pass(took)) => Some(EventKind::Up { passes, took }),
             (Some(Change::Down(failures)), Verdict::Fail(failure)) => {
@@ -143,11 +136,8 @@ impl BackendState {
                 Some(EventKind::Down { cause: Cause::Check(failure), failures })
             }
             (_, Verdict::Fail(failure)) if failure.is_ours() => None,
-            _ => self.observe_ejected(now, &at, passed),
+            (_, verdict) => self.observe_ejected(now, &at, matches!(verdict, Verdict::Pass(_))),
         };
-        if passed {
-            self.forgive_if_suspect(pool);
-        }
         let interval = if self.is_in_doubt() { at.check.fast_interval } else { at.check.interval };
         self.schedule(now, dice.jitter(interval));
         event
@@ -160,11 +150,9 @@ impl BackendState {
         self.ejection.observe(passed, at.check.rise).then(|| self.give_back(now))
     }
 
-    /// A suspect that is not ejected although its check passes: the director was told and has decided, or the report
-    /// was lost. Without this, the planes would pass it over for ever.
-    fn forgive_if_suspect(&self, pool: &PoolConfig) {
-        let is_suspect = |rules: EjectionRules| self.load.failures_in_row() >= rules.failures;
-        if self.standing() == Standing::Up && pool.ejection.is_some_and(is_suspect) {
+    /// Gives it another chance if it is a suspect, and neither out nor down.
+    pub fn forgive_if_suspect(&self, rules: &EjectionRules) {
+        if self.standing() == Standing::Up && self.load.failures_in_row() >= rules.failures {
             self.load.forgive();
         }
     }

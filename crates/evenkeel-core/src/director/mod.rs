@@ -134,6 +134,12 @@ impl Director {
         self.publish_if_due(now);
     }
 
+    /// Some calls of [`handle_suspect`](Self::handle_suspect) were lost on the way here. The planes pass suspects over
+    /// until they hear otherwise, so those that were not ejected get another chance.
+    pub fn handle_lost_suspects(&mut self) {
+        self.pools.values().for_each(PoolState::forgive_suspects);
+    }
+
     /// The name `host` in `pool` now stands for exactly these addresses, or could not be resolved and why. What it
     /// last stood for stays when it cannot be resolved, or to no address.
     pub fn handle_resolved(

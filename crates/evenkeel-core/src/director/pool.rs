@@ -70,9 +70,7 @@ impl PoolState {
 
     /// A probe of the backend at `addr` has ended.
     pub fn handle_probe(&mut self, now: Instant, addr: &Addr, verdict: Verdict, out: &mut Outbox) {
-        self.update(now, addr, out, |backend, pool, out| {
-            backend.handle_probe(now, pool, verdict, &mut out.dice)
-        });
+        self.update(now, addr, out, |backend, _, out| backend.handle_probe(now, verdict, &mut out.dice));
     }
 
     /// A connect of live traffic to `addr` failed.
@@ -105,6 +103,13 @@ impl PoolState {
         if !self.tier.takes_any() {
             // It is not the one that failed longest ago any more.
             out.changed.insert(self.config.name.clone());
+        }
+    }
+
+    /// Live failures may have gone unheard: suspects that are not out get another chance.
+    pub fn forgive_suspects(&self) {
+        if let Some(rules) = &self.config.ejection {
+            self.backends.iter().for_each(|it| it.forgive_if_suspect(rules));
         }
     }
 

@@ -29,6 +29,8 @@ impl PoolState {
         }
         self.config = config;
         self.reconcile(now, out);
+        // With fewer failures allowed, some are suspects although nobody will report it.
+        self.forgive_suspects();
     }
 
     /// The name `host` stands for `addrs` now; says whether the backends are others now.

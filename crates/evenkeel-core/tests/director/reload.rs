@@ -132,3 +132,14 @@ fn without_ejection_nobody_stays_ejected() {
     assert_eq!((stage.takers(), stage.told()), ("1 2".into(), "1 returned".into()));
     assert_eq!(stage.web().backends[0].suspect_after, 0);
 }
+
+#[test]
+fn nobody_becomes_a_suspect_by_a_stricter_rule() {
+    let mut stage = Stage::new(web(2));
+    stage.verdicts("PP");
+    stage.refuse(1, 2);
+    let mut config = web(2);
+    config.pools[0].ejection.as_mut().unwrap().failures = 2;
+    stage.reload(config);
+    assert!(!stage.web().backends[0].is_suspect(), "no report would ever come");
+}

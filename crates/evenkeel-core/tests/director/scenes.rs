@@ -139,17 +139,16 @@ fn one_that_has_to_stay_is_forgiven_and_told_of_once_a_minute() {
 }
 
 #[test]
-fn a_suspect_that_the_director_never_heard_of_is_forgiven_by_a_check() {
-    let mut stage = Stage::new(web(2));
-    stage.verdicts("PP");
-    let backend = &stage.web().backends[0];
-    while !backend.is_suspect() {
-        backend.load.note_failed();
+fn a_suspect_that_the_director_never_heard_of_gets_another_chance() {
+    let mut stage = unchecked(3);
+    stage.refuse(1, 3);
+    let web = stage.web();
+    while !web.backends[1].is_suspect() {
+        web.backends[1].load.note_failed();
     }
-    stage.verdict(1, 'F');
-    assert!(backend.is_suspect(), "the check agrees");
-    stage.verdict(1, 'P');
-    assert!(!backend.is_suspect());
+    stage.director.handle_lost_suspects();
+    assert!(!web.backends[1].is_suspect());
+    assert!(web.backends[0].is_suspect(), "it is out anyway");
 }
 
 #[test]

@@ -74,6 +74,8 @@ struct Loop {
     permits: Arc<Semaphore>,
     /// Dropped lines that were told.
     told_dropped: u64,
+    /// Reports that the plane had no room for, as far as the director knows.
+    known_lost: u64,
     /// Why it ends, once it does.
     ended: Option<&'static str>,
 }
@@ -104,7 +106,7 @@ impl Control {
 impl Loop {
     fn new(control: Control) -> Self {
         let permits = Arc::new(Semaphore::new(PROBES_MAX));
-        Self { control, phase: Phase::Running, permits, told_dropped: 0, ended: None }
+        Self { control, phase: Phase::Running, permits, told_dropped: 0, known_lost: 0, ended: None }
     }
 
     fn perform(&mut self) {
@@ -178,6 +180,10 @@ impl Loop {
 
     fn handle_tick(&mut self) {
         notify::alive();
+        let lost = self.control.plane.totals().reports_dropped;
+        if lost > std::mem::replace(&mut self.known_lost, lost) {
+            self.control.director.handle_lost_suspects();
+        }
         let dropped = self.dropped();
         if dropped > self.told_dropped && self.control.settings.log != LogFormat::Off {
             self.control.log.tell(Notice::LinesDropped { lines: dropped - self.told_dropped });
