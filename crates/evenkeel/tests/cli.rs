@@ -134,7 +134,7 @@ fn explain_answers_or_says_what_was_probably_meant() {
     let (status, _, err) = seen(&["explain", "balanc"]);
     assert!(status == 1 && err.contains("did you mean `balance`?"), "{err}");
     let (status, out, _) = seen(&["explain", "max-sessions"]);
-    assert!(status == 0 && out.contains("whole process") && out.contains("one listener"), "{out}");
+    assert!(status == 0 && out.contains("whole process") && out.contains("of the service"), "{out}");
 }
 
 #[test]
