@@ -5,25 +5,21 @@
 
 mod carry;
 mod copy;
+mod direction;
 mod splice;
 
 pub use splice::PipePool;
 
-use carry::{Fault, Pace, Way, carry};
-use copy::{Copy, Rest};
+use carry::{Fault, Pace, Way};
+use direction::Direction;
 use evenkeel_core::deadline::Deadlines;
 use evenkeel_core::end::{End, Side};
-use evenkeel_core::half::Half;
 use evenkeel_core::snapshot::{PoolRules, SocketOptions};
 use evenkeel_sys::{poll::Readiness, socket};
-use splice::{Lease, Splice};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// Bytes a direction may read in one turn before others get theirs.
-const TURN_BYTES: usize = 512 * 1024;
 
 /// Bytes of the scratch buffer, and so the most that a blocked direction keeps in memory.
 const SCRATCH_BYTES: usize = 64 * 1024;
@@ -68,23 +64,6 @@ pub struct Relay {
     suspect: Option<Side>,
     /// Whether the backend's socket has its keepalive and user timeout.
     is_patient: bool,
-}
-
-/// One direction: its machine, and where its held bytes are.
-#[derive(Debug, Default)]
-struct Direction {
-    half: Half,
-    /// Boxed, so that the many rows that wait for their peers with nothing in hand are small.
-    hold: Option<Box<Hold>>,
-    /// Whether its source is not watched for bytes.
-    deaf: bool,
-}
-
-/// Where the bytes are that were read and not yet written.
-#[derive(Debug)]
-enum Hold {
-    Memory(Rest),
-    Pipe(Lease),
 }
 
 /// A side that is gone without having said so.
@@ -146,14 +125,10 @@ impl Relay {
             _ => (&mut self.to_client, &mut self.to_backend),
         };
         if readiness.readable() {
-            from.half.on_source_ready(readiness.read_closing());
+            from.on_source_ready(readiness.read_closing());
         }
         if readiness.writable() {
-            to.half.on_sink_ready();
-            if to.deaf {
-                // Whatever came meanwhile was not told.
-                to.half.on_source_ready(false);
-            }
+            to.on_sink_ready();
         }
         if readiness.broken() && from.half.is_finished() {
             self.suspect = Some(side);
@@ -195,16 +170,13 @@ impl Relay {
         }
     }
 
-    /// Whether the socket of `side` is to be watched for bytes from now on, if that changes. While a bulk transfer is
-    /// clogged, each segment that comes would wake the worker for nothing.
+    /// Whether the socket of `side` is to be watched for bytes from now on, if that changes.
     pub fn watch(&mut self, side: Side) -> Option<(BorrowedFd<'_>, bool)> {
         let (direction, socket) = match side {
             Side::Client => (&mut self.to_backend, &self.client),
             _ => (&mut self.to_client, &self.backend),
         };
-        let clogged = direction.half.is_clogged();
-        let changes = std::mem::replace(&mut direction.deaf, clogged) != clogged;
-        changes.then(|| (socket.as_fd(), !clogged))
+        direction.watch().map(|reading| (socket.as_fd(), reading))
     }
 
     /// Ends it for a reason of ours.
@@ -221,10 +193,11 @@ impl Relay {
         let was_finished = self.direction_from(source).half.is_finished();
         let last = self.direction_from(opposite(source)).half.is_over();
         let (direction, from, to) = match source {
-            Side::Client => (&mut self.to_backend, self.client.as_fd(), self.backend.as_fd()),
-            _ => (&mut self.to_client, self.backend.as_fd(), self.client.as_fd()),
+            Side::Client => (&mut self.to_backend, &self.client, &self.backend),
+            _ => (&mut self.to_client, &self.backend, &self.client),
         };
-        let pace = match direction.carry(from, to, last, tools) {
+        let way = Way { source: from.as_fd(), sink: to.as_fd(), last };
+        let pace = match direction.carry(&way, tools) {
             Ok(pace) => pace,
             Err(Fault::Source(error)) => {
                 // The kernel hands out all that came before it tells the error.
@@ -311,71 +284,6 @@ impl Relay {
             Side::Client => &mut self.to_backend,
             _ => &mut self.to_client,
         }
-    }
-}
-
-impl Direction {
-    /// Carries with the engine that suits, changing it when nothing is held. The `last` direction need not pass its
-    /// FIN on: both sockets are closed then.
-    fn carry(
-        &mut self,
-        source: BorrowedFd<'_>,
-        sink: BorrowedFd<'_>,
-        last: bool,
-        tools: &mut Tools,
-    ) -> Result<Pace, Fault> {
-        let way = Way { source, sink, last };
-        let mut budget = TURN_BYTES;
-        loop {
-            let pace = match self.hold.take().map(|hold| *hold) {
-                Some(Hold::Pipe(lease)) => self.splice(&way, lease, tools, &mut budget),
-                Some(Hold::Memory(rest)) => self.copy(&way, Some(rest), tools, &mut budget),
-                None => match tools.pipes.take_if(self.half.is_bulk()) {
-                    Some(lease) => self.splice(&way, lease, tools, &mut budget),
-                    None => self.copy(&way, None, tools, &mut budget),
-                },
-            };
-            match pace {
-                Ok(Pace::Change) => {}
-                pace => return pace,
-            }
-        }
-    }
-
-    /// Its sink is gone, and with it what is held: a pipe that is not empty must never see another session.
-    fn abandon(&mut self) {
-        self.half.on_over();
-        self.hold = None;
-    }
-
-    fn copy(
-        &mut self,
-        way: &Way<'_>,
-        rest: Option<Rest>,
-        tools: &mut Tools,
-        budget: &mut usize,
-    ) -> Result<Pace, Fault> {
-        let may_change = tools.pipes.has_one();
-        let mut carrier = Copy::new(way, &mut tools.scratch, rest, may_change);
-        let pace = carry(&mut self.half, &mut carrier, budget);
-        self.hold = carrier.into_rest().map(|rest| Box::new(Hold::Memory(rest)));
-        pace
-    }
-
-    fn splice(
-        &mut self,
-        way: &Way<'_>,
-        lease: Lease,
-        tools: &mut Tools,
-        budget: &mut usize,
-    ) -> Result<Pace, Fault> {
-        let pace = carry(&mut self.half, &mut Splice { way, lease: &lease }, budget);
-        if self.half.held() > 0 {
-            self.hold = Some(Box::new(Hold::Pipe(lease)));
-        } else {
-            tools.pipes.give_back(lease);
-        }
-        pace
     }
 }
 

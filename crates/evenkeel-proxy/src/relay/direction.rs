@@ -1,0 +1,107 @@
+//! One direction of a relay: its half, where its held bytes are, and which engine carries it.
+
+use super::Tools;
+use super::carry::{Fault, Pace, Way, carry};
+use super::copy::{Copy, Rest};
+use super::splice::{Lease, Splice};
+use evenkeel_core::half::Half;
+
+/// Bytes a direction may read in one turn before others get theirs.
+const TURN_BYTES: usize = 512 * 1024;
+
+/// One direction: its machine, and where its held bytes are.
+#[derive(Debug, Default)]
+pub struct Direction {
+    /// What is to be done next.
+    pub half: Half,
+    /// Boxed, so that the many rows that wait for their peers with nothing in hand are small.
+    hold: Option<Box<Hold>>,
+    /// Whether its source is not watched for bytes.
+    deaf: bool,
+}
+
+/// Where the bytes are that were read and not yet written.
+#[derive(Debug)]
+enum Hold {
+    Memory(Rest),
+    Pipe(Lease),
+}
+
+impl Direction {
+    /// Carries with the engine that suits, changing it when nothing is held.
+    pub fn carry(&mut self, way: &Way<'_>, tools: &mut Tools) -> Result<Pace, Fault> {
+        let mut budget = TURN_BYTES;
+        loop {
+            let pace = match self.hold.take().map(|hold| *hold) {
+                Some(Hold::Pipe(lease)) => self.splice(way, lease, tools, &mut budget),
+                Some(Hold::Memory(rest)) => self.copy(way, Some(rest), tools, &mut budget),
+                None => match tools.pipes.take_if(self.half.is_bulk()) {
+                    Some(lease) => self.splice(way, lease, tools, &mut budget),
+                    None => self.copy(way, None, tools, &mut budget),
+                },
+            };
+            match pace {
+                Ok(Pace::Change) => {}
+                pace => return pace,
+            }
+        }
+    }
+
+    /// Its sink is gone, and with it what is held: a pipe that is not empty must never see another session.
+    pub fn abandon(&mut self) {
+        self.half.on_over();
+        self.hold = None;
+    }
+
+    /// The source has something to read, or its end; `closing` as in [`Half::on_source_ready`].
+    pub fn on_source_ready(&mut self, closing: bool) {
+        self.half.on_source_ready(closing);
+    }
+
+    /// The sink takes bytes again.
+    pub fn on_sink_ready(&mut self) {
+        self.half.on_sink_ready();
+        if self.deaf {
+            // Whatever came meanwhile was not told.
+            self.half.on_source_ready(false);
+        }
+    }
+
+    /// Whether the source is to be watched for bytes from now on, if that changes. While a bulk transfer is clogged,
+    /// each segment that comes would wake the worker for nothing.
+    pub fn watch(&mut self) -> Option<bool> {
+        let clogged = self.half.is_clogged();
+        let changes = std::mem::replace(&mut self.deaf, clogged) != clogged;
+        changes.then_some(!clogged)
+    }
+
+    fn copy(
+        &mut self,
+        way: &Way<'_>,
+        rest: Option<Rest>,
+        tools: &mut Tools,
+        budget: &mut usize,
+    ) -> Result<Pace, Fault> {
+        let may_change = tools.pipes.has_one();
+        let mut carrier = Copy::new(way, &mut tools.scratch, rest, may_change);
+        let pace = carry(&mut self.half, &mut carrier, budget);
+        self.hold = carrier.into_rest().map(|rest| Box::new(Hold::Memory(rest)));
+        pace
+    }
+
+    fn splice(
+        &mut self,
+        way: &Way<'_>,
+        lease: Lease,
+        tools: &mut Tools,
+        budget: &mut usize,
+    ) -> Result<Pace, Fault> {
+        let pace = carry(&mut self.half, &mut Splice { way, lease: &lease }, budget);
+        if self.half.held() > 0 {
+            self.hold = Some(Box::new(Hold::Pipe(lease)));
+        } else {
+            tools.pipes.give_back(lease);
+        }
+        pace
+    }
+}
