@@ -8,9 +8,9 @@ mod stream;
 mod tests;
 
 use evenkeel_core::addr::Addr;
+use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::health::{Check, CheckKind, ProbeFailure, Verdict};
-use std::time::Duration;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 /// Probes that run at once, in all; more wait for their turn. Each costs one descriptor.
 pub const PROBES_MAX: usize = 256;
@@ -18,12 +18,16 @@ pub const PROBES_MAX: usize = 256;
 /// Bytes of an answer that are looked at, in any kind of check.
 const ANSWER_MAX: usize = 64 * 1024;
 
-/// Asks `target` what `check` wants to know. Takes `check.timeout` at most.
+/// Asks `target` what `check` wants to know. Takes `check.timeout` at most, unless this process lacks descriptors or
+/// memory: that says nothing about the backend, so it is asked again until it can be.
 pub async fn run(target: &Addr, check: &Check) -> Verdict {
-    let began = Instant::now();
-    match ask(target, check, began + check.timeout).await {
-        Ok(()) => Verdict::Pass(began.elapsed().max(Duration::from_nanos(1))),
-        Err(failure) => Verdict::Fail(failure),
+    loop {
+        let began = Instant::now();
+        match ask(target, check, began + check.timeout).await {
+            Ok(()) => return Verdict::Pass(began.elapsed()),
+            Err(ProbeFailure::Connect(ConnectFailure::NoResources(_))) => sleep(check.fast_interval).await,
+            Err(failure) => return Verdict::Fail(failure),
+        }
     }
 }
 

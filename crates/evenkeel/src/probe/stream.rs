@@ -23,7 +23,7 @@ pub async fn connect(target: &Addr, deadline: Instant) -> Result<Box<dyn Stream>
         }
     };
     match timeout_at(deadline, connected).await {
-        Ok(result) => result.map_err(|error: io::Error| failure(&error)),
+        Ok(result) => result.map_err(|error: io::Error| ConnectFailure::from(&error)),
         Err(_) => Err(ConnectFailure::TimedOut),
     }
 }
@@ -40,21 +40,4 @@ async fn tcp(addr: SocketAddr) -> io::Result<TcpStream> {
     // TIME_WAIT for a minute after each of them.
     stream.set_zero_linger()?;
     Ok(stream)
-}
-
-/// What an error of `connect` means.
-fn failure(error: &io::Error) -> ConnectFailure {
-    use io::ErrorKind;
-    let errno = error.raw_os_error().unwrap_or(0);
-    match error.kind() {
-        ErrorKind::ConnectionRefused => ConnectFailure::Refused,
-        ErrorKind::ConnectionReset => ConnectFailure::Reset,
-        ErrorKind::TimedOut => ConnectFailure::TimedOut,
-        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => ConnectFailure::Unreachable,
-        ErrorKind::NotFound => ConnectFailure::NoSuchSocket,
-        ErrorKind::PermissionDenied => ConnectFailure::Denied,
-        ErrorKind::AddrNotAvailable => ConnectFailure::NoSourcePort,
-        ErrorKind::OutOfMemory => ConnectFailure::NoResources(errno),
-        _ => ConnectFailure::Other(errno),
-    }
 }

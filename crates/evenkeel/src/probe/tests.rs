@@ -1,9 +1,9 @@
 //! Probes against real listeners on the loopback interface.
 
 use super::*;
-use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::health::{ExchangeCheck, HttpCheck};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixListener};
 
@@ -32,7 +32,7 @@ impl Answer {
         let _ = stream.read(&mut request).await;
         let mut result = stream.write_all(head).await;
         while count > 0 && result.is_ok() {
-            tokio::time::sleep(Duration::from_millis(pause)).await;
+            sleep(Duration::from_millis(pause)).await;
             result = stream.write_all(&vec![again; count]).await;
         }
     }
