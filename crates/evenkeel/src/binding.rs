@@ -11,11 +11,14 @@ pub fn refused(error: &PrepareError) -> RunError {
     let addr = &error.listener.addr;
     let what = format!("cannot listen on {addr} for `{}`", error.listener.service);
     match error.source.kind() {
-        ErrorKind::AddrInUse => {
-            let holder = holder::of(addr).map_or_else(String::new, |holder| format!(", held by {holder}"));
-            RunError::new(Exit::Unavailable, format!("{what}: address in use{holder}"))
-                .help("stop what listens there, or choose another address")
-        }
+        ErrorKind::AddrInUse => match holder::of(addr) {
+            Some(holder) => {
+                RunError::new(Exit::Unavailable, format!("{what}: address in use, held by {holder}"))
+                    .help("stop what listens there, or choose another address")
+            }
+            None => RunError::new(Exit::Unavailable, format!("{what}: address in use"))
+                .help("`ss -lptx` as root shows who listens there; stop it, or choose another address"),
+        },
         ErrorKind::AddrNotAvailable => {
             RunError::new(Exit::Unavailable, format!("{what}: this machine does not have that address"))
                 .help("`ip address` lists those it has")
@@ -32,9 +35,10 @@ pub fn refused(error: &PrepareError) -> RunError {
 fn permission(addr: &Addr) -> String {
     match addr {
         Addr::Ip(addr) => format!(
-            "give it the capability: `setcap cap_net_bind_service=+ep evenkeel`, or in its unit \
+            "give it the capability: `setcap cap_net_bind_service=+ep {}`, or in its unit \
              `AmbientCapabilities=CAP_NET_BIND_SERVICE`\n\
              or let every user listen there: `sysctl net.ipv4.ip_unprivileged_port_start={}`",
+            std::env::current_exe().map_or_else(|_| "evenkeel".into(), |path| path.display().to_string()),
             addr.port()
         ),
         Addr::Unix(_) => "the user it runs as must be allowed to write in the socket's folder".to_owned(),

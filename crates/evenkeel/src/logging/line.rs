@@ -80,7 +80,7 @@ impl fmt::Display for Listening {
 
 impl fmt::Display for Stopped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "stopped, {}: {} served", self.why, count(self.sessions as usize, "session"))?;
+        write!(f, "stopped, {}: {} in all", self.why, count(self.sessions as usize, "session"))?;
         if self.cut > 0 {
             write!(f, ", {} cut", Grouped(self.cut))?;
         }

@@ -218,7 +218,7 @@ fn every_event_is_one_line_for_people() {
 <6>accepts no more; 12 open sessions may end within 30 s
 <4>1 line of this log dropped: it is read too slowly
 <4>look at this
-<6>stopped, drained: 6,689 sessions served, 2 cut, 1 line of the log dropped
+<6>stopped, drained: 6,689 sessions in all, 2 cut, 1 line of the log dropped
 ";
     assert_eq!(lines, expected);
 }
