@@ -12,8 +12,8 @@ use std::net::Shutdown;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-const SESSIONS: u64 = 200;
-const AT_ONCE: usize = 12;
+const SESSIONS: u64 = 160;
+const AT_ONCE: usize = 24;
 
 /// What one side does in one session.
 #[derive(Clone, Copy, Debug)]
