@@ -95,6 +95,15 @@ async fn a_listener_that_never_accepts_passes_the_tcp_check() {
 }
 
 #[tokio::test]
+async fn a_tcp_check_ends_in_order() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = Addr::Ip(listener.local_addr().unwrap());
+    run(&target, &check(CheckKind::Tcp)).await;
+    let (mut stream, _) = listener.accept().await.unwrap();
+    assert_eq!(stream.read(&mut [0]).await.unwrap(), 0, "not a reset, which servers would log");
+}
+
+#[tokio::test]
 async fn a_closed_port_is_refused_in_every_kind_of_check() {
     for check in [check(CheckKind::Tcp), http(None), exchange(b"", b"")] {
         let addr = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
