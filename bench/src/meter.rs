@@ -7,15 +7,16 @@ use crate::figures::Figures;
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::time::Instant;
 
 /// Looks at one balancer and at the processes that load it.
 #[derive(Clone, Debug)]
 pub struct Meter {
-    /// The balancer; `None` when there is none.
-    pub balancer: Option<u32>,
-    /// The load and the backends.
-    pub others: Vec<u32>,
+    /// The processes of the balancer; none when there is no balancer.
+    balancer: Vec<u32>,
+    /// Those of the load and the backends.
+    others: Vec<u32>,
 }
 
 /// CPU time up to a moment.
@@ -23,10 +24,19 @@ pub struct Meter {
 pub struct Reading {
     /// When it was read.
     pub at: Instant,
-    /// Of the balancer, in nanoseconds.
-    pub balancer_ns: u64,
-    /// Of the balancer, the load and the backends.
-    pub all_ns: u64,
+    /// Of the balancer.
+    balancer: Time,
+    /// Of the load and the backends.
+    others: Time,
+}
+
+/// Time of threads, in nanoseconds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Time {
+    /// On a core.
+    cpu: u64,
+    /// Ready, but something else was on the core.
+    waited: u64,
 }
 
 /// CPU time between two moments. A thread that ended in between is not in it.
@@ -38,16 +48,20 @@ pub struct Cost {
     pub balancer_ns: u64,
     /// Of the balancer, the load and the backends.
     pub all_ns: u64,
+    /// How long the balancer's threads were kept from their core.
+    pub waited_ns: u64,
 }
 
 impl Reading {
     /// What was used since `before`.
     pub fn since(&self, before: &Self) -> Cost {
+        let balancer_ns = self.balancer.cpu.saturating_sub(before.balancer.cpu);
         let window = self.at.saturating_duration_since(before.at);
         Cost {
             window_ns: u64::try_from(window.as_nanos()).unwrap_or(u64::MAX),
-            balancer_ns: self.balancer_ns.saturating_sub(before.balancer_ns),
-            all_ns: self.all_ns.saturating_sub(before.all_ns),
+            balancer_ns,
+            all_ns: balancer_ns + self.others.cpu.saturating_sub(before.others.cpu),
+            waited_ns: self.balancer.waited.saturating_sub(before.balancer.waited),
         }
     }
 }
@@ -57,8 +71,9 @@ impl Cost {
     pub fn note(&self, meter: &Meter, figures: &mut Figures) {
         figures.set("window_ns", self.window_ns as f64);
         figures.set("all_ns", self.all_ns as f64);
-        if meter.balancer.is_some() {
+        if !meter.balancer.is_empty() {
             figures.set("balancer_ns", self.balancer_ns as f64);
+            figures.set("waited_ns", self.waited_ns as f64);
         }
     }
 }
@@ -73,18 +88,24 @@ pub struct Memory {
 }
 
 impl Meter {
+    /// Looks at these and at all that they have started.
+    pub fn new(balancer: Option<u32>, others: &[u32]) -> Self {
+        let families = |pids: &[u32]| pids.iter().flat_map(|pid| family(*pid)).collect();
+        Self { balancer: families(balancer.as_slice()), others: families(others) }
+    }
+
     /// The CPU time until now.
     pub fn read(&self) -> Reading {
-        let cpu = |pid: &u32| family(*pid).iter().map(|pid| cpu_ns(*pid)).sum::<u64>();
-        let balancer_ns = self.balancer.iter().map(cpu).sum();
-        let others_ns: u64 = self.others.iter().map(cpu).sum();
-        Reading { at: Instant::now(), balancer_ns, all_ns: balancer_ns + others_ns }
+        let time = |pids: &[u32]| -> Time {
+            pids.iter().flat_map(|pid| times(*pid)).fold(Time::default(), Time::plus)
+        };
+        Reading { at: Instant::now(), balancer: time(&self.balancer), others: time(&self.others) }
     }
 
     /// The memory in use now.
     pub fn memory(&self) -> Result<Memory> {
-        let own = self.balancer.iter().flat_map(|pid| family(*pid));
-        let own = own.map(|pid| kib(&format!("/proc/{pid}/status"), "RssAnon:").unwrap_or(0)).sum();
+        let own =
+            self.balancer.iter().filter_map(|pid| kib(&format!("/proc/{pid}/status"), "RssAnon:")).sum();
         let sockets = fs::read_to_string("/proc/net/sockstat")?;
         let pages = sockets.split_whitespace().skip_while(|word| *word != "TCP:");
         let pages: u64 =
@@ -124,15 +145,36 @@ fn parent(pid: u32) -> Option<u32> {
     stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// The CPU time of all threads of a process; 0 when it is gone.
-fn cpu_ns(pid: u32) -> u64 {
+/// The times of all threads of a process; none when it is gone.
+fn times(pid: u32) -> Vec<Time> {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-    threads
-        .filter_map(|thread| {
-            let stat = fs::read_to_string(thread.path().join("schedstat")).ok()?;
-            stat.split_whitespace().next()?.parse::<u64>().ok()
-        })
-        .sum()
+    let time = |text: String| {
+        let mut numbers = text.split_whitespace().map(str::parse);
+        Some(Time { cpu: numbers.next()?.ok()?, waited: numbers.next()?.ok()? })
+    };
+    threads.filter_map(|thread| time(fs::read_to_string(thread.path().join("schedstat")).ok()?)).collect()
+}
+
+impl Time {
+    fn plus(self, other: Self) -> Self {
+        Self { cpu: self.cpu + other.cpu, waited: self.waited + other.waited }
+    }
+}
+
+/// Bytes of a process's program, and of all files together, that are mapped into it: without what is only for
+/// debuggers.
+pub fn mapped_bytes(pid: u32) -> Option<(u64, u64)> {
+    let program = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;
+    let file = |line: &str| {
+        let (range, path) = (line.split_whitespace().next()?, line.split_whitespace().nth(5)?);
+        let (begin, end) = range.split_once('-')?;
+        let length = u64::from_str_radix(end, 16).ok()? - u64::from_str_radix(begin, 16).ok()?;
+        path.starts_with('/').then(|| (path.to_owned(), length))
+    };
+    let files: Vec<_> = maps.lines().filter_map(file).collect();
+    let own = files.iter().filter(|(path, _)| Path::new(path) == program);
+    Some((own.map(|(_, length)| length).sum(), files.iter().map(|(_, length)| length).sum()))
 }
 
 /// The line of `path` that begins with `label`, in bytes.
@@ -164,7 +206,7 @@ mod tests {
     #[test]
     fn work_of_the_balancer_is_seen_in_it_and_in_all() {
         let mut busy = Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
-        let meter = Meter { balancer: Some(busy.id()), others: vec![std::process::id()] };
+        let meter = Meter::new(Some(busy.id()), &[]);
         let before = meter.read();
         let deadline = before.at + Duration::from_secs(10);
         let mut after = before;
@@ -180,8 +222,16 @@ mod tests {
     }
 
     #[test]
+    fn a_program_is_mapped_into_its_process() {
+        let (program, all) = mapped_bytes(std::process::id()).unwrap();
+        let size = fs::metadata(std::env::current_exe().unwrap()).unwrap().len();
+        assert!(program > 0 && program <= size + 65_536, "{program} of {size}");
+        assert!(all >= program);
+    }
+
+    #[test]
     fn memory_that_is_touched_is_seen() {
-        let meter = Meter { balancer: Some(std::process::id()), others: vec![] };
+        let meter = Meter::new(Some(std::process::id()), &[]);
         let before = meter.memory().unwrap().own;
         let held = vec![1u8; 64 << 20];
         let after = meter.memory().unwrap().own;

@@ -97,8 +97,8 @@ impl Order {
         let mut ports = Ports::new((0..self.ports).map(|at| self.port + at).collect());
         let window =
             Window { warm: Duration::from_millis(self.warm), length: Duration::from_millis(self.window) };
-        let others = self.backends.into_iter().chain([std::process::id()]).collect();
-        let meter = Meter { balancer: self.balancer, others };
+        let others: Vec<u32> = self.backends.into_iter().chain([std::process::id()]).collect();
+        let meter = Meter::new(self.balancer, &others);
         match self.kind {
             Kind::Bulk { connections, to } => {
                 let wish = match to {

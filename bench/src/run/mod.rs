@@ -1,6 +1,7 @@
 //! The runner: every scenario with every rival, in turn over several rounds, and the report.
 
 mod install;
+mod priority;
 mod report;
 mod results;
 mod rival;
@@ -78,7 +79,9 @@ impl Run {
         let (rivals, missing) = self.rivals(&ours, &tools)?;
         let rounds = self.rounds.unwrap_or(if self.quick { 1 } else { 5 });
         let before = Machine::look();
+        let priority = priority::Priority::highest();
         let cells = perform(&theatre, &scenarios, &rivals, rounds);
+        drop(priority);
         let results = Results {
             cells,
             missing,

@@ -4,6 +4,7 @@ use super::scenario::{Key, Scenario};
 use crate::figures::{Figures, Spread};
 use serde_json::{Value, json};
 use std::fs;
+use std::process::Command;
 
 /// One measurement.
 #[derive(Clone, Debug)]
@@ -97,6 +98,8 @@ pub struct Machine {
     model: String,
     cores: usize,
     kernel: String,
+    /// What git says of the sources.
+    revision: String,
     /// As /proc/loadavg has it.
     load: Vec<String>,
     /// Time that other machines took from this one and all time, in ticks.
@@ -118,6 +121,7 @@ impl Machine {
             cores: cpus.lines().filter(|line| line.starts_with("processor")).count(),
             kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
             load: vec![load],
+            revision: revision().unwrap_or_else(|| "unknown".to_owned()),
             // user, nice, system, idle, iowait, irq, softirq, steal; what follows is part of the first two.
             stolen: (ticks.get(7).copied().unwrap_or(0), ticks.iter().take(8).sum()),
         }
@@ -135,10 +139,18 @@ impl Machine {
         let stolen = self.stolen.0 as f64 / self.stolen.1.max(1) as f64 * 100.0;
         vec![
             format!("{} cores, {}, Linux {}", self.cores, self.model, self.kernel),
+            format!("sources of evenkeel at {}", self.revision),
             format!("load average before and after: {}", self.load.join(", ")),
             format!("CPU time taken by other machines on the same host: {stolen:.1} %"),
         ]
     }
+}
+
+fn revision() -> Option<String> {
+    let mut git = Command::new("git");
+    git.args(["-C", env!("CARGO_MANIFEST_DIR"), "describe", "--always", "--dirty", "--abbrev=12"]);
+    let output = git.output().ok().filter(|output| output.status.success())?;
+    Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
 }
 
 #[cfg(test)]

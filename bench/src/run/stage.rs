@@ -3,7 +3,7 @@
 use super::rival::Rival;
 use super::scenario::{Scenario, Setup};
 use crate::figures::Figures;
-use crate::meter::{family, monotonic_ns};
+use crate::meter::{family, mapped_bytes, monotonic_ns};
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::{self, File};
@@ -58,7 +58,10 @@ impl Theatre {
         let through = ["--port", &port, "--backend", &first, "--balancer", &pids[0], "--backends", &pids[1]];
         let mut figures = stage.load_for(scenario, &through)?;
         figures.set("served_ns", served_ns as f64);
-        figures.set("binary_bytes", balancer.binary_bytes().unwrap_or(0) as f64);
+        if let Some((program, mapped)) = mapped_bytes(balancer.id()) {
+            figures.set("program_bytes", program as f64);
+            figures.set("mapped_bytes", mapped as f64);
+        }
         Ok(figures)
     }
 
@@ -92,7 +95,8 @@ impl Stage<'_> {
     fn inside(&self, cores: &str, command: &Command) -> Command {
         let mut inside = Command::new("nsenter");
         inside.arg(format!("--net={}", self.net));
-        inside.args(["--", "setpriv", "--pdeathsig", "KILL", "--", "taskset", "-c", cores]);
+        inside.args(["--", "setpriv", "--pdeathsig", "KILL", "--"]);
+        inside.args(["taskset", "-c", cores]);
         inside.arg(command.get_program()).args(command.get_args());
         inside
     }
@@ -175,10 +179,6 @@ impl Running {
 
     fn has_ended(&mut self) -> bool {
         matches!(self.0.try_wait(), Ok(Some(_)))
-    }
-
-    fn binary_bytes(&self) -> Option<u64> {
-        Some(fs::metadata(format!("/proc/{}/exe", self.id())).ok()?.len())
     }
 }
 

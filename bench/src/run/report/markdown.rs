@@ -174,7 +174,8 @@ impl Report<'_> {
             Some(spread?.median / unit)
         };
         row("from start to the first exchange, ms", &|rival| overall(rival, "served_ns", 1e6));
-        row("binary, MiB", &|rival| overall(rival, "binary_bytes", f64::from(1 << 20)));
+        row("program, MiB", &|rival| overall(rival, "program_bytes", f64::from(1 << 20)));
+        row("with its libraries, MiB", &|rival| overall(rival, "mapped_bytes", f64::from(1 << 20)));
         table.finish()
     }
 
@@ -193,6 +194,16 @@ impl Report<'_> {
                     rival.name
                 );
             }
+        }
+        let waited = self.results.cells.iter().filter_map(|cell| {
+            let figures = cell.outcome.as_ref().ok()?;
+            Some(figures.get("waited_ns")? / figures.get("window_ns")? * 100.0)
+        });
+        if let Some(waited) = Spread::of(waited) {
+            let [median, max] = [waited.median, waited.max].map(number);
+            text += &format!(
+                "- kept from its core by others: a balancer {median} % of the time, {max} % at worst\n"
+            );
         }
         let errors = |rival: &Rival| {
             self.results.overall(&rival.name, |it| it.get("errors")).map_or(0.0, |errors| errors.max)
@@ -240,8 +251,8 @@ fn ratio(value: Option<f64>, unit: Option<f64>) -> Option<f64> {
 
 const INTRODUCTION: &str = "\
 What a unit of work costs in evenkeel and in others, measured side by side by `cargo xtask bench`: each in a network \
-namespace of its own, with the balancer on one core and load and backends on another, in turn over several rounds. \
-Health checks, access log to a file, timeouts and limits are on, for all who have them. All values are medians.
+namespace of its own, with the balancer on one core and load and backends on another, in turn over several rounds, \
+before all other processes. Health checks, access log to a file, timeouts and limits are on, for all who have them. All values are medians.
 ";
 
 const COST: &str = "\
@@ -266,7 +277,8 @@ In µs, smallest and largest of the rounds in parentheses. At a fixed rate it co
 so that stalls are not hidden (coordinated omission).";
 
 const MEMORY: &str = "\
-The kernel's memory is that of the whole machine, so it wants a quiet one. The binary does not count libraries.";
+The kernel's memory is that of the whole machine, so it wants a quiet one. Programs count as they are mapped, without \
+what is only for debuggers.";
 
 const SCALE: &str = "\
 As above, on other setups. With two workers the second shares its core with the load.";
