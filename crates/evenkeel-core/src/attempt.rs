@@ -30,18 +30,36 @@ pub enum ConnectFailure {
 }
 
 impl ConnectFailure {
+    /// The words of all failures.
+    pub const WORDS: [&str; 9] = [
+        "refused",
+        "connect-reset",
+        "connect-timeout",
+        "unreachable",
+        "no-such-socket",
+        "denied",
+        "no-source-port",
+        "no-resources",
+        "connect-failed",
+    ];
+
     /// The one word that names this failure in logs and metrics.
     pub fn word(&self) -> &'static str {
+        Self::WORDS[self.index()]
+    }
+
+    /// Which of the [`WORDS`](Self::WORDS) is its.
+    pub fn index(&self) -> usize {
         match self {
-            Self::Refused => "refused",
-            Self::Reset => "connect-reset",
-            Self::TimedOut => "connect-timeout",
-            Self::Unreachable => "unreachable",
-            Self::NoSuchSocket => "no-such-socket",
-            Self::Denied => "denied",
-            Self::NoSourcePort => "no-source-port",
-            Self::NoResources(_) => "no-resources",
-            Self::Other(_) => "connect-failed",
+            Self::Refused => 0,
+            Self::Reset => 1,
+            Self::TimedOut => 2,
+            Self::Unreachable => 3,
+            Self::NoSuchSocket => 4,
+            Self::Denied => 5,
+            Self::NoSourcePort => 6,
+            Self::NoResources(_) => 7,
+            Self::Other(_) => 8,
         }
     }
 

@@ -43,6 +43,8 @@ pub enum End {
     Drained,
     /// We were told to stop at once.
     Stopped,
+    /// An operator wanted this session closed.
+    Ordered,
     /// Every connect attempt failed; the last one like this.
     NotConnected(ConnectFailure),
     /// No backend may take traffic.
@@ -60,26 +62,64 @@ pub enum End {
 }
 
 impl End {
+    /// The words of all ends but those of connects that failed, which are [`ConnectFailure::WORDS`].
+    const OWN_WORDS: [&str; 17] = [
+        "ok",
+        "client-reset",
+        "backend-reset",
+        "client-vanished",
+        "backend-vanished",
+        "idle",
+        "half-close",
+        "lifetime",
+        "drain",
+        "stop",
+        "order",
+        "no-backend",
+        "queue-full",
+        "queue-timeout",
+        "client-left",
+        "failed",
+        "panic",
+    ];
+
+    /// How many words there are.
+    pub const WORDS: usize = Self::OWN_WORDS.len() + ConnectFailure::WORDS.len();
+
+    /// The words of all ends, in the order of [`index`](Self::index).
+    pub fn words() -> impl Iterator<Item = &'static str> {
+        Self::OWN_WORDS.into_iter().chain(ConnectFailure::WORDS)
+    }
+
     /// The one word that names this end in logs and metrics.
     pub fn word(&self) -> &'static str {
         match self {
-            Self::Closed(_) => "ok",
-            Self::Reset(Side::Client) => "client-reset",
-            Self::Reset(_) => "backend-reset",
-            Self::Vanished(Side::Client) => "client-vanished",
-            Self::Vanished(_) => "backend-vanished",
-            Self::Idle => "idle",
-            Self::HalfClosed => "half-close",
-            Self::Lifetime => "lifetime",
-            Self::Drained => "drain",
-            Self::Stopped => "stop",
             Self::NotConnected(failure) => failure.word(),
-            Self::NoBackend => "no-backend",
-            Self::QueueFull => "queue-full",
-            Self::QueueTimeout => "queue-timeout",
-            Self::ClientLeft => "client-left",
-            Self::Failed(_) => "failed",
-            Self::Panicked => "panic",
+            _ => Self::OWN_WORDS[self.index()],
+        }
+    }
+
+    /// Which of the [`words`](Self::words) is its.
+    pub fn index(&self) -> usize {
+        match self {
+            Self::Closed(_) => 0,
+            Self::Reset(Side::Client) => 1,
+            Self::Reset(_) => 2,
+            Self::Vanished(Side::Client) => 3,
+            Self::Vanished(_) => 4,
+            Self::Idle => 5,
+            Self::HalfClosed => 6,
+            Self::Lifetime => 7,
+            Self::Drained => 8,
+            Self::Stopped => 9,
+            Self::Ordered => 10,
+            Self::NoBackend => 11,
+            Self::QueueFull => 12,
+            Self::QueueTimeout => 13,
+            Self::ClientLeft => 14,
+            Self::Failed(_) => 15,
+            Self::Panicked => 16,
+            Self::NotConnected(failure) => Self::OWN_WORDS.len() + failure.index(),
         }
     }
 
@@ -95,6 +135,7 @@ impl End {
             | Self::Lifetime
             | Self::Drained
             | Self::Stopped
+            | Self::Ordered
             | Self::QueueFull
             | Self::QueueTimeout
             | Self::Failed(_)
@@ -105,5 +146,25 @@ impl End {
     /// Whether bytes could flow both ways until a peer was done: nothing here needs looking into.
     pub fn is_ok(&self) -> bool {
         matches!(self, Self::Closed(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_end_has_a_word_of_its_own() {
+        let words: Vec<_> = End::words().collect();
+        assert_eq!(words.len(), End::WORDS);
+        let mut distinct = words.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        assert_eq!(distinct.len(), words.len());
+        for end in [End::Panicked, End::Ordered, End::Closed(Side::Client), End::Vanished(Side::Backend)] {
+            assert_eq!(words[end.index()], end.word());
+        }
+        let last = End::NotConnected(ConnectFailure::Other(1));
+        assert_eq!((words[last.index()], last.index()), ("connect-failed", End::WORDS - 1));
     }
 }

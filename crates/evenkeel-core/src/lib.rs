@@ -1,7 +1,7 @@
 //! The decisions of evenkeel, in reading order: what things are called ([`addr`], [`name`]), the picture the planes
 //! obey ([`snapshot`], [`load`]), how a backend is chosen ([`balance`]), who may be chosen ([`health`], [`eject`],
-//! [`eligible`], [`ramp`]), who changes the picture ([`director`]), and the life of a session ([`attempt`],
-//! [`budget`], [`half`], [`deadline`], [`end`]).
+//! [`eligible`], [`ramp`]), who changes the picture ([`director`]), the life of a session ([`attempt`],
+//! [`budget`], [`half`], [`deadline`], [`end`]), and what is counted ([`counts`]).
 //!
 //! Nothing here does I/O, asks for the time or rolls dice: time and dice are arguments.
 #![forbid(unsafe_code)]
@@ -11,6 +11,7 @@ pub mod addr;
 pub mod attempt;
 pub mod balance;
 pub mod budget;
+pub mod counts;
 pub mod deadline;
 pub mod dice;
 pub mod director;

@@ -1,5 +1,6 @@
 //! Listening sockets: bound on the control thread before a snapshot is published, so that binding can fail whole.
 
+use crate::books::Books;
 use crate::relay::set_patience;
 use crate::shared::Ceiling;
 use crate::{Inherited, PrepareError};
@@ -21,12 +22,15 @@ pub struct Publication {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) bound: BTreeMap<ListenerName, Arc<Bound>>,
     pub(crate) services: BTreeMap<ServiceName, Arc<Ceiling>>,
+    pub(crate) books: Books,
 }
 
 impl Publication {
-    /// A publication of `snapshot` for workers that accept nothing any more.
-    pub(crate) fn unbound(snapshot: Arc<Snapshot>) -> Self {
-        Self { snapshot, bound: BTreeMap::new(), services: BTreeMap::new() }
+    /// A publication of `snapshot` after `current`, for workers that accept nothing any more.
+    pub(crate) fn unbound(snapshot: Arc<Snapshot>, current: Option<&Publication>, workers: usize) -> Self {
+        let services = current.map(|current| current.services.clone()).unwrap_or_default();
+        let books = books(&snapshot, current, workers);
+        Self { snapshot, bound: BTreeMap::new(), services, books }
     }
 
     /// Where each listener is really bound: with a port where port 0 was asked for.
@@ -85,7 +89,12 @@ pub(crate) fn prepare(
             .entry(name.service.clone())
             .or_insert_with(|| ceiling(current.and_then(|c| c.services.get(&name.service)), listener));
     }
-    Ok(Publication { snapshot, bound, services })
+    let books = books(&snapshot, current, workers);
+    Ok(Publication { snapshot, bound, services, books })
+}
+
+fn books(snapshot: &Snapshot, current: Option<&Publication>, workers: usize) -> Books {
+    Books::follow(snapshot, current.map(|current| (&*current.snapshot, &current.books)), workers)
 }
 
 fn ceiling(current: Option<&Arc<Ceiling>>, listener: &Listener) -> Arc<Ceiling> {

@@ -3,6 +3,7 @@
 //! Only here is anything retried, and no byte of the client's has been read yet.
 
 use crate::Report;
+use crate::books::CountedSeat;
 use crate::pools::Seating;
 use crate::session::{Interrupted, Session};
 use crate::shared::count;
@@ -11,7 +12,6 @@ use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::{Attempt, ConnectFailure, Tried};
 use evenkeel_core::balance::client_hash;
 use evenkeel_core::end::{End, Side};
-use evenkeel_core::load::Seat;
 use evenkeel_core::name::BackendKey;
 use evenkeel_core::snapshot::{Backend, ConnectRules, Pool, PoolRules};
 use evenkeel_sys::poll::Readiness;
@@ -28,7 +28,7 @@ pub struct Connected {
     /// Its socket.
     pub socket: OwnedFd,
     /// The session's place there.
-    pub seat: Seat,
+    pub seat: CountedSeat,
     /// What the session is held to from now on.
     pub rules: Arc<PoolRules>,
 }
@@ -45,15 +45,15 @@ pub async fn with_retry(worker: &Worker, session: &Session) -> Result<Connected,
         let began = worker.reactor.now();
         match attempt(worker, session, backend, (began + rules.timeout).min(started + rules.total)).await {
             Ok(socket) => {
-                seat.connected();
-                worker.on_seat_freed(&session.pool);
                 let took = worker.reactor.now() - began;
+                seat.connected(took);
+                worker.on_seat_freed(&session.pool);
                 session.opening.borrow_mut().connected = Some((backend.addr.clone(), took));
                 return Ok(Connected { socket, seat, rules: Arc::clone(&pool.rules) });
             }
             Err(NotConnected::ClientLeft) => return Err(End::ClientLeft),
             Err(NotConnected::Failed(failure)) => {
-                drop(seat);
+                seat.failed(failure);
                 worker.on_seat_freed(&session.pool);
                 note_failure(worker, session, &pool, backend, failure, began);
                 go_on(worker, session, &rules, failure, started).await?;
@@ -69,7 +69,7 @@ enum NotConnected {
 }
 
 /// A seat at a backend that was not tried yet; waits for one if all are at their limits.
-async fn seat(worker: &Worker, session: &Session) -> Result<(Arc<Pool>, u32, Seat), End> {
+async fn seat(worker: &Worker, session: &Session) -> Result<(Arc<Pool>, u32, CountedSeat), End> {
     let client = client_hash(&session.client);
     let choose = || match session.pool.seat(client, |pool| tried(session, pool)) {
         Seating::At(pool, index, seat) => Some(Ok((pool, index, seat))),
@@ -191,6 +191,6 @@ async fn go_on(
     if out_of_time || attempts >= rules.attempts as usize || !session.pool.may_retry(now) {
         return Err(End::NotConnected(failure));
     }
-    count(&worker.counts().retries, 1);
+    count(&session.counts.retries, 1);
     Ok(())
 }

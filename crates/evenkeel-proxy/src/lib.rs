@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod bind;
+mod books;
 mod connect;
 mod listener;
 mod plane;
@@ -13,8 +14,11 @@ mod record;
 mod relay;
 mod session;
 mod shared;
+mod visit;
 mod worker;
 
 pub use bind::Publication;
+pub use books::{BackendSums, ServiceSums, Times};
 pub use plane::{Inherited, PlaneOptions, PrepareError, Report, Started, Totals, UserPlane};
 pub use record::SessionRecord;
+pub use visit::{Filter, SessionView, Visit, Visited};

@@ -2,6 +2,7 @@
 
 use crate::Report;
 use crate::bind::Bound;
+use crate::books::ServiceCounts;
 use crate::pools::LocalPool;
 use crate::reactor::Token;
 use crate::session::{Places, Session};
@@ -39,6 +40,8 @@ pub struct Accepting {
     pub bound: Arc<Bound>,
     /// The ceiling of its service.
     pub ceiling: Arc<Ceiling>,
+    /// Where this worker counts the service.
+    pub counts: Arc<ServiceCounts>,
     /// While it rests: until when.
     pub resting: Cell<Option<Instant>>,
 }
@@ -181,6 +184,7 @@ impl Worker {
         places: Places,
     ) {
         count(&self.counts().accepted, 1);
+        count(&accepting.counts.accepted, 1);
         let (row, id) = self.next_row();
         let session = Rc::new(Session {
             id,
@@ -192,6 +196,7 @@ impl Worker {
             client_ready: Cell::new(Readiness::NONE),
             backend_ready: Cell::new(Readiness::NONE),
             opening: RefCell::default(),
+            counts: Arc::clone(&accepting.counts),
             places,
         });
         self.admit_to_table(session, client);

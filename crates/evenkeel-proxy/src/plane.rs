@@ -2,7 +2,9 @@
 
 use crate::SessionRecord;
 use crate::bind::{self, Publication};
-use crate::shared::Shared;
+use crate::books::{BackendSums, ServiceSums};
+use crate::shared::{Ceiling, Shared};
+use crate::visit::Visit;
 use crate::worker::{Command, Worker};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::ConnectFailure;
@@ -113,18 +115,12 @@ pub struct Totals {
     pub accepted: u64,
     /// Sessions open now.
     pub open: u64,
-    /// Bytes carried to backends.
-    pub to_backend: u64,
-    /// Bytes carried to clients.
-    pub to_client: u64,
-    /// Connects tried again on another backend.
-    pub retries: u64,
     /// Times that a ceiling stood against accepting: of the process or of a service.
     pub ceilings: u64,
     /// Times that accepting failed for want of descriptors or memory.
     pub accept_failures: u64,
-    /// Sessions that found the queue of their pool full, or waited in it for too long.
-    pub queue_refusals: u64,
+    /// Kernel pipes open for bulk transfers now.
+    pub pipes: u64,
     /// Sessions that ended in a panic.
     pub panics: u64,
     /// Session records that were dropped because their reader was too slow.
@@ -201,7 +197,7 @@ impl UserPlane {
         inherited: &mut Inherited,
     ) -> Result<Publication, PrepareError> {
         if self.draining {
-            return Ok(Publication::unbound(snapshot));
+            return Ok(Publication::unbound(snapshot, self.current.as_ref(), self.workers.len()));
         }
         bind::prepare(snapshot, self.current.as_ref(), self.workers.len(), inherited)
     }
@@ -217,16 +213,48 @@ impl UserPlane {
     pub fn drain(&mut self, window: Duration) {
         self.draining = true;
         // The kernel goes on taking connections into a socket's backlog until its last owner has closed it.
-        self.current = self.current.take().map(|current| Publication::unbound(current.snapshot));
+        if let Some(current) = &mut self.current {
+            current.bound.clear();
+        }
         self.command(&Command::Drain(window));
     }
 
     /// Ends every session at once, and the workers; returns when they have ended.
     pub fn stop(self) {}
 
+    /// Goes through all sessions, in small steps between the workers' turns.
+    pub fn visit(&self, visit: Visit) {
+        self.command(&Command::Visit(Arc::new(visit)));
+    }
+
     /// Sums over all workers.
     pub fn totals(&self) -> Totals {
         self.shared.totals()
+    }
+
+    /// Sums over all workers, for each service that is published.
+    pub fn services(&self) -> BTreeMap<ServiceName, ServiceSums> {
+        let Some(current) = &self.current else { return BTreeMap::new() };
+        let sums = |(name, ceiling): (&ServiceName, &Arc<Ceiling>)| {
+            Some((name.clone(), current.books.service(name, ceiling.taken())?))
+        };
+        current.services.iter().filter_map(sums).collect()
+    }
+
+    /// Sums over all workers, for each backend that is published.
+    pub fn backends(&self) -> BTreeMap<BackendKey, BackendSums> {
+        self.current.as_ref().map(|it| it.books.backends(&it.snapshot)).unwrap_or_default()
+    }
+
+    /// Where each listener is really bound; none once it drains.
+    pub fn bound(&self) -> Vec<(ListenerName, Addr)> {
+        let bound = self.current.iter().flat_map(Publication::bound);
+        bound.map(|(name, addr)| (name.clone(), addr.clone())).collect()
+    }
+
+    /// What the workers obey now.
+    pub fn snapshot(&self) -> Option<&Arc<Snapshot>> {
+        self.current.as_ref().map(|it| &it.snapshot)
     }
 
     fn command(&self, command: &Command) {

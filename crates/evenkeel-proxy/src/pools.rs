@@ -1,11 +1,11 @@
 //! A pool as one worker sees it: the newest snapshot of it, the dice of its picks, and who waits for a seat.
 
+use crate::books::{CountedSeat, PoolBook};
 use crate::reactor::Row;
 use evenkeel_core::attempt::Tried;
 use evenkeel_core::balance::Choice;
 use evenkeel_core::budget::RetryBudget;
 use evenkeel_core::dice::Dice;
-use evenkeel_core::load::Seat;
 use evenkeel_core::snapshot::Pool;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -18,7 +18,10 @@ const RACES: usize = 8;
 
 /// One pool in one worker.
 pub struct LocalPool {
+    worker: usize,
     newest: RefCell<Arc<Pool>>,
+    /// Where its backends are counted.
+    book: RefCell<PoolBook>,
     dice: RefCell<Dice>,
     budget: RefCell<RetryBudget>,
     line: RefCell<VecDeque<Row>>,
@@ -29,7 +32,7 @@ pub struct LocalPool {
 /// A seat at a backend, or why there is none.
 pub enum Seating {
     /// Sit at the backend with this index of this pool.
-    At(Arc<Pool>, u32, Seat),
+    At(Arc<Pool>, u32, CountedSeat),
     /// Every backend is at one of its limits.
     Busy,
     /// Nobody is left to try.
@@ -37,10 +40,12 @@ pub enum Seating {
 }
 
 impl LocalPool {
-    /// A worker's view of `pool`.
-    pub fn new(pool: Arc<Pool>, seed: u64, now: Instant) -> Self {
+    /// The view that the worker of this number has of `pool`.
+    pub fn new(worker: usize, pool: Arc<Pool>, book: PoolBook, seed: u64, now: Instant) -> Self {
         Self {
+            worker,
             newest: RefCell::new(pool),
+            book: RefCell::new(book),
             dice: RefCell::new(Dice::new(seed)),
             budget: RefCell::new(RetryBudget::new(now)),
             line: RefCell::default(),
@@ -54,8 +59,9 @@ impl LocalPool {
     }
 
     /// A newer snapshot has come.
-    pub fn publish(&self, pool: &Arc<Pool>) {
+    pub fn publish(&self, pool: &Arc<Pool>, book: &PoolBook) {
         self.newest.replace(Arc::clone(pool));
+        self.book.replace(Arc::clone(book));
     }
 
     /// A session begins: it earns its share of a retry.
@@ -81,7 +87,8 @@ impl LocalPool {
             };
             let backend = &pool.backends[index as usize];
             if let Some(seat) = backend.load.enter(backend.limits) {
-                return Seating::At(pool, index, seat);
+                let counts = self.book.borrow()[index as usize].of(self.worker);
+                return Seating::At(pool, index, CountedSeat::new(seat, counts));
             }
         }
         Seating::Busy

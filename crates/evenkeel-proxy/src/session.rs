@@ -3,6 +3,7 @@
 //! A connection is accepted and admitted in [`listener`](crate::listener), served here until it is established, relayed
 //! as plain data by its worker ([`relay`](crate::relay)), and accounted for at its end ([`record`](crate::record)).
 
+use crate::books::{CountedSeat, ServiceCounts};
 use crate::connect::{self, Connected};
 use crate::pools::LocalPool;
 use crate::reactor::Row;
@@ -13,7 +14,6 @@ use crate::worker::Worker;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::Attempt;
 use evenkeel_core::end::End;
-use evenkeel_core::load::Seat;
 use evenkeel_core::snapshot::Listener;
 use evenkeel_sys::poll::Readiness;
 use evenkeel_sys::socket;
@@ -43,7 +43,7 @@ pub struct Established {
     /// Its two ends.
     pub relay: Relay,
     /// Its place at the backend, held until its end.
-    pub seat: Seat,
+    pub seat: CountedSeat,
 }
 
 /// What is known of a session from accept to account.
@@ -66,6 +66,8 @@ pub struct Session {
     pub backend_ready: Cell<Readiness>,
     /// How the opening went.
     pub opening: RefCell<Opening>,
+    /// Where this worker counts the service.
+    pub counts: Arc<ServiceCounts>,
     /// Its places under the ceilings of the process and the service.
     pub places: Places,
 }
@@ -119,6 +121,11 @@ impl Session {
             Poll::Pending
         })
         .await
+    }
+
+    /// Who it is connected to, if anybody.
+    pub fn backend(&self) -> Option<Addr> {
+        self.opening.borrow().connected.as_ref().map(|(addr, _)| addr.clone())
     }
 
     /// What is told of the session now that it has ended; `relay` if it came so far.

@@ -27,18 +27,12 @@ pub struct Shared {
 pub struct Counts {
     /// Sessions accepted.
     pub accepted: AtomicU64,
-    /// Bytes that backends took.
-    pub to_backend: AtomicU64,
-    /// Bytes that clients took.
-    pub to_client: AtomicU64,
-    /// Connects tried again on another backend.
-    pub retries: AtomicU64,
     /// Times that a ceiling stood against accepting.
     pub ceilings: AtomicU64,
     /// Times that accepting failed for want of descriptors or memory.
     pub accept_failures: AtomicU64,
-    /// Sessions that found the queue of their pool full, or waited in it for too long.
-    pub queue_refusals: AtomicU64,
+    /// Kernel pipes open now.
+    pub pipes: AtomicU64,
     /// Sessions that ended in a panic.
     pub panics: AtomicU64,
     /// Records that found their channel full.
@@ -114,12 +108,9 @@ impl Shared {
         Totals {
             accepted: sum(|counts| &counts.accepted),
             open: u64::from(self.sessions.taken()),
-            to_backend: sum(|counts| &counts.to_backend),
-            to_client: sum(|counts| &counts.to_client),
-            retries: sum(|counts| &counts.retries),
             ceilings: sum(|counts| &counts.ceilings),
             accept_failures: sum(|counts| &counts.accept_failures),
-            queue_refusals: sum(|counts| &counts.queue_refusals),
+            pipes: sum(|counts| &counts.pipes),
             panics: sum(|counts| &counts.panics),
             records_dropped: sum(|counts| &counts.records_dropped),
             reports_dropped: self.reports_dropped.load(Relaxed),

@@ -2,6 +2,7 @@
 
 use crate::Report;
 use crate::bind::Publication;
+use crate::books::CountedSeat;
 use crate::listener::Accepting;
 use crate::pools::LocalPool;
 use crate::reactor::{self, Reactor, Row, Token};
@@ -9,20 +10,21 @@ use crate::record::SessionRecord;
 use crate::relay::{Progress, Relay, Tools};
 use crate::session::{self, Established, Session};
 use crate::shared::{Counts, Shared, count};
+use crate::visit::{Progressing, Visit};
 use evenkeel_core::dice::Dice;
 use evenkeel_core::end::{End, Side};
-use evenkeel_core::load::Seat;
 use evenkeel_core::name::{ListenerName, PoolName};
 use evenkeel_sys::poll::Readiness;
 use slab::Slab;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::Receiver;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -34,6 +36,8 @@ pub enum Command {
     Publish(Arc<Publication>),
     /// Accept nothing any more; sessions end within this time.
     Drain(Duration),
+    /// Go through the sessions.
+    Visit(Arc<Visit>),
     /// End every session and the worker.
     Stop,
 }
@@ -49,7 +53,10 @@ pub struct Worker {
     /// Where it accepts.
     pub accepting: RefCell<BTreeMap<u32, Rc<Accepting>>>,
     pools: RefCell<BTreeMap<PoolName, Rc<LocalPool>>>,
-    table: RefCell<Slab<Slot>>,
+    /// The session table.
+    pub table: RefCell<Slab<Slot>>,
+    /// What goes through it.
+    pub visits: RefCell<VecDeque<Progressing>>,
     tools: RefCell<Tools>,
     records: RefCell<Vec<SessionRecord>>,
     dice: RefCell<Dice>,
@@ -61,19 +68,25 @@ pub struct Worker {
 }
 
 /// A row of the session table.
-struct Slot {
-    session: Rc<Session>,
-    stage: Stage,
+pub struct Slot {
+    /// Whose it is.
+    pub session: Rc<Session>,
+    /// How far that has come.
+    pub stage: Stage,
     /// Whether it is in the reactor's ready list.
     queued: bool,
 }
 
-enum Stage {
+/// How far a session has come.
+pub enum Stage {
+    /// It is not established yet.
     Opening(Pin<Box<dyn Future<Output = Result<Established, End>>>>),
+    /// It carries bytes.
     Relaying {
+        /// Its bytes.
         relay: Relay,
         /// Held until the end.
-        _seat: Seat,
+        seat: CountedSeat,
     },
     /// Its future is being polled.
     Away,
@@ -98,6 +111,7 @@ impl Worker {
             accepting: RefCell::default(),
             pools: RefCell::default(),
             table: RefCell::default(),
+            visits: RefCell::default(),
             tools: RefCell::new(Tools::new(pipes)),
             records: RefCell::default(),
             dice: RefCell::new(Dice::new(seed)),
@@ -130,7 +144,9 @@ impl Worker {
             self.reactor.expire(&mut expired);
             expired.drain(..).for_each(|index| self.on_deadline(index));
             let stopped = self.obey(inbox);
+            self.visit();
             self.flush_records();
+            self.counts().pipes.store(self.tools.borrow().open_pipes(), Relaxed);
             if stopped {
                 return;
             }
@@ -210,8 +226,8 @@ impl Worker {
         let mut table = self.table.borrow_mut();
         let Some(slot) = tenant(&mut table, row) else { return };
         slot.queued = false;
-        if let Stage::Relaying { relay, .. } = &mut slot.stage {
-            let progress = self.relay(row, relay);
+        if let Stage::Relaying { relay, seat } = &mut slot.stage {
+            let progress = self.relay(&slot.session, relay, seat);
             let next = relay.next_deadline();
             return match progress {
                 Progress::Waiting => next.into_iter().for_each(|at| self.reactor.arm_by(row.index, at)),
@@ -231,12 +247,15 @@ impl Worker {
         }
     }
 
-    fn relay(&self, row: Row, relay: &mut Relay) -> Progress {
+    fn relay(&self, session: &Session, relay: &mut Relay, seat: &CountedSeat) -> Progress {
+        let row = session.row;
         let (to_backend, to_client) = (relay.to_backend(), relay.to_client());
         let progress = relay.advance(self.reactor.now(), &mut self.tools.borrow_mut());
-        let counts = self.counts();
-        count(&counts.to_backend, relay.to_backend() - to_backend);
-        count(&counts.to_client, relay.to_client() - to_client);
+        let (to_backend, to_client) = (relay.to_backend() - to_backend, relay.to_client() - to_client);
+        count(&session.counts.to_backend, to_backend);
+        count(&session.counts.to_client, to_client);
+        count(&seat.counts.to_backend, to_backend);
+        count(&seat.counts.to_client, to_client);
         for side in [Side::Client, Side::Backend] {
             if let Some((socket, reading)) = relay.watch(side) {
                 // It cannot fail for a socket that is watched; if it did, the session would only wake more often.
@@ -255,7 +274,7 @@ impl Worker {
         if let Some(drain) = self.draining.get() {
             relay.drain_by(self.drain_deadline(drain));
         }
-        slot.stage = Stage::Relaying { relay, _seat: seat };
+        slot.stage = Stage::Relaying { relay, seat };
         // The deadline of the opening is still armed; the relay's replaces it.
         self.reactor.disarm(row.index);
         drop(table);
@@ -305,11 +324,11 @@ impl Worker {
     }
 
     fn account(&self, session: &Session, relay: Option<&Relay>, end: End) {
-        if matches!(end, End::QueueFull | End::QueueTimeout) {
-            count(&self.counts().queue_refusals, 1);
-        }
+        let now = self.reactor.now();
+        let duration = now.saturating_duration_since(session.accepted);
+        session.counts.end(end, duration, session.opening.borrow().queued);
         if self.shared.wants_records() {
-            self.records.borrow_mut().push(session.record(relay, end, self.reactor.now()));
+            self.records.borrow_mut().push(session.record(relay, end, now));
         }
     }
 
@@ -338,6 +357,7 @@ impl Worker {
             match command {
                 Command::Publish(publication) => self.reconcile(&publication),
                 Command::Drain(window) => self.drain(window),
+                Command::Visit(visit) => self.visits.borrow_mut().push_back(visit.into()),
                 Command::Stop => {
                     self.stop();
                     return true;
@@ -368,6 +388,7 @@ impl Worker {
                 pool,
                 bound: Arc::clone(&publication.bound[name]),
                 ceiling: Arc::clone(&publication.services[&name.service]),
+                counts: publication.books.services[&name.service].of(self.index),
                 resting: Cell::new(known.and_then(|known| known.resting.get())),
             });
             if known.is_none() {
@@ -384,11 +405,13 @@ impl Worker {
         let mut pools = self.pools.borrow_mut();
         pools.retain(|name, _| publication.snapshot.pools.contains_key(name));
         for (name, pool) in &publication.snapshot.pools {
+            let book = &publication.books.pools[name];
             match pools.get(name) {
-                Some(local) => local.publish(pool),
+                Some(local) => local.publish(pool, book),
                 None => {
-                    let local =
-                        LocalPool::new(Arc::clone(pool), self.dice.borrow_mut().roll(), self.reactor.now());
+                    let (pool, book, seed) =
+                        (Arc::clone(pool), Arc::clone(book), self.dice.borrow_mut().roll());
+                    let local = LocalPool::new(self.index, pool, book, seed, self.reactor.now());
                     pools.insert(name.clone(), Rc::new(local));
                 }
             }
@@ -444,14 +467,17 @@ impl Worker {
     fn stop(self: &Rc<Self>) {
         self.accepting.borrow_mut().clear();
         let rows: Vec<Row> = self.table.borrow().iter().map(|(_, slot)| slot.session.row).collect();
-        for row in rows {
-            if let Some(Slot { stage: Stage::Relaying { relay, .. }, .. }) =
-                tenant(&mut self.table.borrow_mut(), row)
-            {
-                relay.cut(self.reactor.now());
-            }
-            self.end(row, End::Stopped);
+        rows.into_iter().for_each(|row| self.cut(row, End::Stopped));
+    }
+
+    /// Ends a session for a reason of ours, wherever it is.
+    pub fn cut(self: &Rc<Self>, row: Row, end: End) {
+        if let Some(Slot { stage: Stage::Relaying { relay, .. }, .. }) =
+            tenant(&mut self.table.borrow_mut(), row)
+        {
+            relay.cut(self.reactor.now());
         }
+        self.end(row, end);
     }
 
     /// Tells that accepting failed, once a second at most.

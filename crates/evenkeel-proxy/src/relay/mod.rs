@@ -45,6 +45,11 @@ impl Tools {
     pub fn new(pipes: u32) -> Self {
         Self { scratch: vec![0; SCRATCH_BYTES].into(), pipes: PipePool::new(pipes) }
     }
+
+    /// Pipes that are open now.
+    pub fn open_pipes(&self) -> u64 {
+        self.pipes.open().into()
+    }
 }
 
 /// An established session.
@@ -111,6 +116,11 @@ impl Relay {
     /// Bytes that the client took.
     pub fn to_client(&self) -> u64 {
         self.to_client.half.moved()
+    }
+
+    /// When bytes last moved.
+    pub fn last_active(&self) -> Instant {
+        self.deadlines.last_active()
     }
 
     /// When the first byte for the client came.

@@ -39,6 +39,11 @@ impl PipePool {
         Self { free: Vec::new(), open: Rc::default(), limit }
     }
 
+    /// Pipes that are open, leased or not.
+    pub fn open(&self) -> u32 {
+        self.open.get()
+    }
+
     /// Whether [`take`](Self::take) has a chance.
     pub fn has_one(&self) -> bool {
         !self.free.is_empty() || self.open.get() < self.limit

@@ -2,5 +2,6 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod conservation;
+mod counts;
 mod rig;
 mod session_table;

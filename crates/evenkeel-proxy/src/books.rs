@@ -1,0 +1,311 @@
+//! What is counted for each service and each backend. Every worker has its own place for each, which it alone writes;
+//! whoever wants to know sums over them.
+
+use crate::shared::count;
+use evenkeel_core::attempt::ConnectFailure;
+use evenkeel_core::counts::{BUCKETS, bucket};
+use evenkeel_core::end::End;
+use evenkeel_core::load::Seat;
+use evenkeel_core::name::{BackendKey, ListenerName, PoolName, ServiceName};
+use evenkeel_core::snapshot::{Pool, Snapshot};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// What one worker has counted of one service.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct ServiceCounts {
+    /// Sessions accepted.
+    pub accepted: AtomicU64,
+    /// Connects tried again on another backend.
+    pub retries: AtomicU64,
+    /// Bytes that backends took.
+    pub to_backend: AtomicU64,
+    /// Bytes that clients took.
+    pub to_client: AtomicU64,
+    /// Ends, by [`End::index`].
+    ends: Counters<{ End::WORDS }>,
+    duration: Histogram,
+    queued: Histogram,
+}
+
+impl ServiceCounts {
+    /// A session has ended, after so long, `queued` of it waiting for a seat.
+    pub fn end(&self, end: End, duration: Duration, queued: Duration) {
+        self.ends.count(end.index());
+        self.duration.record(duration);
+        if !queued.is_zero() {
+            self.queued.record(queued);
+        }
+    }
+}
+
+/// What one worker has counted of one backend.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct BackendCounts {
+    /// Sessions connected.
+    sessions: AtomicU64,
+    /// Bytes that it took.
+    pub to_backend: AtomicU64,
+    /// Bytes that clients took from it.
+    pub to_client: AtomicU64,
+    /// Connects that failed, by [`ConnectFailure::index`].
+    failures: Counters<{ ConnectFailure::WORDS.len() }>,
+    connect: Histogram,
+}
+
+/// A seat at a backend, and where what happens to it is counted.
+#[derive(Debug)]
+pub struct CountedSeat {
+    seat: Seat,
+    /// Of this worker and the backend.
+    pub counts: Arc<BackendCounts>,
+}
+
+impl CountedSeat {
+    /// `seat`, counted in `counts`.
+    pub fn new(seat: Seat, counts: Arc<BackendCounts>) -> Self {
+        Self { seat, counts }
+    }
+
+    /// The connect has worked and took so long.
+    pub fn connected(&mut self, took: Duration) {
+        self.seat.connected();
+        count(&self.counts.sessions, 1);
+        self.counts.connect.record(took);
+    }
+
+    /// The connect has failed: the seat is free.
+    pub fn failed(self, failure: ConnectFailure) {
+        self.counts.failures.count(failure.index());
+    }
+}
+
+/// Counters in a row.
+#[derive(Debug)]
+struct Counters<const N: usize>([AtomicU64; N]);
+
+impl<const N: usize> Default for Counters<N> {
+    fn default() -> Self {
+        Self([const { AtomicU64::new(0) }; N])
+    }
+}
+
+impl<const N: usize> Counters<N> {
+    fn count(&self, index: usize) {
+        count(&self.0[index], 1);
+    }
+
+    fn add_to(&self, sums: &mut [u64; N]) {
+        sums.iter_mut().zip(&self.0).for_each(|(sum, counter)| *sum += counter.load(Relaxed));
+    }
+}
+
+/// How many times were how long.
+#[derive(Debug, Default)]
+struct Histogram {
+    buckets: Counters<BUCKETS>,
+    micros: AtomicU64,
+}
+
+impl Histogram {
+    fn record(&self, time: Duration) {
+        self.buckets.count(bucket(time));
+        count(&self.micros, u64::try_from(time.as_micros()).unwrap_or(0));
+    }
+
+    fn add_to(&self, times: &mut Times) {
+        self.buckets.add_to(&mut times.buckets);
+        times.micros += self.micros.load(Relaxed);
+    }
+}
+
+/// How many times were how long, over all workers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// By [`bucket`].
+    pub buckets: [u64; BUCKETS],
+    /// Their sum, in microseconds.
+    pub micros: u64,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self { buckets: [0; BUCKETS], micros: 0 }
+    }
+}
+
+/// What all workers have counted of one service since it is there.
+#[derive(Clone, Debug)]
+pub struct ServiceSums {
+    /// Sessions accepted.
+    pub accepted: u64,
+    /// Sessions open now.
+    pub open: u32,
+    /// Connects tried again on another backend.
+    pub retries: u64,
+    /// Bytes that backends took.
+    pub to_backend: u64,
+    /// Bytes that clients took.
+    pub to_client: u64,
+    /// Ends, by [`End::index`].
+    pub ends: [u64; End::WORDS],
+    /// From accept to the end.
+    pub duration: Times,
+    /// In line for a seat, of those who waited.
+    pub queued: Times,
+}
+
+/// What all workers have counted of one backend since it is there.
+#[derive(Clone, Debug, Default)]
+pub struct BackendSums {
+    /// Sessions connected.
+    pub sessions: u64,
+    /// Bytes that it took.
+    pub to_backend: u64,
+    /// Bytes that clients took from it.
+    pub to_client: u64,
+    /// Connects that failed, by [`ConnectFailure::index`].
+    pub failures: [u64; ConnectFailure::WORDS.len()],
+    /// Connects that worked.
+    pub connect: Times,
+}
+
+/// A place for each worker, made when it is first asked for: memory goes to what is in use.
+#[derive(Debug)]
+pub struct PerWorker<T>(Box<[OnceLock<Arc<T>>]>);
+
+impl<T: Default> PerWorker<T> {
+    fn new(workers: usize) -> Self {
+        Self((0..workers).map(|_| OnceLock::new()).collect())
+    }
+
+    /// The place of a worker.
+    pub fn of(&self, worker: usize) -> Arc<T> {
+        Arc::clone(self.0[worker].get_or_init(Arc::default))
+    }
+
+    fn all(&self) -> impl Iterator<Item = &T> {
+        self.0.iter().filter_map(OnceLock::get).map(Arc::as_ref)
+    }
+}
+
+/// The places of the backends of a pool, in its order.
+pub type PoolBook = Arc<[Arc<PerWorker<BackendCounts>>]>;
+
+/// Everything that is counted for a publication. What stays from one to the next keeps its counts; what leaves is
+/// forgotten.
+#[derive(Clone, Debug, Default)]
+pub struct Books {
+    /// By service.
+    pub services: BTreeMap<ServiceName, Arc<PerWorker<ServiceCounts>>>,
+    /// By pool.
+    pub pools: BTreeMap<PoolName, PoolBook>,
+}
+
+impl Books {
+    /// The books for `snapshot`, after `before` was published with its books.
+    pub fn follow(snapshot: &Snapshot, before: Option<(&Snapshot, &Books)>, workers: usize) -> Self {
+        let mut services = BTreeMap::new();
+        for ListenerName { service, .. } in snapshot.listeners.keys() {
+            let known = || before.and_then(|(_, books)| books.services.get(service)).cloned();
+            let place = || known().unwrap_or_else(|| Arc::new(PerWorker::new(workers)));
+            services.entry(service.clone()).or_insert_with(place);
+        }
+        let pools = snapshot.pools.iter().map(|(name, pool)| {
+            let known =
+                before.and_then(|(before, books)| Some((before.pools.get(name)?, books.pools.get(name)?)));
+            (name.clone(), follow_pool(pool, known, workers))
+        });
+        Self { services, pools: pools.collect() }
+    }
+
+    /// What was counted of `service`; `open` is told by its ceiling.
+    pub fn service(&self, service: &ServiceName, open: u32) -> Option<ServiceSums> {
+        let mut sums = ServiceSums {
+            accepted: 0,
+            open,
+            retries: 0,
+            to_backend: 0,
+            to_client: 0,
+            ends: [0; End::WORDS],
+            duration: Times::default(),
+            queued: Times::default(),
+        };
+        for counts in self.services.get(service)?.all() {
+            sums.accepted += counts.accepted.load(Relaxed);
+            sums.retries += counts.retries.load(Relaxed);
+            sums.to_backend += counts.to_backend.load(Relaxed);
+            sums.to_client += counts.to_client.load(Relaxed);
+            counts.ends.add_to(&mut sums.ends);
+            counts.duration.add_to(&mut sums.duration);
+            counts.queued.add_to(&mut sums.queued);
+        }
+        Some(sums)
+    }
+
+    /// What was counted of each backend of `snapshot`.
+    pub fn backends(&self, snapshot: &Snapshot) -> BTreeMap<BackendKey, BackendSums> {
+        let pools = self.pools.iter().filter_map(|(name, book)| Some((snapshot.pools.get(name)?, book)));
+        pools
+            .flat_map(|(pool, book)| {
+                pool.backends.iter().zip(book.iter()).map(|(backend, place)| {
+                    let key = BackendKey { pool: pool.name.clone(), addr: backend.addr.clone() };
+                    (key, sum_backend(place))
+                })
+            })
+            .collect()
+    }
+}
+
+fn follow_pool(pool: &Arc<Pool>, known: Option<(&Arc<Pool>, &PoolBook)>, workers: usize) -> PoolBook {
+    let place = || Arc::new(PerWorker::new(workers));
+    let Some((before, book)) = known else { return pool.backends.iter().map(|_| place()).collect() };
+    if Arc::ptr_eq(before, pool) {
+        return Arc::clone(book);
+    }
+    let known: BTreeMap<_, _> = before.backends.iter().map(|it| &it.addr).zip(book.iter()).collect();
+    let follow = |addr| known.get(addr).map_or_else(place, |place| Arc::clone(place));
+    pool.backends.iter().map(|it| follow(&it.addr)).collect()
+}
+
+fn sum_backend(place: &PerWorker<BackendCounts>) -> BackendSums {
+    let mut sums = BackendSums::default();
+    for counts in place.all() {
+        sums.sessions += counts.sessions.load(Relaxed);
+        sums.to_backend += counts.to_backend.load(Relaxed);
+        sums.to_client += counts.to_client.load(Relaxed);
+        counts.failures.add_to(&mut sums.failures);
+        counts.connect.add_to(&mut sums.connect);
+    }
+    sums
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_are_over_all_workers_and_only_those_that_count_have_a_place() {
+        let place: PerWorker<BackendCounts> = PerWorker::new(8);
+        for worker in [0, 5, 5] {
+            count(&place.of(worker).sessions, 1);
+            place.of(worker).connect.record(Duration::from_micros(100));
+            place.of(worker).failures.count(ConnectFailure::TimedOut.index());
+        }
+        assert_eq!(place.all().count(), 2);
+        let sums = sum_backend(&place);
+        assert_eq!((sums.sessions, sums.connect.micros), (3, 300));
+        assert_eq!(sums.connect.buckets[bucket(Duration::from_micros(100))], 3);
+        assert_eq!(sums.failures[ConnectFailure::TimedOut.index()], 3);
+    }
+
+    #[test]
+    fn two_workers_never_write_to_one_pair_of_cache_lines() {
+        assert_eq!(align_of::<ServiceCounts>(), 128);
+        assert_eq!(align_of::<BackendCounts>(), 128);
+    }
+}

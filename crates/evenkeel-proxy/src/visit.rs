@@ -1,0 +1,156 @@
+//! Looking at open sessions, or closing them, on the orders of an operator: a worker goes through its table in small
+//! steps between turns, so that traffic does not wait for it.
+
+use crate::reactor::Row;
+use crate::relay::Relay;
+use crate::session::Session;
+use crate::worker::{Stage, Worker};
+use evenkeel_core::addr::Addr;
+use evenkeel_core::end::End;
+use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Places of the table that are looked at in one turn of a worker.
+const STEP: usize = 1024;
+
+/// Which sessions are meant: those that are like this in everything that is given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// The one with this id.
+    pub id: Option<u64>,
+    /// Of this service.
+    pub service: Option<ServiceName>,
+    /// Sent to this pool.
+    pub pool: Option<PoolName>,
+    /// Connected to a backend at this address.
+    pub backend: Option<Addr>,
+    /// Whose client has this address.
+    pub client: Option<IpAddr>,
+}
+
+/// An open session.
+#[derive(Clone, Debug)]
+pub struct SessionView {
+    /// Unique while this process lives.
+    pub id: u64,
+    /// Who accepted it.
+    pub listener: ListenerName,
+    /// Who connected.
+    pub client: Addr,
+    /// Where it is sent.
+    pub pool: PoolName,
+    /// Who it is connected to; `None` while it is being opened.
+    pub backend: Option<Addr>,
+    /// Since it was accepted.
+    pub age: Duration,
+    /// Since bytes last moved; `None` while it is being opened.
+    pub idle: Option<Duration>,
+    /// Bytes that the backend's socket took.
+    pub to_backend: u64,
+    /// Bytes that the client's socket took.
+    pub to_client: u64,
+}
+
+/// What one step of one worker came to.
+#[derive(Clone, Debug, Default)]
+pub struct Visited {
+    /// Sessions that the filter means, not more than were wanted.
+    pub sessions: Vec<SessionView>,
+    /// How many it means, however many were wanted.
+    pub matched: u64,
+}
+
+/// One look at all sessions.
+pub struct Visit {
+    /// Which are meant.
+    pub filter: Filter,
+    /// How many are wanted of each worker's step.
+    pub limit: usize,
+    /// Whether they are closed.
+    pub close: bool,
+    /// Is told what each step came to, on the worker's thread: it must not wait. Dropped when all have gone through.
+    pub answer: Box<dyn Fn(Visited) + Send + Sync>,
+}
+
+/// How far a visit has come.
+pub struct Progressing {
+    visit: Arc<Visit>,
+    next: usize,
+}
+
+impl From<Arc<Visit>> for Progressing {
+    fn from(visit: Arc<Visit>) -> Self {
+        Self { visit, next: 0 }
+    }
+}
+
+impl Filter {
+    fn means(&self, session: &Session) -> bool {
+        fn is<T: PartialEq>(wanted: &Option<T>, found: impl FnOnce() -> Option<T>) -> bool {
+            wanted.is_none() || *wanted == found()
+        }
+        is(&self.id, || Some(session.id))
+            && is(&self.service, || Some(session.listener.name.service.clone()))
+            && is(&self.pool, || Some(session.pool.newest().name.clone()))
+            && is(&self.client, || session.client.ip().map(|addr| addr.ip().to_canonical()))
+            && is(&self.backend, || session.backend())
+    }
+}
+
+impl Worker {
+    /// Takes one step of the visit that came first, if there is one.
+    pub fn visit(self: &Rc<Self>) {
+        let Some(mut progressing) = self.visits.borrow_mut().pop_front() else { return };
+        let Progressing { visit, next } = &mut progressing;
+        let range = *next..*next + STEP;
+        let (visited, rows) = self.look(visit, range.clone());
+        if visit.close {
+            rows.into_iter().for_each(|row| self.cut(row, End::Ordered));
+        }
+        (visit.answer)(visited);
+        if range.end < self.table.borrow().capacity() {
+            *next = range.end;
+            self.visits.borrow_mut().push_front(progressing);
+        }
+        if !self.visits.borrow().is_empty() {
+            self.shared.wake(self.index).wake();
+        }
+    }
+
+    fn look(&self, visit: &Visit, range: std::ops::Range<usize>) -> (Visited, Vec<Row>) {
+        let (mut visited, mut rows) = (Visited::default(), Vec::new());
+        let (table, now) = (self.table.borrow(), self.reactor.now());
+        for slot in range.filter_map(|index| table.get(index)) {
+            if !visit.filter.means(&slot.session) {
+                continue;
+            }
+            visited.matched += 1;
+            rows.push(slot.session.row);
+            if visited.sessions.len() < visit.limit {
+                visited.sessions.push(view(&slot.session, &slot.stage, now));
+            }
+        }
+        (visited, rows)
+    }
+}
+
+fn view(session: &Session, stage: &Stage, now: Instant) -> SessionView {
+    let relay = match stage {
+        Stage::Relaying { relay, .. } => Some(relay),
+        Stage::Opening(_) | Stage::Away => None,
+    };
+    SessionView {
+        id: session.id,
+        listener: session.listener.name.clone(),
+        client: session.client.clone(),
+        pool: session.pool.newest().name.clone(),
+        backend: session.backend(),
+        age: now.saturating_duration_since(session.accepted),
+        idle: relay.map(|relay| now.saturating_duration_since(relay.last_active())),
+        to_backend: relay.map_or(0, Relay::to_backend),
+        to_client: relay.map_or(0, Relay::to_client),
+    }
+}
