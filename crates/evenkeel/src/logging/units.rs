@@ -64,6 +64,9 @@ pub fn count(number: usize, what: &str) -> String {
     format!("{} {what}{plural}", Grouped(number as u64))
 }
 
+/// Where in [`Rfc3339`] its numbers stand.
+const DIGITS: [(usize, usize); 7] = [(0, 4), (5, 7), (8, 10), (11, 13), (14, 16), (17, 19), (20, 23)];
+
 /// RFC 3339 in UTC with milliseconds: `2026-11-22T14:02:11.031Z`. Times before 1970 are shown as 1970.
 pub struct Rfc3339(pub SystemTime);
 
@@ -72,9 +75,18 @@ impl fmt::Display for Rfc3339 {
         let since = self.0.duration_since(UNIX_EPOCH).unwrap_or_default();
         let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
         let (year, month, day) = civil(days);
-        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-        let millis = since.subsec_millis();
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+        let millis = u64::from(since.subsec_millis());
+        // In every line, and so by hand rather than by seven padded formats.
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let numbers = [year, month, day, second / 3600, second / 60 % 60, second % 60, millis];
+        for (number, (from, to)) in numbers.into_iter().zip(DIGITS) {
+            let digits = text[from..to].iter_mut().rev();
+            digits.fold(number, |rest, digit| {
+                *digit = b'0' + (rest % 10) as u8;
+                rest / 10
+            });
+        }
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 
