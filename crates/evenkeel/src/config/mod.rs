@@ -23,7 +23,7 @@ mod tree;
 mod units;
 
 pub use flags::Flags;
-pub use problem::{Problem, Problems};
+pub use problem::{Problem, Problems, Severity};
 
 use evenkeel_core::director::Config;
 use std::net::{IpAddr, ToSocketAddrs, UdpSocket};

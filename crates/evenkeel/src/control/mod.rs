@@ -115,9 +115,7 @@ impl Loop {
                 Action::Publish(snapshot) => {
                     match self.control.plane.prepare(snapshot, &mut Inherited::new()) {
                         Ok(publication) => self.control.plane.publish(publication),
-                        Err(error) => {
-                            self.control.log.tell(Notice::Warning(binding::refused(&error).to_string()))
-                        }
+                        Err(error) => self.control.log.tell(Notice::Warning(binding::refused(&error).what)),
                     }
                 }
                 Action::Probe { key, target, check } => self.probe(key, target, check),

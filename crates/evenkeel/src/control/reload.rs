@@ -3,7 +3,7 @@
 use super::stop::Phase;
 use super::{Input, Loop};
 use crate::binding;
-use crate::config::{self, Loaded, Problems, Settings};
+use crate::config::{self, Loaded, Problems, Settings, Severity};
 use crate::discover::Discovery;
 use crate::logging::Notice;
 use crate::signals::Signal;
@@ -53,6 +53,9 @@ impl Loop {
                 "`workers`, `log` and `max-sessions` of the new configuration hold from the next start on";
             control.log.tell(Notice::Warning(text.to_owned()));
         }
+        for warning in loaded.warnings {
+            control.log.tell(Notice::Warning(warning.to_string()));
+        }
         (control.settings.lame_duck, control.settings.drain) = (lame_duck, drain);
         control.log.tell(Notice::Reloaded {
             listeners: snapshot.listeners.len(),
@@ -61,13 +64,12 @@ impl Loop {
     }
 }
 
-/// The first problem, and how many more there are.
+/// The first mistake, and how many more there are.
 fn summary(problems: &Problems) -> String {
-    match &problems.list[..] {
-        [] => "it cannot be read".to_owned(),
-        [one] => one.to_string(),
-        [first, more @ ..] => {
-            format!("{first} (and {} more; `evenkeel check` shows them)", more.len())
-        }
+    let mut mistakes = problems.list.iter().filter(|problem| problem.severity == Severity::Error);
+    match (mistakes.next(), mistakes.count()) {
+        (None, _) => "it cannot be read".to_owned(),
+        (Some(only), 0) => only.to_string(),
+        (Some(first), more) => format!("{first} (and {more} more; `evenkeel check` shows them)"),
     }
 }

@@ -237,6 +237,46 @@ fn every_event_is_valid_json_under_its_word_and_is_documented() {
 }
 
 #[test]
+fn every_way_to_end_is_documented() {
+    let documented = include_str!("../../../../docs/operating.md");
+    let failures = [
+        ConnectFailure::Refused,
+        ConnectFailure::Reset,
+        ConnectFailure::TimedOut,
+        ConnectFailure::Unreachable,
+        ConnectFailure::NoSuchSocket,
+        ConnectFailure::Denied,
+        ConnectFailure::NoSourcePort,
+        ConnectFailure::NoResources(24),
+        ConnectFailure::Other(95),
+    ];
+    let ends = [
+        End::Closed(Side::Client),
+        End::Reset(Side::Client),
+        End::Reset(Side::Backend),
+        End::Vanished(Side::Client),
+        End::Vanished(Side::Backend),
+        End::Idle,
+        End::HalfClosed,
+        End::Lifetime,
+        End::Drained,
+        End::Stopped,
+        End::NoBackend,
+        End::QueueFull,
+        End::QueueTimeout,
+        End::ClientLeft,
+        End::Failed(12),
+    ];
+    for end in failures.map(End::NotConnected).into_iter().chain(ends) {
+        assert!(
+            documented.contains(&format!("`{}`", end.word())),
+            "{} is not in docs/operating.md",
+            end.word()
+        );
+    }
+}
+
+#[test]
 fn colours_only_where_they_were_asked_for() {
     let line = as_text(Style::Colour, event(down()));
     assert_eq!(
