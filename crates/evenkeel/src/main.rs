@@ -65,6 +65,7 @@ fn perform(invocation: Invocation, began: Instant) -> Result<(), RunError> {
         }
         Invocation::Demo(options) => demo::run(options),
         Invocation::DemoOrder(order, port) => demo::orders::send(order, port),
+        Invocation::DemoLoad(port) => demo::load::run(port),
         Invocation::Check { source, name, live, json } => check::run(&source, &name, live, json),
         Invocation::Explain { key, form } => explain::run(key.as_deref(), form),
         Invocation::Completions(shell) => {

@@ -72,6 +72,8 @@ pub enum Invocation {
     Demo(DemoOptions),
     /// Tell the running demo's server on this port something.
     DemoOrder(Order, u16),
+    /// Send requests to the running demo's balancer on this port.
+    DemoLoad(u16),
     /// Explain a key, or list all of them.
     Explain {
         /// Which.
@@ -153,6 +155,15 @@ fn demo() -> Command {
         .subcommand(order(Order::Stop, "Stop one of the servers"))
         .subcommand(order(Order::Start, "Start it again"))
         .subcommand(order(Order::Slow, "Make it slow"))
+        .subcommand(
+            Command::new("load").about("Send 2,000 requests, and see who answered").arg(
+                Arg::new("port")
+                    .value_name("PORT")
+                    .default_value("8080")
+                    .value_parser(clap::value_parser!(u16).range(1..))
+                    .help("The balancer's port"),
+            ),
+        )
         .about("Start three toy servers and balance across them")
         .arg(
             Arg::new("ports")
@@ -257,6 +268,7 @@ pub fn understand(matches: &ArgMatches) -> Option<Invocation> {
             Invocation::Tcp { flags: tcp::flags(matches), print_config: matches.get_flag("print-config") }
         }
         "demo" => match matches.subcommand() {
+            Some(("load", load)) => Invocation::DemoLoad(*load.get_one("port")?),
             Some((word, order)) => Invocation::DemoOrder(Order::from_word(word)?, *order.get_one("port")?),
             None => Invocation::Demo(DemoOptions {
                 ports: matches.get_many("ports").into_iter().flatten().copied().collect(),

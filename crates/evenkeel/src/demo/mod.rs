@@ -1,6 +1,7 @@
 //! `evenkeel demo`: toy servers and a balancer in front of them, in one process, with nothing to install.
 
 mod body;
+pub mod load;
 pub mod orders;
 mod page;
 mod toy;
@@ -136,12 +137,13 @@ fn intro(front: u16, servers: &[u16]) -> String {
     let last = servers[servers.len() - 1];
     let middle = servers[servers.len() / 2];
     text.push_str("Then break it:\n");
-    for (verb, port, effect) in [
-        ("stop", middle, "it leaves within a second, and no request fails"),
+    for (order, port, effect) in [
+        ("load", front, "2,000 requests, and who answered them"),
+        ("stop", middle, "it leaves within a second; send the load again meanwhile"),
         ("start", middle, "it comes back by itself, slowly for five seconds"),
         ("slow", last, "its answers take a second: see who gets the others"),
     ] {
-        let order = format!("{verb} {port}");
+        let order = format!("{order} {port}");
         let _ = writeln!(text, "  {program} demo {order:<13} {effect}");
     }
     let _ =

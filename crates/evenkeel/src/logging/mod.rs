@@ -13,7 +13,7 @@ mod units;
 mod writer;
 
 pub use notice::{Listening, Notice, Stopped};
-pub use units::count;
+pub use units::{Took, count};
 
 use crate::config::LogFormat;
 use crate::{cli, output};
