@@ -1,5 +1,5 @@
-//! What the tests of evenkeel stand on: the binary as a child ([`process`]), the two ends of a connection ([`peer`],
-//! [`server`]), bytes that prove their order ([`pattern`]), ports nobody else has ([`port`]) and a deadline for
+//! What the tests of evenkeel stand on: the binary as a child ([`start`], [`process`]), the two ends of a connection ([`peer`],
+//! [`server`], [`serve`]), bytes that prove their order ([`pattern`]), ports nobody else has ([`port`]) and a deadline for
 //! everything ([`deadline`]). Threads and blocking sockets only. Whatever goes wrong panics with what was seen.
 #![forbid(unsafe_code)]
 #![expect(
@@ -17,18 +17,21 @@ pub mod peer;
 pub mod place;
 pub mod port;
 pub mod process;
+pub mod serve;
 pub mod server;
 pub mod silent;
+pub mod start;
 
 pub use crowd::Crowd;
 pub use deadline::{PATIENCE, eventually};
 pub use evenkeel_core::dice::Dice;
 pub use peer::{Ending, Peer};
 pub use place::Place;
-pub use process::{Process, Start};
+pub use process::Process;
 pub use rustix::process::Signal;
 pub use server::Server;
 pub use silent::Silent;
+pub use start::Start;
 
 /// The seed of a random test: the environment's `SEED`, else the clock's. It is printed, so that a failure can be
 /// run again.

@@ -3,7 +3,7 @@
 use crate::deadline::PATIENCE;
 use crate::pattern::Pattern;
 use crate::place::Place;
-use socket2::Socket;
+use socket2::{SockFilter, Socket};
 use std::io::{self, ErrorKind, Read, Write};
 use std::mem::MaybeUninit;
 use std::net::{Shutdown, SocketAddr};
@@ -178,6 +178,13 @@ impl Peer {
     /// Ends both directions; a thread that writes wakes up.
     pub(crate) fn stop(&self) {
         let _ = self.socket.shutdown(Shutdown::Both);
+    }
+
+    /// Vanishes as a machine without power does: from now on the kernel drops whatever arrives, unanswered, for as
+    /// long as this lives.
+    pub fn vanish(&self) {
+        const BPF_RET: u16 = 0x06;
+        self.socket.attach_filter(&[SockFilter::new(BPF_RET, 0, 0, 0)]).unwrap();
     }
 
     /// Makes the close a RST.

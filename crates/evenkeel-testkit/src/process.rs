@@ -1,138 +1,14 @@
-//! The binary as a child process: started, watched through its JSON log and /proc, signalled, and gone at the end.
+//! A program as a child process: watched through its JSON log and /proc, signalled, and gone at the end.
 
 use crate::deadline::PATIENCE;
 use rustix::process::{Pid, Signal};
 use serde_json::Value;
-use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-
-/// What a child is started with.
-pub struct Start {
-    program: PathBuf,
-    args: Vec<String>,
-    env: Vec<(String, String)>,
-    nofile: Option<u32>,
-    hold_stdout: bool,
-    stdin: Option<std::os::fd::OwnedFd>,
-    files: TempDir,
-}
-
-impl Start {
-    /// The program at `path`: `env!("CARGO_BIN_EXE_…")`.
-    pub fn new(path: &str) -> Self {
-        Self {
-            program: path.into(),
-            args: Vec::new(),
-            env: Vec::new(),
-            nofile: None,
-            hold_stdout: false,
-            stdin: None,
-            files: TempDir::new().expect("a temporary directory"),
-        }
-    }
-
-    /// More arguments, cut at white space.
-    pub fn args(mut self, args: &str) -> Self {
-        self.args.extend(args.split_whitespace().map(str::to_owned));
-        self
-    }
-
-    /// One more argument, as it is.
-    pub fn arg(mut self, arg: &str) -> Self {
-        self.args.push(arg.to_owned());
-        self
-    }
-
-    /// A file of this name and text, for [`file`](Self::file).
-    pub fn with_file(self, name: &str, text: &str) -> Self {
-        std::fs::write(self.files.path().join(name), text).unwrap();
-        self
-    }
-
-    /// Where the file `name` is, or will be.
-    pub fn file(&self, name: &str) -> String {
-        self.files.path().join(name).display().to_string()
-    }
-
-    /// `run -c` with a file of this text.
-    pub fn config(self, text: &str) -> Self {
-        let start = self.with_file("evenkeel.toml", text);
-        let path = start.file("evenkeel.toml");
-        start.args("run -c").arg(&path)
-    }
-
-    /// An environment variable.
-    pub fn env(mut self, name: &str, value: &str) -> Self {
-        self.env.push((name.into(), value.into()));
-        self
-    }
-
-    /// Lowers the limit of descriptors, soft and hard.
-    pub fn nofile(mut self, limit: u32) -> Self {
-        self.nofile = Some(limit);
-        self
-    }
-
-    /// Nobody reads standard output until [`Process::read_stdout`].
-    pub fn hold_stdout(mut self) -> Self {
-        self.hold_stdout = true;
-        self
-    }
-
-    /// Whether nobody reads standard output.
-    pub fn is_stdout_held(&self) -> bool {
-        self.hold_stdout
-    }
-
-    /// Passes `socket` as systemd does: descriptor 3, `LISTEN_FDS=1`.
-    pub fn listen_fd(mut self, socket: socket2::Socket) -> Self {
-        self.stdin = Some(socket.into());
-        self
-    }
-
-    /// Starts it.
-    pub fn spawn(self) -> Process {
-        let mut command = Command::new("sh");
-        command.arg("-c").arg(self.script()).arg(&self.program).args(&self.args);
-        // What the tests themselves run under must not matter.
-        command.env_remove("NOTIFY_SOCKET").env_remove("EVENKEEL_CONFIG").env_remove("NO_COLOR");
-        command.envs(self.env.iter().cloned());
-        command.stdin(self.stdin.map_or_else(Stdio::null, Stdio::from));
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("sh");
-        let (sender, lines) = channel();
-        let (stdout, stderr) = (child.stdout.take().expect("piped"), child.stderr.take().expect("piped"));
-        let held = if self.hold_stdout { Some(stdout) } else { read_lines(stdout, Out, &sender) };
-        let _: Option<ChildStdout> = read_lines(stderr, Err, &sender);
-        Process {
-            what: format!("{} {}", self.program.display(), self.args.join(" ")),
-            child,
-            lines,
-            sender: Some(sender).filter(|_| held.is_some()),
-            held,
-            seen: Vec::new(),
-            errors: String::new(),
-            files: self.files,
-        }
-    }
-
-    /// The shell that sets up what `Command` cannot, and then becomes the program: `$$` is its process id.
-    fn script(&self) -> String {
-        let mut script = String::new();
-        if let Some(limit) = self.nofile {
-            let _ = write!(script, "ulimit -n {limit}; ");
-        }
-        if self.stdin.is_some() {
-            script.push_str("export LISTEN_FDS=1 LISTEN_PID=$$; exec 3<&0 </dev/null; ");
-        }
-        script + r#"exec "$0" "$@""#
-    }
-}
 
 /// A running child. Killed on drop.
 pub struct Process {
@@ -153,11 +29,8 @@ enum Said {
 }
 use Said::{Err, Out};
 
-fn read_lines<R: Read + Send + 'static, T>(
-    from: R,
-    wrap: fn(String) -> Said,
-    to: &Sender<Said>,
-) -> Option<T> {
+/// Sends every line to `to`, from a thread that ends with the pipe or with who listens.
+fn read_lines<R: Read + Send + 'static>(from: R, wrap: fn(String) -> Said, to: &Sender<Said>) {
     let to = to.clone();
     std::thread::spawn(move || {
         for line in BufReader::new(from).split(b'\n').map_while(Result::ok) {
@@ -166,10 +39,34 @@ fn read_lines<R: Read + Send + 'static, T>(
             }
         }
     });
-    None
 }
 
 impl Process {
+    /// Starts `command`, which is called `what` when something goes wrong, and keeps `files` as long as it lives.
+    pub(crate) fn spawn(mut command: Command, what: String, hold_stdout: bool, files: TempDir) -> Self {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{what}: {error}"));
+        let (sender, lines) = channel();
+        let (stdout, stderr) = (child.stdout.take().expect("piped"), child.stderr.take().expect("piped"));
+        let held = if hold_stdout {
+            Some(stdout)
+        } else {
+            read_lines(stdout, Out, &sender);
+            None
+        };
+        read_lines(stderr, Err, &sender);
+        Self {
+            what,
+            child,
+            lines,
+            sender: Some(sender).filter(|_| held.is_some()),
+            held,
+            seen: Vec::new(),
+            errors: String::new(),
+            files,
+        }
+    }
+
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
@@ -270,7 +167,7 @@ impl Process {
     /// Begins to read a standard output that was held.
     pub fn read_stdout(&mut self) {
         let (held, sender) = (self.held.take().expect("held"), self.sender.take().expect("held"));
-        let _: Option<()> = read_lines(held, Out, &sender);
+        read_lines(held, Out, &sender);
     }
 
     /// Closes a standard output that was held: what is written from now on meets a broken pipe.

@@ -1,14 +1,13 @@
-//! Backends: a listener on a thread, and a thread per connection that does one simple thing.
+//! Backends: a listener on a thread, and a thread per connection; what it does there is in [`serve`](crate::serve).
 
-use crate::pattern::Pattern;
-use crate::peer::{Ending, Peer};
+use crate::peer::Peer;
 use crate::place::Place;
+use crate::serve;
 use socket2::Socket;
-use std::io;
 use std::net::Shutdown;
 use std::sync::Arc;
 use std::sync::Weak;
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -46,12 +45,12 @@ impl Server {
 
     /// Sends back what it receives, and its FIN after the client's.
     pub fn echo() -> Self {
-        Self::start(&Place::any(), echo)
+        Self::start(&Place::any(), serve::echo)
     }
 
     /// Says its name at once, and closes.
     pub fn hello(name: &str) -> Self {
-        Self::start(&Place::any(), hello(name))
+        Self::start(&Place::any(), serve::hello(name))
     }
 
     /// As many of these as names, each saying its own.
@@ -151,104 +150,5 @@ fn accept(listener: &Socket, stopping: &AtomicBool, serve: &Arc<Serve>, counts: 
             std::thread::sleep(Duration::from_millis(1));
         }
         let _ = session.join();
-    }
-}
-
-/// Sends back what comes; FIN for FIN.
-pub fn echo(peer: &Peer) {
-    let mut buffer = [0; 16 * 1024];
-    while let Ok(n @ 1..) = peer.read(&mut buffer) {
-        if peer.send(&buffer[..n]).is_err() {
-            return;
-        }
-    }
-}
-
-/// Says `name` at once and closes.
-pub fn hello(name: &str) -> impl Fn(&Peer) + Send + Sync + use<> {
-    let name = name.to_owned();
-    move |peer| {
-        let _ = peer.send(name.as_bytes());
-        peer.finish();
-        let _ = read_away(peer);
-    }
-}
-
-/// Says `name` at once and stays until the client goes: a session that is there, and whose.
-pub fn stay(name: &str) -> impl Fn(&Peer) + Send + Sync + use<> {
-    let name = name.to_owned();
-    move |peer| {
-        let _ = peer.send(name.as_bytes());
-        let _ = read_away(peer);
-    }
-}
-
-/// Closes at once.
-pub fn close(_: &Peer) {}
-
-/// Resets after `n` bytes have come.
-pub fn reset_after(n: usize) -> impl Fn(&Peer) + Send + Sync {
-    move |peer| {
-        let _ = peer.receive(n);
-        peer.reset_on_drop();
-    }
-}
-
-/// Reads `pattern` to its end, then answers how much came and how it ended: `1234 Fin`.
-pub fn sink(pattern: Pattern) -> impl Fn(&Peer) + Send + Sync {
-    move |peer| {
-        let (total, ending) = peer.check_pattern(&pattern);
-        let _ = peer.send(format!("{total} {ending:?}").as_bytes());
-    }
-}
-
-/// Sends `len` bytes of `pattern` and closes.
-pub fn source(pattern: Pattern, len: u64) -> impl Fn(&Peer) + Send + Sync {
-    move |peer| {
-        let _ = peer.send_pattern(&pattern, 0, len);
-        peer.finish();
-        let _ = read_away(peer);
-    }
-}
-
-/// Answers one HTTP request with the status that `status` holds now, and `body`.
-pub fn http(status: Arc<AtomicU16>, body: &str) -> impl Fn(&Peer) + Send + Sync + use<> {
-    let body = body.to_owned();
-    move |peer| {
-        if http_request(peer).is_none() {
-            return;
-        }
-        let (status, len) = (status.load(SeqCst), body.len());
-        let answer =
-            format!("HTTP/1.1 {status} X\r\nContent-Length: {len}\r\nConnection: close\r\n\r\n{body}");
-        let _ = peer.send(answer.as_bytes());
-        peer.finish();
-        let _ = read_away(peer);
-    }
-}
-
-/// The head of one HTTP request, if a whole one comes.
-pub fn http_request(peer: &Peer) -> Option<String> {
-    let mut head = Vec::new();
-    let mut buffer = [0; 4096];
-    while !head.windows(4).any(|four| four == b"\r\n\r\n") {
-        match peer.read(&mut buffer) {
-            Ok(n @ 1..) => head.extend_from_slice(&buffer[..n]),
-            _ => return None,
-        }
-    }
-    Some(String::from_utf8_lossy(&head).into_owned())
-}
-
-/// Reads until the other side ends, and says how.
-pub fn read_away(peer: &Peer) -> io::Result<Ending> {
-    let mut buffer = [0; 16 * 1024];
-    loop {
-        match peer.read(&mut buffer) {
-            Ok(0) => return Ok(Ending::Fin),
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(Ending::Reset),
-            Err(error) => return Err(error),
-        }
     }
 }

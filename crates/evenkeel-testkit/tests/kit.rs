@@ -1,7 +1,7 @@
 //! The kit keeps its own promises: what a test relies on is tested here, without a balancer between.
 
 use evenkeel_testkit::pattern::Pattern;
-use evenkeel_testkit::{Ending, Peer, Place, Server, Signal, Silent, Start, eventually, port, server};
+use evenkeel_testkit::{Ending, Peer, Place, Server, Signal, Silent, Start, eventually, port, serve};
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -24,7 +24,7 @@ fn a_stopped_server_resets_its_sessions_refuses_new_ones_and_comes_back_on_its_p
 fn a_unix_server_is_a_file_while_it_runs() {
     let dir = tempfile::tempdir().unwrap();
     let place = Place::Unix(dir.path().join("s"));
-    let mut server = Server::start(&place, server::hello("a"));
+    let mut server = Server::start(&place, serve::hello("a"));
     assert_eq!(Peer::connect(&place).text(), "a");
     server.stop();
     assert_eq!(Peer::try_connect(&place).unwrap_err().kind(), ErrorKind::NotFound);
@@ -32,7 +32,7 @@ fn a_unix_server_is_a_file_while_it_runs() {
 
 #[test]
 fn a_server_that_is_stuck_in_a_write_can_be_stopped() {
-    let mut server = Server::start(&Place::any(), server::source(Pattern::new(1), 1 << 30));
+    let mut server = Server::start(&Place::any(), serve::source(Pattern::new(1), 1 << 30));
     let client = Peer::connect(server.place());
     client.receive(1).unwrap();
     server.stop();
@@ -49,7 +49,7 @@ fn a_silent_place_never_answers() {
 
 #[test]
 fn the_sink_says_how_much_came_and_how_it_ended() {
-    let sink = Server::start(&Place::any(), server::sink(Pattern::new(3)));
+    let sink = Server::start(&Place::any(), serve::sink(Pattern::new(3)));
     let client = Peer::connect(sink.place());
     client.send_pattern(&Pattern::new(3), 0, 5_000_000).unwrap();
     client.finish();

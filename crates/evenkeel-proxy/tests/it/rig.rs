@@ -49,9 +49,13 @@ impl Parts {
         }
     }
 
-    /// Starts a plane that obeys.
+    /// Starts a plane that listens on a free port of 127.0.0.1.
     pub fn start(self) -> Rig {
-        let place = Place::local(port::free());
+        self.start_at(Place::local(port::free()))
+    }
+
+    /// Starts a plane that listens there.
+    pub fn start_at(self, place: Place) -> Rig {
         let options = PlaneOptions { workers: self.workers, max_sessions: self.max_sessions, records: true };
         let Started { mut plane, reports, records } = UserPlane::start(&options).unwrap();
         let publication = plane.prepare(self.snapshot(&place), &mut Inherited::new()).unwrap();

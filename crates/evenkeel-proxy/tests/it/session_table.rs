@@ -1,14 +1,15 @@
 //! Every way a session can end, through real sockets, and the record that it leaves.
 //!
-//! Not here: a peer that vanishes takes a network to cut, and a want of descriptors takes a process of its own (the
-//! integration tests of the binary have that).
+//! Not here: a want of descriptors takes a process of its own; the integration tests of the binary have that.
 
 use crate::rig::{Parts, Rig, addr};
 use evenkeel_core::attempt::ConnectFailure;
+use evenkeel_core::balance::Balance;
 use evenkeel_core::end::{End, Side};
 use evenkeel_core::load::SeatLimits;
+use evenkeel_core::snapshot::Keepalive;
 use evenkeel_proxy::SessionRecord;
-use evenkeel_testkit::{Ending, Peer, Place, Server, Silent, eventually, server};
+use evenkeel_testkit::{Ending, Peer, Place, Server, Silent, eventually, serve};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
@@ -67,7 +68,7 @@ fn reset_by_the_client() {
 
 #[test]
 fn reset_by_the_backend() {
-    let server = Server::start(&Place::any(), server::reset_after(3));
+    let server = Server::start(&Place::any(), serve::reset_after(3));
     let mut rig = Parts::to(&[server.place()]).start();
     let client = rig.connect();
     client.send(b"one").unwrap();
@@ -76,6 +77,45 @@ fn reset_by_the_backend() {
     assert_eq!(record.end, End::Reset(Side::Backend));
     assert_eq!((record.to_backend, record.to_client), (3, 0));
     assert_eq!(record.first_byte, None);
+}
+
+/// Keepalive that gives up after some three seconds.
+fn impatient(parts: &mut Parts) {
+    let second = Duration::from_secs(1);
+    parts.rules.socket.keepalive = Some(Keepalive { idle: second, interval: second, count: 2 });
+    parts.rules.socket.user_timeout = Some(2 * second);
+}
+
+#[test]
+fn vanished_client() {
+    let (server, mut rig, client) = echo_session(impatient);
+    client.vanish();
+    let record = rig.record();
+    assert_eq!(record.end, End::Vanished(Side::Client));
+    check_established(&record, &server, 5);
+}
+
+#[test]
+fn vanished_backend_while_something_is_on_its_way() {
+    let gone = Arc::new(Barrier::new(2));
+    let server = {
+        let gone = Arc::clone(&gone);
+        Server::start(&Place::any(), move |peer: &Peer| {
+            let _ = peer.receive(5);
+            peer.vanish();
+            gone.wait();
+            let _ = serve::read_away(peer);
+        })
+    };
+    let mut parts = Parts::to(&[server.place()]);
+    impatient(&mut parts);
+    let mut rig = parts.start();
+    let client = rig.connect();
+    client.send(b"hello").unwrap();
+    gone.wait();
+    client.send(b"is anybody there?").unwrap();
+    assert_eq!(client.ending(), Ending::Reset, "that is no orderly end");
+    assert_eq!(rig.record().end, End::Vanished(Side::Backend));
 }
 
 #[test]
@@ -105,7 +145,7 @@ fn half_closed_for_too_long() {
     let server = {
         let over = Arc::clone(&over);
         Server::start(&Place::any(), move |peer: &Peer| {
-            let _ = server::read_away(peer);
+            let _ = serve::read_away(peer);
             over.wait();
         })
     };
@@ -215,7 +255,7 @@ fn a_failed_connect_is_made_good_elsewhere_and_told() {
     let mut servers = Server::hellos(["a", "b"]);
     servers[0].stop();
     let mut parts = Parts::to(&[servers[0].place(), servers[1].place()]);
-    parts.balance = evenkeel_core::balance::Balance::First;
+    parts.balance = Balance::First;
     let mut rig = parts.start();
     assert_eq!(rig.connect().text(), "b");
     let record = rig.record();
@@ -292,6 +332,59 @@ fn the_client_left_while_it_waited() {
     rig.connect().reset();
     let record = rig.record();
     assert_eq!((record.end, record.to_backend), (End::ClientLeft, 0));
+}
+
+#[test]
+fn the_client_left_while_a_connect_was_in_progress() {
+    let silent = Silent::start();
+    let mut rig = Parts::to(&[silent.place()]).start();
+    rig.connect().reset();
+    let record = rig.record();
+    assert_eq!((record.end, record.to_backend), (End::ClientLeft, 0));
+    assert!(record.duration < Duration::from_millis(1400), "not after the connect's timeout: {record:?}");
+}
+
+#[test]
+fn a_client_that_has_finished_before_there_is_a_backend_is_answered_all_the_same() {
+    let (silent, server) = (Silent::start(), Server::echo());
+    let mut parts = Parts::to(&[silent.place(), server.place()]);
+    parts.balance = Balance::First;
+    parts.rules.connect.timeout = SOON;
+    let mut rig = parts.start();
+    let client = rig.connect();
+    client.send(b"all I have to say").unwrap();
+    client.finish();
+    assert_eq!(client.text(), "all I have to say");
+    let record = rig.record();
+    assert_eq!(record.end, End::Closed(Side::Client));
+    assert_eq!(record.failed_attempts[0].failure, ConnectFailure::TimedOut);
+}
+
+#[test]
+fn seats_come_back_however_sessions_end() {
+    let server = Server::start(&Place::any(), |peer: &Peer| {
+        // By turns: resets, closes, waits for the client.
+        match peer.receive(1).as_deref() {
+            Ok(b"r") => peer.reset_on_drop(),
+            Ok(b"w") => drop(serve::read_away(peer)),
+            _ => {}
+        }
+    });
+    let mut parts = Parts::to(&[server.place()]);
+    parts.backends[0].limits = SeatLimits { sessions: 3, connecting: 1 };
+    parts.rules.queue.timeout = Duration::from_secs(15);
+    let load = Arc::clone(&parts.backends[0].load);
+    let mut rig = parts.start();
+    for turn in 0..60 {
+        let client = rig.connect();
+        client.send(&b"rwc"[turn % 3..][..1]).unwrap();
+        if turn % 2 == 0 {
+            client.reset();
+        }
+    }
+    (0..60).for_each(|_| drop(rig.record()));
+    eventually("every seat is free", || ((load.sessions(), load.connecting()) == (0, 0)).then_some(()));
+    assert_eq!(rig.plane().totals().open, 0);
 }
 
 #[test]

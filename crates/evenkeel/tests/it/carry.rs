@@ -2,7 +2,7 @@
 
 use crate::harness::Setup;
 use evenkeel_testkit::pattern::Pattern;
-use evenkeel_testkit::{Ending, Peer, Place, Server, server};
+use evenkeel_testkit::{Ending, Peer, Place, Server, serve};
 use std::time::{Duration, Instant};
 
 const GIB: u64 = 1 << 30;
@@ -34,7 +34,7 @@ fn a_gibibyte_each_way_at_once_arrives_as_it_was_sent() {
 
 #[test]
 fn a_client_that_has_sent_everything_still_gets_its_answer() {
-    let server = Server::start(&Place::any(), server::sink(Pattern::new(1)));
+    let server = Server::start(&Place::any(), serve::sink(Pattern::new(1)));
     let mut running = Setup::to([server.place()]).ready();
     let client = running.connect();
     client.send_pattern(&Pattern::new(1), 0, 3_000_000).unwrap();
@@ -65,7 +65,7 @@ fn a_reset_is_passed_on_as_a_reset_both_ways() {
     let (sender, ended) = std::sync::mpsc::channel();
     let server = Server::start(&Place::any(), move |peer: &Peer| {
         let _ = peer.send(b"hello");
-        let _ = sender.send(server::read_away(peer).unwrap());
+        let _ = sender.send(serve::read_away(peer).unwrap());
     });
     let mut running = Setup::to([server.place()]).ready();
     let client = running.connect();
@@ -74,7 +74,7 @@ fn a_reset_is_passed_on_as_a_reset_both_ways() {
     assert_eq!(ended.recv().unwrap(), Ending::Reset);
     assert_eq!(running.wait_session("the session", |_| true)["end"], "client-reset");
 
-    let resets = Server::start(&Place::any(), server::reset_after(1));
+    let resets = Server::start(&Place::any(), serve::reset_after(1));
     let mut running = Setup::to([resets.place()]).ready();
     let client = running.connect();
     client.send(b"x").unwrap();
@@ -108,7 +108,7 @@ fn a_server_may_speak_first() {
 fn slow_readers_cost_no_memory_and_lose_nothing() {
     const SESSIONS: u64 = 60;
     const EACH: u64 = 64 << 20;
-    let server = Server::start(&Place::any(), server::source(Pattern::new(1), EACH));
+    let server = Server::start(&Place::any(), serve::source(Pattern::new(1), EACH));
     let running = Setup::to([server.place()]).ready();
     let before = running.resident_kib();
     let clients: Vec<Peer> = (0..SESSIONS).map(|_| running.connect()).collect();
@@ -158,7 +158,7 @@ fn silence_half_closes_and_lifetimes_have_their_limits() {
     for (timeout, end) in [("idle", "idle"), ("half-close", "half-close"), ("lifetime", "lifetime")] {
         let server = Server::start(&Place::any(), |peer: &Peer| {
             let _ = peer.send(b"a");
-            let _ = server::read_away(peer);
+            let _ = serve::read_away(peer);
             let _ = peer.socket().peer_addr().map(|_| std::thread::sleep(Duration::from_secs(1)));
         });
         let keys = format!("timeout = {{ {timeout} = \"400ms\" }}");

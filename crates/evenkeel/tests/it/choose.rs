@@ -1,7 +1,7 @@
 //! Choosing: each balance's spread through the real thing, weights, caps with their queue, backups, slow start.
 
 use crate::harness::{Running, Setup};
-use evenkeel_testkit::{Ending, Peer, Place, Server, eventually, server};
+use evenkeel_testkit::{Ending, Peer, Place, Server, eventually, serve};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Range;
@@ -14,7 +14,7 @@ fn check(tally: &BTreeMap<String, usize>, name: &str, expected: Range<usize>) {
 
 /// Servers that keep their sessions, so that load counts.
 fn stays(names: [&str; 3]) -> [Server; 3] {
-    names.map(|name| Server::start(&Place::any(), server::stay(name)))
+    names.map(|name| Server::start(&Place::any(), serve::stay(name)))
 }
 
 /// A session that stays, and who has it.
@@ -110,7 +110,7 @@ fn first_fills_one_after_the_other() {
 
 #[test]
 fn a_cap_queues_and_a_full_queue_closes() {
-    let server = Server::start(&Place::any(), server::stay("a"));
+    let server = Server::start(&Place::any(), serve::stay("a"));
     let keys = "max-sessions-per-backend = 1\nqueue-length = 1\ntimeout = { queue = \"15s\" }";
     let mut running = Setup::to([server.place()]).keys(keys).ready();
     let (first, _) = join(&running.place);
@@ -171,7 +171,7 @@ fn a_backend_that_comes_back_starts_slowly() {
 
 #[test]
 fn a_client_that_does_not_wait_leaves_the_queue() {
-    let server = Server::start(&Place::any(), server::stay("a"));
+    let server = Server::start(&Place::any(), serve::stay("a"));
     let keys = "max-sessions-per-backend = 1\ntimeout = { queue = \"15s\" }";
     let mut running = Setup::to([server.place()]).keys(keys).ready();
     let (first, _) = join(&running.place);
@@ -186,7 +186,7 @@ fn a_client_that_does_not_wait_leaves_the_queue() {
 fn a_cap_of_the_pool_is_never_exceeded_under_load() {
     let server = Server::start(&Place::any(), |peer: &Peer| {
         let _ = peer.send(b"a");
-        let _ = server::read_away(peer);
+        let _ = serve::read_away(peer);
     });
     let keys = "max-sessions-per-backend = 3\nqueue-length = 1000\ntimeout = { queue = \"15s\" }";
     let running = Setup::to([server.place()]).keys(keys).ready();

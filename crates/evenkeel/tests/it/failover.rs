@@ -1,7 +1,7 @@
 //! Failing over: a backend that cannot be reached is no client's business, as long as another one can.
 
 use crate::harness::Setup;
-use evenkeel_testkit::{Ending, Peer, Place, Server, Silent, eventually, server};
+use evenkeel_testkit::{Ending, Peer, Place, Server, Silent, eventually, serve};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 
@@ -160,7 +160,7 @@ fn all_down_can_mean_close() {
 
 #[test]
 fn what_was_sent_once_is_never_sent_again() {
-    let a = Server::start(&Place::any(), server::reset_after(8));
+    let a = Server::start(&Place::any(), serve::reset_after(8));
     let b = Server::echo();
     let mut running = Setup::to([a.place(), b.place()]).keys("balance = \"first\"").ready();
     let client = running.connect();
@@ -173,7 +173,7 @@ fn what_was_sent_once_is_never_sent_again() {
 
 #[test]
 fn a_backend_that_accepts_and_closes_is_passed_on_as_it_is() {
-    let closes = Server::start(&Place::any(), server::close);
+    let closes = Server::start(&Place::any(), serve::close);
     let mut running = Setup::to([closes.place()]).ready();
     assert_eq!(running.connect().ending(), Ending::Fin);
     let session = running.wait_session("the session", |_| true);

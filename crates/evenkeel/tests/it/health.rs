@@ -1,7 +1,7 @@
 //! Checks: a backend that fails gets no new sessions and comes back by itself, and each change is told once.
 
 use crate::harness::{Running, Setup};
-use evenkeel_testkit::{Peer, Place, Server, Silent, eventually, server};
+use evenkeel_testkit::{Peer, Place, Server, Silent, eventually, serve};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering::SeqCst};
 
@@ -64,7 +64,7 @@ fn a_backend_that_never_answers_is_down() {
 #[test]
 fn http_looks_at_the_status() {
     let status = Arc::new(AtomicU16::new(200));
-    let server = Server::start(&Place::any(), server::http(Arc::clone(&status), "hello"));
+    let server = Server::start(&Place::any(), serve::http(Arc::clone(&status), "hello"));
     let mut running = checked([server.place()], "http = \"/healthz\"").ready();
     up(&mut running, &server);
     running.forget();
@@ -79,7 +79,7 @@ fn http_looks_at_the_status() {
 #[test]
 fn http_looks_at_the_body() {
     let status = Arc::new(AtomicU16::new(200));
-    let server = Server::start(&Place::any(), server::http(status, "state: primary"));
+    let server = Server::start(&Place::any(), serve::http(status, "state: primary"));
     up(&mut checked([server.place()], "http = \"/\", body = \"primary\"").ready(), &server);
     let mut replica = checked([server.place()], "http = \"/\", body = \"replica\"").ready();
     let down = replica.wait_backend("down", server.place());
@@ -89,7 +89,7 @@ fn http_looks_at_the_body() {
 #[test]
 fn http_asks_as_it_was_told() {
     let server = Server::start(&Place::any(), |peer: &Peer| {
-        let request = server::http_request(peer).unwrap_or_default();
+        let request = serve::http_request(peer).unwrap_or_default();
         let asked = request.starts_with("HEAD /ping?full HTTP/1.1\r\n");
         let hosted = request.to_lowercase().contains("\r\nhost: example.test\r\n");
         let status = if asked && hosted { "200 OK" } else { "400 Bad Request" };
@@ -101,8 +101,8 @@ fn http_asks_as_it_was_told() {
 
 #[test]
 fn a_server_that_accepts_and_closes_fails_an_http_check_and_gets_no_traffic() {
-    let a = Server::start(&Place::any(), server::http(Arc::new(AtomicU16::new(200)), "a"));
-    let closes = Server::start(&Place::any(), server::close);
+    let a = Server::start(&Place::any(), serve::http(Arc::new(AtomicU16::new(200)), "a"));
+    let closes = Server::start(&Place::any(), serve::close);
     let mut running = checked([a.place(), closes.place()], "http = \"/\"").ready();
     running.wait_backend("down", closes.place());
     up(&mut running, &a);

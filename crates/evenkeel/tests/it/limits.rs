@@ -3,7 +3,7 @@
 use crate::harness::{Running, Setup};
 use evenkeel_testkit::crowd::GREETING;
 use evenkeel_testkit::limits::{have_descriptors, set_descriptors_of};
-use evenkeel_testkit::{Crowd, Peer, Place, Server, eventually, server};
+use evenkeel_testkit::{Crowd, Peer, Place, Server, eventually, serve};
 use std::time::Duration;
 
 /// Connects, and sends what an echo would answer.
@@ -110,7 +110,7 @@ fn a_service_has_its_own_ceiling() {
 
 #[test]
 fn the_process_can_be_given_a_lower_ceiling() {
-    let server = Server::start(&Place::any(), server::echo);
+    let server = Server::start(&Place::any(), serve::echo);
     let mut running = Setup::to([server.place()]).top("max-sessions = 3").ready();
     assert_eq!(running.wait_event("ready")["max_sessions"], 3);
     let clients: Vec<Peer> = (0..3).map(|_| ask(&running)).collect();

@@ -1,7 +1,7 @@
 //! Listening: IPv4, IPv6, Unix sockets, names, port ranges, a listener per worker, and what systemd passes and is told.
 
 use crate::harness::{Setup, evenkeel};
-use evenkeel_testkit::{PATIENCE, Peer, Place, Server, Signal, eventually, port, server};
+use evenkeel_testkit::{PATIENCE, Peer, Place, Server, Signal, eventually, port, serve};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 
@@ -23,7 +23,7 @@ fn ipv6_on_both_sides() {
     if let Err(error) = Place::local6(0).listen(1) {
         return eprintln!("IPv6 is not tested: {error}");
     }
-    let server = Server::start(&Place::local6(0), server::echo);
+    let server = Server::start(&Place::local6(0), serve::echo);
     let mut setup = Setup::to([server.place()]);
     setup.listen = Place::local6(port::free());
     let running = setup.ready();
@@ -33,7 +33,7 @@ fn ipv6_on_both_sides() {
 #[test]
 fn unix_sockets_on_both_sides_with_a_mode() {
     let dir = tempfile::tempdir().unwrap();
-    let server = Server::start(&Place::Unix(dir.path().join("backend")), server::echo);
+    let server = Server::start(&Place::Unix(dir.path().join("backend")), serve::echo);
     let mut setup = Setup::to([server.place()]).keys("unix-mode = \"0604\"");
     let path = dir.path().join("front");
     setup.listen = Place::Unix(path.clone());

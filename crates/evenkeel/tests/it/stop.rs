@@ -1,7 +1,7 @@
 //! Stopping and other signals: sessions may end, nothing is cut without need, and only what should end ends.
 
 use crate::harness::{Running, Setup};
-use evenkeel_testkit::{Peer, Place, Server, Signal, eventually, server};
+use evenkeel_testkit::{Peer, Place, Server, Signal, eventually, serve};
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
@@ -113,7 +113,7 @@ fn signals_that_mean_nothing_here_do_nothing() {
 
 #[test]
 fn hup_loads_the_file_again_and_cuts_nobody() {
-    let [a, b] = ["a", "b"].map(|name| Server::start(&Place::any(), server::stay(name)));
+    let [a, b] = ["a", "b"].map(|name| Server::start(&Place::any(), serve::stay(name)));
     let setup = Setup::to([a.place()]);
     let text = setup.text();
     let mut running = setup.ready();
