@@ -171,6 +171,13 @@ fn the_demo_serves_survives_a_stopped_server_and_ends_at_ctrl_c() {
         let page = get().unwrap();
         assert!(page.starts_with("HTTP/1.1 200") && !page.contains(&(first + 1).to_string()), "{page}");
     }
+    let (code, tally, errors) = run(&format!("demo load {first}"));
+    assert_eq!(code, 0, "{errors}");
+    assert!(tally.contains(" requests in ") && tally.contains(", none failed\n"), "{tally}");
+    assert!(!tally.contains(&format!(":{}", first + 1)), "{tally}");
+    let (code, _, errors) = run(&format!("demo start {}", first + 1));
+    assert_eq!(code, 0, "{errors}");
+    eventually("it is back", || get().filter(|page| page.contains(&(first + 1).to_string())));
     demo.signal(Signal::INT);
     assert_eq!(demo.exit_code(), 0);
 }
