@@ -12,6 +12,9 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// Records that are handed on at once, at most.
 const BATCH_MAX: usize = 10_000;
 
+/// Room for records that is kept from one batch to the next.
+const BATCH_KEPT: usize = 256;
+
 /// Hands records to the writer until the plane or the writer has ended. The first after a pause goes at once.
 ///
 /// One batch is on its way at a time: while the writer is stuck, records wait in the plane's bounded channel, and
@@ -37,6 +40,7 @@ pub fn run(records: &Receiver<Vec<SessionRecord>>, to: &Sender<Item>) {
             Ok(written) => written,
             Err(_) => return,
         };
+        batch.shrink_to(BATCH_KEPT);
         last = Some(Instant::now());
     }
 }
