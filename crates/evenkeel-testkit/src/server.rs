@@ -1,4 +1,4 @@
-//! Backends: a listener on a thread, and a thread per connection; what it does there is in [`serve`](crate::serve).
+//! Backends: a listener on a thread, and a thread per connection; what it does there is in [`serve`].
 
 use crate::peer::Peer;
 use crate::place::Place;

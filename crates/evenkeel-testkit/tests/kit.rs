@@ -84,5 +84,7 @@ fn a_socket_is_passed_as_descriptor_three() {
         .spawn();
     let line = child.wait_line("what descriptor 3 is", |line| Some(line.to_owned()));
     assert!(line.starts_with("1 socket:"), "{line}");
-    assert!(Peer::try_connect(&place).is_err(), "the socket is gone with the child");
+    assert_eq!(child.exit_code(), 0);
+    // Another test's child may hold a copy between its fork and its exec.
+    eventually("the socket to go with the child", || Peer::try_connect(&place).is_err().then_some(()));
 }
