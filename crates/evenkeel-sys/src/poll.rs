@@ -54,6 +54,11 @@ impl Events {
         Self(Vec::with_capacity(capacity))
     }
 
+    /// Whether the last wait filled it, so that more may be ready.
+    pub fn is_full(&self) -> bool {
+        self.0.len() == self.0.capacity()
+    }
+
     /// The event at `index` of the last wait: the token its descriptor was added with, and its readiness.
     pub fn get(&self, index: usize) -> Option<(u64, Readiness)> {
         self.0.get(index).map(|event| (event.data.u64(), Readiness(event.flags)))

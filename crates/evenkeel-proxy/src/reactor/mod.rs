@@ -13,6 +13,9 @@ use wheel::Wheel;
 /// Events taken from the kernel at once: few enough that nobody waits long for the others.
 const EVENTS: usize = 256;
 
+/// Turns for which deadlines wait, at most, while there are more events than one wait takes.
+const DEADLINES_WAIT: u32 = 16;
+
 /// Which descriptor became ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Token {
@@ -80,6 +83,8 @@ pub struct Reactor {
     wheel: RefCell<Wheel>,
     ready: RefCell<VecDeque<Row>>,
     now: Cell<Instant>,
+    /// Turns in a row after which there may have been more events.
+    full_turns: Cell<u32>,
 }
 
 impl Reactor {
@@ -91,6 +96,7 @@ impl Reactor {
             wheel: RefCell::new(Wheel::new(now)),
             ready: RefCell::default(),
             now: Cell::new(now),
+            full_turns: Cell::new(0),
         })
     }
 
@@ -157,12 +163,16 @@ impl Reactor {
         };
         let result = self.poll.wait(events, timeout);
         self.now.set(Instant::now());
+        self.full_turns.set(if events.is_full() { self.full_turns.get() + 1 } else { 0 });
         result
     }
 
-    /// The indices of the rows whose deadline has passed go to `expired`.
+    /// The indices of the rows whose deadline has passed go to `expired`. After a pause of ours, what happened in time
+    /// may still wait to be told: while there may be more of it, deadlines wait too.
     pub fn expire(&self, expired: &mut Vec<u32>) {
-        self.wheel.borrow_mut().advance(self.now(), expired);
+        if self.full_turns.get().is_multiple_of(DEADLINES_WAIT) {
+            self.wheel.borrow_mut().advance(self.now(), expired);
+        }
     }
 }
 
@@ -179,6 +189,36 @@ pub fn event(events: &Events, index: usize) -> Option<(Token, Readiness)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn deadlines_wait_for_events_that_were_not_told_yet_but_not_for_ever() {
+        let reactor = Reactor::new().unwrap();
+        let pairs: Vec<_> = (0..EVENTS).map(|_| UnixStream::pair().unwrap()).collect();
+        for (index, (socket, peer)) in (0..).zip(&pairs) {
+            (&mut &*peer).write_all(b"!").unwrap();
+            reactor.add_level(socket, Token::Listener(index), false).unwrap();
+        }
+        let turn = || {
+            let mut expired = Vec::new();
+            reactor.wait(&mut events(), Some(Duration::ZERO)).unwrap();
+            reactor.expire(&mut expired);
+            expired
+        };
+        reactor.arm(7, reactor.now());
+        // A deadline is over when time has passed: more than two ticks.
+        std::thread::sleep(Duration::from_millis(40));
+        for _ in 1..DEADLINES_WAIT {
+            assert!(turn().is_empty());
+        }
+        assert_eq!(turn(), [7], "busy for so long that they can wait no more");
+        reactor.arm(8, reactor.now());
+        std::thread::sleep(Duration::from_millis(40));
+        assert!(turn().is_empty());
+        reactor.remove(&pairs[0].0).unwrap();
+        assert_eq!(turn(), [8], "there is nothing more to be told");
+    }
 
     #[test]
     fn tokens_survive_packing() {
