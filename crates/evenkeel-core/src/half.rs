@@ -36,6 +36,7 @@ pub struct Half {
     source_ready: bool,
     source_closing: bool,
     source_cut: bool,
+    source_urgent: bool,
     sink_ready: bool,
     source_end: Option<SourceEnd>,
     over: bool,
@@ -56,6 +57,7 @@ impl Default for Half {
             source_ready: false,
             source_closing: false,
             source_cut: false,
+            source_urgent: false,
             sink_ready: true,
             source_end: None,
             over: false,
@@ -88,7 +90,7 @@ impl Half {
 
     /// Whether so much came lately, and in such large pieces, that an engine for bulk pays.
     pub fn is_bulk(&self) -> bool {
-        self.streak >= BULK_STREAK
+        self.streak >= BULK_STREAK && !self.source_urgent
     }
 
     /// Whether it is in bulk and its sink takes nothing: until that changes, news of the source are of no use.
@@ -128,9 +130,15 @@ impl Half {
         let read = u32::try_from(bytes).unwrap_or(u32::MAX);
         self.held = self.held.saturating_add(read);
         self.streak = if bytes < BULK_READ { 0 } else { self.streak.saturating_add(read) };
-        if drained && !self.source_closing {
+        if drained && !self.source_closing && !self.source_urgent {
             self.source_ready = false;
         }
+    }
+
+    /// Urgent data lies among the bytes of the source. A read stops in front of it, and splice(2) never gets past it: from
+    /// now on a short read is not the last, and there is no bulk.
+    pub fn on_source_urgent(&mut self) {
+        self.source_urgent = true;
     }
 
     /// There is nothing to read now.
@@ -223,6 +231,18 @@ mod tests {
             half.on_written(1);
             assert_eq!(half.want(), next);
         }
+    }
+
+    #[test]
+    fn bytes_behind_urgent_data_are_read_and_not_as_bulk() {
+        let mut half = Half::default();
+        half.on_source_ready(false);
+        (0..8).for_each(|_| half.on_read(BULK_READ, false));
+        half.on_source_urgent();
+        assert!(!half.is_bulk());
+        half.on_read(1, true);
+        half.on_written(8 * BULK_READ + 1);
+        assert_eq!(half.want(), Want::Read);
     }
 
     #[test]

@@ -26,7 +26,8 @@ impl Readiness {
 
     /// Bytes, an end or an error can be read.
     pub fn readable(self) -> bool {
-        self.0.intersects(epoll::EventFlags::IN | epoll::EventFlags::RDHUP) || self.broken()
+        use epoll::EventFlags as F;
+        self.0.intersects(F::IN | F::PRI | F::RDHUP) || self.broken()
     }
 
     /// Bytes can be written, or trying will tell the error.
@@ -37,6 +38,11 @@ impl Readiness {
     /// The peer has sent its last byte, so that a short read is not yet the end of what there is to see.
     pub fn read_closing(self) -> bool {
         self.0.contains(epoll::EventFlags::RDHUP) || self.broken()
+    }
+
+    /// Urgent data (tcp(7)) lies among the bytes: a read stops in front of it, with more bytes behind.
+    pub fn urgent(self) -> bool {
+        self.0.contains(epoll::EventFlags::PRI)
     }
 
     /// Both directions are over, or the connection failed.
@@ -74,8 +80,8 @@ impl Poll {
     /// Adds a session's descriptor, once for its whole life: edges of every kind of readiness.
     pub fn add_stream(&self, fd: impl AsFd, token: u64) -> io::Result<()> {
         use epoll::EventFlags as F;
-        epoll::add(&self.epoll, fd, epoll::EventData::new_u64(token), F::IN | F::OUT | F::RDHUP | F::ET)?;
-        Ok(())
+        let all = F::IN | F::PRI | F::OUT | F::RDHUP | F::ET;
+        Ok(epoll::add(&self.epoll, fd, epoll::EventData::new_u64(token), all)?)
     }
 
     /// Tells no more when a session's descriptor can be read, or tells it again, at once if it can be read now. Its end
@@ -87,7 +93,7 @@ impl Poll {
             &self.epoll,
             fd,
             epoll::EventData::new_u64(token),
-            reading | F::OUT | F::RDHUP | F::ET,
+            reading | F::PRI | F::OUT | F::RDHUP | F::ET,
         )?;
         Ok(())
     }

@@ -151,6 +151,12 @@ pub fn recv(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(received)
 }
 
+/// Whether the end of the stream is all that is left to read.
+pub fn is_at_end(socket: impl AsFd) -> io::Result<bool> {
+    let (received, _) = rustix::net::recv(socket, &mut [0u8; 1], RecvFlags::DONTWAIT | RecvFlags::PEEK)?;
+    Ok(received == 0)
+}
+
 /// Writes what the socket takes now.
 pub fn send(socket: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
     Ok(rustix::net::send(socket, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)

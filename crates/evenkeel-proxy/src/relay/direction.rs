@@ -96,7 +96,11 @@ impl Direction {
         tools: &mut Tools,
         budget: &mut usize,
     ) -> Result<Pace, Fault> {
-        let pace = carry(&mut self.half, &mut Splice { way, lease: &lease }, budget);
+        let mut carrier = Splice { way, lease: &lease, stuck: false };
+        let pace = carry(&mut self.half, &mut carrier, budget);
+        if carrier.stuck {
+            self.half.on_source_urgent();
+        }
         if self.half.held() > 0 {
             self.hold = Some(Box::new(Hold::Pipe(lease)));
         } else {

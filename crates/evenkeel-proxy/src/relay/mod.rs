@@ -134,6 +134,9 @@ impl Relay {
             Side::Client => (&mut self.to_backend, &mut self.to_client),
             _ => (&mut self.to_client, &mut self.to_backend),
         };
+        if readiness.urgent() {
+            from.half.on_source_urgent();
+        }
         if readiness.readable() {
             from.on_source_ready(readiness.read_closing());
         }

@@ -4,6 +4,7 @@
 use super::carry::{Carrier, Got, Way};
 use evenkeel_core::half::Half;
 use evenkeel_sys::pipe::Pipe;
+use evenkeel_sys::socket;
 use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
@@ -85,11 +86,18 @@ pub struct Splice<'a> {
     pub way: &'a Way<'a>,
     /// What lies between them.
     pub lease: &'a Lease,
+    /// Whether urgent data stands in the way: bytes behind it have to be copied.
+    pub stuck: bool,
 }
 
 impl Carrier for Splice<'_> {
     fn read(&mut self) -> io::Result<Got> {
         let bytes = self.lease.pipe.fill(self.way.source, PIPE_BYTES)?;
+        // The kernel gives 0 in front of urgent data, too.
+        if bytes == 0 && !socket::is_at_end(self.way.source)? {
+            self.stuck = true;
+            return Err(io::ErrorKind::Interrupted.into());
+        }
         self.lease.holds.set(self.lease.holds.get() + bytes);
         // A short splice may mean a pipe whose slots are full as well as an empty socket.
         Ok(Got { bytes, drained: false })
@@ -106,7 +114,7 @@ impl Carrier for Splice<'_> {
     }
 
     fn suits(&self, half: &Half) -> bool {
-        half.is_bulk()
+        half.is_bulk() && !self.stuck
     }
 }
 

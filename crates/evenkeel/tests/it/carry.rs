@@ -2,7 +2,7 @@
 
 use crate::harness::Setup;
 use evenkeel_testkit::pattern::Pattern;
-use evenkeel_testkit::{Ending, Peer, Place, Server, serve};
+use evenkeel_testkit::{Ending, Peer, Place, Server, Signal, serve};
 use std::time::{Duration, Instant};
 
 const GIB: u64 = 1 << 30;
@@ -96,6 +96,33 @@ fn a_reset_does_not_overtake_what_was_sent_before_it() {
     Pattern::new(1).check(0, &bytes);
     client.send(b"x").unwrap();
     assert_eq!(client.ending(), Ending::Reset);
+}
+
+#[test]
+fn urgent_data_is_not_the_end_of_a_bulk_transfer() {
+    let server = Server::start(&Place::any(), serve::sink(Pattern::new(1)));
+    let running = Setup::to([server.place()]).ready();
+    let client = running.connect();
+    client.send_pattern(&Pattern::new(1), 0, 3_000_000).unwrap();
+    client.socket().send_out_of_band(b"!").unwrap();
+    client.send_pattern(&Pattern::new(1), 3_000_000, 3_000_000).unwrap();
+    client.finish();
+    assert_eq!(client.text(), "6000000 Fin");
+}
+
+#[test]
+fn a_few_bytes_behind_urgent_data_arrive_without_more_behind_them() {
+    let server = Server::echo();
+    let running = Setup::to([server.place()]).ready();
+    let client = running.connect();
+    client.check_echo("hello");
+    // All of it is there before the first of it is read.
+    running.signal(Signal::STOP);
+    client.send(b"before").unwrap();
+    client.socket().send_out_of_band(b"!").unwrap();
+    client.send(b"behind").unwrap();
+    running.signal(Signal::CONT);
+    assert_eq!(client.receive(12).unwrap(), b"beforebehind");
 }
 
 #[test]
