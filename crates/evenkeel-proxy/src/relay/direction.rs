@@ -18,6 +18,8 @@ pub struct Direction {
     hold: Option<Box<Hold>>,
     /// Whether its source is not watched for bytes.
     deaf: bool,
+    /// Whether its source's connection is broken, which is still to be looked into.
+    pub suspect: bool,
 }
 
 /// Where the bytes are that were read and not yet written.
@@ -56,6 +58,11 @@ impl Direction {
     /// The source has something to read, or its end; `closing` as in [`Half::on_source_ready`].
     pub fn on_source_ready(&mut self, closing: bool) {
         self.half.on_source_ready(closing);
+    }
+
+    /// Whether its source is to be asked for an error that no read will tell: it has finished.
+    pub fn is_suspect(&self) -> bool {
+        self.suspect && self.half.is_finished()
     }
 
     /// The sink takes bytes again.

@@ -66,7 +66,6 @@ pub struct Relay {
     /// Rare, and so not in the row.
     lost: Option<Box<Lost>>,
     first_closed: Option<Side>,
-    suspect: Option<Side>,
     /// Whether the backend's socket has its keepalive and user timeout.
     is_patient: bool,
 }
@@ -103,7 +102,6 @@ impl Relay {
             first_byte: None,
             lost: None,
             first_closed: None,
-            suspect: None,
             is_patient: false,
         }
     }
@@ -143,9 +141,7 @@ impl Relay {
         if readiness.writable() {
             to.on_sink_ready();
         }
-        if readiness.broken() && from.half.is_finished() {
-            self.suspect = Some(side);
-        }
+        from.suspect |= readiness.broken();
     }
 
     /// The session must be over by `at`.
@@ -167,7 +163,7 @@ impl Relay {
     /// Carries what can be carried now.
     pub fn advance(&mut self, now: Instant, tools: &mut Tools) -> Progress {
         let before = self.to_backend() + self.to_client();
-        self.look_after_suspect(now);
+        self.look_after_suspects(now);
         self.take_patience(now);
         let paces = [self.run(Side::Client, now, tools), self.run(Side::Backend, now, tools)];
         if self.to_backend() + self.to_client() != before {
@@ -178,7 +174,7 @@ impl Relay {
         }
         match self.end(now) {
             Some(end) => Progress::Ended(end),
-            None if paces.contains(&Pace::Spent) => Progress::Unfinished,
+            None if paces.contains(&Pace::Spent) || self.has_suspect() => Progress::Unfinished,
             None => Progress::Waiting,
         }
     }
@@ -254,13 +250,25 @@ impl Relay {
         }
     }
 
-    /// A side that has finished, so that nobody reads from it, may be lost all the same.
-    fn look_after_suspect(&mut self, now: Instant) {
-        let Some(side) = self.suspect.take() else { return };
-        let socket = if side == Side::Client { &self.client } else { &self.backend };
-        if let Err(error) = socket::take_error(socket) {
-            self.on_lost(side, &error, now);
+    /// A side that has finished, so that nobody reads from it, may be lost all the same. One that has not is left to the
+    /// next read, which must find the error itself, after what came before it.
+    fn look_after_suspects(&mut self, now: Instant) {
+        for side in [Side::Client, Side::Backend] {
+            let direction = self.direction_from(side);
+            if !direction.is_suspect() {
+                continue;
+            }
+            direction.suspect = false;
+            let socket = if side == Side::Client { &self.client } else { &self.backend };
+            if let Err(error) = socket::take_error(socket) {
+                self.on_lost(side, &error, now);
+            }
         }
+    }
+
+    /// Whether a side finished and broke in one turn, a FIN with a reset behind it: nothing more will be told of it.
+    fn has_suspect(&self) -> bool {
+        self.to_backend.is_suspect() || self.to_client.is_suspect()
     }
 
     /// How the session ended, if it is over now.

@@ -2,7 +2,7 @@
 
 use crate::harness::Setup;
 use evenkeel_testkit::pattern::Pattern;
-use evenkeel_testkit::{Ending, Peer, Place, Server, Signal, serve};
+use evenkeel_testkit::{Ending, Peer, Place, Server, Signal, eventually, serve};
 use std::time::{Duration, Instant};
 
 const GIB: u64 = 1 << 30;
@@ -96,6 +96,26 @@ fn a_reset_does_not_overtake_what_was_sent_before_it() {
     Pattern::new(1).check(0, &bytes);
     client.send(b"x").unwrap();
     assert_eq!(client.ending(), Ending::Reset);
+}
+
+#[test]
+fn a_reset_that_comes_with_the_fin_is_passed_on_as_well() {
+    let server = Server::start(&Place::any(), |peer: &Peer| {
+        let _ = peer.send(b"hello");
+        assert_eq!(peer.receive(3).unwrap(), b"bye");
+        // It has nothing to say, so no write of ours tells that nobody is there any more.
+        eventually("the reset", || peer.socket().take_error().unwrap());
+    });
+    let mut running = Setup::to([server.place()]).ready();
+    let client = running.connect();
+    client.receive(5).unwrap();
+    // All of it is there before any of it is seen.
+    running.signal(Signal::STOP);
+    client.send(b"bye").unwrap();
+    client.finish();
+    client.reset();
+    running.signal(Signal::CONT);
+    assert_eq!(running.wait_session("the session", |_| true)["end"], "client-reset");
 }
 
 #[test]
