@@ -16,6 +16,7 @@ use evenkeel_core::name::BackendKey;
 use evenkeel_core::snapshot::{Backend, ConnectRules, Pool, PoolRules};
 use evenkeel_sys::poll::Readiness;
 use evenkeel_sys::socket::{self, Name};
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -141,7 +142,18 @@ async fn attempt(
     if session.backend_ready.get().broken() {
         socket::take_error(&socket).map_err(|error| failed(&error))?;
     }
+    if is_own_peer(worker, &socket, &backend.addr) {
+        // A FIN would keep the backend's port in TIME_WAIT.
+        let _ = socket::reset_on_close(&socket);
+        return Err(NotConnected::Failed(ConnectFailure::Refused));
+    }
     Ok(socket)
+}
+
+/// Whether nobody listens at the backend's address and we were connected to ourselves. Asked only where it can be.
+fn is_own_peer(worker: &Worker, socket: &OwnedFd, addr: &Addr) -> bool {
+    let may_be = |addr: &SocketAddr| worker.shared.source_ports.contains(&addr.port());
+    addr.ip().filter(may_be).is_some_and(|addr| socket::is_own_peer(socket, addr).unwrap_or(false))
 }
 
 /// Remembers a failure, and tells the director of one that is the backend's fault.

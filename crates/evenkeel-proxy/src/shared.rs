@@ -2,8 +2,10 @@
 
 use crate::{PlaneOptions, Report, SessionRecord, Totals};
 use evenkeel_core::name::ServiceName;
+use evenkeel_sys::limits;
 use evenkeel_sys::wake::Wake;
 use std::io;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::SyncSender;
@@ -19,6 +21,8 @@ pub struct Shared {
     reports_dropped: AtomicU64,
     records: Option<SyncSender<Vec<SessionRecord>>>,
     undrained: AtomicUsize,
+    /// A connect to one of these ports may have it as its source port as well.
+    pub source_ports: RangeInclusive<u16>,
 }
 
 /// What one worker has counted since the start.
@@ -59,6 +63,7 @@ impl Shared {
             reports_dropped: AtomicU64::new(0),
             records: options.records.then_some(records),
             undrained: AtomicUsize::new(options.workers),
+            source_ports: limits::source_ports(),
         })
     }
 

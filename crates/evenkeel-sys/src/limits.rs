@@ -1,6 +1,7 @@
 //! What the kernel lets this process have.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::ops::RangeInclusive;
 
 /// Raises the soft limit of open descriptors to the hard one, and gives the number that holds from now on.
 /// When the kernel refuses, that is the limit we started with.
@@ -13,9 +14,25 @@ pub fn raise_descriptors() -> u64 {
     }
 }
 
+/// The ports that the kernel draws source ports from (ip(7), `ip_local_port_range`); all of them when it does not say.
+pub fn source_ports() -> RangeInclusive<u16> {
+    let read = || {
+        let text = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
+        let mut ports = text.split_whitespace().map(str::parse);
+        Some(ports.next()?.ok()?..=ports.next()?.ok()?)
+    };
+    read().unwrap_or(0..=u16::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn source_ports_are_drawn_from_the_range() {
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        assert!(source_ports().contains(&socket.local_addr().unwrap().port()));
+    }
 
     #[test]
     fn the_soft_limit_becomes_the_hard_one() {

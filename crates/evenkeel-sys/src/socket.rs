@@ -120,6 +120,13 @@ pub fn take_error(socket: impl AsFd) -> io::Result<()> {
     Ok(sockopt::socket_error(socket)??)
 }
 
+/// Whether a socket connected to `addr` is its own peer: a port of this machine that nobody listens on may be drawn as
+/// the source port of a connect to it, and then the kernel connects the socket to itself.
+pub fn is_own_peer(socket: impl AsFd, addr: SocketAddr) -> io::Result<bool> {
+    Ok(local_addr(socket)?
+        .is_some_and(|own| own.port() == addr.port() && own.ip() == addr.ip().to_canonical()))
+}
+
 /// Sends small writes at once. Sockets accepted from a listener inherit it.
 pub fn set_nodelay(socket: impl AsFd) -> io::Result<()> {
     Ok(sockopt::set_tcp_nodelay(socket, true)?)
@@ -184,4 +191,23 @@ pub fn unacknowledged(socket: impl AsFd) -> io::Result<usize> {
 /// Makes calls on the socket return instead of wait.
 pub fn set_nonblocking(socket: impl AsFd) -> io::Result<()> {
     Ok(rustix::io::ioctl_fionbio(socket, true)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_connected_to_itself_is_its_own_peer() {
+        let nobody = bind_ip("127.0.0.1:0".parse().unwrap(), false).unwrap();
+        let addr = local_addr(&nobody).unwrap().expect("an IP socket");
+        let _ = rustix::net::connect(&nobody, &addr);
+        take_error(&nobody).unwrap();
+        assert!(is_own_peer(&nobody, addr).unwrap());
+
+        let somebody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = somebody.local_addr().unwrap();
+        let (socket, _) = connect(Name::Ip(addr)).unwrap();
+        assert!(!is_own_peer(&socket, addr).unwrap());
+    }
 }
