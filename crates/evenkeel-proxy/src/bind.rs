@@ -33,6 +33,14 @@ impl Publication {
         Self { snapshot, bound: BTreeMap::new(), services, books }
     }
 
+    /// The sockets that the listener of this name has under `next`, if they are bound already: its own, or those of a
+    /// listener at the same address that is gone, as when a service gets another name.
+    fn left_to(&self, name: &ListenerName, next: &Snapshot) -> Option<&Arc<Bound>> {
+        let is_left = |it: &ListenerName| it.addr == name.addr && !next.listeners.contains_key(it);
+        let left = || self.bound.iter().find(|(it, _)| is_left(it)).map(|(_, bound)| bound);
+        self.bound.get(name).or_else(left)
+    }
+
     /// Where each listener is really bound: with a port where port 0 was asked for.
     pub fn bound(&self) -> impl Iterator<Item = (&ListenerName, &Addr)> {
         self.bound.iter().map(|(name, bound)| (name, &bound.local))
@@ -77,7 +85,7 @@ pub(crate) fn prepare(
     let mut bound = BTreeMap::new();
     let mut services = BTreeMap::new();
     for (name, listener) in &snapshot.listeners {
-        let sockets = match current.and_then(|current| current.bound.get(name)) {
+        let sockets = match current.and_then(|current| current.left_to(name, &snapshot)) {
             Some(sockets) => Arc::clone(sockets),
             None => Arc::new(
                 bind(listener, workers, inherited)

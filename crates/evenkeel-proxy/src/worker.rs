@@ -375,6 +375,10 @@ impl Worker {
         }
         let current: BTreeMap<ListenerName, Rc<Accepting>> =
             self.accepting.borrow().values().map(|a| (a.listener.name.clone(), Rc::clone(a))).collect();
+        // Those who go first: another may listen on their sockets from now on.
+        let gone =
+            current.values().filter(|a| !publication.snapshot.listeners.contains_key(&a.listener.name));
+        gone.for_each(|accepting| self.forget(accepting));
         for (name, listener) in &publication.snapshot.listeners {
             let Some(pool) = self.pools.borrow().get(&listener.pool).cloned() else { continue };
             let known = current.get(name);
@@ -396,9 +400,6 @@ impl Worker {
             }
             self.accepting.borrow_mut().insert(number, accepting);
         }
-        let gone =
-            current.values().filter(|a| !publication.snapshot.listeners.contains_key(&a.listener.name));
-        gone.for_each(|accepting| self.forget(accepting));
     }
 
     fn reconcile_pools(&self, publication: &Publication) {

@@ -158,3 +158,22 @@ fn a_reload_opens_and_closes_listeners_and_is_refused_whole_when_one_is_taken() 
     wait_refused(&running);
     session.check_echo("of a listener that is gone");
 }
+
+#[test]
+fn a_reload_may_give_a_service_another_name() {
+    let server = Server::echo();
+    let setup = Setup::to([server.place()]);
+    let text = setup.text();
+    let mut running = setup.ready();
+    let session = running.connect();
+    session.check_echo("hello");
+    std::fs::write(running.file("evenkeel.toml"), text.replace("[tcp.web]", "[tcp.site]")).unwrap();
+    running.signal(Signal::HUP);
+    running.wait_event("reloaded");
+    eventually("the new name holds", || {
+        running.connect().check_echo("it listens all the time");
+        running.sessions().iter().any(|it| it["service"] == "site").then_some(())
+    });
+    session.check_echo("of a service that is gone");
+    assert_eq!(running.count_events("accept-failed"), 0);
+}
