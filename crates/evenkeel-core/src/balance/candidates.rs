@@ -53,15 +53,20 @@ impl Candidates<'_> {
     }
 
     /// Lets `choose` take one of the good `members`, else one of the suspect; looks at all of them if it must.
+    ///
+    /// Each look may see more than the one before: how a backend stands changes meanwhile, and one that is good by the
+    /// second look must not be missed by both.
     pub(super) fn choose_from(
         &self,
         members: impl Iterator<Item = u32> + Clone,
         mut choose: impl FnMut(&mut dyn Iterator<Item = u32>) -> Option<u32>,
     ) -> Choice {
-        let fitting = |wanted| members.clone().filter(move |&index| self.fit(index) == wanted);
-        match choose(&mut fitting(Fit::Good)).or_else(|| choose(&mut fitting(Fit::Suspect))) {
+        let fitting = |fits: fn(Fit) -> bool| members.clone().filter(move |&index| fits(self.fit(index)));
+        let mut good = fitting(|fit| fit == Fit::Good);
+        let mut with_room = fitting(|fit| matches!(fit, Fit::Good | Fit::Suspect));
+        match choose(&mut good).or_else(|| choose(&mut with_room)) {
             Some(index) => Choice::Backend(index),
-            None if fitting(Fit::Full).next().is_some() => Choice::Busy,
+            None if fitting(|fit| fit != Fit::Tried).next().is_some() => Choice::Busy,
             None => Choice::Exhausted,
         }
     }
@@ -87,4 +92,54 @@ impl Candidates<'_> {
 pub(super) fn members(backends: &[Backend]) -> Box<[u32]> {
     let takes_traffic = |backend: &Backend| backend.eligible && backend.weight > 0;
     (0u32..).zip(backends).filter(|(_, backend)| takes_traffic(backend)).map(|(index, _)| index).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::addr::Addr;
+    use crate::load::{Load, SeatLimits};
+    use std::sync::Arc;
+
+    /// What is chosen of one backend with one seat when `change` happens to it before each look but the first.
+    fn chosen(load: &Arc<Load>, mut change: impl FnMut()) -> Choice {
+        let backend = Backend {
+            addr: Addr::Ip("127.0.0.1:1".parse().unwrap()),
+            weight: 1,
+            eligible: true,
+            limits: SeatLimits { sessions: 1, connecting: 1 },
+            suspect_after: 1,
+            load: Arc::clone(load),
+        };
+        let candidates = Candidates { backends: &[backend], tried: &Tried::default() };
+        candidates.choose_from(0..1, |left| {
+            let chosen = left.next();
+            change();
+            chosen
+        })
+    }
+
+    #[test]
+    fn a_suspect_that_is_forgiven_between_two_looks_is_taken() {
+        let load = Arc::new(Load::default());
+        load.note_failed();
+        assert_eq!(chosen(&load, || load.forgive()), Choice::Backend(0));
+    }
+
+    #[test]
+    fn one_that_gets_room_between_two_looks_is_worth_waiting_for() {
+        let load = Arc::new(Load::default());
+        let limits = SeatLimits { sessions: 1, connecting: 1 };
+        for looks in 1..=2 {
+            let mut seat = load.enter(limits);
+            let mut left = looks;
+            let choice = chosen(&load, || {
+                left -= 1;
+                if left == 0 {
+                    seat = None;
+                }
+            });
+            assert_ne!(choice, Choice::Exhausted, "a seat is free after look {looks}");
+        }
+    }
 }
