@@ -27,15 +27,20 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// Takes an accepted connection to where its bytes flow: from then on it is a relay, which its worker drives.
 pub async fn serve(worker: Rc<Worker>, session: Rc<Session>, client: OwnedFd) -> Result<Established, End> {
-    let connected = connect::with_retry(&worker, &session).await;
-    let Connected { socket: backend, seat, rules } = connected.inspect_err(|_| refuse(&client))?;
+    let refusal = Refusal(&client);
+    let Connected { socket: backend, seat, rules } = connect::with_retry(&worker, &session).await?;
+    std::mem::forget(refusal);
     let relay = Relay::new(client, backend, rules, worker.reactor.now());
     Ok(Established { relay, seat })
 }
 
-/// A client that was not served gets a reset: an orderly end would look like an empty answer.
-fn refuse(client: &OwnedFd) {
-    let _ = socket::reset_on_close(client);
+/// A client that was not served, for whatever reason, gets a reset: an orderly end would look like an empty answer.
+struct Refusal<'a>(&'a OwnedFd);
+
+impl Drop for Refusal<'_> {
+    fn drop(&mut self) {
+        let _ = socket::reset_on_close(self.0);
+    }
 }
 
 /// A session that carries bytes.

@@ -218,7 +218,7 @@ impl Worker {
             let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
             count(&self.counts().panics, 1);
             self.shared.report(Report::Panicked { message });
-            self.end(row, End::Panicked);
+            self.cut(row, End::Panicked);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Stopping and other signals: sessions may end, nothing is cut without need, and only what should end ends.
 
 use crate::harness::{Running, Setup};
-use evenkeel_testkit::{Peer, Place, Server, Signal, eventually, serve};
+use evenkeel_testkit::{Ending, Peer, Place, Server, Signal, eventually, serve};
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
@@ -67,6 +67,17 @@ fn a_second_signal_ends_at_once() {
         assert_eq!(running.wait_session("the session", |_| true)["end"], "stop");
         assert_eq!(running.wait_event("stopped")["cut"], 1);
     }
+}
+
+#[test]
+fn a_client_that_still_waits_is_reset_when_it_ends_at_once() {
+    let (_server, mut running, _client) =
+        open(|setup| setup.keys("max-sessions-per-backend = 1\ntimeout.queue = \"60s\""));
+    let waiting = running.connect();
+    running.signal(Signal::QUIT);
+    // Else it would look like an empty answer.
+    assert_eq!(waiting.ending(), Ending::Reset);
+    assert_eq!(running.exit_code(), 0);
 }
 
 #[test]
