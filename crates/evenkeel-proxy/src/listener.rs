@@ -79,16 +79,16 @@ impl Worker {
 
     /// Places under both ceilings. At a ceiling nothing is accepted, so that the client waits instead of being cut.
     fn admit(&self, accepting: &Accepting) -> Result<Places, Stop> {
-        let service = &accepting.listener.name.service;
+        let (service, now) = (&accepting.listener.name.service, self.reactor.now());
         let full = |report: Option<Report>| {
             count(&self.counts().ceilings, 1);
             report.into_iter().for_each(|report| self.shared.report(report));
             Stop::Rest
         };
         let of_service =
-            accepting.ceiling.enter().ok_or_else(|| full(accepting.ceiling.reached(Some(service))))?;
+            accepting.ceiling.enter().ok_or_else(|| full(accepting.ceiling.reached(Some(service), now)))?;
         let of_process =
-            self.shared.sessions.enter().ok_or_else(|| full(self.shared.sessions.reached(None)))?;
+            self.shared.sessions.enter().ok_or_else(|| full(self.shared.sessions.reached(None, now)))?;
         Ok(Places { of_process, of_service })
     }
 

@@ -68,7 +68,8 @@ pub enum Report {
         /// Failures in a row, this one included.
         in_row: u32,
     },
-    /// So many sessions are open that no more are accepted until one ends. Told once, until the ceiling was left.
+    /// So many sessions are open that no more are accepted until one ends. Told once, until the ceiling was left, and
+    /// once a second at most.
     CeilingReached {
         /// The service whose ceiling it is; `None`: that of the process.
         service: Option<ServiceName>,

@@ -9,6 +9,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::SyncSender;
+use std::time::Instant;
 
 /// Shared by all workers of a plane.
 pub struct Shared {
@@ -123,12 +124,19 @@ impl Shared {
     }
 }
 
+/// A ceiling that is reached and left all the time is told so often.
+const TOLD_EVERY_MS: u64 = 1000;
+
 /// A limit on sessions at once: of the process, or of a service.
 #[derive(Debug)]
 pub struct Ceiling {
     limit: AtomicU32,
     taken: AtomicU32,
+    /// Whether it was told that it is reached, and not yet that it was left.
     reached: AtomicBool,
+    /// When that was told last, in milliseconds since `born`; 0 is never.
+    told: AtomicU64,
+    born: Instant,
 }
 
 /// A place under a ceiling; given back on drop.
@@ -153,7 +161,13 @@ impl Drop for Place {
 impl Ceiling {
     /// Room for so many.
     pub fn new(limit: u32) -> Self {
-        Self { limit: AtomicU32::new(limit), taken: AtomicU32::new(0), reached: AtomicBool::new(false) }
+        Self {
+            limit: AtomicU32::new(limit),
+            taken: AtomicU32::new(0),
+            reached: AtomicBool::new(false),
+            told: AtomicU64::new(0),
+            born: Instant::now(),
+        }
     }
 
     /// Changes the limit; who has a place keeps it.
@@ -178,10 +192,16 @@ impl Ceiling {
         self.taken.fetch_update(Relaxed, Relaxed, take).ok().map(|_| Place(Arc::clone(self)))
     }
 
-    /// The report to make when somebody found no room: only the first of them is told.
-    pub fn reached(&self, service: Option<&ServiceName>) -> Option<Report> {
-        let first = !self.reached.swap(true, Relaxed);
-        first.then(|| Report::CeilingReached { service: service.cloned(), sessions: self.taken() })
+    /// The report to make when somebody found no room: only the first of them is told, and once a second at most, as
+    /// sessions that end at a ceiling may make room all the time.
+    pub fn reached(&self, service: Option<&ServiceName>, now: Instant) -> Option<Report> {
+        let now = now.saturating_duration_since(self.born).as_millis() as u64 + 1;
+        let told = self.told.load(Relaxed);
+        if (told != 0 && now < told + TOLD_EVERY_MS) || self.reached.swap(true, Relaxed) {
+            return None;
+        }
+        self.told.store(now, Relaxed);
+        Some(Report::CeilingReached { service: service.cloned(), sessions: self.taken() })
     }
 
     /// The report to make when there is a twentieth of room again after [`reached`](Self::reached).
@@ -197,25 +217,41 @@ impl Ceiling {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn a_ceiling_is_told_once_and_left_with_some_room() {
-        let ceiling = Arc::new(Ceiling::new(40));
+        let (ceiling, now) = (Arc::new(Ceiling::new(40)), Instant::now());
         let mut places: Vec<Place> = std::iter::from_fn(|| ceiling.enter()).collect();
         assert_eq!(places.len(), 40);
-        assert!(ceiling.reached(None).is_some() && ceiling.reached(None).is_none());
+        assert!(ceiling.reached(None, now).is_some() && ceiling.reached(None, now).is_none());
         places.pop();
         assert!(ceiling.has_room() && ceiling.left(None).is_none(), "one place is not yet worth telling");
         places.pop();
         assert!(ceiling.left(None).is_some() && ceiling.left(None).is_none());
-        assert!(ceiling.reached(None).is_some(), "and it can be reached again");
+        let later = now + Duration::from_secs(2);
+        assert!(ceiling.reached(None, later).is_some(), "and it can be reached again");
+    }
+
+    #[test]
+    fn a_ceiling_that_is_reached_and_left_all_the_time_is_told_once_a_second() {
+        let (ceiling, start) = (Arc::new(Ceiling::new(1)), Instant::now());
+        let told = (0..3000).filter(|&ms| {
+            let place = ceiling.enter().expect("room for one");
+            let reached = ceiling.reached(None, start + Duration::from_millis(ms)).is_some();
+            drop(place);
+            assert_eq!(ceiling.left(None).is_some(), reached, "whoever is told of one is told of the other");
+            reached
+        });
+        assert_eq!(told.count(), 3);
     }
 
     #[test]
     fn a_small_ceiling_is_left_too() {
         let ceiling = Arc::new(Ceiling::new(1));
         let place = ceiling.enter();
-        assert!(place.is_some() && ceiling.enter().is_none() && ceiling.reached(None).is_some());
+        assert!(place.is_some() && ceiling.enter().is_none());
+        assert!(ceiling.reached(None, Instant::now()).is_some());
         drop(place);
         assert!(ceiling.left(None).is_some());
     }
