@@ -41,6 +41,18 @@ impl Publication {
         self.bound.get(name).or_else(left)
     }
 
+    /// Lets sockets that were bound before `self` follow a change of their listener's options. They hold for connections
+    /// that come from now on.
+    pub(crate) fn follow(&self, before: &Publication) {
+        for (name, listener) in &self.snapshot.listeners {
+            let was = before.snapshot.listeners.get(name);
+            if let (Some(bound), true) = (self.bound.get(name), was.is_some_and(|was| was != listener)) {
+                // They were taken when it was bound; one that is not taken now keeps its value.
+                let _ = bound.set_options(listener);
+            }
+        }
+    }
+
     /// Where each listener is really bound: with a port where port 0 was asked for.
     pub fn bound(&self) -> impl Iterator<Item = (&ListenerName, &Addr)> {
         self.bound.iter().map(|(name, bound)| (name, &bound.local))
@@ -58,6 +70,16 @@ impl Bound {
     /// The socket of a worker: its own, or one that all share.
     pub fn socket(&self, worker: usize) -> BorrowedFd<'_> {
         self.sockets[worker % self.sockets.len()].as_fd()
+    }
+
+    fn set_options(&self, listener: &Listener) -> io::Result<()> {
+        if let (true, Addr::Unix(path)) = (self.owns_file, &self.local) {
+            socket::set_mode(path, listener.unix_mode)?;
+        }
+        self.sockets.iter().try_for_each(|socket| {
+            apply(socket, &self.local, listener.socket)?;
+            socket::listen(socket, listener.backlog)
+        })
     }
 
     /// Whether all workers accept from one socket.

@@ -205,7 +205,9 @@ impl UserPlane {
 
     /// Makes the workers obey `publication` from now on.
     pub fn publish(&mut self, publication: Publication) {
-        self.current = Some(publication.clone());
+        if let Some(before) = self.current.replace(publication.clone()) {
+            publication.follow(&before);
+        }
         self.command(&Command::Publish(Arc::new(publication)));
     }
 

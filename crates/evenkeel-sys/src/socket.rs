@@ -56,9 +56,14 @@ pub fn listen_unix(path: &Path, mode: u32, backlog: u32) -> io::Result<OwnedFd> 
         }
         other => other?,
     }
-    rustix::fs::chmod(path, rustix::fs::Mode::from_raw_mode(mode))?;
+    set_mode(path, mode)?;
     rustix::net::listen(&socket, backlog as i32)?;
     Ok(socket)
+}
+
+/// Sets the mode of a Unix socket's file, as chmod(2) does.
+pub fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+    Ok(rustix::fs::chmod(path, rustix::fs::Mode::from_raw_mode(mode))?)
 }
 
 /// Whether nobody answers at a Unix socket: the file is a leftover.
@@ -139,17 +144,15 @@ pub fn set_patience(
     user_timeout: Option<Duration>,
 ) -> io::Result<()> {
     let socket = socket.as_fd();
+    sockopt::set_socket_keepalive(socket, keepalive.is_some())?;
     if let Some((idle, interval, count)) = keepalive {
-        sockopt::set_socket_keepalive(socket, true)?;
         sockopt::set_tcp_keepidle(socket, idle)?;
         sockopt::set_tcp_keepintvl(socket, interval)?;
         sockopt::set_tcp_keepcnt(socket, count)?;
     }
-    if let Some(timeout) = user_timeout {
-        let ms = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX);
-        sockopt::set_tcp_user_timeout(socket, ms)?;
-    }
-    Ok(())
+    // 0 is the kernel's own.
+    let ms = user_timeout.map_or(0, |timeout| u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX));
+    Ok(sockopt::set_tcp_user_timeout(socket, ms)?)
 }
 
 /// Reads what is there, at most `buffer`; 0 is the end of the stream.

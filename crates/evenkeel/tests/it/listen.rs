@@ -31,6 +31,23 @@ fn ipv6_on_both_sides() {
 }
 
 #[test]
+fn a_reload_changes_the_options_of_a_socket_that_is_bound_already() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("front.sock");
+    let server = Server::echo();
+    let mut setup = Setup::to([server.place()]).keys("unix-mode = \"0604\"");
+    setup.listen = Place::Unix(path.clone());
+    let text = setup.text();
+    let running = setup.ready();
+    std::fs::write(running.file("evenkeel.toml"), text.replace("0604", "0640")).unwrap();
+    running.signal(Signal::HUP);
+    eventually("the new mode", || {
+        (std::fs::metadata(&path).unwrap().permissions().mode() & 0o777 == 0o640).then_some(())
+    });
+    running.connect().check_echo("the same socket");
+}
+
+#[test]
 fn unix_sockets_on_both_sides_with_a_mode() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(&Place::Unix(dir.path().join("backend")), serve::echo);
