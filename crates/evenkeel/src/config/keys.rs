@@ -840,8 +840,8 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Pool,
         kind: at_least_or_off(1),
         default: Is("60s"),
-        doc: "How long sent bytes may stay unacknowledged. It is `TCP_USER_TIMEOUT`; in a service it holds towards \
-              clients and backends alike.",
+        doc: "How long sent bytes may stay unacknowledged, or wait for a peer that reads nothing. It is \
+              `TCP_USER_TIMEOUT`; in a service it holds towards clients and backends alike.",
         why: "the kernel alone would wait for about 15 min",
         example: "30s",
         aliases: &["tcp-user-timeout", "tcp-ut"],
