@@ -1,5 +1,6 @@
 //! Stream sockets: bind, accept, connect, options, and the calls of a relay.
 
+use rustix::fs::FileType;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, Shutdown, SocketAddrAny, SocketAddrUnix, SocketFlags, SocketType,
     sockopt,
@@ -45,12 +46,13 @@ pub fn listen(socket: impl AsFd, backlog: u32) -> io::Result<()> {
     Ok(rustix::net::listen(socket, backlog as i32)?)
 }
 
-/// A non-blocking listening Unix socket with this file mode. A file that a dead process left is replaced.
+/// A non-blocking listening Unix socket with this file mode. A socket that a dead process left is replaced; any other
+/// file stays, and the address is in use.
 pub fn listen_unix(path: &Path, mode: u32, backlog: u32) -> io::Result<OwnedFd> {
     let name = SocketAddrUnix::new(path)?;
     let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, NEW, None)?;
     match rustix::net::bind(&socket, &name) {
-        Err(rustix::io::Errno::ADDRINUSE) if is_dead(&name) => {
+        Err(rustix::io::Errno::ADDRINUSE) if is_socket(path) && is_dead(&name) => {
             rustix::fs::unlink(path)?;
             rustix::net::bind(&socket, &name)?;
         }
@@ -64,6 +66,11 @@ pub fn listen_unix(path: &Path, mode: u32, backlog: u32) -> io::Result<OwnedFd> 
 /// Sets the mode of a Unix socket's file, as chmod(2) does.
 pub fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
     Ok(rustix::fs::chmod(path, rustix::fs::Mode::from_raw_mode(mode))?)
+}
+
+/// A connect to a file of any other kind is refused too.
+fn is_socket(path: &Path) -> bool {
+    rustix::fs::lstat(path).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_socket())
 }
 
 /// Whether nobody answers at a Unix socket: the file is a leftover.

@@ -11,6 +11,10 @@ pub fn refused(error: &PrepareError) -> RunError {
     let addr = &error.listener.addr;
     let what = format!("cannot listen on {addr} for `{}`", error.listener.service);
     match error.source.kind() {
+        ErrorKind::AddrInUse if holder::is_plain_file(addr) => {
+            RunError::new(Exit::Unavailable, format!("{what}: a file that is no socket is in the way"))
+                .help("choose another path, or remove the file if nobody needs it")
+        }
         ErrorKind::AddrInUse => match holder::of(addr) {
             Some(holder) => {
                 RunError::new(Exit::Unavailable, format!("{what}: address in use, held by {holder}"))
@@ -64,6 +68,14 @@ mod tests {
         let begin = format!("cannot listen on {addr} for `web`: address in use, held by ");
         assert!(error.what.starts_with(&begin), "{}", error.what);
         assert!(error.what.ends_with(&format!("(pid {})", std::process::id())), "{}", error.what);
+    }
+
+    #[test]
+    fn a_file_in_the_way_of_a_unix_socket_is_told_as_such() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let error = told(Addr::Unix(file.path().into()), ErrorKind::AddrInUse);
+        assert_eq!(error.exit, Exit::Unavailable);
+        assert!(error.what.ends_with(": a file that is no socket is in the way"), "{}", error.what);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use evenkeel_core::addr::Addr;
 use std::fs;
+use std::os::unix::fs::FileTypeExt;
 
 /// The process that listens at `addr`, as `http-server (pid 123)`.
 pub fn of(addr: &Addr) -> Option<String> {
@@ -14,6 +15,12 @@ pub fn of(addr: &Addr) -> Option<String> {
         Addr::Unix(path) => unix_inode(&fs::read_to_string("/proc/net/unix").ok()?, path.to_str()?)?,
     };
     owner(&format!("socket:[{inode}]"))
+}
+
+/// Whether a file that is not a socket is where a Unix socket would be.
+pub fn is_plain_file(addr: &Addr) -> bool {
+    let Addr::Unix(path) = addr else { return false };
+    fs::symlink_metadata(path).is_ok_and(|file| !file.file_type().is_socket())
 }
 
 /// The inode of a socket that listens on `port`, from the text of proc_net_tcp(5).

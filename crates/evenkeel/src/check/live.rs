@@ -60,6 +60,7 @@ fn bind(addr: &Addr) -> Result<(), String> {
         }),
         // Binding would leave a file behind.
         Addr::Unix(path) if UnixStream::connect(path).is_ok() => Err("in use".into()),
+        Addr::Unix(_) if holder::is_plain_file(addr) => Err("a file that is no socket is in the way".into()),
         Addr::Unix(path) => match path.parent() {
             Some(dir) if dir != Path::new("") && !dir.is_dir() => {
                 Err(format!("{} is no directory", dir.display()))

@@ -82,6 +82,20 @@ fn a_socket_file_left_by_a_killed_process_is_taken_over_but_a_living_one_is_not(
 }
 
 #[test]
+fn a_file_that_is_no_socket_is_not_taken_over() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::echo();
+    let path = dir.path().join("precious");
+    std::fs::write(&path, "kept").unwrap();
+    let mut setup = Setup::to([server.place()]);
+    setup.listen = Place::Unix(path.clone());
+    let (code, _, errors) = setup.spawn().into_process().output();
+    assert_eq!(code, 69, "{errors}");
+    assert!(errors.contains("precious") && errors.contains("no socket"), "{errors}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "kept");
+}
+
+#[test]
 fn a_range_of_ports() {
     let server = Server::echo();
     let first = port::free_range(3);
