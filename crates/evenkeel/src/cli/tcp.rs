@@ -1,7 +1,7 @@
 //! `evenkeel tcp`: every key of a service is a flag of the same name.
 
 use super::print_config;
-use crate::config::flags::{FlagValue, Flags};
+use crate::config::flags::{self, FlagValue, Flags};
 use crate::config::keys::{self, Absent, Context, Key, Kind};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
@@ -70,7 +70,7 @@ pub fn flag(key: &'static Key) -> Arg {
     Arg::new(key.name)
         .long(key.name)
         .value_name(placeholder(&key.kind))
-        .action(if matches!(key.kind, Kind::Listen | Kind::To) { ArgAction::Append } else { ArgAction::Set })
+        .action(if flags::is_repeated(key.name) { ArgAction::Append } else { ArgAction::Set })
         .help_heading(heading)
         .hide_short_help(is_inner)
         .help(format!("{}{words}{default}", key.short()))

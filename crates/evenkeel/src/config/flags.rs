@@ -101,7 +101,7 @@ pub struct FlagValue {
     pub positional: bool,
 }
 
-/// Notes `node` under `name`, whose dots lead into tables; a flag that is given again makes a list.
+/// Notes `node` under `name`, whose dots lead into tables; a flag that may be given again makes a list.
 fn insert(table: &mut Table, name: &str, node: Node, problems: &mut Problems) {
     let (first, rest) = match name.split_once('.') {
         Some((first, rest)) => (first, Some(rest)),
@@ -123,10 +123,17 @@ fn insert(table: &mut Table, name: &str, node: Node, problems: &mut Problems) {
     match (&mut known.value, rest) {
         (Value::Table(inner), Some(rest)) => insert(inner, rest, node, problems),
         (Value::List(items), None) if items.is_empty() => *known = node,
-        (Value::List(items), None) => items.push(node),
-        (Value::Bare(_), None) => {
-            let first = known.clone();
-            known.value = Value::List(vec![first, node]);
+        (Value::List(items), None) => match node.value {
+            Value::List(more) => items.extend(more),
+            _ => items.push(node),
+        },
+        (_, None) if is_repeated(first) => {
+            let mut items = vec![known.clone()];
+            match node.value {
+                Value::List(more) => items.extend(more),
+                _ => items.push(node),
+            }
+            known.value = Value::List(items);
         }
         _ => problems.push(
             Problem::error(format!("`--{first}` is given twice"))
@@ -134,6 +141,12 @@ fn insert(table: &mut Table, name: &str, node: Node, problems: &mut Problems) {
                 .at(&known.place, "first time"),
         ),
     }
+}
+
+/// Whether `key` may stand several times on a command line.
+pub fn is_repeated(key: &str) -> bool {
+    let kind = keys::find(Context::Service, key).map(|key| &key.kind);
+    matches!(kind, Some(keys::Kind::Listen | keys::Kind::To))
 }
 
 /// `value` for the eye, byte for byte as long as it is, so that places in it are right.

@@ -301,15 +301,27 @@ impl<'a> Lower<'a> {
         items(node).iter().filter_map(|item| self.entry(item)).collect()
     }
 
+    /// An address, or the name of a pool.
+    fn plain_entry(&mut self, item: &Node) -> Option<Entry> {
+        if matches!(item.value, Value::Broken) {
+            return None;
+        }
+        let place = item.place.clone();
+        match setting::to(item) {
+            Ok(ToSpec::Pool(name)) => Some(Entry::Pool(At { value: name, place })),
+            Ok(ToSpec::Backend(target)) => {
+                Some(Entry::Backend(At { value: target, place }, Layer::default()))
+            }
+            Err(problem) => {
+                self.problems.push(problem);
+                None
+            }
+        }
+    }
+
     fn entry(&mut self, item: &Node) -> Option<Entry> {
         let Value::Table(table) = &item.value else {
-            let at = self.each(item, setting::to).pop()?;
-            return Some(match at.value {
-                ToSpec::Pool(name) => Entry::Pool(At { value: name, place: at.place }),
-                ToSpec::Backend(target) => {
-                    Entry::Backend(At { value: target, place: at.place }, Layer::default())
-                }
-            });
+            return self.plain_entry(item);
         };
         let title = format!("a backend of {}", self.title);
         let mut layer = Lower::new(Context::Backend, title, self.problems).table("to.", table);

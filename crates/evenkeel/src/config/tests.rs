@@ -171,6 +171,32 @@ fn a_printed_file_keeps_inline_tables_with_escapes() {
 }
 
 #[test]
+fn backends_come_in_any_order_and_spelling() {
+    let plain = [flag("to", "5001"), flag("to", "5002"), flag("to", "5003")];
+    let mixed = [flag("to", r#"{ addr = "5001" }"#), flag("to", "5002"), flag("to", r#"["5003"]"#)];
+    let lists = [flag("to", r#"["5001", "5002"]"#), flag("to", r#"["5003"]"#)];
+    let view_of = |to: &[flags::FlagValue]| {
+        let flags = Flags::new("tcp", [&[flag("listen", ":8080")], to].concat());
+        let by_file = view(&load_in(&Source::Text(flags.to_toml()), &WORLD));
+        assert_eq!(view(&load_in(&Source::Flags(flags), &WORLD)), by_file);
+        by_file
+    };
+    let expected = view_of(&plain);
+    assert!(expected.contains(":5003"), "{expected}");
+    assert_eq!(view_of(&mixed), expected);
+    assert_eq!(view_of(&lists), expected);
+}
+
+#[test]
+fn a_list_of_backends_holds_no_lists() {
+    for to in ["[[]]", r#"[["5001", "5002"], "5003"]"#] {
+        let toml = format!("[tcp.x]\nlisten = \":1\"\nto = {to}");
+        let problems = load_in(&Source::Text(toml), &WORLD).unwrap_err();
+        assert_eq!(problems.list[0].what, "an address cannot be a list", "{to}");
+    }
+}
+
+#[test]
 fn a_mistake_behind_an_escape_is_pointed_at() {
     let given =
         [flag("listen", ":8080"), flag("to", "5001"), flag("health", "{ send = \"\\r\\n\t\", rise = 0 }")];
