@@ -135,11 +135,7 @@ fn insert(table: &mut Table, name: &str, node: Node, problems: &mut Problems) {
             }
             known.value = Value::List(items);
         }
-        _ => problems.push(
-            Problem::error(format!("`--{first}` is given twice"))
-                .at(&node.place, "second time")
-                .at(&known.place, "first time"),
-        ),
+        _ => problems.push(clash(first, &node, known)),
     }
 }
 
@@ -147,6 +143,19 @@ fn insert(table: &mut Table, name: &str, node: Node, problems: &mut Problems) {
 pub fn is_repeated(key: &str) -> bool {
     let kind = keys::find(Context::Service, key).map(|key| &key.kind);
     matches!(kind, Some(keys::Kind::Listen | keys::Kind::To))
+}
+
+/// As in the file, `group` is a value or a table of keys, not both.
+fn clash(group: &str, second: &Node, first: &Node) -> Problem {
+    let help = match group {
+        "health" => "a path or URL can be given as `--health.http`, next to the other keys".to_owned(),
+        "slow-start" => "the duration can be given as `--slow-start.duration`".to_owned(),
+        _ => format!("leave out `--{group}`: it is on unless it is `off`"),
+    };
+    Problem::error(format!("`--{group}` cannot stand next to `--{group}.…`"))
+        .at(&second.place, "second")
+        .at(&first.place, "first")
+        .help(help)
 }
 
 /// `value` for the eye, byte for byte as long as it is, so that places in it are right.

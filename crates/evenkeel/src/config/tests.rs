@@ -197,6 +197,16 @@ fn a_list_of_backends_holds_no_lists() {
 }
 
 #[test]
+fn a_short_form_next_to_its_long_form_is_told_what_to_write() {
+    let given =
+        [flag("listen", ":8080"), flag("to", "5001"), flag("health", "/up"), flag("health.port", "9000")];
+    let problems = load_in(&Source::Flags(Flags::new("tcp", given)), &WORLD).unwrap_err();
+    let said = problems.render(&Renderer::plain());
+    assert!(said.contains("`--health` cannot stand next to `--health.…`"), "{said}");
+    assert!(said.contains("`--health.http`"), "{said}");
+}
+
+#[test]
 fn a_mistake_behind_an_escape_is_pointed_at() {
     let given =
         [flag("listen", ":8080"), flag("to", "5001"), flag("health", "{ send = \"\\r\\n\t\", rise = 0 }")];
