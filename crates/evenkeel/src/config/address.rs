@@ -143,6 +143,10 @@ fn split<'a>(text: &'a str, example: &str) -> Result<(&'a str, &'a str), Address
             Err(AddressError::fix("an IPv6 address stands in brackets", format!("[{host}]:{port}")))
         }
         _ if text.parse::<Ipv6Addr>().is_ok() => Err(no_port(format!("[{text}]:80"))),
+        _ if text.starts_with('[') && ip(text).is_ok() => match text.ends_with(']') {
+            true => Err(no_port(format!("{text}:80"))),
+            false => Err(AddressError::fix("its bracket is never closed", format!("{text}]:80"))),
+        },
         Some(_) => Err(AddressError::new("it has too many colons")),
         None if text.contains('/') => {
             Err(AddressError::fix("a Unix socket begins with `unix:`", format!("unix:{text}")))
@@ -261,6 +265,8 @@ mod tests {
             ("10.0.0.7:99999", "port 99999 is above 65535 => "),
             ("10.0.0.7", "it has no port => 10.0.0.7:80"),
             ("::1", "it has no port => [::1]:80"),
+            ("[::1]", "it has no port => [::1]:80"),
+            ("[::1", "its bracket is never closed => [::1]:80"),
             ("fe80::1:a:80", "an IPv6 address stands in brackets => [fe80::1:a]:80"),
             ("fe80::1", "it has no port => [fe80::1]:80"),
             ("80.80", "`80.80` is not an IPv4 address => "),

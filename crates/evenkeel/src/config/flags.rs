@@ -77,8 +77,10 @@ impl Flags {
             if let Some(node) = reader.value(value, problems) {
                 return node;
             }
-            // `[::1]:80` begins like a list and is none.
-            if value.starts_with('{') || value.ends_with(']') {
+            // `[::1]:80` begins like a list and is none, nor is `[::1]`.
+            let is_ip = |inner: &str| inner.parse::<std::net::Ipv6Addr>().is_ok();
+            let list = value.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+            if value.starts_with('{') || list.is_some_and(|inner| !is_ip(inner)) {
                 problems.push(
                     Problem::error(format!("`--{key}` is not a list or table of TOML"))
                         .at(place, "written as in the file, with its inner texts in quotes"),

@@ -207,6 +207,14 @@ fn a_short_form_next_to_its_long_form_is_told_what_to_write() {
 }
 
 #[test]
+fn an_ipv6_address_without_a_port_is_no_list() {
+    let given = [flag("listen", ":8080"), flag("to", "[::1]")];
+    let problems = load_in(&Source::Flags(Flags::new("tcp", given)), &WORLD).unwrap_err();
+    let said = problems.render(&Renderer::plain());
+    assert!(said.contains("it has no port") && said.contains("[::1]:80"), "{said}");
+}
+
+#[test]
 fn a_mistake_behind_an_escape_is_pointed_at() {
     let given =
         [flag("listen", ":8080"), flag("to", "5001"), flag("health", "{ send = \"\\r\\n\t\", rise = 0 }")];
