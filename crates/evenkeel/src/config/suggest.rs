@@ -60,6 +60,11 @@ pub fn key(context: Context, prefix: &str, written: &str) -> Suggestion {
     }
     match here.iter().map(|(_, name)| *name).find(leaf).or_else(|| by_alias(false)) {
         Some(name) => Suggestion::Key(name),
+        None if context != Context::Backend
+            && keys::find(Context::Backend, &format!("to.{full}")).is_some() =>
+        {
+            Suggestion::Elsewhere(&[Context::Backend])
+        }
         None => Suggestion::Nothing,
     }
 }
@@ -99,6 +104,8 @@ mod tests {
         assert_eq!(key("connect-timeout"), Suggestion::Key("timeout.connect"));
         assert_eq!(key("interval"), Suggestion::Key("health.interval"));
         assert_eq!(key("workers"), Suggestion::Elsewhere(&[Context::Top]));
+        assert_eq!(key("weight"), Suggestion::Elsewhere(&[Context::Backend]));
+        assert_eq!(any_key("weight"), Some("to.weight"));
         assert_eq!(key("tls-certificate"), Suggestion::Nothing);
         assert_eq!(key_in(Context::Service, "timeout.", "conect"), Suggestion::Key("connect"));
         assert_eq!(key_in(Context::Backend, "to.", "wieght"), Suggestion::Key("weight"));
