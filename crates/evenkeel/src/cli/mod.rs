@@ -4,8 +4,8 @@ mod tcp;
 
 use crate::config::flags::{FlagValue, Flags};
 use crate::config::{Source, keys};
-use crate::demo::DemoOptions;
 use crate::demo::orders::Order;
+use crate::demo::{DemoOptions, PORTS};
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Arg, ArgAction, ArgMatches, ColorChoice, Command};
 use std::path::PathBuf;
@@ -172,7 +172,7 @@ fn demo() -> Command {
                 .value_delimiter(',')
                 .num_args(1..)
                 .value_parser(clap::value_parser!(u16).range(1..))
-                .default_value("8080,5001,5002,5003")
+                .default_value(PORTS)
                 .help("The balancer's port, then one for each server"),
         )
         .arg(print_config())

@@ -14,6 +14,9 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::thread;
 use std::time::Instant;
 
+/// The ports of whoever asks for none.
+pub const PORTS: &str = "8080,5001,5002,5003";
+
 /// Servers at most; more would not be a demo.
 const SERVERS_MAX: usize = 16;
 
@@ -47,7 +50,7 @@ pub fn run(options: DemoOptions) -> Result<(), RunError> {
 
 fn usage() -> RunError {
     RunError::new(Exit::Usage, "`--ports` wants different ports: the balancer's, then one for each server")
-        .help("for example `--ports 8080,5001,5002,5003`")
+        .help(format!("for example `--ports {PORTS}`"))
 }
 
 fn has_twins(ports: &[u16]) -> bool {
@@ -146,8 +149,13 @@ fn intro(front: u16, servers: &[u16]) -> String {
         let order = format!("{order} {port}");
         let _ = writeln!(text, "  {program} demo {order:<13} {effect}");
     }
-    let _ =
-        writeln!(text, "\nCtrl-C ends it all. The file that does the same: {program} demo --print-config\n");
+    let ports: Vec<String> = [&[front], servers].concat().iter().map(u16::to_string).collect();
+    let ports = match ports.join(",") {
+        usual if usual == PORTS => String::new(),
+        ports => format!(" --ports {ports}"),
+    };
+    let _ = writeln!(text, "\nCtrl-C ends it all. The file that does the same:");
+    let _ = writeln!(text, "  {program} demo{ports} --print-config\n");
     text
 }
 
@@ -183,5 +191,8 @@ mod tests {
         for port in [":9000", ":9001", ":9002", ":9003", "stop 9002", "slow 9003"] {
             assert!(text.contains(port), "{port} in {text}");
         }
+        assert!(text.contains("demo --ports 9000,9001,9002,9003 --print-config"), "{text}");
+        let text = intro(8080, &[5001, 5002, 5003]);
+        assert!(text.contains("demo --print-config"), "{text}");
     }
 }
