@@ -75,6 +75,15 @@ fn a_configuration_may_come_from_standard_input() {
 }
 
 #[test]
+fn an_empty_variable_names_no_configuration() {
+    let output = evenkeel(&["check"]).env("EVENKEEL_CONFIG", "").output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert!(!err.contains("a value is required"), "{err}");
+    let output = evenkeel(&["check"]).env("EVENKEEL_CONFIG", case("article.toml")).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
 fn a_reader_that_has_seen_enough_is_no_failure() {
     for args in [&["explain"][..], &["explain", "--markdown"], &["man"], &["completions", "zsh"]] {
         let mut child = evenkeel(args).spawn().unwrap();

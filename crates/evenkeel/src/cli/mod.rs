@@ -179,19 +179,23 @@ fn demo() -> Command {
         .after_help("Then: curl localhost:8080, several times. Ctrl-C ends it.")
 }
 
+/// A variable that is set to nothing, as a unit or a compose file may leave it, is as good as none.
+fn config_file(id: &'static str) -> Arg {
+    let arg = Arg::new(id)
+        .value_name("FILE")
+        .default_value(DEFAULT_CONFIG)
+        .value_parser(clap::value_parser!(PathBuf))
+        .help("The config file; `-` is standard input");
+    match std::env::var_os("EVENKEEL_CONFIG") {
+        Some(value) if value.is_empty() => arg,
+        _ => arg.env("EVENKEEL_CONFIG"),
+    }
+}
+
 fn run() -> Command {
     Command::new("run")
         .about("Run from a config file")
-        .arg(
-            Arg::new("config")
-                .short('c')
-                .long("config")
-                .value_name("FILE")
-                .env("EVENKEEL_CONFIG")
-                .default_value(DEFAULT_CONFIG)
-                .value_parser(clap::value_parser!(PathBuf))
-                .help("The config file; `-` is standard input"),
-        )
+        .arg(config_file("config").short('c').long("config"))
         .args(["workers", "log"].iter().filter_map(|name| {
             keys::find(keys::Context::Top, name).map(|key| tcp::flag(key).help_heading(None))
         }))
@@ -202,14 +206,7 @@ fn check() -> Command {
     Command::new("check")
         .visible_alias("validate")
         .about("Check a config file and show every mistake")
-        .arg(
-            Arg::new("file")
-                .value_name("FILE")
-                .env("EVENKEEL_CONFIG")
-                .default_value(DEFAULT_CONFIG)
-                .value_parser(clap::value_parser!(PathBuf))
-                .help("The config file; `-` is standard input"),
-        )
+        .arg(config_file("file"))
         .arg(
             Arg::new("live")
                 .long("live")
