@@ -124,6 +124,8 @@ pub struct Totals {
     pub pipes: u64,
     /// Sessions that ended in a panic.
     pub panics: u64,
+    /// Sessions that were still open when their time to drain was over, and so were cut.
+    pub drained: u64,
     /// Session records that were dropped because their reader was too slow.
     pub records_dropped: u64,
     /// Reports that were dropped for the same reason.

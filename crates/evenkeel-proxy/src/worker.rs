@@ -304,6 +304,9 @@ impl Worker {
         let last = table.is_empty();
         drop(table);
         self.reactor.disarm(row.index);
+        if matches!(end, End::Drained) {
+            count(&self.counts().drained, 1);
+        }
         let relay = match &slot.stage {
             Stage::Relaying { relay, .. } => Some(relay),
             _ => None,

@@ -55,7 +55,7 @@ impl Loop {
         let totals = self.control.plane.totals();
         self.control.plane.stop();
         let why = self.ended.unwrap_or_default();
-        let (sessions, cut) = (totals.accepted, totals.open);
+        let (sessions, cut) = (totals.accepted, totals.open + totals.drained);
         self.control.log.end(Notice::Stopped(Stopped { why, sessions, cut, lines_dropped }));
     }
 }

@@ -53,6 +53,7 @@ fn what_has_not_ended_in_time_is_closed() {
     let session = running.wait_session("the session", |_| true);
     assert_eq!((&session["end"], &session["by"]), (&"drain".into(), &"evenkeel".into()));
     assert!(session["ms"].as_f64() >= Some(300.0), "not before the second half of the time: {session}");
+    assert_eq!(running.wait_event("stopped")["cut"], 1);
 }
 
 #[test]
