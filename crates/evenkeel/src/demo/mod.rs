@@ -33,8 +33,12 @@ pub struct DemoOptions {
 pub fn run(options: DemoOptions) -> Result<(), RunError> {
     let began = Instant::now();
     let Some((&front, servers)) = options.ports.split_first() else { return Err(usage()) };
-    if servers.is_empty() || servers.len() > SERVERS_MAX || has_twins(&options.ports) {
+    if servers.is_empty() || has_twins(&options.ports) {
         return Err(usage());
+    }
+    if servers.len() > SERVERS_MAX {
+        let what = format!("{} servers are more than the demo has: {SERVERS_MAX} at most", servers.len());
+        return Err(RunError::new(Exit::Usage, what));
     }
     let text = config_text(front, servers);
     if options.print_config {
@@ -183,6 +187,12 @@ mod tests {
             let error = run(DemoOptions { ports, print_config: true }).unwrap_err();
             assert_eq!(error.exit, Exit::Usage);
         }
+    }
+
+    #[test]
+    fn too_many_servers_are_told_as_such() {
+        let error = run(DemoOptions { ports: (8080..8098).collect(), print_config: true }).unwrap_err();
+        assert_eq!(error.what, "17 servers are more than the demo has: 16 at most");
     }
 
     #[test]
