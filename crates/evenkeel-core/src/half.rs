@@ -48,6 +48,9 @@ const BULK_READ: usize = 8 * 1024;
 /// After this many bytes in bulk reads alone a half is in bulk.
 const BULK_STREAK: u32 = 64 * 1024;
 
+/// After this many bytes in bulk reads alone, it is steady.
+const STEADY_STREAK: u32 = 4 * 1024 * 1024;
+
 impl Default for Half {
     fn default() -> Self {
         Self {
@@ -91,6 +94,16 @@ impl Half {
     /// Whether so much came lately, and in such large pieces, that an engine for bulk pays.
     pub fn is_bulk(&self) -> bool {
         self.streak >= BULK_STREAK && !self.source_urgent
+    }
+
+    /// Whether it has been in bulk for so long that it is likely to go on, so that small batches do not pay.
+    pub fn is_steady(&self) -> bool {
+        self.streak >= STEADY_STREAK && self.is_bulk() && !self.source_closing
+    }
+
+    /// Whether it waits for its source to bring something.
+    pub fn is_waiting(&self) -> bool {
+        self.held == 0 && !self.source_ready && self.source_end.is_none() && !self.over
     }
 
     /// Whether it is in bulk and its sink takes nothing: until that changes, news of the source are of no use.
@@ -139,6 +152,11 @@ impl Half {
     /// now on a short read is not the last, and there is no bulk.
     pub fn on_source_urgent(&mut self) {
         self.source_urgent = true;
+    }
+
+    /// The source has brought nothing for a while: it has to show again that it is steady.
+    pub fn on_source_paused(&mut self) {
+        self.streak = self.streak.min(BULK_STREAK);
     }
 
     /// There is nothing to read now.
@@ -243,6 +261,29 @@ mod tests {
         half.on_read(1, true);
         half.on_written(8 * BULK_READ + 1);
         assert_eq!(half.want(), Want::Read);
+    }
+
+    #[test]
+    fn it_is_steady_after_a_long_time_in_bulk_until_a_pause_a_small_read_or_the_end() {
+        let steady = || {
+            let mut half = Half::default();
+            half.on_source_ready(false);
+            (0..STEADY_STREAK / 65_536).for_each(|_| half.on_read(65_536, false));
+            half.on_written(half.held());
+            assert!(half.is_steady() && !half.is_waiting());
+            half.on_source_blocked();
+            assert!(half.is_steady() && half.is_waiting());
+            half
+        };
+        let mut paused = steady();
+        paused.on_source_paused();
+        assert!(!paused.is_steady() && paused.is_bulk());
+        let mut small = steady();
+        small.on_read(1, true);
+        assert!(!small.is_steady());
+        let mut ending = steady();
+        ending.on_source_ready(true);
+        assert!(!ending.is_steady() && !ending.is_waiting());
     }
 
     #[test]

@@ -15,6 +15,7 @@ use evenkeel_core::dice::Dice;
 use evenkeel_core::end::{End, Side};
 use evenkeel_core::name::{ListenerName, PoolName};
 use evenkeel_sys::poll::Readiness;
+use evenkeel_sys::socket;
 use slab::Slab;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
@@ -143,6 +144,7 @@ impl Worker {
             }
             self.reactor.expire(&mut expired);
             expired.drain(..).for_each(|index| self.on_deadline(index));
+            self.review();
             let stopped = self.obey(inbox);
             self.visit();
             self.flush_records();
@@ -261,8 +263,27 @@ impl Worker {
                 // It cannot fail for a socket that is watched; if it did, the session would only wake more often.
                 let _ = self.reactor.set_reading(socket, row, side == Side::Client, reading);
             }
+            if let Some((socket, bytes)) = relay.gather(side) {
+                // Where it is not taken, every byte is told of.
+                let _ = socket::set_low_water(socket, bytes);
+            }
+        }
+        if relay.wants_review() {
+            self.reactor.push_review(row);
         }
         progress
+    }
+
+    /// Gives a go to sessions whose sources gather bytes and have told of none for a while.
+    fn review(self: &Rc<Self>) {
+        while let Some(row) = self.reactor.pop_review() {
+            if let Some(Slot { stage: Stage::Relaying { relay, .. }, .. }) =
+                tenant(&mut self.table.borrow_mut(), row)
+            {
+                relay.review();
+            }
+            self.go(row);
+        }
     }
 
     /// From now on the session is plain data.

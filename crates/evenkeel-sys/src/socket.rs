@@ -7,7 +7,7 @@ use rustix::net::{
 };
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
@@ -160,6 +160,18 @@ pub fn set_patience(
     // 0 is the kernel's own.
     let ms = user_timeout.map_or(0, |timeout| u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX));
     Ok(sockopt::set_tcp_user_timeout(socket, ms)?)
+}
+
+/// Tells only of so many bytes to read, or of the end (`SO_RCVLOWAT`, socket(7)); 1 is every byte. Bytes that are there
+/// already are told at once when the mark sinks below them.
+pub fn set_low_water(socket: impl AsFd, bytes: u32) -> io::Result<()> {
+    let (socket, bytes) = (socket.as_fd().as_raw_fd(), i32::try_from(bytes).unwrap_or(i32::MAX));
+    let size = size_of::<i32>() as libc::socklen_t;
+    // SAFETY: `SO_RCVLOWAT` reads an `int` of this size, which lives until the call returns; the descriptor is borrowed.
+    let result = unsafe {
+        libc::setsockopt(socket, libc::SOL_SOCKET, libc::SO_RCVLOWAT, (&raw const bytes).cast(), size)
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Reads what is there, at most `buffer`; 0 is the end of the stream.

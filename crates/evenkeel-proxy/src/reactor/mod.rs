@@ -13,6 +13,9 @@ use wheel::Wheel;
 /// Events taken from the kernel at once: few enough that nobody waits long for the others.
 const EVENTS: usize = 256;
 
+/// Time from one review of a row to the next: what a peer may wait for its last bytes.
+const REVIEW: Duration = Duration::from_millis(2);
+
 /// Turns for which deadlines wait, at most, while there are more events than one wait takes.
 const DEADLINES_WAIT: u32 = 16;
 
@@ -82,6 +85,8 @@ pub struct Reactor {
     poll: Poll,
     wheel: RefCell<Wheel>,
     ready: RefCell<VecDeque<Row>>,
+    /// Rows to be reviewed, the first first.
+    reviews: RefCell<VecDeque<(Instant, Row)>>,
     now: Cell<Instant>,
     /// Turns in a row after which there may have been more events.
     full_turns: Cell<u32>,
@@ -95,6 +100,7 @@ impl Reactor {
             poll: Poll::new()?,
             wheel: RefCell::new(Wheel::new(now)),
             ready: RefCell::default(),
+            reviews: RefCell::default(),
             now: Cell::new(now),
             full_turns: Cell::new(0),
         })
@@ -140,6 +146,21 @@ impl Reactor {
         self.ready.borrow_mut().pop_front()
     }
 
+    /// Has `row` reviewed in a moment, much sooner than a deadline could.
+    pub fn push_review(&self, row: Row) {
+        self.reviews.borrow_mut().push_back((self.now() + REVIEW, row));
+    }
+
+    /// The next row whose review is due.
+    pub fn pop_review(&self) -> Option<Row> {
+        let mut reviews = self.reviews.borrow_mut();
+        let &(at, row) = reviews.front()?;
+        (at <= self.now()).then(|| {
+            reviews.pop_front();
+            row
+        })
+    }
+
     /// Sets the deadline of the row at `index`.
     pub fn arm(&self, index: u32, at: Instant) {
         self.wheel.borrow_mut().arm(index, at);
@@ -158,7 +179,11 @@ impl Reactor {
     /// Waits for events, a deadline or `at_most`, and takes the time. Does not wait while rows want a go.
     pub fn wait(&self, events: &mut Events, at_most: Option<Duration>) -> io::Result<()> {
         let timeout = match self.ready_len() {
-            0 => [self.wheel.borrow().sleep(Instant::now()), at_most].into_iter().flatten().min(),
+            0 => {
+                let now = Instant::now();
+                let review = self.reviews.borrow().front().map(|(at, _)| at.saturating_duration_since(now));
+                [self.wheel.borrow().sleep(now), review, at_most].into_iter().flatten().min()
+            }
             _ => Some(Duration::ZERO),
         };
         let result = self.poll.wait(events, timeout);

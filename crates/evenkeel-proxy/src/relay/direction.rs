@@ -9,6 +9,9 @@ use evenkeel_core::half::Half;
 /// Bytes a direction may read in one turn before others get theirs.
 const TURN_BYTES: usize = 512 * 1024;
 
+/// Bytes that a steady source gathers before it tells of them.
+const BATCH_BYTES: u32 = 256 * 1024;
+
 /// One direction: its machine, and where its held bytes are.
 #[derive(Debug, Default)]
 pub struct Direction {
@@ -18,6 +21,10 @@ pub struct Direction {
     hold: Option<Box<Hold>>,
     /// Whether its source is not watched for bytes.
     deaf: bool,
+    /// Whether its source tells of batches only.
+    gathers: bool,
+    /// What it had carried when that was looked at last, counted round.
+    reviewed: u32,
     /// Whether its source's connection is broken, which is still to be looked into.
     pub suspect: bool,
 }
@@ -80,6 +87,42 @@ impl Direction {
         let clogged = self.half.is_clogged();
         let changes = std::mem::replace(&mut self.deaf, clogged) != clogged;
         changes.then_some(!clogged)
+    }
+
+    /// How many bytes the source is to gather before it tells of them, if that changes. A steady one wakes the worker
+    /// less often then; what is too little for a batch is found by [`review`](Self::review).
+    pub fn gather(&mut self) -> Option<u32> {
+        match self.gathers {
+            true if self.half.is_steady() => None,
+            true => {
+                self.gathers = false;
+                Some(1)
+            }
+            false if self.half.is_steady() && self.half.is_waiting() => {
+                self.gathers = true;
+                self.reviewed = self.carried();
+                Some(BATCH_BYTES)
+            }
+            false => None,
+        }
+    }
+
+    /// Whether its source tells of batches only.
+    pub fn gathers(&self) -> bool {
+        self.gathers
+    }
+
+    /// Has bytes looked for that were too few to be told of, if none were carried since the last review.
+    pub fn review(&mut self) {
+        let carried = self.carried();
+        if self.gathers && std::mem::replace(&mut self.reviewed, carried) == carried {
+            self.half.on_source_paused();
+            self.half.on_source_ready(false);
+        }
+    }
+
+    fn carried(&self) -> u32 {
+        self.half.moved() as u32
     }
 
     fn copy(

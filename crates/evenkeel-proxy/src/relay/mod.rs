@@ -68,6 +68,8 @@ pub struct Relay {
     first_closed: Option<Side>,
     /// Whether the backend's socket has its keepalive and user timeout.
     is_patient: bool,
+    /// Whether its review is on its way.
+    awaits_review: bool,
 }
 
 /// A side that is gone without having said so.
@@ -103,6 +105,7 @@ impl Relay {
             lost: None,
             first_closed: None,
             is_patient: false,
+            awaits_review: false,
         }
     }
 
@@ -186,6 +189,28 @@ impl Relay {
             _ => (&mut self.to_client, &self.backend),
         };
         direction.watch().map(|reading| (socket.as_fd(), reading))
+    }
+
+    /// How many bytes the socket of `side` is to gather before it tells of them, if that changes.
+    pub fn gather(&mut self, side: Side) -> Option<(BorrowedFd<'_>, u32)> {
+        let (direction, socket) = match side {
+            Side::Client => (&mut self.to_backend, &self.client),
+            _ => (&mut self.to_client, &self.backend),
+        };
+        direction.gather().map(|bytes| (socket.as_fd(), bytes))
+    }
+
+    /// Whether it is to be reviewed in a moment; said once for each review.
+    pub fn wants_review(&mut self) -> bool {
+        let gathers = self.to_backend.gathers() || self.to_client.gathers();
+        gathers && !std::mem::replace(&mut self.awaits_review, true)
+    }
+
+    /// Has the next [`advance`](Self::advance) look for bytes that a gathering socket has not told of.
+    pub fn review(&mut self) {
+        self.awaits_review = false;
+        self.to_backend.review();
+        self.to_client.review();
     }
 
     /// Ends it for a reason of ours.

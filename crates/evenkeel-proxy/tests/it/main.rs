@@ -5,3 +5,4 @@ mod conservation;
 mod counts;
 mod rig;
 mod session_table;
+mod tails;
