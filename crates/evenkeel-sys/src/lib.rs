@@ -6,4 +6,5 @@ pub mod limits;
 pub mod pipe;
 pub mod poll;
 pub mod socket;
+pub mod usage;
 pub mod wake;

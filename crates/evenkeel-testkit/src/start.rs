@@ -96,7 +96,12 @@ impl Start {
         let mut command = Command::new("sh");
         command.arg("-c").arg(self.script()).arg(&self.program).args(&self.args);
         // What the tests themselves run under must not matter.
-        command.env_remove("NOTIFY_SOCKET").env_remove("EVENKEEL_CONFIG").env_remove("NO_COLOR");
+        for name in ["NOTIFY_SOCKET", "EVENKEEL_CONFIG", "EVENKEEL_ADMIN", "EVENKEEL_TOKEN_FILE", "NO_COLOR"]
+        {
+            command.env_remove(name);
+        }
+        // Where systemd would have its sockets: `control.sock` is a file of this start.
+        command.env("RUNTIME_DIRECTORY", self.files.path());
         command.envs(self.env.iter().cloned());
         command.stdin(self.stdin.map_or_else(Stdio::null, Stdio::from));
         let what = format!("{} {}", self.program.display(), self.args.join(" "));

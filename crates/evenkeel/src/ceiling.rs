@@ -12,12 +12,14 @@ pub struct Needs {
     pub listeners: usize,
     /// Probes at once.
     pub probes: usize,
+    /// The admin API.
+    pub admin: usize,
 }
 
 /// Sessions at once, at most, with so many `descriptors` and `workers`. At least 1: when even that does not fit, the
 /// log shows failures to accept.
 pub fn sessions_max(descriptors: u64, workers: usize, needs: Needs) -> u32 {
-    let reserved = ALWAYS + (workers * needs.listeners + needs.probes) as u64;
+    let reserved = ALWAYS + (workers * needs.listeners + needs.probes + needs.admin) as u64;
     let fits = |max_sessions: u32| {
         reserved + PlaneOptions { workers, max_sessions, records: true }.descriptors() <= descriptors
     };
@@ -38,7 +40,7 @@ pub fn sessions_max(descriptors: u64, workers: usize, needs: Needs) -> u32 {
 mod tests {
     use super::*;
 
-    const ARTICLE: Needs = Needs { listeners: 1, probes: 3 };
+    const ARTICLE: Needs = Needs { listeners: 1, probes: 3, admin: 0 };
 
     #[test]
     fn a_usual_limit_leaves_most_descriptors_to_sessions() {

@@ -1,6 +1,7 @@
 //! A load balancer for TCP.
 #![forbid(unsafe_code)]
 
+mod admin;
 mod binding;
 mod ceiling;
 mod check;
@@ -16,6 +17,7 @@ mod logging;
 mod notify;
 mod output;
 mod probe;
+mod remote;
 mod run;
 mod signals;
 
@@ -67,6 +69,7 @@ fn perform(invocation: Invocation, began: Instant) -> Result<(), RunError> {
         Invocation::DemoOrder(order, port) => demo::orders::send(order, port),
         Invocation::DemoLoad(port) => demo::load::run(port),
         Invocation::Check { source, name, live, json } => check::run(&source, &name, live, json),
+        Invocation::Remote(whom, command) => remote::run(&whom, command),
         Invocation::Explain { key, form } => explain::run(key.as_deref(), form),
         Invocation::Completions(shell) => {
             let mut script = Vec::new();

@@ -3,6 +3,7 @@
 use super::action::{Action, Cause, EventKind};
 use super::config::{EjectionRules, PoolConfig};
 use super::outbox::{Outbox, Timer, after};
+use super::view::{BackendView, Tally};
 use crate::addr::Addr;
 use crate::dice::Dice;
 use crate::eject::Ejection;
@@ -48,6 +49,7 @@ pub(super) struct BackendState {
     /// Since when it ramps.
     ramp_since: Option<Instant>,
     probe: Schedule,
+    tally: Tally,
     /// Its timer.
     armed: Option<Instant>,
 }
@@ -80,6 +82,7 @@ impl BackendState {
             declined_at: None,
             ramp_since: None,
             probe: Schedule { due: probe_at, asked: None, in_flight: false },
+            tally: Tally::default(),
             armed: None,
         }
     }
@@ -105,6 +108,20 @@ impl BackendState {
         ramp::percent(&pool.slow_start?, self.ramp_since?, now)
     }
 
+    /// What there is to be seen of it.
+    pub fn view(&self) -> BackendView {
+        let Wanted { weight, backup, limits, check } = &self.wanted;
+        BackendView {
+            key: self.key.clone(),
+            standing: self.standing(),
+            weight: *weight,
+            backup: *backup,
+            max_sessions: limits.sessions,
+            checked: check.is_some(),
+            tally: self.tally.clone(),
+        }
+    }
+
     /// What the planes get to see of it.
     pub fn publish(&self, weight: u32, eligible: bool, pool: &PoolConfig) -> Backend {
         Backend {
@@ -127,6 +144,7 @@ impl BackendState {
     pub fn handle_probe(&mut self, now: Instant, verdict: Verdict, dice: &mut Dice) -> Option<EventKind> {
         let at = self.wanted.check.clone().filter(|_| self.probe.in_flight)?;
         self.probe.in_flight = false;
+        self.tally.note(now, &verdict);
         let event = match (self.health.observe(&at.check, &verdict), verdict) {
             (Some(Change::Up(passes)), Verdict::Pass(took)) => Some(EventKind::Up { passes, took }),
             (Some(Change::Down(failures)), Verdict::Fail(failure)) => {
@@ -178,6 +196,7 @@ impl BackendState {
         dice: &mut Dice,
     ) -> EventKind {
         let time = self.ejection.eject(now, rules, dice);
+        self.tally.ejections += 1;
         EventKind::Ejected { cause, failures, time }
     }
 

@@ -7,11 +7,13 @@ mod config;
 mod outbox;
 mod pool;
 mod reconcile;
+mod view;
 
 pub use crate::eligible::Standing;
 pub use action::{Action, Cause, Event, EventKind};
 pub use config::{AllDown, Config, EjectionRules, Member, PoolConfig, SlowStart, Target};
 pub(crate) use outbox::after;
+pub use view::{BackendView, Tally};
 
 use crate::addr::Addr;
 use crate::attempt::ConnectFailure;
@@ -20,6 +22,7 @@ use crate::end::Side;
 use crate::health::Verdict;
 use crate::name::{BackendKey, PoolName};
 use crate::snapshot::{Listener, Snapshot};
+use backend::BackendState;
 use outbox::{Outbox, Timer, Timers};
 use pool::PoolState;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -178,6 +181,17 @@ impl Director {
     pub fn backends(&self) -> Vec<(BackendKey, Standing)> {
         let backends = self.order.iter().flat_map(|name| &self.pools[name].backends);
         backends.map(|it| (it.key.clone(), it.standing())).collect()
+    }
+
+    /// What the configuration in force says.
+    pub fn config(&self) -> Config {
+        let pools = self.order.iter().map(|name| self.pools[name].config.clone()).collect();
+        Config { listeners: self.listeners.clone(), pools }
+    }
+
+    /// What there is to be seen of every backend, in the order of the configuration.
+    pub fn views(&self) -> Vec<BackendView> {
+        self.order.iter().flat_map(|name| &self.pools[name].backends).map(BackendState::view).collect()
     }
 
     fn wake(&mut self, now: Instant) {

@@ -1,11 +1,13 @@
 //! The command line: what can be typed, and what it comes to. What is done about it is elsewhere.
 
+mod remote;
 mod tcp;
 
 use crate::config::flags::{FlagValue, Flags};
 use crate::config::{Source, keys};
 use crate::demo::orders::Order;
 use crate::demo::{DemoOptions, PORTS};
+use crate::remote::{Command as Asked, Whom};
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Arg, ArgAction, ArgMatches, ColorChoice, Command};
 use std::path::PathBuf;
@@ -25,6 +27,12 @@ Try it, no config file needed:
 Run it:
   run          Run from a config file [default: /etc/evenkeel/evenkeel.toml]
   check        Check a config file and show every mistake
+  reload       Load the config file again, whole or not at all
+
+Watch it:
+  status       How a running evenkeel does
+  sessions     Open sessions, and closing some of them
+  events       What was told lately
 
 More:
   explain      What a key means, its default, and why
@@ -74,6 +82,8 @@ pub enum Invocation {
     DemoOrder(Order, u16),
     /// Send requests to the running demo's balancer on this port.
     DemoLoad(u16),
+    /// Ask an evenkeel that runs.
+    Remote(Whom, Asked),
     /// Explain a key, or list all of them.
     Explain {
         /// Which.
@@ -126,6 +136,7 @@ pub fn command() -> Command {
         .subcommand(tcp::command())
         .subcommand(run())
         .subcommand(check())
+        .subcommands(remote::commands())
         .subcommand(explain())
         .subcommand(
             Command::new("completions")
@@ -199,7 +210,9 @@ fn run() -> Command {
         .args(["workers", "log"].iter().filter_map(|name| {
             keys::find(keys::Context::Top, name).map(|key| tcp::flag(key).help_heading(None))
         }))
-        .after_help("SIGTERM drains and ends, a second one ends at once. SIGHUP loads the file again.")
+        .after_help(
+            "SIGTERM drains and ends, a second one ends at once. SIGHUP, or `evenkeel reload`, loads the file again.",
+        )
 }
 
 fn check() -> Command {
@@ -283,7 +296,10 @@ pub fn understand(matches: &ArgMatches) -> Option<Invocation> {
         "completions" => Invocation::Completions(*matches.get_one("shell")?),
         "man" => Invocation::Man,
         "version" => Invocation::Version { json: json() },
-        _ => return None,
+        name => {
+            let (whom, asked) = remote::understand(name, matches)?;
+            Invocation::Remote(whom, asked)
+        }
     })
 }
 

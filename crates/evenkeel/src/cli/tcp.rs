@@ -6,7 +6,8 @@ use crate::config::keys::{self, Absent, Context, Key, Kind};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 /// Keys of the process that are flags too. A single service has no use for the others.
-const PROCESS_KEYS: [&str; 4] = ["workers", "log", "drain", "lame-duck"];
+const PROCESS_KEYS: [&str; 7] =
+    ["workers", "log", "drain", "lame-duck", "admin", "admin.listen", "admin.token-file"];
 
 const EXAMPLES: &str = "\
 Examples:

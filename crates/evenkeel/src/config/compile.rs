@@ -7,7 +7,7 @@ use super::lower::{Section, Typed};
 use super::place::At;
 use super::problem::{Problem, Problems};
 use super::setting::{Entry, Layer, Setting};
-use super::{LogFormat, Settings, World, pool, suggest};
+use super::{AdminSettings, LogFormat, Settings, World, pool, suggest};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::{Config, PoolConfig};
 use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
@@ -30,7 +30,7 @@ pub struct Bound<'a> {
 }
 
 /// What holds for the process.
-pub fn settings(typed: &Typed, builtin: &Layer) -> Settings {
+pub fn settings(typed: &Typed, builtin: &Layer, admin: Option<AdminSettings>) -> Settings {
     let chain = Chain::new([&typed.flags, &typed.process], builtin);
     Settings {
         workers: chain.count("workers").map(|workers| workers as usize),
@@ -43,6 +43,7 @@ pub fn settings(typed: &Typed, builtin: &Layer) -> Settings {
         lame_duck: chain.time("lame-duck"),
         drain: chain.time("drain"),
         max_sessions: chain.count("max-sessions"),
+        admin,
     }
 }
 
@@ -57,7 +58,10 @@ pub fn bind<'a>(typed: &'a Typed, world: &World<'_>, problems: &mut Problems) ->
                 |name: &str| keys::find(Context::Service, name).is_some_and(|key| key.scope == Scope::Pool);
             Bound {
                 section,
-                addrs: addrs(section, world, problems),
+                addrs: match section.layer.get("listen").map(|at| &at.value) {
+                    Some(Setting::Listen(specs)) => addrs(specs, world, problems),
+                    _ => Vec::new(),
+                },
                 entries: shared.unwrap_or(section).entries(),
                 shared,
                 owns_pool: !names_a_pool(section) || section.layer.0.keys().copied().any(is_pool_key),
@@ -135,10 +139,8 @@ fn shared_pool<'a>(section: &Section, typed: &'a Typed, problems: &mut Problems)
     found
 }
 
-fn addrs(section: &Section, world: &World<'_>, problems: &mut Problems) -> Vec<At<Addr>> {
-    let Some(At { value: Setting::Listen(specs), .. }) = section.layer.get("listen") else {
-        return Vec::new();
-    };
+/// The addresses that are meant by what was typed.
+pub fn addrs(specs: &[At<ListenSpec>], world: &World<'_>, problems: &mut Problems) -> Vec<At<Addr>> {
     let mut addrs = Vec::new();
     for At { value: spec, place } in specs {
         let (ips, ports) = match spec {

@@ -275,6 +275,43 @@ pub static KEYS: &[Key] = &[
         aliases: &["pre-stop"],
     },
     Key {
+        name: "admin",
+        scope: Scope::Process,
+        kind: Kind::Switch,
+        default: Is("on"),
+        doc: "Whether a running evenkeel can be looked at and told things. It answers `evenkeel status` and all other \
+              commands that ask it, Prometheus, and anybody else who speaks HTTP.",
+        why: "who cannot look in guesses; on a Unix socket only its own user and root may",
+        example: "off",
+        aliases: &["api", "stats", "control"],
+    },
+    Key {
+        name: "admin.listen",
+        scope: Scope::Process,
+        kind: Kind::Listen,
+        default: Means(
+            "the Unix socket `control.sock` in /run/evenkeel, or else in a folder of the user's own",
+        ),
+        doc: "Where it answers, written as the `listen` of a service. A Unix socket has the mode 0600. An address \
+              that is not of this machine alone needs `admin.token-file`.",
+        why: "a Unix socket cannot be reached by other users, other machines, or web pages",
+        example: "[\"unix:/run/evenkeel/control.sock\", \"127.0.0.1:9900\"]",
+        aliases: &["bind", "address", "socket"],
+    },
+    Key {
+        name: "admin.token-file",
+        scope: Scope::Process,
+        kind: Kind::Text,
+        default: Means(
+            "none: over TCP everything can be looked at from this machine, and nothing be changed",
+        ),
+        doc: "A file with a secret of at least 16 characters. Over TCP only who sends it (`Authorization: Bearer …`) \
+              is answered, but for `/livez` and `/readyz`.",
+        why: "a secret of our own making would have to be told to somebody",
+        example: "/etc/evenkeel/admin.token",
+        aliases: &["token", "secret", "password"],
+    },
+    Key {
         name: "listen",
         scope: Scope::Service,
         kind: Kind::Listen,

@@ -6,6 +6,7 @@
 #![expect(clippy::result_large_err, reason = "a problem is made at most once for each mistake of a user")]
 
 mod address;
+mod admin;
 mod chain;
 mod compile;
 mod cross;
@@ -25,7 +26,8 @@ mod units;
 pub use flags::Flags;
 pub use problem::{Problem, Problems, Severity};
 
-use evenkeel_core::director::Config;
+use evenkeel_core::addr::Addr;
+use evenkeel_core::director::{Config, Target};
 use std::net::{IpAddr, ToSocketAddrs, UdpSocket};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -67,6 +69,22 @@ pub struct Settings {
     pub drain: Duration,
     /// Sessions at once, in all; `None` is as many as the descriptors allow.
     pub max_sessions: Option<u32>,
+    /// Where it can be looked at and told things; `None` is nowhere.
+    pub admin: Option<AdminSettings>,
+}
+
+/// Where the admin API is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdminSettings {
+    /// At these addresses; `None` is the default Unix socket.
+    pub listen: Option<Vec<Addr>>,
+    /// What this file holds has to be sent over TCP.
+    pub token_file: Option<PathBuf>,
+}
+
+impl AdminSettings {
+    /// Addresses at most.
+    pub const LISTEN_MAX: usize = 8;
 }
 
 /// How the log is written.
@@ -107,10 +125,24 @@ fn load_in(source: &Source, world: &World<'_>) -> Result<Loaded, Problems> {
     let services = compile::bind(&typed, world, &mut problems);
     let config = compile::compile(&services, &typed.defaults, &builtin, &mut problems);
     cross::check(&typed, &services, &builtin, &mut problems);
+    let admin = admin::compile(&typed, &builtin, &config, world, &mut problems);
     problems.sort();
     match problems.errors() {
-        0 => Ok(Loaded { settings: compile::settings(&typed, &builtin), config, warnings: problems.list }),
+        0 => Ok(Loaded {
+            settings: compile::settings(&typed, &builtin, admin),
+            config,
+            warnings: problems.list,
+        }),
         _ => Err(problems),
+    }
+}
+
+/// The backend that `text` means, written as in `to`; or why it is none.
+pub fn backend_address(text: &str) -> Result<Target, String> {
+    match address::to(text) {
+        Ok(address::ToSpec::Backend(target)) => Ok(target),
+        Ok(address::ToSpec::Pool(_)) => Err("a pool is no backend".to_owned()),
+        Err(error) => Err(error.what),
     }
 }
 

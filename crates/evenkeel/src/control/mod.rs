@@ -1,9 +1,13 @@
 //! The control loop: takes what happens, tells the director, does what it says. Decides nothing itself.
 
+mod answer;
+mod question;
 mod reload;
 mod stop;
 #[cfg(test)]
 mod tests;
+
+pub use question::{Order, Picture, Question, Reload, Reloads};
 
 use crate::binding;
 use crate::config::{Loaded, LogFormat, Problems, Settings, Source};
@@ -11,7 +15,7 @@ use crate::discover::Discovery;
 use crate::logging::{Log, Notice};
 use crate::notify;
 use crate::probe::{self, PROBES_MAX};
-use crate::signals::{Manner, Order, Signal, Signals, order};
+use crate::signals::{self, Manner, Signal, Signals};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::{Action, Director, EventKind};
 use evenkeel_core::health::{Check, Verdict};
@@ -19,10 +23,11 @@ use evenkeel_core::name::{BackendKey, PoolName};
 use evenkeel_proxy::{Inherited, Report, UserPlane};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use stop::Phase;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::sync::oneshot;
 use tokio::time::MissedTickBehavior;
 
 /// How often the loop looks after itself: dropped lines, the watchdog.
@@ -43,8 +48,10 @@ pub enum Input {
     },
     /// The plane has something to tell.
     Report(Report),
-    /// The configuration was loaded again.
-    Loaded(Box<Result<Loaded, Problems>>),
+    /// The configuration was loaded again, for somebody who waits for what comes of it, or for nobody.
+    Loaded(Box<Result<Loaded, Problems>>, Option<oneshot::Sender<Reload>>),
+    /// Somebody asks.
+    Asked(Question),
 }
 
 /// The control plane, once everything is started.
@@ -63,6 +70,10 @@ pub struct Control {
     pub source: Option<Source>,
     /// Who is in charge.
     pub manner: Manner,
+    /// Threads that carry traffic.
+    pub workers: usize,
+    /// Sessions at once, at most.
+    pub max_sessions: u32,
     /// Where everything that happens goes to.
     pub inputs: Sender<Input>,
 }
@@ -76,6 +87,9 @@ struct Loop {
     told_dropped: u64,
     /// Reports that the plane had no room for, as far as the director knows.
     known_lost: u64,
+    /// Since when it turns.
+    started: SystemTime,
+    reloads: Reloads,
     /// Why it ends, once it does.
     ended: Option<&'static str>,
 }
@@ -106,7 +120,16 @@ impl Control {
 impl Loop {
     fn new(control: Control) -> Self {
         let permits = Arc::new(Semaphore::new(PROBES_MAX));
-        Self { control, phase: Phase::Running, permits, told_dropped: 0, known_lost: 0, ended: None }
+        Self {
+            control,
+            phase: Phase::Running,
+            permits,
+            told_dropped: 0,
+            known_lost: 0,
+            started: SystemTime::now(),
+            reloads: Reloads::none(),
+            ended: None,
+        }
     }
 
     fn perform(&mut self) {
@@ -147,7 +170,8 @@ impl Loop {
                 self.control.director.handle_resolved(now, &pool, &host, addrs);
             }
             Input::Report(report) => self.handle_report(now, report),
-            Input::Loaded(loaded) => self.handle_loaded(now, *loaded),
+            Input::Loaded(loaded, answer) => self.handle_loaded(now, *loaded, answer),
+            Input::Asked(question) => self.handle_question(question),
         }
     }
 
@@ -166,11 +190,11 @@ impl Loop {
     }
 
     fn handle_signal(&mut self, signal: Signal) {
-        match order(signal, self.control.manner, self.phase != Phase::Running) {
-            Order::Reload => self.reload(signal),
-            Order::Drain => self.stop(signal),
-            Order::End => self.ended = Some(signal.name()),
-            Order::Ignore(why) => {
+        match signals::order(signal, self.control.manner, self.phase != Phase::Running) {
+            signals::Order::Reload => self.reload(signal),
+            signals::Order::Drain => self.stop(signal),
+            signals::Order::End => self.ended = Some(signal.name()),
+            signals::Order::Ignore(why) => {
                 self.control.log.tell(Notice::SignalIgnored { signal: signal.name(), why });
             }
         }

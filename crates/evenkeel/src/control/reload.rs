@@ -1,5 +1,6 @@
 //! Takes a new configuration while everything runs: as a whole, or not at all.
 
+use super::question::{Reload, Taken};
 use super::stop::Phase;
 use super::{Input, Loop};
 use crate::binding;
@@ -11,56 +12,86 @@ use evenkeel_proxy::Inherited;
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
+use tokio::sync::oneshot;
+
+/// Why what was given on a command line cannot be loaded again.
+const NO_FILE: &str = "there is no configuration file to load again";
 
 impl Loop {
     pub(super) fn reload(&mut self, signal: Signal) {
+        match self.control.source {
+            Some(_) => self.load_again(None),
+            None => self.control.log.tell(Notice::SignalIgnored { signal: signal.name(), why: NO_FILE }),
+        }
+    }
+
+    /// Loads the configuration again, in the background.
+    pub(super) fn load_again(&mut self, answer: Option<oneshot::Sender<Reload>>) {
         let Some(source) = self.control.source.clone() else {
-            let why = "there is no configuration file to load again";
-            return self.control.log.tell(Notice::SignalIgnored { signal: signal.name(), why });
+            return self.tell_reload(Err(NO_FILE.to_owned()), answer);
         };
         let inputs = self.control.inputs.clone();
         // Not on the runtime's threads: lookups that hang may hold all of them.
         let work = move || {
-            let _ = inputs.blocking_send(Input::Loaded(Box::new(config::load(&source))));
+            let _ = inputs.blocking_send(Input::Loaded(Box::new(config::load(&source)), answer));
         };
         if let Err(error) = thread::Builder::new().name("reload".to_owned()).spawn(work) {
-            self.control.log.tell(Notice::ReloadRefused { why: error.to_string() });
+            self.tell_reload(Err(error.to_string()), None);
         }
     }
 
     /// Keeps a configuration as a whole, or not at all.
-    pub(super) fn handle_loaded(&mut self, now: Instant, loaded: Result<Loaded, Problems>) {
+    pub(super) fn handle_loaded(
+        &mut self,
+        now: Instant,
+        loaded: Result<Loaded, Problems>,
+        answer: Option<oneshot::Sender<Reload>>,
+    ) {
+        let reload = loaded.map_err(|problems| summary(&problems)).and_then(|loaded| self.take(now, loaded));
+        self.tell_reload(reload, answer);
+    }
+
+    fn tell_reload(&mut self, reload: Reload, answer: Option<oneshot::Sender<Reload>>) {
+        self.reloads.note(&reload);
+        self.control.log.tell(match &reload {
+            Ok(Taken { listeners, backends }) => {
+                Notice::Reloaded { listeners: *listeners, backends: *backends }
+            }
+            Err(why) => Notice::ReloadRefused { why: why.clone() },
+        });
+        if let Some(answer) = answer {
+            // Whoever asked may be gone.
+            let _ = answer.send(reload);
+        }
+    }
+
+    fn take(&mut self, now: Instant, loaded: Loaded) -> Reload {
         if self.phase != Phase::Running {
-            return;
+            return Err("it is stopping".to_owned());
         }
         let control = &mut self.control;
-        let refuse = |why: String| Notice::ReloadRefused { why };
-        let loaded = match loaded {
-            Ok(loaded) => loaded,
-            Err(problems) => return control.log.tell(refuse(summary(&problems))),
-        };
         let proposal = control.director.propose(now, loaded.config.clone());
         let snapshot = proposal.snapshot();
         match control.plane.prepare(Arc::clone(&snapshot), &mut Inherited::new()) {
             Ok(publication) => control.plane.publish(publication),
-            Err(error) => return control.log.tell(refuse(binding::refused(&error).what)),
+            Err(error) => return Err(binding::refused(&error).what),
         }
         control.director = proposal;
         control.discovery = Discovery::follow(&loaded.config, &control.inputs);
         let Settings { lame_duck, drain, .. } = loaded.settings;
         if (Settings { lame_duck, drain, ..control.settings.clone() }) != loaded.settings {
-            let text =
-                "`workers`, `log` and `max-sessions` of the new configuration hold from the next start on";
+            let text = "`workers`, `log`, `max-sessions` and `admin` of the new configuration hold from the next \
+                        start on";
             control.log.tell(Notice::Warning(text.to_owned()));
         }
         for warning in loaded.warnings {
             control.log.tell(Notice::Warning(warning.to_string()));
         }
         (control.settings.lame_duck, control.settings.drain) = (lame_duck, drain);
-        control.log.tell(Notice::Reloaded {
+        Ok(Taken {
             listeners: snapshot.listeners.len(),
             backends: snapshot.pools.values().map(|pool| pool.backends.len()).sum(),
-        });
+        })
     }
 }
 

@@ -50,7 +50,7 @@ async fn a_reload_moves_the_listener_and_keeps_sessions() {
     let session = connect(old);
     session.check_echo("before");
 
-    turning.handle_loaded(Instant::now(), load(new, &echo));
+    turning.handle_loaded(Instant::now(), load(new, &echo), None);
     turning.perform();
     connect(new).check_echo("on the new one");
     session.check_echo("after");
@@ -66,8 +66,8 @@ async fn a_reload_with_a_port_in_use_changes_nothing() {
     let (mut turning, _inputs) = start(listen, &echo);
     let generation = turning.control.director.snapshot().generation;
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    turning.handle_loaded(Instant::now(), load(taken.local_addr().unwrap().port(), &echo));
-    turning.handle_loaded(Instant::now(), config::load(&Source::Text("oops = 1".to_owned())));
+    turning.handle_loaded(Instant::now(), load(taken.local_addr().unwrap().port(), &echo), None);
+    turning.handle_loaded(Instant::now(), config::load(&Source::Text("oops = 1".to_owned())), None);
     turning.perform();
     assert_eq!(turning.control.director.snapshot().generation, generation);
     connect(listen).check_echo("as before");
@@ -86,7 +86,7 @@ async fn term_lets_sessions_end_and_then_ends() {
     turning.handle_phase_end();
     evenkeel_testkit::eventually("it accepts no more", || Peer::try_connect(&Place::local(listen)).err());
     session.check_echo("while it drains");
-    turning.handle_loaded(Instant::now(), load(listen, &echo));
+    turning.handle_loaded(Instant::now(), load(listen, &echo), None);
     assert!(matches!(turning.phase, Phase::Draining(_)), "a reload is too late");
     assert_eq!(turning.ended, None);
     drop(session);

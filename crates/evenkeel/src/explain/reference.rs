@@ -109,7 +109,7 @@ const ABOUT_THE_PROCESS: &str = r#".SH "EXIT STATUS"
 all is well, also after a drain
 .TP
 1
-it failed; `check` found mistakes
+it failed; `check` found mistakes; a command was refused
 .TP
 2
 a wrong command line
@@ -118,7 +118,7 @@ a wrong command line
 the configuration cannot be read
 .TP
 69
-an address is in use
+an address is in use; nobody can be asked
 .TP
 77
 not permitted
@@ -130,6 +130,12 @@ not permitted
 EVENKEEL_CONFIG
 the configuration of `run` and `check`
 .TP
+EVENKEEL_ADMIN, EVENKEEL_TOKEN_FILE
+whom `status` and other commands ask, and what to send over TCP
+.TP
+RUNTIME_DIRECTORY, XDG_RUNTIME_DIR
+where the admin socket is
+.TP
 NO_COLOR, CLICOLOR_FORCE
 no colours, colours even without a terminal
 .TP
@@ -137,6 +143,8 @@ NOTIFY_SOCKET, WATCHDOG_USEC, LISTEN_FDS, JOURNAL_STREAM
 set by systemd
 .SH FILES
 .I /etc/evenkeel/evenkeel.toml
+.br
+.I /run/evenkeel/control.sock
 .SH EXAMPLES
 .nf
 evenkeel demo

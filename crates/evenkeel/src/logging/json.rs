@@ -178,6 +178,12 @@ pub fn notice(out: &mut String, at: SystemTime, notice: &Notice) {
         Notice::Reloaded { listeners, backends } => {
             line.raw("listeners", listeners).raw("backends", backends);
         }
+        Notice::Admin { addr } => {
+            line.text("listener", addr);
+        }
+        Notice::Ordered { what, by } => {
+            line.text("order", what).text("by", by);
+        }
         Notice::LameDuck { signal, time } => {
             line.text("signal", signal).raw("lame_duck_ms", Millis(*time));
         }

@@ -39,6 +39,8 @@ impl fmt::Display for Notice {
                 write!(f, "reloaded: {}, {}", count(*listeners, "listener"), count(*backends, "backend"))
             }
             Self::ReloadRefused { why } => write!(f, "reload refused, everything stays as it was: {why}"),
+            Self::Admin { addr } => write!(f, "can be asked at {addr}: `evenkeel status`"),
+            Self::Ordered { what, by } => write!(f, "order of {by}: {what}"),
             Self::LameDuck { signal, time } => {
                 write!(f, "{signal}: will stop, but goes on accepting for {}", Took(*time))
             }

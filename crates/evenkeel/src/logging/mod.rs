@@ -2,6 +2,7 @@
 //! it and the writer are bounded channels, and what does not fit is dropped, counted and told.
 
 mod collect;
+mod events;
 mod flood;
 mod json;
 mod line;
@@ -12,12 +13,14 @@ mod text;
 mod units;
 mod writer;
 
+pub use events::Told;
 pub use notice::{Listening, Notice, Stopped};
-pub use units::{Took, count};
+pub use units::{Bytes, Grouped, Rfc3339, Took, count};
 
 use crate::config::LogFormat;
 use crate::{cli, output};
 use evenkeel_proxy::SessionRecord;
+use events::Events;
 use flood::Floodgate;
 use std::io::IsTerminal;
 use std::os::unix::fs::MetadataExt;
@@ -27,6 +30,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 use text::{Style, Text};
+use tokio::sync::broadcast;
 use writer::{Format, Writer};
 
 /// Events on their way to the writer, at most: thousands of backends may go down at once.
@@ -71,13 +75,20 @@ pub struct Log {
     written: Option<Receiver<()>>,
     /// Notices that did not fit.
     dropped: u64,
+    events: Events,
 }
 
 impl Log {
     /// Starts to write in `format`.
     pub fn start(format: LogFormat) -> std::io::Result<Self> {
-        let mut log =
-            Self { items: None, waiting: Arc::default(), collected: None, written: None, dropped: 0 };
+        let mut log = Self {
+            items: None,
+            waiting: Arc::default(),
+            collected: None,
+            written: None,
+            dropped: 0,
+            events: Events::default(),
+        };
         let Some(format) = choose(format) else { return Ok(log) };
         let (items, receiver) = channel();
         // `io::stdout` would write a line at a time; this writes whole batches.
@@ -102,12 +113,19 @@ impl Log {
 
     /// Tells of an event, or counts it as dropped when the log is read too slowly. Never waits.
     pub fn tell(&mut self, notice: Notice) {
+        let now = SystemTime::now();
+        self.events.note(now, &notice);
         let Some(items) = &self.items else { return };
-        let sent = Place::take(&self.waiting)
-            .and_then(|place| items.send(Item::Notice(SystemTime::now(), notice, place)).ok());
+        let sent =
+            Place::take(&self.waiting).and_then(|place| items.send(Item::Notice(now, notice, place)).ok());
         if sent.is_none() {
             self.dropped += 1;
         }
+    }
+
+    /// The last events, whether they are written anywhere or not, and all that will follow.
+    pub fn follow(&self) -> (Vec<Told>, broadcast::Receiver<Told>) {
+        self.events.follow()
     }
 
     /// Events that were dropped so far.

@@ -66,6 +66,18 @@ pub enum Notice {
         /// What is wrong with it.
         why: String,
     },
+    /// It can be looked at and told things there.
+    Admin {
+        /// Where.
+        addr: Addr,
+    },
+    /// Somebody gave an order, and it was done.
+    Ordered {
+        /// What is to be.
+        what: String,
+        /// Who wanted it.
+        by: String,
+    },
     /// Told to stop; new sessions are still taken for a while.
     LameDuck {
         /// The signal.
@@ -157,6 +169,8 @@ impl Notice {
             Self::SignalIgnored { .. } => "signal-ignored",
             Self::Reloaded { .. } => "reloaded",
             Self::ReloadRefused { .. } => "reload-refused",
+            Self::Admin { .. } => "admin",
+            Self::Ordered { .. } => "ordered",
             Self::LameDuck { .. } => "lame-duck",
             Self::Draining { .. } => "draining",
             Self::Stopped(_) => "stopped",
@@ -196,6 +210,8 @@ impl Notice {
             | Self::CeilingLeft { .. }
             | Self::SignalIgnored { .. }
             | Self::Reloaded { .. }
+            | Self::Admin { .. }
+            | Self::Ordered { .. }
             | Self::LameDuck { .. }
             | Self::Draining { .. }
             | Self::Stopped(_) => Level::Info,

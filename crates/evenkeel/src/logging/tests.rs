@@ -191,6 +191,8 @@ fn all_notices() -> Vec<Notice> {
         Notice::SignalIgnored { signal: "SIGUSR2", why: "no reason" },
         Notice::Reloaded { listeners: 1, backends: 3 },
         Notice::ReloadRefused { why: "a mistake".to_owned() },
+        Notice::Admin { addr: Addr::Unix(std::path::Path::new("/run/evenkeel/control.sock").into()) },
+        Notice::Ordered { what: "reload".to_owned(), by: "uid 0 (pid 7)".to_owned() },
         Notice::LameDuck { signal: "SIGTERM", time: Duration::from_secs(15) },
         Notice::Draining { window: Duration::from_secs(30), open: 12 },
         Notice::LinesDropped { lines: 1 },
@@ -214,6 +216,8 @@ fn every_event_is_one_line_for_people() {
 <6>SIGUSR2 ignored: no reason
 <6>reloaded: 1 listener, 3 backends
 <3>reload refused, everything stays as it was: a mistake
+<6>can be asked at unix:/run/evenkeel/control.sock: `evenkeel status`
+<6>order of uid 0 (pid 7): reload
 <6>SIGTERM: will stop, but goes on accepting for 15 s
 <6>accepts no more; 12 open sessions may end within 30 s
 <4>1 line of this log dropped: it is read too slowly
@@ -385,8 +389,14 @@ fn while_the_writer_is_stuck_records_wait_in_the_channel_of_the_plane() {
 #[test]
 fn events_that_nobody_writes_are_dropped_and_counted() {
     let (items, received) = channel();
-    let mut log =
-        Log { items: Some(items), waiting: Arc::default(), collected: None, written: None, dropped: 0 };
+    let mut log = Log {
+        items: Some(items),
+        waiting: Arc::default(),
+        collected: None,
+        written: None,
+        dropped: 0,
+        events: Events::default(),
+    };
     (0..WAITING_MAX + 3).for_each(|_| log.tell(down()));
     assert_eq!(log.dropped(), 3);
     assert_eq!(received.try_iter().count(), WAITING_MAX);

@@ -2,6 +2,7 @@
 
 mod announce;
 
+use crate::admin::{self, Bound};
 use crate::binding;
 use crate::ceiling::{self, Needs};
 use crate::config::{Loaded, Settings, Source};
@@ -50,8 +51,12 @@ pub fn run(loaded: Loaded, options: Options) -> Result<(), RunError> {
     let outcome = runtime.block_on(async {
         let signals = Signals::take().map_err(|error| system("take signals", &error))?;
         let (inputs, received) = mpsc::channel(INPUTS_MAX);
-        let control = start(loaded, options, inherited, inputs)?;
+        let admin = Bound::bind(loaded.settings.admin.as_ref())?;
+        let mut control = start(loaded, options, inherited, inputs.clone())?;
+        admin.notices().into_iter().for_each(|notice| control.log.tell(notice));
+        let served = admin.serve(inputs);
         control.run(received, signals).await;
+        drop(served);
         Ok(())
     });
     // A lookup that hangs in the system's resolver must not delay the end.
@@ -107,6 +112,8 @@ pub fn start(
         plane,
         log,
         settings,
+        workers: room.workers,
+        max_sessions: room.max_sessions,
         inputs,
     })
 }
@@ -124,7 +131,11 @@ fn room(settings: &Settings, config: &Config) -> Room {
     let workers = settings.workers.unwrap_or_else(|| available_parallelism().map_or(1, usize::from));
     let descriptors = limits::raise_descriptors();
     let members: usize = config.pools.iter().map(|pool| pool.members.len()).sum();
-    let needs = Needs { listeners: config.listeners.len(), probes: members.min(PROBES_MAX) };
+    let needs = Needs {
+        listeners: config.listeners.len(),
+        probes: members.min(PROBES_MAX),
+        admin: settings.admin.as_ref().map_or(0, admin::descriptors),
+    };
     let ceiling = ceiling::sessions_max(descriptors, workers, needs);
     Room {
         workers,

@@ -1,0 +1,50 @@
+//! What there is to be seen of a backend, for whoever looks in from outside.
+
+use crate::eligible::Standing;
+use crate::health::Verdict;
+use crate::name::BackendKey;
+use std::time::Instant;
+
+/// One backend at one moment.
+#[derive(Clone, Debug)]
+pub struct BackendView {
+    /// Identity.
+    pub key: BackendKey,
+    /// How it stands.
+    pub standing: Standing,
+    /// Its share, slow start not counted; 0 takes nothing.
+    pub weight: u32,
+    /// Takes traffic only while no primary can.
+    pub backup: bool,
+    /// Sessions at once at most; `u32::MAX` is no limit.
+    pub max_sessions: u32,
+    /// Whether it is checked at all.
+    pub checked: bool,
+    /// What was counted of it since it joined.
+    pub tally: Tally,
+}
+
+/// What is counted of a backend since it joined.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// Checks that passed.
+    pub passed: u64,
+    /// Checks that failed; those that we could not make are not among them.
+    pub failed: u64,
+    /// Times that live traffic took it out.
+    pub ejections: u64,
+    /// When the last check ended, and what it saw.
+    pub last_check: Option<(Instant, Verdict)>,
+}
+
+impl Tally {
+    /// A check has ended.
+    pub fn note(&mut self, now: Instant, verdict: &Verdict) {
+        match verdict {
+            Verdict::Pass(_) => self.passed += 1,
+            Verdict::Fail(failure) if failure.is_ours() => return,
+            Verdict::Fail(_) => self.failed += 1,
+        }
+        self.last_check = Some((now, verdict.clone()));
+    }
+}

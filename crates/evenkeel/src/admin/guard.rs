@@ -1,0 +1,201 @@
+//! Who is answered. A Unix socket has a mode of its own; over TCP there is a token, or this machine may look and not touch.
+//! Web pages get nothing: a browser reaches the loopback interface of whoever uses it.
+
+use hyper::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, ORIGIN};
+use hyper::{Method, StatusCode};
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Characters of a token at least: fewer could be guessed.
+const TOKEN_MIN: usize = 16;
+
+/// Bytes of its file at most.
+const TOKEN_MAX: usize = 4096;
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
+    /// A process of this machine that may open the socket's file.
+    Unix {
+        /// Its user.
+        uid: u32,
+        /// Its process id, if the kernel knows it.
+        pid: Option<i32>,
+    },
+    /// Somebody over TCP.
+    Tcp(SocketAddr),
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix { uid, pid: Some(pid) } => write!(f, "uid {uid} (pid {pid})"),
+            Self::Unix { uid, pid: None } => write!(f, "uid {uid}"),
+            Self::Tcp(addr) => addr.fmt(f),
+        }
+    }
+}
+
+/// The secret that has to be sent over TCP.
+pub struct Token(String);
+
+impl Token {
+    /// Reads it from its file.
+    pub fn read(path: &Path) -> io::Result<Self> {
+        let text = std::fs::read_to_string(path)?;
+        let token = text.trim();
+        let is_plain = token.bytes().all(|it| it.is_ascii_graphic());
+        if token.len() < TOKEN_MIN || text.len() > TOKEN_MAX || !is_plain {
+            let what = format!("not a secret of at least {TOKEN_MIN} letters, digits and signs");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+        }
+        Ok(Self(token.to_owned()))
+    }
+
+    /// Looks at every byte, however early two differ: how long that takes tells nothing.
+    fn is(&self, given: &[u8]) -> bool {
+        let own = self.0.as_bytes();
+        let differences = own.iter().zip(given).fold(0, |sum, (one, other)| sum | (one ^ other));
+        differences == 0 && own.len() == given.len()
+    }
+}
+
+/// What decides about a request, besides who asks.
+pub struct Knock<'a> {
+    /// Its method.
+    pub method: &'a Method,
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+    /// Whether anybody may know the answer.
+    pub is_open: bool,
+}
+
+/// Why a request is not answered.
+pub type Refusal = (StatusCode, &'static str);
+
+/// Whether `peer` is answered.
+pub fn admit(peer: &Peer, token: Option<&Token>, knock: &Knock<'_>) -> Result<(), Refusal> {
+    let text = |name: &HeaderName| knock.headers.get(name).and_then(|it| it.to_str().ok());
+    let host = text(&HOST);
+    let is_own = |origin: &str| host.is_some_and(|host| origin.strip_prefix("http://") == Some(host));
+    let is_foreign_site = text(&FETCH_SITE).is_some_and(|site| !["same-origin", "none"].contains(&site));
+    if is_foreign_site || knock.headers.contains_key(ORIGIN) && !text(&ORIGIN).is_some_and(is_own) {
+        return Err((StatusCode::FORBIDDEN, "a web page of another site asks"));
+    }
+    let Peer::Tcp(_) = peer else { return Ok(()) };
+    if knock.is_open {
+        return Ok(());
+    }
+    if let Some(token) = token {
+        let given = knock.headers.get(AUTHORIZATION).map_or(&[][..], |it| it.as_bytes());
+        let given = given.strip_prefix(b"Bearer ").unwrap_or_default();
+        let refusal = (StatusCode::UNAUTHORIZED, "send the token: `Authorization: Bearer …`");
+        return if token.is(given) { Ok(()) } else { Err(refusal) };
+    }
+    // Whoever answers for a name may let it point here, and a page under that name would be of the same origin.
+    if !host.is_some_and(is_machine) {
+        return Err((StatusCode::FORBIDDEN, "without a token, ask by an address: the Host is a name"));
+    }
+    if *knock.method != Method::GET && *knock.method != Method::HEAD {
+        return Err((
+            StatusCode::FORBIDDEN,
+            "to change something, use the Unix socket, or set `admin.token-file`",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether a `Host` names this machine by an address, or as `localhost`.
+fn is_machine(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|it| it.is_ascii_digit()) => name,
+        _ => host,
+    };
+    name == "localhost" || name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::header::HeaderValue;
+
+    const SECRET: &str = "0123456789abcdef";
+
+    /// The status for a request with these headers, one a line.
+    fn status(peer: &Peer, with_token: bool, method: Method, lines: &str) -> u16 {
+        let mut headers = HeaderMap::new();
+        for line in lines.lines() {
+            let (name, value) = line.trim().split_once(": ").unwrap();
+            let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+            headers.insert(name, HeaderValue::from_str(value).unwrap());
+        }
+        let token = with_token.then(|| Token(SECRET.to_owned()));
+        let knock = Knock { method: &method, headers: &headers, is_open: false };
+        admit(peer, token.as_ref(), &knock).map_or_else(|(status, _)| status.as_u16(), |()| 200)
+    }
+
+    const UNIX: Peer = Peer::Unix { uid: 0, pid: None };
+    const TCP: Peer = Peer::Tcp(SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1));
+
+    #[test]
+    fn a_unix_socket_may_do_everything_but_for_web_pages() {
+        assert_eq!(status(&UNIX, false, Method::POST, ""), 200);
+        assert_eq!(status(&UNIX, true, Method::DELETE, "host: anything"), 200);
+        assert_eq!(status(&UNIX, false, Method::GET, "host: x\norigin: http://evil.example"), 403);
+    }
+
+    #[test]
+    fn without_a_token_this_machine_may_look_and_not_touch() {
+        for host in ["127.0.0.1:9900", "localhost:9900", "[::1]:9900", "127.0.0.1"] {
+            assert_eq!(status(&TCP, false, Method::GET, &format!("host: {host}")), 200, "{host}");
+        }
+        assert_eq!(status(&TCP, false, Method::POST, "host: 127.0.0.1:9900"), 403);
+        assert_eq!(status(&TCP, false, Method::GET, ""), 403);
+        assert_eq!(status(&TCP, false, Method::GET, "host: rebound.example:9900"), 403);
+        assert_eq!(status(&TCP, false, Method::GET, "host: 127.0.0.1.evil.example"), 403);
+    }
+
+    #[test]
+    fn with_a_token_nobody_else_gets_anything() {
+        let with =
+            |token: &str| status(&TCP, true, Method::POST, &format!("host: lb\nauthorization: {token}"));
+        assert_eq!(with(&format!("Bearer {SECRET}")), 200);
+        for wrong in ["Bearer 0123456789abcdeX", "Bearer 0123456789abcde", SECRET, "Bearer x", "Basic x"] {
+            assert_eq!(with(wrong), 401, "{wrong}");
+        }
+        assert_eq!(status(&TCP, true, Method::GET, "host: 127.0.0.1"), 401);
+    }
+
+    #[test]
+    fn pages_of_other_sites_are_refused_whatever_they_send() {
+        let auth = format!("host: 127.0.0.1:9900\nauthorization: Bearer {SECRET}");
+        for page in [
+            "origin: http://evil.example",
+            "origin: null",
+            "origin: http://127.0.0.1:8080",
+            "sec-fetch-site: cross-site",
+            "sec-fetch-site: same-site",
+        ] {
+            assert_eq!(status(&TCP, true, Method::POST, &format!("{auth}\n{page}")), 403, "{page}");
+        }
+        let own = format!("{auth}\norigin: http://127.0.0.1:9900\nsec-fetch-site: same-origin");
+        assert_eq!(status(&TCP, true, Method::POST, &own), 200);
+    }
+
+    #[test]
+    fn a_token_that_could_be_guessed_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        let read = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            Token::read(&path).is_ok()
+        };
+        assert!(read("0123456789abcdef\n"));
+        assert!(!read("short") && !read("") && !read("0123456789 abcdef"));
+        assert!(Token::read(&folder.path().join("none")).is_err());
+    }
+}

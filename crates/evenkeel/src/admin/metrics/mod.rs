@@ -1,0 +1,185 @@
+//! Everything that is counted, as Prometheus reads it. Every series is there from the start, and there are only as many as
+//! the configuration has services and backends.
+
+mod text;
+
+use super::view::{self, Published};
+use crate::control::Picture;
+use evenkeel_core::attempt::ConnectFailure;
+use evenkeel_core::counts::{self, Metric};
+use evenkeel_core::director::BackendView;
+use evenkeel_core::end::End;
+use evenkeel_core::snapshot::Backend;
+use evenkeel_proxy::{BackendSums, ServiceSums};
+use evenkeel_sys::{limits, usage};
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{SystemTime, UNIX_EPOCH};
+use text::Text;
+
+/// 0.5 ms to 67 s and beyond.
+const DURATIONS: RangeInclusive<usize> = 9..=26;
+
+/// 0.1 ms to 4 s: connects time out.
+const CONNECTS: RangeInclusive<usize> = 7..=22;
+
+/// A metric, and how its value is found.
+type Of<T, V> = (&'static Metric, fn(&T) -> V);
+
+/// The whole page.
+pub fn write(picture: &Picture) -> String {
+    let mut text = Text::default();
+    process(&mut text, picture);
+    evenkeel(&mut text, picture);
+    services(&mut text, picture);
+    pools(&mut text, picture);
+    backends(&mut text, picture);
+    text.finish()
+}
+
+/// The standard set, by its standard names.
+fn process(text: &mut Text, picture: &Picture) {
+    let usage = usage::now();
+    let mut one = |name: &str, kind: &str, help: &str, value: f64| {
+        text.begin(name, kind, help);
+        text.sample(name, &[], value);
+    };
+    one("process_cpu_seconds_total", "counter", "Time on processors, in seconds", usage.cpu.as_secs_f64());
+    one("process_resident_memory_bytes", "gauge", "Memory that is really there", usage.resident as f64);
+    one("process_virtual_memory_bytes", "gauge", "Address space", usage.virtual_memory as f64);
+    one("process_open_fds", "gauge", "Open descriptors", usage.descriptors as f64);
+    one("process_max_fds", "gauge", "Descriptors at most", limits::descriptors() as f64);
+    one("process_start_time_seconds", "gauge", "When it started", unix_seconds(picture.started));
+}
+
+fn unix_seconds(time: SystemTime) -> f64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}
+
+fn evenkeel(text: &mut Text, picture: &Picture) {
+    let (totals, reloads) = (&picture.totals, &picture.reloads);
+    text.family(&counts::BUILD_INFO);
+    text.sample(counts::BUILD_INFO.name, &[("version", env!("CARGO_PKG_VERSION"))], 1);
+    text.single(&counts::WORKERS, picture.workers);
+    text.single(&counts::SESSIONS_OPEN, totals.open);
+    text.single(&counts::SESSIONS_MAX, picture.max_sessions);
+    text.single(&counts::CEILINGS, totals.ceilings);
+    text.single(&counts::ACCEPT_FAILURES, totals.accept_failures);
+    text.single(&counts::PANICS, totals.panics);
+    text.single(&counts::PIPES_OPEN, totals.pipes);
+    text.single(&counts::LOG_LINES_DROPPED, picture.lines_dropped);
+    text.single(&counts::REPORTS_DROPPED, totals.reports_dropped);
+    text.single(&counts::DRAINING, u8::from(picture.phase != "running"));
+    text.single(&counts::CONFIG_LAST_RELOAD_SUCCESSFUL, u8::from(reloads.problem.is_none()));
+    text.single(&counts::CONFIG_LAST_RELOAD_SUCCESS, unix_seconds(reloads.since));
+    text.family(&counts::CONFIG_RELOADS);
+    for (result, count) in [("taken", reloads.taken), ("refused", reloads.refused)] {
+        text.sample(counts::CONFIG_RELOADS.name, &[("result", result)], count);
+    }
+}
+
+fn services(text: &mut Text, picture: &Picture) {
+    let mut each = |metric: &Metric, write: &dyn Fn(&mut Text, &str, &ServiceSums)| {
+        text.family(metric);
+        picture.services.iter().for_each(|(name, sums)| write(text, name.as_str(), sums));
+    };
+    let numbers: [Of<ServiceSums, u64>; 5] = [
+        (&counts::SERVICE_SESSIONS, |it| it.accepted),
+        (&counts::SERVICE_SESSIONS_OPEN, |it| it.open.into()),
+        (&counts::SERVICE_TO_BACKEND, |it| it.to_backend),
+        (&counts::SERVICE_TO_CLIENT, |it| it.to_client),
+        (&counts::SERVICE_RETRIES, |it| it.retries),
+    ];
+    for (metric, value) in numbers {
+        each(metric, &|text, name, sums| text.sample(metric.name, &[("service", name)], value(sums)));
+    }
+    each(&counts::SERVICE_ENDS, &|text, name, sums| {
+        for (word, count) in End::words().zip(sums.ends) {
+            text.sample(counts::SERVICE_ENDS.name, &[("service", name), ("end", word)], count);
+        }
+    });
+    each(&counts::SERVICE_DURATION, &|text, name, sums| {
+        text.histogram(counts::SERVICE_DURATION.name, &[("service", name)], &sums.duration, DURATIONS);
+    });
+    each(&counts::SERVICE_QUEUED, &|text, name, sums| {
+        text.histogram(counts::SERVICE_QUEUED.name, &[("service", name)], &sums.queued, DURATIONS);
+    });
+}
+
+fn pools(text: &mut Text, picture: &Picture) {
+    text.family(&counts::POOL_BACKENDS);
+    let views = view::by_pool(picture);
+    for name in picture.snapshot.pools.keys() {
+        let views = views.get(name).copied().unwrap_or_default();
+        for state in view::STATES {
+            let count = views.iter().filter(|it| view::state(it) == state).count();
+            text.sample(counts::POOL_BACKENDS.name, &[("pool", name.as_str()), ("state", state)], count);
+        }
+    }
+    text.family(&counts::POOL_WAITING);
+    for (name, pool) in &picture.snapshot.pools {
+        text.sample(counts::POOL_WAITING.name, &[("pool", name.as_str())], pool.waiting.load(Relaxed));
+    }
+}
+
+/// A backend with all that is known of it.
+struct Row<'a> {
+    view: &'a BackendView,
+    published: &'a Backend,
+    sums: &'a BackendSums,
+    addr: String,
+}
+
+impl Row<'_> {
+    fn sample(&self, text: &mut Text, metric: &Metric, value: impl Display) {
+        text.sample(metric.name, &[("pool", self.view.key.pool.as_str()), ("backend", &self.addr)], value);
+    }
+
+    fn sample_by(&self, text: &mut Text, metric: &Metric, label: &str, word: &str, value: u64) {
+        let labels = [("pool", self.view.key.pool.as_str()), ("backend", &self.addr), (label, word)];
+        text.sample(metric.name, &labels, value);
+    }
+}
+
+fn backends<'a>(text: &mut Text, picture: &'a Picture) {
+    let none = BackendSums::default();
+    let mut published = Published::new(picture);
+    let row = |view: &'a BackendView| {
+        let key = &view.key;
+        let sums = picture.backends.get(key).unwrap_or(&none);
+        Some(Row { view, published: published.find(key)?, sums, addr: key.addr.to_string() })
+    };
+    let rows: Vec<Row<'_>> = picture.views.iter().filter_map(row).collect();
+    let numbers: [Of<Row<'_>, u64>; 7] = [
+        (&counts::BACKEND_UP, |it| it.published.eligible.into()),
+        (&counts::BACKEND_WEIGHT, |it| it.view.weight.into()),
+        (&counts::BACKEND_SESSIONS, |it| it.sums.sessions),
+        (&counts::BACKEND_SESSIONS_OPEN, |it| it.published.load.sessions().into()),
+        (&counts::BACKEND_TO_BACKEND, |it| it.sums.to_backend),
+        (&counts::BACKEND_TO_CLIENT, |it| it.sums.to_client),
+        (&counts::BACKEND_EJECTIONS, |it| it.view.tally.ejections),
+    ];
+    for (metric, value) in numbers {
+        text.family(metric);
+        rows.iter().for_each(|row| row.sample(text, metric, value(row)));
+    }
+    let failures = &counts::BACKEND_CONNECT_FAILURES;
+    text.family(failures);
+    for row in &rows {
+        for (word, count) in ConnectFailure::WORDS.into_iter().zip(row.sums.failures) {
+            row.sample_by(text, failures, "reason", word, count);
+        }
+    }
+    text.family(&counts::BACKEND_CHECKS);
+    for row in &rows {
+        for (word, count) in [("passed", row.view.tally.passed), ("failed", row.view.tally.failed)] {
+            row.sample_by(text, &counts::BACKEND_CHECKS, "result", word, count);
+        }
+    }
+    text.family(&counts::BACKEND_CONNECT);
+    for row in &rows {
+        let labels = [("pool", row.view.key.pool.as_str()), ("backend", row.addr.as_str())];
+        text.histogram(counts::BACKEND_CONNECT.name, &labels, &row.sums.connect, CONNECTS);
+    }
+}

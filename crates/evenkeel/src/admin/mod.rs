@@ -1,0 +1,278 @@
+//! The admin API: HTTP and JSON for whoever wants to look into a running evenkeel or tell it something. It asks the
+//! control loop by messages, and decides nothing itself. Read [`routes`] first.
+
+mod args;
+mod guard;
+mod handle;
+mod metrics;
+mod openapi;
+mod patient;
+pub mod place;
+mod reply;
+mod routes;
+mod server;
+mod view;
+
+use crate::config::AdminSettings;
+use crate::control::{Input, Picture, Question};
+use crate::error::{Exit, RunError};
+use crate::logging::Notice;
+use args::Args;
+use evenkeel_core::addr::Addr;
+use evenkeel_sys::limits;
+use guard::{Knock, Peer, Token};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper::header::{ALLOW, HeaderValue};
+use hyper::{Request, Response, StatusCode};
+use reply::{Bytestream, Refused};
+use routes::Found;
+use server::Socket;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc::Sender;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+/// How long the control loop, or a worker, may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long the body of a request may take to come.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bytes of a request's body: a whole configuration has to fit.
+const BODY_MAX: usize = 1 << 20;
+
+/// Connections of one listener at once: 32, and fewer where descriptors are few.
+fn connections_max() -> usize {
+    (limits::raise_descriptors() / 256).clamp(4, 32) as usize
+}
+
+/// Descriptors that the admin API may hold.
+pub fn descriptors(settings: &AdminSettings) -> usize {
+    settings.listen.as_ref().map_or(1, Vec::len) * (1 + connections_max())
+}
+
+/// Listening sockets that nobody is served at yet.
+pub struct Bound {
+    sockets: Vec<Socket>,
+    addrs: Vec<Addr>,
+    files: Vec<place::File>,
+    token: Option<Token>,
+    /// Why there is no default socket.
+    problem: Option<String>,
+}
+
+/// The admin API, while it is served.
+pub struct Admin {
+    _tasks: JoinSet<()>,
+    _files: Vec<place::File>,
+}
+
+impl Bound {
+    /// Listens as `settings` say. Without the default socket evenkeel starts all the same, but not without one that
+    /// was asked for. Needs a tokio runtime around it.
+    pub fn bind(settings: Option<&AdminSettings>) -> Result<Self, RunError> {
+        let (sockets, addrs, files) = Default::default();
+        let mut bound = Self { sockets, addrs, files, token: None, problem: None };
+        let Some(settings) = settings else { return Ok(bound) };
+        if let Some(path) = &settings.token_file {
+            let token = Token::read(path);
+            bound.token = Some(token.map_err(|error| {
+                RunError::new(
+                    Exit::BadConfig,
+                    format!("cannot use `admin.token-file` {}: {error}", path.display()),
+                )
+            })?);
+        }
+        let Some(listen) = &settings.listen else {
+            let unix = place::bind_default().and_then(|(socket, file)| bound.add_unix(socket, file));
+            bound.problem =
+                unix.err().map(|error| format!("no admin socket, so commands find nothing here: {error}"));
+            return Ok(bound);
+        };
+        for addr in listen {
+            let added = match addr {
+                Addr::Unix(path) => place::bind(path).and_then(|(socket, file)| bound.add_unix(socket, file)),
+                Addr::Ip(addr) => bound.add_tcp(*addr),
+            };
+            added.map_err(|error| refused(addr, &error))?;
+        }
+        Ok(bound)
+    }
+
+    fn add_unix(&mut self, socket: std::os::fd::OwnedFd, file: place::File) -> io::Result<()> {
+        self.addrs.push(Addr::Unix(file.path().into()));
+        self.sockets.push(Socket::Unix(tokio::net::UnixListener::from_std(socket.into())?));
+        self.files.push(file);
+        Ok(())
+    }
+
+    fn add_tcp(&mut self, addr: SocketAddr) -> io::Result<()> {
+        let socket = evenkeel_sys::socket::bind_ip(addr, false)?;
+        evenkeel_sys::socket::listen(&socket, place::BACKLOG)?;
+        let listener = tokio::net::TcpListener::from_std(socket.into())?;
+        self.addrs.push(Addr::Ip(listener.local_addr()?));
+        self.sockets.push(Socket::Tcp(listener));
+        Ok(())
+    }
+
+    /// What is to be told of it.
+    pub fn notices(&self) -> Vec<Notice> {
+        let places = self.addrs.iter().map(|addr| Notice::Admin { addr: addr.clone() });
+        places.chain(self.problem.clone().map(Notice::Warning)).collect()
+    }
+
+    /// Begins to serve, until the result is dropped.
+    pub fn serve(self, inputs: Sender<Input>) -> Admin {
+        let connections = connections_max();
+        // Whoever follows the events must not keep others from asking.
+        let followers = Arc::new(Semaphore::new(connections / 2));
+        let desk = Arc::new(Desk { inputs, token: self.token, followers });
+        let mut tasks = JoinSet::new();
+        for socket in self.sockets {
+            tasks.spawn(server::serve(socket, connections, Arc::clone(&desk)));
+        }
+        Admin { _tasks: tasks, _files: self.files }
+    }
+}
+
+fn refused(addr: &Addr, error: &io::Error) -> RunError {
+    let exit = match error.kind() {
+        io::ErrorKind::PermissionDenied => Exit::NoPermission,
+        _ => Exit::Unavailable,
+    };
+    let what = match error.kind() {
+        io::ErrorKind::AddrInUse => "address in use".to_owned(),
+        _ => error.to_string(),
+    };
+    RunError::new(exit, format!("cannot listen on {addr} for `admin.listen`: {what}"))
+        .help("choose another address, or leave `admin.listen` out")
+}
+
+/// Where requests are taken.
+pub struct Desk {
+    inputs: Sender<Input>,
+    token: Option<Token>,
+    /// Seats for those who follow events.
+    followers: Arc<Semaphore>,
+}
+
+impl Desk {
+    /// The answer to a request of `peer`.
+    async fn answer(&self, peer: Peer, request: Request<Incoming>) -> Response<Bytestream> {
+        let found = routes::find(request.method(), request.uri().path());
+        let is_open = matches!(&found, Found::Route(route, _) if route.op.is_open());
+        let knock = Knock { method: request.method(), headers: request.headers(), is_open };
+        let outcome = match guard::admit(&peer, self.token.as_ref(), &knock) {
+            Err((status, what)) => Err(Refused { status, what: what.to_owned() }),
+            Ok(()) => match found {
+                Found::Route(route, parts) => self.perform(route, parts, peer, request).await,
+                Found::Nothing => {
+                    Err(Refused::missing("there is nothing here; /openapi.json lists all there is"))
+                }
+                Found::OtherMethods(methods) => return not_allowed(&methods.join(", ")),
+            },
+        };
+        reply::respond(outcome)
+    }
+
+    async fn perform(
+        &self,
+        route: &'static routes::Route,
+        parts: Vec<(&'static str, String)>,
+        peer: Peer,
+        request: Request<Incoming>,
+    ) -> Result<reply::Reply, Refused> {
+        let query = request.uri().query().unwrap_or_default().to_owned();
+        let refused = |status, what: &str| Refused { status, what: what.to_owned() };
+        let body = timeout(BODY_TIMEOUT, Limited::new(request.into_body(), BODY_MAX).collect()).await;
+        let body = body.map_err(|_| refused(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"))?;
+        let body = body.map_err(|error| match error.downcast_ref::<http_body_util::LengthLimitError>() {
+            Some(_) => refused(StatusCode::PAYLOAD_TOO_LARGE, "the body is longer than 1 MiB"),
+            None => Refused::bad("the body was cut"),
+        })?;
+        let args = Args::read(route, parts, &query, &body.to_bytes())?;
+        handle::perform(self, route.op, peer, &args).await
+    }
+
+    /// A picture of everything.
+    async fn look(&self) -> Result<Box<Picture>, Refused> {
+        self.ask(Question::Look).await
+    }
+
+    /// Asks the control loop, and waits for its answer.
+    async fn ask<T>(&self, question: impl FnOnce(oneshot::Sender<T>) -> Question) -> Result<T, Refused> {
+        let (sender, answer) = oneshot::channel();
+        self.send(question(sender)).await?;
+        self.in_time(answer).await?.map_err(|_| busy())
+    }
+
+    async fn send(&self, question: Question) -> Result<(), Refused> {
+        self.in_time(self.inputs.send(question.into())).await?.map_err(|_| busy())
+    }
+
+    async fn in_time<T>(&self, answer: impl Future<Output = T>) -> Result<T, Refused> {
+        timeout(PATIENCE, answer).await.map_err(|_| busy())
+    }
+}
+
+fn busy() -> Refused {
+    Refused::unavailable("no answer in time: it is busy, or ends")
+}
+
+fn not_allowed(methods: &str) -> Response<Bytestream> {
+    let what = format!("this is not done here; it takes {methods}");
+    let mut response = reply::respond(Err(Refused { status: StatusCode::METHOD_NOT_ALLOWED, what }));
+    if let Ok(value) = HeaderValue::from_str(methods) {
+        response.headers_mut().insert(ALLOW, value);
+    }
+    response
+}
+
+/// `text` without its `%XX`; nothing if that is not UTF-8.
+fn decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let mut digit = || char::from(rest.next()?).to_digit(16);
+        bytes.push((digit()? * 16 + digit()?) as u8);
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// `text` as a part of a path or a query.
+pub fn encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' | b':' => {
+                encoded.push(byte.into())
+            }
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_encoded_is_decoded_to_the_same() {
+        for text in ["", "web", "[::1]:80", "unix:/run/a b.sock", "100%", "ü?&=#"] {
+            assert_eq!(decode(&encode(text)).as_deref(), Some(text));
+            assert!(encode(text).is_ascii());
+        }
+        assert_eq!(decode("%4"), None);
+        assert_eq!(decode("%zz"), None);
+    }
+}

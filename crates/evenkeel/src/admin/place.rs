@@ -1,0 +1,154 @@
+//! Where the admin socket is when nobody says so: `control.sock` in the first folder that its user may have, so that
+//! commands find it by themselves.
+
+use evenkeel_sys::socket;
+use std::fs::{self, DirBuilder};
+use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+/// The name of the socket. A second process in the same folder has its process id in it.
+const NAME: &str = "control";
+
+/// Only its user, and root, may connect.
+const MODE: u32 = 0o600;
+
+/// Connections that may wait to be accepted.
+pub const BACKLOG: u32 = 64;
+
+/// A Unix socket's file, removed on drop unless it is another one's by now.
+pub struct File {
+    path: PathBuf,
+    identity: Option<Identity>,
+}
+
+impl File {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        if self.identity.is_some() && identity(&self.path) == self.identity {
+            // A file that is gone already is as good.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// What tells a file from its successor: numbers of inodes are soon used again, so it takes the time of its making, too.
+type Identity = (u64, u64, i64, i64);
+
+fn identity(path: &Path) -> Option<Identity> {
+    fs::symlink_metadata(path).ok().map(|file| (file.dev(), file.ino(), file.mtime(), file.mtime_nsec()))
+}
+
+/// Listens at `path`.
+pub fn bind(path: &Path) -> io::Result<(OwnedFd, File)> {
+    let socket = socket::listen_unix(path, MODE, BACKLOG)?;
+    Ok((socket, File { path: path.to_owned(), identity: identity(path) }))
+}
+
+/// Listens where the commands look for it; fails with the first folder's reason.
+pub fn bind_default() -> io::Result<(OwnedFd, File)> {
+    let mut first = None;
+    for folder in folders() {
+        let bound = make(&folder).and_then(|()| match bind(&folder.join(format!("{NAME}.sock"))) {
+            Err(error) if error.kind() == ErrorKind::AddrInUse => {
+                bind(&folder.join(format!("{NAME}-{}.sock", std::process::id())))
+            }
+            other => other,
+        });
+        match bound {
+            Ok(bound) => return Ok(bound),
+            Err(error) => first = first.or(Some(io::Error::new(error.kind(), describe(&folder, &error)))),
+        }
+    }
+    Err(first.unwrap_or_else(|| ErrorKind::NotFound.into()))
+}
+
+fn describe(folder: &Path, error: &io::Error) -> String {
+    format!("{}: {error}", folder.display())
+}
+
+/// Every socket that somebody listens at, where this user's may be.
+pub fn find() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for folder in folders() {
+        let Ok(entries) = fs::read_dir(&folder) else { continue };
+        let mut names: Vec<_> = entries.filter_map(|it| it.ok()?.file_name().into_string().ok()).collect();
+        names.sort();
+        let sockets = names.into_iter().filter(|it| it.starts_with(NAME) && it.ends_with(".sock"));
+        found.extend(sockets.map(|it| folder.join(it)).filter(|it| UnixStream::connect(it).is_ok()));
+    }
+    found
+}
+
+/// The folders in which it may be, the best first.
+fn folders() -> Vec<PathBuf> {
+    let variable = |name| std::env::var_os(name).filter(|it| !it.is_empty()).map(PathBuf::from);
+    // systemd.exec(5): `RuntimeDirectory=` may name several, with colons between.
+    let of_unit = variable("RUNTIME_DIRECTORY").and_then(|list| std::env::split_paths(&list).next());
+    let of_login = variable("XDG_RUNTIME_DIR").map(|it| it.join("evenkeel"));
+    let own = std::env::temp_dir().join(format!("evenkeel-{}", user()));
+    [of_unit, Some("/run/evenkeel".into()), of_login, Some(own)].into_iter().flatten().collect()
+}
+
+/// Makes `folder` if it is not there. One that others may write to, or put there, is not ours to use.
+fn make(folder: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o755).create(folder) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    let found = fs::symlink_metadata(folder)?;
+    let found = if found.is_symlink() && found.uid() == 0 { fs::metadata(folder)? } else { found };
+    let is_safe = found.is_dir() && found.mode() & 0o022 == 0 && [0, user()].contains(&found.uid());
+    if is_safe { Ok(()) } else { Err(io::Error::new(ErrorKind::PermissionDenied, "others may write there")) }
+}
+
+/// The user that this process acts as.
+pub fn user() -> u32 {
+    fs::metadata("/proc/self").map_or(u32::MAX, |it| it.uid())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_socket_is_for_its_user_alone_and_gone_with_its_owner() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.sock");
+        let (socket, file) = bind(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(bind(&path).err().map(|it| it.kind()), Some(ErrorKind::AddrInUse));
+        drop((socket, file));
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn the_file_of_a_successor_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.sock");
+        let (socket, file) = bind(&path).unwrap();
+        drop(socket);
+        let (_socket, _file) = bind(&path).unwrap();
+        drop(file);
+        assert!(path.exists());
+    }
+
+    #[test]
+    fn a_folder_that_others_may_write_to_is_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = folder.path().join("own");
+        make(&own).unwrap();
+        make(&own).unwrap();
+        fs::set_permissions(&own, fs::Permissions::from_mode(0o777)).unwrap();
+        assert_eq!(make(&own).err().map(|it| it.kind()), Some(ErrorKind::PermissionDenied));
+    }
+}

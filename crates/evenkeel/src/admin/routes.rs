@@ -1,0 +1,283 @@
+//! Every request that is understood, once: matching, validation and the OpenAPI document come from this table.
+
+use hyper::Method;
+
+/// One kind of request.
+#[derive(Debug)]
+pub struct Route {
+    /// `GET`, `POST`, `PUT` or `DELETE`.
+    pub method: &'static str,
+    /// Where; what stands in braces is a part of the path that may be anything.
+    pub path: &'static str,
+    /// What is done.
+    pub op: Op,
+    /// What it is for, as one sentence without a full stop.
+    pub summary: &'static str,
+    /// What may stand behind the question mark, or, when something is changed, in the body's JSON object.
+    pub fields: &'static [Field],
+    /// What comes back.
+    pub answer: Answer,
+}
+
+/// What can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// Whether the control loop turns.
+    Live,
+    /// Whether it takes traffic.
+    Ready,
+    /// Whether a service has a backend.
+    ServiceReady,
+    /// Everything that is counted.
+    Metrics,
+    /// This table.
+    OpenApi,
+    /// How it does as a whole.
+    Status,
+    /// All services.
+    Services,
+    /// One of them.
+    Service,
+    /// All listeners.
+    Listeners,
+    /// All pools.
+    Pools,
+    /// One of them.
+    Pool,
+    /// All backends.
+    Backends,
+    /// Open sessions.
+    Sessions,
+    /// Closing some of them.
+    CloseSessions,
+    /// What was told lately.
+    Events,
+    /// What holds.
+    Config,
+    /// Loading the file again.
+    Reload,
+}
+
+impl Op {
+    /// Whether anybody may know the answer: those who ask on behalf of a cluster have no token.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Live | Self::Ready | Self::ServiceReady)
+    }
+}
+
+/// What comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// A JSON object.
+    Json,
+    /// Text for people or for Prometheus.
+    Text,
+    /// A JSON object, or with `follow` server-sent events.
+    Events,
+}
+
+/// A value that may be given.
+#[derive(Debug)]
+pub struct Field {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is.
+    pub kind: FieldKind,
+    /// Whether it has to be there.
+    pub required: bool,
+    /// What it does, without a full stop.
+    pub doc: &'static str,
+}
+
+/// What a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldKind {
+    /// Any text.
+    Text,
+    /// A whole number from 0 up to this.
+    Number(u64),
+    /// Yes or no; in a query, its name alone is a yes.
+    Flag,
+}
+use FieldKind::{Flag, Number, Text};
+
+const fn may(name: &'static str, kind: FieldKind, doc: &'static str) -> Field {
+    Field { name, kind, required: false, doc }
+}
+
+/// Sessions that are shown at most.
+pub const SESSIONS_MAX: u64 = 1000;
+
+const SESSION_ID: Field = may("id", Number(u64::MAX), "The one with this number");
+const SESSION_SERVICE: Field = may("service", Text, "Of this service");
+const SESSION_POOL: Field = may("pool", Text, "Sent to this pool");
+const SESSION_BACKEND: Field = may("backend", Text, "Connected to the backend at this address");
+const SESSION_CLIENT: Field = may("client", Text, "Whose client has this IP address");
+const VERBOSE: Field = may("verbose", Flag, "Say why");
+
+const fn route(
+    method: &'static str,
+    path: &'static str,
+    op: Op,
+    answer: Answer,
+    summary: &'static str,
+) -> Route {
+    Route { method, path, op, summary, fields: &[], answer }
+}
+
+const fn with(route: Route, fields: &'static [Field]) -> Route {
+    Route { fields, ..route }
+}
+
+/// Looks at something.
+pub const GET: &str = "GET";
+const POST: &str = "POST";
+
+/// All of them.
+pub static ROUTES: &[Route] = &[
+    route(GET, "/livez", Op::Live, Answer::Text, "Whether the process works"),
+    route(GET, "/healthz", Op::Live, Answer::Text, "The same, by its older name"),
+    with(
+        route(GET, "/readyz", Op::Ready, Answer::Text, "Whether it takes traffic; 503 while it stops"),
+        &[VERBOSE],
+    ),
+    with(
+        route(
+            GET,
+            "/readyz/{service}",
+            Op::ServiceReady,
+            Answer::Text,
+            "Whether a service listens and has a backend that takes traffic",
+        ),
+        &[VERBOSE],
+    ),
+    route(GET, "/metrics", Op::Metrics, Answer::Text, "Everything that is counted, for Prometheus"),
+    route(GET, "/openapi.json", Op::OpenApi, Answer::Json, "This description"),
+    route(GET, "/api/v1/status", Op::Status, Answer::Json, "How it does as a whole"),
+    route(GET, "/api/v1/services", Op::Services, Answer::Json, "All services with what they counted"),
+    route(GET, "/api/v1/services/{service}", Op::Service, Answer::Json, "One service"),
+    route(GET, "/api/v1/listeners", Op::Listeners, Answer::Json, "Where it listens"),
+    route(GET, "/api/v1/pools", Op::Pools, Answer::Json, "All pools"),
+    route(GET, "/api/v1/pools/{pool}", Op::Pool, Answer::Json, "One pool with its backends"),
+    with(
+        route(GET, "/api/v1/backends", Op::Backends, Answer::Json, "All backends with what they counted"),
+        &[may("pool", Text, "Of this pool")],
+    ),
+    with(
+        route(GET, "/api/v1/sessions", Op::Sessions, Answer::Json, "Open sessions"),
+        &[
+            SESSION_ID,
+            SESSION_SERVICE,
+            SESSION_POOL,
+            SESSION_BACKEND,
+            SESSION_CLIENT,
+            may("limit", Number(SESSIONS_MAX), "So many at most; 100 unless told"),
+        ],
+    ),
+    with(
+        route(POST, "/api/v1/sessions/close", Op::CloseSessions, Answer::Json, "Close open sessions"),
+        &[
+            SESSION_ID,
+            SESSION_SERVICE,
+            SESSION_POOL,
+            SESSION_BACKEND,
+            SESSION_CLIENT,
+            may("all", Flag, "Every session, when nothing else says which"),
+        ],
+    ),
+    with(
+        route(GET, "/api/v1/events", Op::Events, Answer::Events, "What was told lately"),
+        &[
+            may("after", Number(u64::MAX), "Only those with a higher number"),
+            may("follow", Flag, "Go on with new ones as they come, as server-sent events"),
+        ],
+    ),
+    route(GET, "/api/v1/config", Op::Config, Answer::Json, "What the configuration in force says"),
+    route(POST, "/api/v1/reload", Op::Reload, Answer::Json, "Load the file again, as a whole or not at all"),
+];
+
+/// What a path leads to.
+#[derive(Debug)]
+pub enum Found {
+    /// This, with the parts of the path that were in braces.
+    Route(&'static Route, Vec<(&'static str, String)>),
+    /// Something else is done there, by these methods.
+    OtherMethods(Vec<&'static str>),
+    /// Nothing.
+    Nothing,
+}
+
+/// The route of a request. A `HEAD` is a `GET` whose body is not sent.
+pub fn find(method: &Method, path: &str) -> Found {
+    let wanted = if *method == Method::HEAD { GET } else { method.as_str() };
+    let mut others = Vec::new();
+    for route in ROUTES {
+        let Some(parts) = matched(route.path, path) else { continue };
+        if route.method == wanted {
+            return Found::Route(route, parts);
+        }
+        others.push(route.method);
+    }
+    if others.is_empty() { Found::Nothing } else { Found::OtherMethods(others) }
+}
+
+fn matched(pattern: &'static str, path: &str) -> Option<Vec<(&'static str, String)>> {
+    let (mut given, mut parts) = (path.split('/'), Vec::new());
+    for expected in pattern.split('/') {
+        let part = given.next()?;
+        match expected.strip_prefix('{').and_then(|it| it.strip_suffix('}')) {
+            Some(name) => parts.push((name, super::decode(part).filter(|it| !it.is_empty())?)),
+            None if expected == part => {}
+            None => return None,
+        }
+    }
+    given.next().is_none().then_some(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(method: Method, path: &str) -> Option<(Op, Vec<(&'static str, String)>)> {
+        match find(&method, path) {
+            Found::Route(route, parts) => Some((route.op, parts)),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_path_is_taken_as_it_is() {
+        assert_eq!(found(Method::GET, "/livez"), Some((Op::Live, vec![])));
+        assert_eq!(found(Method::HEAD, "/livez"), Some((Op::Live, vec![])));
+        let part = Some((Op::Service, vec![("service", "a b/c".to_owned())]));
+        assert_eq!(found(Method::GET, "/api/v1/services/a%20b%2fc"), part);
+        for trick in [
+            "/livez/",
+            "//livez",
+            "/api/v1/../../livez",
+            "/LIVEZ",
+            "/api/v1/services/",
+            "",
+            "*",
+            "/api/v1/services/%",
+            "/api/v1/services/%ff",
+            "/api/v1/services/a/b",
+        ] {
+            assert!(matches!(find(&Method::GET, trick), Found::Nothing), "{trick}");
+        }
+    }
+
+    #[test]
+    fn another_method_is_told_which_are_right() {
+        let Found::OtherMethods(methods) = find(&Method::POST, "/livez") else { panic!("not found") };
+        assert_eq!(methods, ["GET"]);
+    }
+
+    #[test]
+    fn no_two_routes_are_alike() {
+        for (at, one) in ROUTES.iter().enumerate() {
+            assert!(ROUTES[..at].iter().all(|it| (it.method, it.path) != (one.method, one.path)), "{one:?}");
+            assert!(!one.summary.ends_with('.'), "{one:?}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Takes connections of the admin API, one request after the other from each. Everything has a limit: connections, the time
+//! for a request, its size, and the time in which an answer has to be read.
+
+use super::Desk;
+use super::guard::Peer;
+use super::patient::Patient;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+/// From the first to the last byte of a request's head, and between two requests.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// While nobody reads a part of an answer.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bytes of a request's head.
+const HEAD_MAX: usize = 16 * 1024;
+
+/// Headers of a request.
+const HEADERS_MAX: usize = 64;
+
+/// Until accepting is tried again after it failed.
+const REST: Duration = Duration::from_millis(100);
+
+/// A listening socket.
+pub enum Socket {
+    /// A Unix socket.
+    Unix(UnixListener),
+    /// A TCP socket.
+    Tcp(TcpListener),
+}
+
+/// Serves `socket` until it is dropped. So many connections at once; more wait to be accepted.
+pub async fn serve(socket: Socket, connections_max: usize, desk: Arc<Desk>) {
+    let seats = Arc::new(Semaphore::new(connections_max));
+    // Ends the connections' tasks on drop.
+    let mut connections = JoinSet::new();
+    loop {
+        // The semaphore is never closed.
+        let Ok(seat) = Arc::clone(&seats).acquire_owned().await else { return };
+        let accepted = match &socket {
+            Socket::Unix(listener) => listener.accept().await.map(|(stream, _)| {
+                let who = stream.peer_cred();
+                let peer = who.map_or(Peer::Unix { uid: u32::MAX, pid: None }, |it| Peer::Unix {
+                    uid: it.uid(),
+                    pid: it.pid(),
+                });
+                connections.spawn(connection(stream, peer, Arc::clone(&desk), seat));
+            }),
+            Socket::Tcp(listener) => listener.accept().await.map(|(stream, addr)| {
+                let _ = stream.set_nodelay(true);
+                connections.spawn(connection(stream, Peer::Tcp(addr), Arc::clone(&desk), seat));
+            }),
+        };
+        if accepted.is_err() {
+            tokio::time::sleep(REST).await;
+        }
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    peer: Peer,
+    desk: Arc<Desk>,
+    seat: tokio::sync::OwnedSemaphorePermit,
+) {
+    let service = service_fn(|request| {
+        let desk = Arc::clone(&desk);
+        async move { Ok::<_, Infallible>(desk.answer(peer, request).await) }
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_MAX)
+        .max_headers(HEADERS_MAX)
+        .serve_connection(TokioIo::new(Patient::new(stream, READ_TIMEOUT)), service);
+    // Whoever asks badly, late or not at all is gone.
+    let _ = served.await;
+    drop(seat);
+}

@@ -1,0 +1,287 @@
+//! What there is, as JSON: units are in the names, times that were are UTC, and what cannot be is `null`.
+
+use crate::control::Picture;
+use crate::logging::Rfc3339;
+use evenkeel_core::balance::Balance;
+use evenkeel_core::counts::percentile;
+use evenkeel_core::director::{BackendView, PoolConfig, Standing, Target};
+use evenkeel_core::end::End;
+use evenkeel_core::health::Verdict;
+use evenkeel_core::name::{BackendKey, PoolName, ServiceName};
+use evenkeel_core::snapshot::{Backend, Listener, Pool};
+use evenkeel_proxy::{BackendSums, ServiceSums, SessionView, Times};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+/// How it does as a whole.
+pub fn status(picture: &Picture) -> Value {
+    let totals = &picture.totals;
+    let up_s = SystemTime::now().duration_since(picture.started).unwrap_or_default().as_secs();
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "pid": std::process::id(),
+        "phase": picture.phase,
+        "started": Rfc3339(picture.started).to_string(),
+        "up_s": up_s,
+        "workers": picture.workers,
+        "sessions": {"open": totals.open, "accepted": totals.accepted, "max": picture.max_sessions},
+        "accept_failures": totals.accept_failures,
+        "panics": totals.panics,
+        "lines_dropped": picture.lines_dropped,
+        "config": {
+            "since": Rfc3339(picture.reloads.since).to_string(),
+            "reloads": picture.reloads.taken,
+            "refused": picture.reloads.refused,
+            "problem": picture.reloads.problem,
+        },
+        "services": services(picture),
+        "pools": pools(picture),
+    })
+}
+
+/// All services.
+pub fn services(picture: &Picture) -> Vec<Value> {
+    picture.services.keys().filter_map(|name| service(picture, name)).collect()
+}
+
+/// One service.
+pub fn service(picture: &Picture, name: &ServiceName) -> Option<Value> {
+    let sums: &ServiceSums = picture.services.get(name)?;
+    let listeners: Vec<&Listener> =
+        picture.snapshot.listeners.values().filter(|it| it.name.service == *name).map(|it| &**it).collect();
+    let ends: serde_json::Map<_, _> = End::words()
+        .zip(sums.ends)
+        .filter(|(_, count)| *count > 0)
+        .map(|(word, count)| (word.to_owned(), count.into()))
+        .collect();
+    let max = listeners.first().map(|it| it.max_sessions).filter(|max| *max != u32::MAX);
+    Some(json!({
+        "name": name.as_str(),
+        "pool": listeners.first().map(|it| it.pool.as_str()),
+        "listeners": listeners.iter().map(|it| bound(picture, it)).collect::<Vec<_>>(),
+        "sessions": {"open": sums.open, "accepted": sums.accepted, "max": max},
+        "ends": ends,
+        "retries": sums.retries,
+        "to_backend": sums.to_backend,
+        "to_client": sums.to_client,
+        "duration_ms": times(&sums.duration),
+        "queued_ms": times(&sums.queued),
+    }))
+}
+
+/// Where a listener is really bound; where it should be, if it is not.
+fn bound(picture: &Picture, listener: &Listener) -> String {
+    picture.bound.get(&listener.name).unwrap_or(&listener.name.addr).to_string()
+}
+
+/// All listeners.
+pub fn listeners(picture: &Picture) -> Vec<Value> {
+    let view = |listener: &Listener| {
+        json!({
+            "service": listener.name.service.as_str(),
+            "addr": listener.name.addr.to_string(),
+            "bound": picture.bound.get(&listener.name).map(ToString::to_string),
+            "pool": listener.pool.as_str(),
+            "backlog": listener.backlog,
+        })
+    };
+    picture.snapshot.listeners.values().map(|it| view(it)).collect()
+}
+
+/// All pools, with their backends.
+pub fn pools(picture: &Picture) -> Vec<Value> {
+    let views = by_pool(picture);
+    picture.snapshot.pools.values().map(|it| pool(picture, &views, it)).collect()
+}
+
+/// What the director sees of the backends of each pool.
+pub type ByPool<'a> = BTreeMap<&'a PoolName, &'a [BackendView]>;
+
+/// Sorts them: they stand together already.
+pub fn by_pool(picture: &Picture) -> ByPool<'_> {
+    let pools = picture.views.chunk_by(|one, other| one.key.pool == other.key.pool);
+    pools.map(|views| (&views[0].key.pool, views)).collect()
+}
+
+/// One pool, with its backends.
+pub fn pool(picture: &Picture, views: &ByPool<'_>, pool: &Pool) -> Value {
+    let services: Vec<&str> = services_of(picture, &pool.name);
+    json!({
+        "name": pool.name.as_str(),
+        "services": services,
+        "waiting": pool.waiting.load(std::sync::atomic::Ordering::Relaxed),
+        "backends": backends(picture, views.get(&pool.name).copied().unwrap_or_default()),
+    })
+}
+
+fn services_of<'a>(picture: &'a Picture, pool: &PoolName) -> Vec<&'a str> {
+    let listeners = picture.snapshot.listeners.values().filter(|it| it.pool == *pool);
+    let mut services: Vec<&str> = listeners.map(|it| it.name.service.as_str()).collect();
+    services.dedup();
+    services
+}
+
+/// These backends.
+pub fn backends(picture: &Picture, views: &[BackendView]) -> Vec<Value> {
+    let none = BackendSums::default();
+    // Backends of a pool stand in the same order in both; one that is not published yet is not shown.
+    let mut published = Published::new(picture);
+    views
+        .iter()
+        .filter_map(|view| {
+            let backend = published.find(&view.key)?;
+            Some(self::backend(picture, view, backend, picture.backends.get(&view.key).unwrap_or(&none)))
+        })
+        .collect()
+}
+
+/// Walks along the published backends of a pool, in their order.
+pub struct Published<'a> {
+    picture: &'a Picture,
+    pool: Option<&'a Pool>,
+    next: usize,
+}
+
+impl<'a> Published<'a> {
+    /// At the beginning.
+    pub fn new(picture: &'a Picture) -> Self {
+        Self { picture, pool: None, next: 0 }
+    }
+
+    /// The backend `key`; quick when asked for one after the other.
+    pub fn find(&mut self, key: &BackendKey) -> Option<&'a Backend> {
+        if self.pool.is_none_or(|it| it.name != key.pool) {
+            (self.pool, self.next) = (self.picture.snapshot.pools.get(&key.pool).map(|it| &**it), 0);
+        }
+        let backends = &self.pool?.backends;
+        if backends.get(self.next).is_none_or(|it| it.addr != key.addr) {
+            self.next = backends.iter().position(|it| it.addr == key.addr)?;
+        }
+        self.next += 1;
+        backends.get(self.next - 1)
+    }
+}
+
+fn backend(picture: &Picture, view: &BackendView, published: &Backend, sums: &BackendSums) -> Value {
+    let failures: serde_json::Map<_, _> = evenkeel_core::attempt::ConnectFailure::WORDS
+        .into_iter()
+        .zip(sums.failures)
+        .filter(|(_, count)| *count > 0)
+        .map(|(word, count)| (word.to_owned(), count.into()))
+        .collect();
+    let last_check = view.tally.last_check.as_ref().map(|(at, verdict)| {
+        let ago_ms = millis(picture.now.saturating_duration_since(*at));
+        match verdict {
+            Verdict::Pass(took) => json!({"passed": true, "ago_ms": ago_ms, "ms": millis(*took)}),
+            Verdict::Fail(failure) => {
+                json!({"passed": false, "ago_ms": ago_ms, "cause": failure.to_string()})
+            }
+        }
+    });
+    json!({
+        "pool": view.key.pool.as_str(),
+        "addr": view.key.addr.to_string(),
+        "state": state(view),
+        "takes_traffic": published.eligible,
+        "weight": view.weight,
+        "backup": view.backup,
+        "sessions": {
+            "open": published.load.sessions(),
+            "connecting": published.load.connecting(),
+            "connected": sums.sessions,
+            "max": (view.max_sessions != u32::MAX).then_some(view.max_sessions),
+        },
+        "connect_failures": failures,
+        "connect_failures_in_row": published.load.failures_in_row(),
+        "connect_ms": times(&sums.connect),
+        "to_backend": sums.to_backend,
+        "to_client": sums.to_client,
+        "ejections": view.tally.ejections,
+        "checks": view.checked.then(|| json!({
+            "passed": view.tally.passed,
+            "failed": view.tally.failed,
+            "last": last_check,
+        })),
+    })
+}
+
+/// Every word for how a backend stands.
+pub const STATES: [&str; 4] = ["checking", "up", "down", "ejected"];
+
+/// The one word for how a backend stands.
+pub fn state(view: &BackendView) -> &'static str {
+    match view.standing {
+        Standing::Checking => "checking",
+        Standing::Up => "up",
+        Standing::Down => "down",
+        Standing::Ejected => "ejected",
+    }
+}
+
+/// An open session.
+pub fn session(view: &SessionView) -> Value {
+    json!({
+        "id": view.id,
+        "service": view.listener.service.as_str(),
+        "listener": view.listener.addr.to_string(),
+        "client": view.client.to_string(),
+        "pool": view.pool.as_str(),
+        "backend": view.backend.as_ref().map(ToString::to_string),
+        "age_ms": millis(view.age),
+        "idle_ms": view.idle.map(millis),
+        "to_backend": view.to_backend,
+        "to_client": view.to_client,
+    })
+}
+
+/// What a configuration says, as far as it is about backends; the file itself says all of it.
+pub fn config(listeners: &[std::sync::Arc<Listener>], pools: &[PoolConfig]) -> Value {
+    let listeners = listeners.iter().map(|it| {
+        json!({"service": it.name.service.as_str(), "addr": it.name.addr.to_string(), "pool": it.pool.as_str()})
+    });
+    let pool = |pool: &PoolConfig| {
+        let members = pool.members.iter().map(|it| {
+            let max = (it.max_sessions != u32::MAX).then_some(it.max_sessions);
+            json!({"addr": target(&it.target), "weight": it.weight, "backup": it.backup, "max_sessions": max})
+        });
+        json!({
+            "name": pool.name.as_str(),
+            "balance": balance(pool.balance),
+            "checked": pool.check.is_some(),
+            "to": members.collect::<Vec<_>>(),
+        })
+    };
+    json!({
+        "listeners": listeners.collect::<Vec<_>>(),
+        "pools": pools.iter().map(pool).collect::<Vec<_>>(),
+    })
+}
+
+/// As it is written in `to`.
+fn target(target: &Target) -> String {
+    match target {
+        Target::Addr(addr) => addr.to_string(),
+        Target::Name { host, port } => format!("{host}:{port}"),
+    }
+}
+
+fn balance(balance: Balance) -> &'static str {
+    match balance {
+        Balance::Random { .. } => "random",
+        Balance::RoundRobin => "round-robin",
+        Balance::LeastConn => "least-conn",
+        Balance::Maglev { .. } => "maglev",
+        Balance::First => "first",
+    }
+}
+
+fn times(times: &Times) -> Value {
+    let percent = |percent| percentile(&times.buckets, percent).map(millis);
+    let count: u64 = times.buckets.iter().sum();
+    json!({"count": count, "p50": percent(50), "p90": percent(90), "p99": percent(99)})
+}
+
+fn millis(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}

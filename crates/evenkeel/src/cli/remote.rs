@@ -1,0 +1,120 @@
+//! Commands for an evenkeel that runs.
+
+use super::json;
+use crate::remote::{Command as Asked, Whom};
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use std::path::PathBuf;
+
+/// All of them.
+pub fn commands() -> Vec<Command> {
+    [status(), reload(), sessions(), events()].into_iter().map(|it| it.args(whom_args())).collect()
+}
+
+fn whom_args() -> [Arg; 2] {
+    [
+        Arg::new("admin")
+            .long("admin")
+            .value_name("ADDR")
+            .env("EVENKEEL_ADMIN")
+            .help("Which evenkeel: `unix:/path` or `host:port`; the only one that runs unless told"),
+        Arg::new("token-file")
+            .long("token-file")
+            .value_name("FILE")
+            .env("EVENKEEL_TOKEN_FILE")
+            .value_parser(clap::value_parser!(PathBuf))
+            .help("The secret of its `admin.token-file`, for an address"),
+    ]
+}
+
+fn flag(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+}
+
+fn quiet() -> Arg {
+    flag("quiet", "Print nothing when all is well").short('q')
+}
+
+fn status() -> Command {
+    Command::new("status")
+        .about("How a running evenkeel does")
+        .arg(json("Print one JSON object"))
+        .arg(
+            flag("ready", "Only whether it takes traffic: the exit status says so, too")
+                .conflicts_with("json"),
+        )
+        .arg(quiet().requires("ready"))
+        .after_help("Ends with 0, with 1 if `--ready` finds it not ready, with 69 if nobody can be asked.")
+}
+
+fn reload() -> Command {
+    Command::new("reload")
+        .about("Load the config file again, whole or not at all")
+        .arg(flag("wait", "Wait for what comes of it; it always does").hide(true))
+        .arg(quiet())
+        .after_help(
+            "No connection is dropped. Ends with 0 if the file holds now, with 1 and the reason if it was refused: \
+             everything stays as it was.",
+        )
+}
+
+/// The names of a filter in the API, and as flags.
+const FILTER: [(&str, &str, &str); 5] = [
+    ("id", "NUMBER", "The session with this number"),
+    ("service", "NAME", "Of this service"),
+    ("pool", "NAME", "Sent to this pool"),
+    ("backend", "ADDR", "At this backend"),
+    ("client", "IP", "From this client"),
+];
+
+fn sessions() -> Command {
+    let filter = FILTER.map(|(name, value, help)| Arg::new(name).long(name).value_name(value).help(help));
+    Command::new("sessions")
+        .about("Open sessions, and closing some of them")
+        .args(filter)
+        .arg(
+            Arg::new("limit")
+                .long("limit")
+                .value_name("NUMBER")
+                .value_parser(clap::value_parser!(u64).range(..=1000))
+                .help("Show so many at most [default: 100]"),
+        )
+        .arg(flag("close", "Close them").conflicts_with("limit"))
+        .arg(flag("all", "Close every session").requires("close"))
+        .arg(json("Print one JSON object"))
+}
+
+fn events() -> Command {
+    Command::new("events")
+        .about("What was told lately")
+        .arg(flag("follow", "Go on with new ones as they come").short('f'))
+        .arg(json("Print one JSON object a line"))
+}
+
+/// What `matches`, of the command called `name`, asks of whom.
+pub fn understand(name: &str, matches: &ArgMatches) -> Option<(Whom, Asked)> {
+    let flag = |name: &str| matches.get_flag(name);
+    let asked = match name {
+        "status" if flag("ready") => Asked::Ready { quiet: flag("quiet") },
+        "status" => Asked::Status { json: flag("json") },
+        "reload" => Asked::Reload { quiet: flag("quiet") },
+        "sessions" => sessions_asked(matches),
+        "events" => Asked::Events { follow: flag("follow"), json: flag("json") },
+        _ => return None,
+    };
+    let whom =
+        Whom { admin: matches.get_one("admin").cloned(), token_file: matches.get_one("token-file").cloned() };
+    Some((whom, asked))
+}
+
+fn sessions_asked(matches: &ArgMatches) -> Asked {
+    let text = |name: &str| matches.get_one::<String>(name).cloned();
+    let mut filter: Vec<(&'static str, String)> =
+        FILTER.iter().filter_map(|(name, _, _)| Some((*name, text(name)?))).collect();
+    if let Some(limit) = matches.get_one::<u64>("limit") {
+        filter.push(("limit", limit.to_string()));
+    }
+    if matches.get_flag("all") {
+        filter.push(("all", "true".to_owned()));
+    }
+    Asked::Sessions { filter, close: matches.get_flag("close"), json: matches.get_flag("json") }
+}

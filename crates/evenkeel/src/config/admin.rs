@@ -1,0 +1,56 @@
+//! Where the admin API is served, and to whom: open to strangers it would be a way in, so that is a mistake.
+
+use super::chain::{Chain, Found};
+use super::compile;
+use super::lower::Typed;
+use super::problem::{Problem, Problems};
+use super::setting::{Layer, Setting};
+use super::{AdminSettings, World};
+use evenkeel_core::addr::Addr;
+use evenkeel_core::director::Config;
+
+/// What the admin settings of `typed` come to; `None` is off.
+pub fn compile(
+    typed: &Typed,
+    builtin: &Layer,
+    config: &Config,
+    world: &World<'_>,
+    problems: &mut Problems,
+) -> Option<AdminSettings> {
+    let chain = Chain::new([&typed.flags, &typed.process], builtin);
+    let found = chain.find("admin.listen");
+    let listen = found.map(|found| listen(found, world, problems));
+    let token_file = chain.find("admin.token-file").and_then(|found| match found.value {
+        // A path is relative to the file that it stands in.
+        Setting::Text(path) => {
+            Some(found.place.map_or_else(Default::default, |it| it.text().dir.join(&**path)))
+        }
+        _ => None,
+    });
+    for addr in listen.iter().flatten() {
+        if token_file.is_none() && addr.ip().is_some_and(|it| !it.ip().is_loopback()) {
+            problems.push(
+                Problem::error(format!("anybody who reaches {addr} could look in and give orders"))
+                    .at_found(found, "not on this machine alone, and no token is asked for")
+                    .help("listen on 127.0.0.1, or name a file with a secret by `admin.token-file`"),
+            );
+        }
+        if config.listeners.iter().any(|it| it.name.addr == *addr) {
+            let what = format!("a service listens on {addr}, too");
+            problems.push(Problem::error(what).at_found(found, "taken by a service"));
+        }
+    }
+    chain.is_on("admin").then_some(AdminSettings { listen, token_file })
+}
+
+fn listen(found: Found<'_>, world: &World<'_>, problems: &mut Problems) -> Vec<Addr> {
+    let Setting::Listen(specs) = found.value else { return Vec::new() };
+    let addrs = compile::addrs(specs, world, problems).into_iter().map(|it| it.value);
+    let addrs: Vec<_> = addrs.collect();
+    if addrs.len() > AdminSettings::LISTEN_MAX {
+        let what = format!("`admin.listen` has {} addresses", addrs.len());
+        let label = format!("expected at most {}", AdminSettings::LISTEN_MAX);
+        problems.push(Problem::error(what).at_found(Some(found), &label));
+    }
+    addrs
+}

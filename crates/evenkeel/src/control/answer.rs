@@ -1,0 +1,63 @@
+//! Answers those who ask: shows what there is, and passes on what they want done.
+
+use super::question::{Order, Picture, Question};
+use super::stop::Phase;
+use super::{Input, Loop};
+use crate::logging::Notice;
+use std::time::Instant;
+
+impl Loop {
+    pub(super) fn handle_question(&mut self, question: Question) {
+        // Whoever does not wait any more needs no answer.
+        match question {
+            Question::Look(answer) => drop(answer.send(Box::new(self.picture()))),
+            Question::Visit(visit, order) => {
+                self.log_order(order);
+                self.control.plane.visit(visit);
+            }
+            Question::Events(answer) => drop(answer.send(self.control.log.follow())),
+            Question::Config(answer) => drop(answer.send(self.control.director.config())),
+            Question::Reload(order, answer) => {
+                self.log_order(Some(order));
+                self.load_again(Some(answer));
+            }
+        }
+    }
+
+    /// Whatever somebody wants done is in the log, with who wants it.
+    fn log_order(&mut self, order: Option<Order>) {
+        if let Some(order) = order {
+            self.control.log.tell(Notice::Ordered { what: order.what, by: order.by });
+        }
+    }
+
+    fn picture(&self) -> Picture {
+        let control = &self.control;
+        Picture {
+            now: Instant::now(),
+            snapshot: control.plane.snapshot().cloned().unwrap_or_default(),
+            views: control.director.views(),
+            bound: control.plane.bound().into_iter().collect(),
+            totals: control.plane.totals(),
+            services: control.plane.services(),
+            backends: control.plane.backends(),
+            phase: match self.phase {
+                Phase::Running => "running",
+                Phase::LameDuck(_) => "lame-duck",
+                Phase::Draining(_) => "draining",
+            },
+            started: self.started,
+            workers: control.workers,
+            max_sessions: control.max_sessions,
+            lines_dropped: self.dropped(),
+            reloads: self.reloads.clone(),
+        }
+    }
+}
+
+/// A question for the loop.
+impl From<Question> for Input {
+    fn from(question: Question) -> Self {
+        Self::Asked(question)
+    }
+}

@@ -1,0 +1,108 @@
+//! What others ask of the control loop, and what it shows them. An answer that nobody waits for any more is dropped.
+
+use crate::logging::Told;
+use evenkeel_core::addr::Addr;
+use evenkeel_core::director::{BackendView, Config};
+use evenkeel_core::name::{BackendKey, ListenerName, ServiceName};
+use evenkeel_core::snapshot::Snapshot;
+use evenkeel_proxy::{BackendSums, ServiceSums, Totals, Visit};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+use tokio::sync::{broadcast, oneshot};
+
+/// One question.
+pub enum Question {
+    /// How does everything look?
+    Look(oneshot::Sender<Box<Picture>>),
+    /// Which sessions are there? The workers answer; and if any are to be closed, this one says who wants it and what.
+    Visit(Visit, Option<Order>),
+    /// What was told lately, and what will be?
+    Events(oneshot::Sender<(Vec<Told>, broadcast::Receiver<Told>)>),
+    /// What does the configuration in force say?
+    Config(oneshot::Sender<Config>),
+    /// Load the file again.
+    Reload(Order, oneshot::Sender<Reload>),
+}
+
+/// Who wants something, and what: for the log.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// As the log shows them.
+    pub by: String,
+    /// In words.
+    pub what: String,
+}
+
+/// What came of a reload.
+pub type Reload = Result<Taken, String>;
+
+/// A configuration that was taken.
+#[derive(Clone, Copy, Debug)]
+pub struct Taken {
+    /// Listeners now.
+    pub listeners: usize,
+    /// Backends now.
+    pub backends: usize,
+}
+
+/// Everything at one moment.
+pub struct Picture {
+    /// When.
+    pub now: Instant,
+    /// What the workers obey.
+    pub snapshot: Arc<Snapshot>,
+    /// Every backend as the director sees it, in the order of the configuration.
+    pub views: Vec<BackendView>,
+    /// Where each listener is bound.
+    pub bound: BTreeMap<ListenerName, Addr>,
+    /// Sums over all workers.
+    pub totals: Totals,
+    /// By service.
+    pub services: BTreeMap<ServiceName, ServiceSums>,
+    /// By backend.
+    pub backends: BTreeMap<BackendKey, BackendSums>,
+    /// How far the end has come: `running`, `lame-duck`, `draining`.
+    pub phase: &'static str,
+    /// When the process took its first connection.
+    pub started: SystemTime,
+    /// Threads that carry traffic.
+    pub workers: usize,
+    /// Sessions at once, at most.
+    pub max_sessions: u32,
+    /// Lines of the log that were dropped.
+    pub lines_dropped: u64,
+    /// Reloads so far.
+    pub reloads: Reloads,
+}
+
+/// Reloads so far.
+#[derive(Clone, Debug)]
+pub struct Reloads {
+    /// That were taken.
+    pub taken: u64,
+    /// That were refused.
+    pub refused: u64,
+    /// When the configuration in force was taken.
+    pub since: SystemTime,
+    /// Why the last one was refused, if it was.
+    pub problem: Option<String>,
+}
+
+impl Reloads {
+    /// None as yet.
+    pub fn none() -> Self {
+        Self { taken: 0, refused: 0, since: SystemTime::now(), problem: None }
+    }
+
+    /// One has ended.
+    pub fn note(&mut self, reload: &Reload) {
+        match reload {
+            Ok(_) => *self = Self { taken: self.taken + 1, since: SystemTime::now(), problem: None, ..*self },
+            Err(why) => {
+                self.refused += 1;
+                self.problem = Some(why.clone());
+            }
+        }
+    }
+}

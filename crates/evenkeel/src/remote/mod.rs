@@ -1,0 +1,113 @@
+//! Commands for an evenkeel that runs: each is a request or two to its admin API, shown to a person or to a program.
+
+mod events;
+mod http;
+mod sessions;
+mod status;
+mod table;
+
+use crate::admin::encode;
+use crate::error::{Exit, RunError};
+use crate::output;
+use http::call;
+use serde_json::Value;
+use std::path::PathBuf;
+
+/// Which evenkeel is meant.
+#[derive(Clone, Debug, Default)]
+pub struct Whom {
+    /// Its address; the only one that runs unless told.
+    pub admin: Option<String>,
+    /// What it wants to be told over TCP.
+    pub token_file: Option<PathBuf>,
+}
+
+/// What it is asked.
+#[derive(Debug)]
+pub enum Command {
+    /// How does it do?
+    Status {
+        /// Print JSON.
+        json: bool,
+    },
+    /// Does it take traffic?
+    Ready {
+        /// The status says it all.
+        quiet: bool,
+    },
+    /// Load the file again.
+    Reload {
+        /// Say nothing when it worked.
+        quiet: bool,
+    },
+    /// Which sessions are there?
+    Sessions {
+        /// Which are meant: names and values of the API.
+        filter: Vec<(&'static str, String)>,
+        /// Close them.
+        close: bool,
+        /// Print JSON.
+        json: bool,
+    },
+    /// What was told lately?
+    Events {
+        /// And what will be?
+        follow: bool,
+        /// Print JSON.
+        json: bool,
+    },
+}
+
+/// Asks, and shows the answer.
+pub fn run(whom: &Whom, command: Command) -> Result<(), RunError> {
+    match command {
+        Command::Status { json } => {
+            let status = get(whom, "/api/v1/status")?;
+            output::print(&if json { pretty(&status) } else { status::show(&status) })
+        }
+        Command::Ready { quiet } => ready(whom, quiet),
+        Command::Reload { quiet } => {
+            let done = call(whom, "POST", "/api/v1/reload", None)?.json();
+            tell(
+                &done
+                    .map_err(|error| RunError { what: format!("reload refused: {}", error.what), ..error })?,
+                quiet,
+            )
+        }
+        Command::Sessions { filter, close: true, json } => sessions::close(whom, &filter, json),
+        Command::Sessions { filter, close: false, json } => sessions::list(whom, &filter, json),
+        Command::Events { follow, json } => events::run(whom, follow, json),
+    }
+}
+
+fn get(whom: &Whom, path: &str) -> Result<Value, RunError> {
+    call(whom, "GET", path, None)?.json()
+}
+
+fn pretty(value: &Value) -> String {
+    format!("{value:#}\n")
+}
+
+/// Prints the message of an answer.
+fn tell(answer: &Value, quiet: bool) -> Result<(), RunError> {
+    match answer["message"].as_str() {
+        Some(message) if !quiet => output::print(&format!("{message}\n")),
+        _ => Ok(()),
+    }
+}
+
+fn ready(whom: &Whom, quiet: bool) -> Result<(), RunError> {
+    let answer = call(whom, "GET", "/readyz?verbose", None)?;
+    let is_ready = answer.status == 200;
+    let text = answer.text()?;
+    if !quiet {
+        output::print(&text)?;
+    }
+    if is_ready { Ok(()) } else { Err(RunError::new(Exit::Failed, "it is not ready")) }
+}
+
+/// As it stands behind the question mark of a URL.
+fn query(pairs: &[(&str, String)]) -> String {
+    let pairs: Vec<_> = pairs.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
+    if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
+}

@@ -1,0 +1,125 @@
+//! `evenkeel status`: services and backends at one look.
+
+use super::table::{Align::Left, Align::Right, table};
+use crate::logging::{Bytes, Grouped, Took};
+use serde_json::Value;
+use std::time::Duration;
+
+/// The page.
+pub fn show(status: &Value) -> String {
+    let mut text = format!(
+        "evenkeel {}   pid {}   up {}   {} workers   {}\n",
+        word(&status["version"]),
+        status["pid"],
+        Took(Duration::from_secs(number(&status["up_s"]))),
+        status["workers"],
+        word(&status["phase"]),
+    );
+    let sessions = &status["sessions"];
+    text.push_str(&format!(
+        "sessions: {} open of at most {}, {} since the start\n",
+        Grouped(number(&sessions["open"])),
+        Grouped(number(&sessions["max"])),
+        Grouped(number(&sessions["accepted"])),
+    ));
+    let config = &status["config"];
+    text.push_str(&format!(
+        "config: since {}, {} reloads\n",
+        word(&config["since"]),
+        number(&config["reloads"])
+    ));
+    if let Some(problem) = config["problem"].as_str() {
+        text.push_str(&format!("the last reload was refused: {problem}\n"));
+    }
+    text.push('\n');
+    let services: Vec<_> = list(&status["services"]).iter().map(service).collect();
+    text.push_str(&table(
+        &[
+            ("SERVICE", Left),
+            ("LISTENS ON", Left),
+            ("POOL", Left),
+            ("OPEN", Right),
+            ("ACCEPTED", Right),
+            ("FAILED", Right),
+            ("TO BACKEND", Right),
+            ("TO CLIENT", Right),
+        ],
+        &services,
+    ));
+    text.push('\n');
+    let backends: Vec<_> =
+        list(&status["pools"]).iter().flat_map(|it| list(&it["backends"])).map(backend).collect();
+    text.push_str(&table(
+        &[
+            ("POOL", Left),
+            ("BACKEND", Left),
+            ("STATE", Left),
+            ("WEIGHT", Right),
+            ("OPEN", Right),
+            ("CONNECTED", Right),
+            ("FAILED", Right),
+            ("CONNECT P50", Right),
+            ("LAST CHECK", Left),
+        ],
+        &backends,
+    ));
+    text
+}
+
+fn service(service: &Value) -> Vec<String> {
+    let listeners: Vec<&str> = list(&service["listeners"]).iter().filter_map(Value::as_str).collect();
+    let listens = match listeners[..] {
+        [] => "nowhere".to_owned(),
+        [one] => one.to_owned(),
+        [first, ..] => format!("{first} and {} more", listeners.len() - 1),
+    };
+    let ends = service["ends"].as_object();
+    let failed: u64 =
+        ends.into_iter().flatten().filter(|(word, _)| *word != "ok").map(|it| number(it.1)).sum();
+    vec![
+        word(&service["name"]).to_owned(),
+        listens,
+        word(&service["pool"]).to_owned(),
+        Grouped(number(&service["sessions"]["open"])).to_string(),
+        Grouped(number(&service["sessions"]["accepted"])).to_string(),
+        Grouped(failed).to_string(),
+        Bytes(number(&service["to_backend"])).to_string(),
+        Bytes(number(&service["to_client"])).to_string(),
+    ]
+}
+
+fn backend(backend: &Value) -> Vec<String> {
+    let failures = backend["connect_failures"].as_object();
+    let failed: u64 = failures.into_iter().flatten().map(|it| number(it.1)).sum();
+    let last = &backend["checks"]["last"];
+    let check = match (last["passed"].as_bool(), last["cause"].as_str()) {
+        (Some(true), _) => format!("passed, {} ms", last["ms"]),
+        (_, Some(cause)) => cause.to_owned(),
+        _ if backend["checks"].is_null() => "not checked".to_owned(),
+        _ => "none yet".to_owned(),
+    };
+    let backup = if backend["backup"] == true { ", backup" } else { "" };
+    vec![
+        word(&backend["pool"]).to_owned(),
+        word(&backend["addr"]).to_owned(),
+        format!("{}{backup}", word(&backend["state"])),
+        backend["weight"].to_string(),
+        Grouped(number(&backend["sessions"]["open"])).to_string(),
+        Grouped(number(&backend["sessions"]["connected"])).to_string(),
+        Grouped(failed).to_string(),
+        backend["connect_ms"]["p50"].as_f64().map_or_else(String::new, |ms| format!("{ms} ms")),
+        check,
+    ]
+}
+
+fn word(value: &Value) -> &str {
+    value.as_str().unwrap_or("-")
+}
+
+fn number(value: &Value) -> u64 {
+    value.as_u64().unwrap_or(0)
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
