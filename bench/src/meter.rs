@@ -190,9 +190,6 @@ mod tests {
     use std::process::{Command, Stdio};
     use std::time::Duration;
 
-    /// A reading may be behind by that much, on a slow kernel.
-    const TICK_NS: u64 = 10_000_000;
-
     #[test]
     fn a_child_belongs_to_the_family() {
         let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
@@ -218,7 +215,6 @@ mod tests {
         let cost = after.since(&before);
         assert!(cost.balancer_ns >= 10_000_000, "{cost:?}");
         assert!(cost.all_ns >= cost.balancer_ns, "{cost:?}");
-        assert!(cost.balancer_ns <= cost.window_ns + TICK_NS, "{cost:?}");
     }
 
     #[test]
