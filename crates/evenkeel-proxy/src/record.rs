@@ -4,7 +4,7 @@ use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::Attempt;
 use evenkeel_core::end::End;
 use evenkeel_core::name::{ListenerName, PoolName};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Everything there is to say about a session that has ended: one line of the log.
 #[derive(Clone, Debug)]
@@ -37,4 +37,42 @@ pub struct SessionRecord {
     pub to_client: u64,
     /// How it ended.
     pub end: End,
+}
+
+/// Records that go to their reader together.
+const BATCH: usize = 64;
+
+/// How long a record waits for others.
+const GATHER: Duration = Duration::from_millis(5);
+
+/// Records on their way to whoever reads them: many at once, so that the reader is seldom woken.
+#[derive(Debug, Default)]
+pub struct Batch {
+    records: Vec<SessionRecord>,
+    /// When the first of them has waited long enough.
+    due: Option<Instant>,
+}
+
+impl Batch {
+    /// Adds one.
+    pub fn push(&mut self, record: SessionRecord, now: Instant) {
+        self.records.push(record);
+        self.due.get_or_insert(now + GATHER);
+    }
+
+    /// When they are to go, if there are any.
+    pub fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Whether they are to go now.
+    pub fn is_due(&self, now: Instant) -> bool {
+        self.records.len() >= BATCH || self.due.is_some_and(|at| at <= now)
+    }
+
+    /// All of them.
+    pub fn take(&mut self) -> Vec<SessionRecord> {
+        self.due = None;
+        std::mem::take(&mut self.records)
+    }
 }

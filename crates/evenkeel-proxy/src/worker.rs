@@ -6,7 +6,7 @@ use crate::books::CountedSeat;
 use crate::listener::Accepting;
 use crate::pools::LocalPool;
 use crate::reactor::{self, Reactor, Row, Token};
-use crate::record::SessionRecord;
+use crate::record::Batch;
 use crate::relay::{Progress, Relay, Tools};
 use crate::session::{self, Established, Session};
 use crate::shared::{Counts, Shared, count};
@@ -59,7 +59,7 @@ pub struct Worker {
     /// What goes through it.
     pub visits: RefCell<VecDeque<Progressing>>,
     tools: RefCell<Tools>,
-    records: RefCell<Vec<SessionRecord>>,
+    records: RefCell<Batch>,
     dice: RefCell<Dice>,
     sessions_begun: Cell<u64>,
     listeners_begun: Cell<u32>,
@@ -129,7 +129,7 @@ impl Worker {
         let mut events = reactor::events();
         let mut expired = Vec::new();
         loop {
-            let at_most = self.end_rests();
+            let at_most = [self.end_rests(), self.records_due()].into_iter().flatten().min();
             if self.reactor.wait(&mut events, at_most).is_err() {
                 // The one way epoll_wait can fail here is a bad descriptor, which is a defect: do not spin on it.
                 std::thread::sleep(Duration::from_millis(10));
@@ -147,7 +147,9 @@ impl Worker {
             self.review();
             let stopped = self.obey(inbox);
             self.visit();
-            self.flush_records();
+            if stopped || self.records.borrow().is_due(self.reactor.now()) {
+                self.flush_records();
+            }
             self.counts().pipes.store(self.tools.borrow().open_pipes(), Relaxed);
             if stopped {
                 return;
@@ -352,14 +354,19 @@ impl Worker {
         let duration = now.saturating_duration_since(session.accepted);
         session.counts.end(end, duration, session.opening.borrow().queued);
         if self.shared.wants_records() {
-            self.records.borrow_mut().push(session.record(relay, end, now));
+            self.records.borrow_mut().push(session.record(relay, end, now), now);
         }
     }
 
+    /// How long records may wait for more to come; `None`: there are none.
+    fn records_due(&self) -> Option<Duration> {
+        self.records.borrow().due().map(|at| at.saturating_duration_since(self.reactor.now()))
+    }
+
     fn flush_records(&self) {
-        let mut records = self.records.borrow_mut();
+        let records = self.records.borrow_mut().take();
         if !records.is_empty() {
-            self.shared.hand_over(self.index, std::mem::take(&mut *records));
+            self.shared.hand_over(self.index, records);
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, sync_channel};
 use std::time::{Duration, Instant};
 
 /// Time between two batches under load.
-const PAUSE: Duration = Duration::from_millis(5);
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Records that are handed on at once, at most.
 const BATCH_MAX: usize = 10_000;
