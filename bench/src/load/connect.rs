@@ -41,7 +41,7 @@ impl Connect {
         let poll = Poll::new()?;
         let schedule = rate.map(|rate| Schedule::new(rate, Instant::now())).transpose()?;
         if let Some(schedule) = &schedule {
-            poll.add(schedule, TIMER, Ready::IN | Ready::ET)?;
+            poll.add(schedule, TIMER, Ready::IN)?;
         }
         let limit = if schedule.is_some() { OPEN } else { concurrency };
         let request = request_bytes(EXCHANGE as u32, EXCHANGE as u32);
@@ -76,6 +76,9 @@ impl Traffic for Connect {
         }
         for (token, _) in self.poll.wait(timeout)? {
             let token = token as usize;
+            if let Some(schedule) = self.schedule.as_ref().filter(|_| token == TIMER) {
+                schedule.on_ready()?;
+            }
             let Some(slot) = self.slots.get_mut(token) else { continue };
             match slot.on_ready(&self.poll, token, &self.request) {
                 Ok(false) => continue,

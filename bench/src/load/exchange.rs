@@ -60,7 +60,7 @@ impl Exchange {
         let mut clients: Vec<Client> = (0..connections).map(open).collect::<Result<_>>()?;
         let schedule = rate.map(|rate| Schedule::new(rate, Instant::now())).transpose()?;
         match &schedule {
-            Some(schedule) => wires.poll.add(schedule, connections, Ready::IN | Ready::ET)?,
+            Some(schedule) => wires.poll.add(schedule, connections, Ready::IN)?,
             None => clients.iter_mut().try_for_each(|client| client.ask(&wires, Instant::now()))?,
         }
         Ok(Self { clients, wires, schedule, turn: 0 })
@@ -70,7 +70,11 @@ impl Exchange {
 impl Traffic for Exchange {
     fn turn(&mut self, timeout: Duration, tally: &mut Tally) -> Result<()> {
         for (token, ready) in self.wires.poll.wait(timeout)? {
-            let Some(client) = self.clients.get_mut(token as usize) else { continue };
+            let Some(client) = self.clients.get_mut(token as usize) else {
+                // The schedule's token comes after theirs.
+                self.schedule.iter().try_for_each(Schedule::on_ready)?;
+                continue;
+            };
             let Some(asked) = client.on_ready(&mut self.wires, ready)? else { continue };
             let now = Instant::now();
             tally.record(now - asked);

@@ -3,6 +3,7 @@
 
 use anyhow::Result;
 use rustix::event::Timespec;
+use rustix::io::Errno;
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
 };
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 pub struct Schedule {
     next: Instant,
     interval: Duration,
-    /// Becomes readable at every interval: epoll's own timeout is in milliseconds.
+    /// Becomes readable at the next interval after it was read: epoll's own timeout is in milliseconds.
     timer: OwnedFd,
 }
 
@@ -27,6 +28,14 @@ impl Schedule {
         let times = Itimerspec { it_interval: every, it_value: every };
         timerfd_settime(&timer, TimerfdTimerFlags::empty(), &times)?;
         Ok(Self { next: start, interval, timer })
+    }
+
+    /// To be called when the timer is readable: the kernel starts it again only when it was read.
+    pub fn on_ready(&self) -> Result<()> {
+        match rustix::io::read(&self.timer, &mut [0; 8]) {
+            Ok(_) | Err(Errno::AGAIN) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
     }
 
     /// When the next request was to be sent, if that is not after `now`.
@@ -48,6 +57,19 @@ impl AsFd for Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::{Poll, Ready};
+
+    #[test]
+    fn the_timer_goes_on() {
+        let schedule = Schedule::new(1000, Instant::now()).unwrap();
+        let poll = Poll::new().unwrap();
+        poll.add(&schedule, 7, Ready::IN).unwrap();
+        for _ in 0..3 {
+            let events = poll.wait(Duration::from_secs(10)).unwrap();
+            assert_eq!(events.len(), 1, "within ten seconds");
+            schedule.on_ready().unwrap();
+        }
+    }
 
     #[test]
     fn what_a_stall_kept_back_is_due_at_its_own_time() {
