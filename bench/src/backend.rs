@@ -7,6 +7,7 @@ use crate::wish::{self, Wish};
 use anyhow::{Context, Result};
 use slab::Slab;
 use std::io;
+use std::net::Ipv4Addr;
 use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -26,9 +27,9 @@ const ACCEPTS: usize = 32;
 /// Bytes read at once.
 const BUFFER: usize = 256 * 1024;
 
-/// Serves on `ports` until it is ended.
+/// Serves on `ports`, at every address of this machine, until it is ended.
 pub fn serve(ports: Range<u16>) -> Result<()> {
-    serve_on(ports.map(net::listen).collect::<Result<_>>()?)
+    serve_on(ports.map(|port| net::listen(Ipv4Addr::UNSPECIFIED, port)).collect::<Result<_>>()?)
 }
 
 /// Serves what comes to `listeners` until it is ended.

@@ -5,6 +5,7 @@ mod backend;
 mod figures;
 mod histogram;
 mod load;
+mod memory;
 mod meter;
 mod naive;
 mod net;
@@ -38,6 +39,8 @@ enum Command {
         #[command(flatten)]
         backends: Backends,
     },
+    /// Note the time and become a program
+    Launch(run::Launch),
     /// Make traffic, and print what was measured as JSON
     Load(load::Order),
 }
@@ -75,6 +78,7 @@ fn carry_out() -> Result<()> {
         Command::Run(run) => run.carry_out(),
         Command::Backend(backends) => backend::serve(backends.ports()),
         Command::Naive { port, backends } => naive::serve(port, backends.ports()),
+        Command::Launch(launch) => launch.carry_out(),
         Command::Load(order) => {
             let figures = order.carry_out()?;
             Ok(writeln!(std::io::stdout(), "{}", figures.to_json())?)

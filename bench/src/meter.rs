@@ -1,21 +1,23 @@
-//! What processes cost: CPU time of all their threads and children to the nanosecond, memory of their own, and the
-//! kernel's memory.
+//! What processes cost: CPU time of all their threads and children to the nanosecond, and memory.
 //!
 //! The kernel brings a running thread's time up to date at every tick, so a reading may be behind by one (4 ms).
 
 use crate::figures::Figures;
-use anyhow::{Context, Result};
+use crate::memory::Memory;
+use anyhow::Result;
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 use std::time::Instant;
+
+/// The parent of the kernel's threads.
+const KTHREADD: u32 = 2;
 
 /// Looks at one balancer and at the processes that load it.
 #[derive(Clone, Debug)]
 pub struct Meter {
     /// The processes of the balancer; none when there is no balancer.
     balancer: Vec<u32>,
-    /// Those of the load and the backends.
+    /// Those of the load and the backends, and the threads of the kernel that carry packets for whoever it is.
     others: Vec<u32>,
 }
 
@@ -26,7 +28,7 @@ pub struct Reading {
     pub at: Instant,
     /// Of the balancer.
     balancer: Time,
-    /// Of the load and the backends.
+    /// Of all others that take part.
     others: Time,
 }
 
@@ -46,8 +48,8 @@ pub struct Cost {
     pub window_ns: u64,
     /// Of the balancer.
     pub balancer_ns: u64,
-    /// Of the balancer, the load and the backends.
-    pub all_ns: u64,
+    /// Of all that take part: balancer, load, backends, kernel.
+    pub system_ns: u64,
     /// How long the balancer's threads were kept from their core.
     pub waited_ns: u64,
 }
@@ -60,7 +62,7 @@ impl Reading {
         Cost {
             window_ns: u64::try_from(window.as_nanos()).unwrap_or(u64::MAX),
             balancer_ns,
-            all_ns: balancer_ns + self.others.cpu.saturating_sub(before.others.cpu),
+            system_ns: balancer_ns + self.others.cpu.saturating_sub(before.others.cpu),
             waited_ns: self.balancer.waited.saturating_sub(before.balancer.waited),
         }
     }
@@ -70,7 +72,7 @@ impl Cost {
     /// Puts it among `figures`: that of the balancer only where there is one.
     pub fn note(&self, meter: &Meter, figures: &mut Figures) {
         figures.set("window_ns", self.window_ns as f64);
-        figures.set("all_ns", self.all_ns as f64);
+        figures.set("system_ns", self.system_ns as f64);
         if !meter.balancer.is_empty() {
             figures.set("balancer_ns", self.balancer_ns as f64);
             figures.set("waited_ns", self.waited_ns as f64);
@@ -78,20 +80,12 @@ impl Cost {
     }
 }
 
-/// Memory at a moment, in bytes.
-#[derive(Clone, Copy, Debug)]
-pub struct Memory {
-    /// Anonymous memory of the balancer.
-    pub own: u64,
-    /// Slabs that cannot be reclaimed and buffers of TCP sockets, of the whole machine.
-    pub kernel: u64,
-}
-
 impl Meter {
     /// Looks at these and at all that they have started.
     pub fn new(balancer: Option<u32>, others: &[u32]) -> Self {
-        let families = |pids: &[u32]| pids.iter().flat_map(|pid| family(*pid)).collect();
-        Self { balancer: families(balancer.as_slice()), others: families(others) }
+        let families = |pids: &[u32]| -> Vec<u32> { pids.iter().flat_map(|pid| family(*pid)).collect() };
+        let others = families(others).into_iter().chain(softirqs()).collect();
+        Self { balancer: families(balancer.as_slice()), others }
     }
 
     /// The CPU time until now.
@@ -104,14 +98,7 @@ impl Meter {
 
     /// The memory in use now.
     pub fn memory(&self) -> Result<Memory> {
-        let own =
-            self.balancer.iter().filter_map(|pid| kib(&format!("/proc/{pid}/status"), "RssAnon:")).sum();
-        let sockets = fs::read_to_string("/proc/net/sockstat")?;
-        let pages = sockets.split_whitespace().skip_while(|word| *word != "TCP:");
-        let pages: u64 =
-            pages.skip_while(|word| *word != "mem").nth(1).context("no memory of TCP")?.parse()?;
-        let slabs = kib("/proc/meminfo", "SUnreclaim:").context("no size of the slabs")?;
-        Ok(Memory { own, kernel: slabs + pages * rustix::param::page_size() as u64 })
+        Memory::of(&self.balancer)
     }
 }
 
@@ -124,8 +111,7 @@ pub fn monotonic_ns() -> u64 {
 /// The process and all that it started and that still run, parents first.
 pub fn family(pid: u32) -> Vec<u32> {
     let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
-    let names = fs::read_dir("/proc").into_iter().flatten().flatten();
-    for pid in names.filter_map(|entry| entry.file_name().to_str()?.parse().ok()) {
+    for pid in processes() {
         if let Some(parent) = parent(pid) {
             children.entry(parent).or_default().push(pid);
         }
@@ -137,6 +123,17 @@ pub fn family(pid: u32) -> Vec<u32> {
         next += 1;
     }
     family
+}
+
+/// The kernel's threads for packets that nobody's system call carries on.
+fn softirqs() -> impl Iterator<Item = u32> {
+    let name = |pid: u32| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    processes().filter(move |pid| parent(*pid) == Some(KTHREADD) && name(*pid).starts_with("ksoftirqd/"))
+}
+
+fn processes() -> impl Iterator<Item = u32> {
+    let names = fs::read_dir("/proc").into_iter().flatten().flatten();
+    names.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
 fn parent(pid: u32) -> Option<u32> {
@@ -159,29 +156,6 @@ impl Time {
     fn plus(self, other: Self) -> Self {
         Self { cpu: self.cpu + other.cpu, waited: self.waited + other.waited }
     }
-}
-
-/// Bytes of a process's program, and of all files together, that are mapped into it: without what is only for
-/// debuggers.
-pub fn mapped_bytes(pid: u32) -> Option<(u64, u64)> {
-    let program = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
-    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;
-    let file = |line: &str| {
-        let (range, path) = (line.split_whitespace().next()?, line.split_whitespace().nth(5)?);
-        let (begin, end) = range.split_once('-')?;
-        let length = u64::from_str_radix(end, 16).ok()? - u64::from_str_radix(begin, 16).ok()?;
-        path.starts_with('/').then(|| (path.to_owned(), length))
-    };
-    let files: Vec<_> = maps.lines().filter_map(file).collect();
-    let own = files.iter().filter(|(path, _)| Path::new(path) == program);
-    Some((own.map(|(_, length)| length).sum(), files.iter().map(|(_, length)| length).sum()))
-}
-
-/// The line of `path` that begins with `label`, in bytes.
-fn kib(path: &str, label: &str) -> Option<u64> {
-    let text = fs::read_to_string(path).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix(label))?;
-    Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
 }
 
 #[cfg(test)]
@@ -214,23 +188,6 @@ mod tests {
         busy.wait().unwrap();
         let cost = after.since(&before);
         assert!(cost.balancer_ns >= 10_000_000, "{cost:?}");
-        assert!(cost.all_ns >= cost.balancer_ns, "{cost:?}");
-    }
-
-    #[test]
-    fn a_program_is_mapped_into_its_process() {
-        let (program, all) = mapped_bytes(std::process::id()).unwrap();
-        let size = fs::metadata(std::env::current_exe().unwrap()).unwrap().len();
-        assert!(program > 0 && program <= size + 65_536, "{program} of {size}");
-        assert!(all >= program);
-    }
-
-    #[test]
-    fn memory_that_is_touched_is_seen() {
-        let meter = Meter::new(Some(std::process::id()), &[]);
-        let before = meter.memory().unwrap().own;
-        let held = vec![1u8; 64 << 20];
-        let after = meter.memory().unwrap().own;
-        assert!(after >= before + (held.len() as u64 * 9 / 10), "{before} and then {after}");
+        assert!(cost.system_ns >= cost.balancer_ns, "{cost:?}");
     }
 }

@@ -22,11 +22,11 @@ pub fn local(port: u16) -> SocketAddr {
 }
 
 /// A non-blocking listener; what it accepts does not wait for more to send.
-pub fn listen(port: u16) -> Result<OwnedFd> {
+pub fn listen(ip: Ipv4Addr, port: u16) -> Result<OwnedFd> {
     let socket = rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, NEW, None)?;
     sockopt::set_socket_reuseaddr(&socket, true)?;
     sockopt::set_tcp_nodelay(&socket, true)?;
-    rustix::net::bind(&socket, &local(port)).with_context(|| format!("port {port}"))?;
+    rustix::net::bind(&socket, &SocketAddr::from((ip, port))).with_context(|| format!("port {port}"))?;
     rustix::net::listen(&socket, BACKLOG)?;
     Ok(socket)
 }

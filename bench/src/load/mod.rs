@@ -92,7 +92,7 @@ fn measure(traffic: &mut impl Traffic, window: Window, meter: &Meter) -> Result<
     figures.set("done", tally.done as f64);
     figures.set("bytes", bytes as f64);
     figures.set("errors", (tally.errors + traffic.overdue(after.at)) as f64);
-    for (name, share) in [("p50_ns", 0.5), ("p99_ns", 0.99), ("p999_ns", 0.999)] {
+    for (name, share) in [("p50_ns", 0.5), ("p99_ns", 0.99), ("p999_ns", 0.999), ("max_ns", 1.0)] {
         if let Some(ns) = tally.latency.quantile(share) {
             figures.set(name, ns as f64);
         }
@@ -160,6 +160,6 @@ fn wait_until_served(ports: &mut Ports, patience: Duration) -> Result<()> {
             return Ok(());
         }
         ensure!(begin.elapsed() < patience, "not served within {patience:?}");
-        std::thread::sleep(Duration::from_micros(500));
+        std::thread::sleep(Duration::from_micros(200));
     }
 }

@@ -154,10 +154,11 @@ fn besides(mut bulk: Bulk, measured: impl FnOnce() -> Result<Figures>) -> Result
 mod tests {
     use super::*;
     use crate::{backend, net};
+    use std::net::Ipv4Addr;
 
     /// The port of a backend that serves as long as the tests run.
     fn backend() -> u16 {
-        let listener = net::listen(0).unwrap();
+        let listener = net::listen(Ipv4Addr::LOCALHOST, 0).unwrap();
         let port = net::port_of(&listener).unwrap();
         std::thread::spawn(|| backend::serve_on(vec![listener]));
         port
@@ -165,17 +166,13 @@ mod tests {
 
     fn figures_of(kind: Kind) -> Figures {
         let backend = backend();
-        let order = Order {
-            port: backend,
-            ports: 1,
-            backend,
-            balancer: None,
-            backends: None,
-            warm: 10,
-            window: 50,
-            kind,
+        let within = |window| {
+            let kind = kind.clone();
+            let (balancer, backends) = (None, None);
+            Order { port: backend, ports: 1, backend, balancer, backends, warm: 10, window, kind }.carry_out()
         };
-        let figures = order.carry_out().unwrap();
+        // Where others keep us from the cores, nothing may come through for a while.
+        let figures = within(50).or_else(|_| within(500)).or_else(|_| within(5000)).unwrap();
         assert_eq!(figures.get("errors").unwrap_or(0.0), 0.0, "{figures:?}");
         figures
     }

@@ -1,32 +1,49 @@
 //! The runner: every scenario with every rival, in turn over several rounds, and the report.
 
 mod install;
+mod launch;
+mod machine;
 mod priority;
+mod process;
+mod reload;
 mod report;
 mod results;
 mod rival;
 mod scenario;
 mod stage;
 
+pub use launch::Launch;
+
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use results::{Cell, Machine, Results};
+use machine::Machine;
+use results::{Cell, Results};
 use rival::{NAMES, Rival};
-use scenario::{SCENARIOS, Scenario};
+use scenario::{Scenario, Setup};
 use stage::Theatre;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 /// What to compare, and how thoroughly.
 #[derive(Args, Debug)]
 pub struct Run {
-    /// Two minutes: the main scenarios, once, in short windows
+    /// Two minutes: all goals, once, in short windows
     #[arg(long)]
     quick: bool,
     /// Only these scenarios; a name stands for all that begin with it
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
+    /// Each scenario with so many backends, instead of as usual
+    #[arg(long, value_delimiter = ',')]
+    backends: Vec<u32>,
+    /// Each scenario with so many workers
+    #[arg(long, value_delimiter = ',')]
+    workers: Vec<u16>,
+    /// Without access log
+    #[arg(long)]
+    no_log: bool,
     /// Only these rivals
     #[arg(long, value_delimiter = ',', default_values = NAMES)]
     rivals: Vec<String>,
@@ -78,7 +95,7 @@ impl Run {
         let ours = self.evenkeel.clone().unwrap_or_else(|| program.with_file_name("evenkeel"));
         let (rivals, missing) = self.rivals(&ours, &tools)?;
         let rounds = self.rounds.unwrap_or(if self.quick { 1 } else { 5 });
-        let before = Machine::look();
+        let (begin, before) = (Instant::now(), Machine::look());
         let priority = priority::Priority::highest();
         let cells = perform(&theatre, &scenarios, &rivals, rounds);
         drop(priority);
@@ -87,6 +104,7 @@ impl Run {
             missing,
             rounds,
             window: theatre.window,
+            seconds: begin.elapsed().as_secs(),
             machine: before.until(Machine::look()),
         };
         let report = report::Report { results: &results, scenarios: &scenarios, rivals: &rivals };
@@ -98,13 +116,31 @@ impl Run {
     }
 
     fn scenarios(&self) -> Result<Vec<Scenario>> {
-        let is_wanted = |scenario: &&Scenario| match &self.only[..] {
+        let is_elsewhere = !(self.backends.is_empty() && self.workers.is_empty()) || self.no_log;
+        let is_wanted = |scenario: &Scenario| match &self.only[..] {
+            [] if is_elsewhere => scenario.is_main(),
             [] => scenario.quick || !self.quick,
             only => only.iter().any(|name| scenario.name.starts_with(name.as_str())),
         };
-        let scenarios: Vec<Scenario> = SCENARIOS.iter().filter(is_wanted).copied().collect();
+        let wanted = scenario::all().into_iter().filter(is_wanted);
+        let scenarios: Vec<Scenario> = match is_elsewhere {
+            true => wanted.flat_map(|scenario| self.elsewhere(&scenario)).collect(),
+            false => wanted.collect(),
+        };
         ensure!(!scenarios.is_empty(), "no scenario has such a name: see --list");
         Ok(scenarios)
+    }
+
+    /// A scenario on all setups that are asked for.
+    fn elsewhere(&self, scenario: &Scenario) -> Vec<Scenario> {
+        let usual = scenario.setup;
+        let backends = if self.backends.is_empty() { &[usual.backends][..] } else { &self.backends };
+        let workers = if self.workers.is_empty() { &[usual.workers][..] } else { &self.workers };
+        let log = usual.log && !self.no_log;
+        let with = |&backends: &u32| {
+            workers.iter().map(move |&workers| scenario.on(Setup { backends, workers, log }))
+        };
+        backends.iter().flat_map(with).collect()
     }
 
     /// Those that can be had, and why the others cannot.
@@ -131,18 +167,22 @@ impl Run {
 /// what disturbs the machine for a while disturbs all of them.
 fn perform(theatre: &Theatre, scenarios: &[Scenario], rivals: &[Rival], rounds: u32) -> Vec<Cell> {
     let mut cells = Vec::new();
-    let all = rounds as usize * scenarios.len() * rivals.len();
+    let in_it = |scenario: &Scenario| rivals.iter().filter(|rival| rival.is_in(scenario.field)).count();
+    let all: usize = scenarios.iter().map(|it| in_it(it) * rounds.min(it.rounds) as usize).sum();
     for round in 0..rounds {
-        for scenario in scenarios {
+        for scenario in scenarios.iter().filter(|scenario| round < scenario.rounds) {
             for turn in 0..rivals.len() {
                 let rival = &rivals[(turn + round as usize) % rivals.len()];
-                let outcome = theatre.perform(scenario, rival).map_err(|error| format!("{error:#}"));
-                let cell = Cell { scenario: scenario.name, rival: rival.name.clone(), round, outcome };
-                cells.push(cell);
-                if let Some(cell) = cells.last() {
-                    // With nobody to read it, there is still the report.
-                    let _ = writeln!(std::io::stderr(), "{}/{all} {}", cells.len(), cell.line(scenario.key));
+                if !rival.is_in(scenario.field) {
+                    continue;
                 }
+                let outcome = theatre.perform(scenario, rival).map_err(|error| format!("{error:#}"));
+                let cell =
+                    Cell { scenario: scenario.name.clone(), rival: rival.name.clone(), round, outcome };
+                // With nobody to read it, there is still the report.
+                let line = cell.line(scenario.key);
+                let _ = writeln!(std::io::stderr(), "{}/{all} {line}", cells.len() + 1);
+                cells.push(cell);
             }
         }
     }
@@ -151,8 +191,8 @@ fn perform(theatre: &Theatre, scenarios: &[Scenario], rivals: &[Rival], rounds: 
 
 fn list() -> Result<()> {
     let mut out = std::io::stdout().lock();
-    for scenario in SCENARIOS {
-        writeln!(out, "{:20} {} ({})", scenario.name, scenario.title, scenario.key.unit())?;
+    for scenario in scenario::all() {
+        writeln!(out, "{:24} {} ({})", scenario.name, scenario.title, scenario.key.unit())?;
     }
     Ok(writeln!(out, "rivals: {}", NAMES.join(", "))?)
 }

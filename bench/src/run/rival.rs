@@ -1,8 +1,8 @@
 //! Who is compared: what each is, how it is configured, and how it is started.
 
 use super::install;
-use super::scenario::Setup;
-use super::stage::{FIRST, PORT};
+use super::scenario::{FIRST, Field, Setup};
+use super::stage::PORT;
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -82,6 +82,21 @@ impl Rival {
         self.kind == Kind::Evenkeel
     }
 
+    /// Whether it takes part in a scenario for these.
+    pub fn is_in(&self, field: Field) -> bool {
+        let is_plain = matches!(self.kind, Kind::Haproxy { splice: false } | Kind::Naive | Kind::Direct);
+        match field {
+            Field::All => true,
+            Field::Best => !is_plain,
+            Field::Ours => self.is_ours(),
+        }
+    }
+
+    /// Where its configuration is.
+    pub fn config_path(&self, dir: &Path) -> PathBuf {
+        dir.join(format!("{}.{}", self.name, self.kind.extension()))
+    }
+
     /// What it says of its version.
     pub fn version(&self) -> String {
         let flag = match self.kind {
@@ -92,14 +107,16 @@ impl Rival {
         };
         let Ok(output) = Command::new(&self.program).arg(flag).output() else { return "unknown".to_owned() };
         let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-        said.lines().find(|line| !line.trim().is_empty()).unwrap_or("unknown").trim().to_owned()
+        let line = said.lines().find(|line| !line.trim().is_empty()).unwrap_or("unknown");
+        // Some begin with the path of the program.
+        line.rsplit_once("version: ").map_or(line, |(_, version)| version).trim().to_owned()
     }
 
     /// How to start it, its configuration written into `dir`; `None` when there is nothing to start.
     pub fn command(&self, setup: Setup, dir: &Path) -> Result<Option<Command>> {
         let mut command = Command::new(&self.program);
         let workers = setup.workers.to_string();
-        let config = dir.join(format!("{}.{}", self.name, self.kind.extension()));
+        let config = self.config_path(dir);
         if let Some(text) = self.config(setup, dir) {
             fs::write(&config, text)?;
         }
@@ -119,7 +136,7 @@ impl Rival {
             ]),
             Kind::Naive => {
                 command.args(["naive", "--port", &PORT.to_string(), "--first", &FIRST.to_string()]);
-                command.args(["--count", &setup.backends.to_string()])
+                command.args(["--count", &setup.ports().to_string()])
             }
             Kind::Direct => return Ok(None),
         };
@@ -148,16 +165,15 @@ impl Rival {
             ),
             Kind::Envoy => (
                 include_str!("../../rivals/envoy.yaml"),
-                "        - endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: {port}}}}",
+                "        - endpoint: {address: {socket_address: {address: {ip}, port_value: {port}}}}",
                 log(envoy_log(&dir), "[]"),
                 "",
             ),
             Kind::Naive | Kind::Direct => return None,
         };
-        let backends = (0..setup.backends).map(|number| {
-            let port = FIRST + number;
-            let line = backend.replace("{addr}", &format!("127.0.0.1:{port}"));
-            line.replace("{number}", &number.to_string()).replace("{port}", &port.to_string())
+        let backends = setup.addresses().enumerate().map(|(number, addr)| {
+            let line = backend.replace("{addr}", &addr.to_string()).replace("{number}", &number.to_string());
+            line.replace("{ip}", &addr.ip().to_string()).replace("{port}", &addr.port().to_string())
         });
         let backends = backends.collect::<Vec<_>>().join("\n");
         let values = [
@@ -166,6 +182,7 @@ impl Rival {
             ("{workers}", &setup.workers.to_string()),
             ("{log}", &log),
             ("{splice}", splice),
+            ("{health}", if setup.is_checked() { "tcp" } else { "off" }),
             ("{dir}", &dir),
         ];
         Some(values.iter().fold(template.to_owned(), |text, (name, value)| text.replace(name, value)))
@@ -188,7 +205,17 @@ mod tests {
         for kind in [Kind::Evenkeel, Kind::Haproxy { splice: true }, Kind::Nginx, Kind::Envoy] {
             let rival = Rival { name: "x".to_owned(), kind, program: PathBuf::new() };
             let config = rival.config(setup, Path::new("d")).unwrap();
-            for gap in ["{backends}", "{port}", "{workers}", "{log}", "{splice}", "{dir}", "{addr}"] {
+            for gap in [
+                "{backends}",
+                "{port}",
+                "{workers}",
+                "{log}",
+                "{splice}",
+                "{dir}",
+                "{addr}",
+                "{ip}",
+                "{health}",
+            ] {
                 assert!(!config.contains(gap), "{gap} is left in {config}");
             }
             assert!(config.contains("20002") && config.contains("8000"), "{config}");

@@ -1,22 +1,19 @@
 //! One measurement's processes: backends, balancer and load in a network of their own, all ended with it.
 
+use super::launch::{began_ns, mapped_bytes};
+use super::process::{Running, finish, tail};
+use super::reload::reload;
 use super::rival::Rival;
-use super::scenario::{Scenario, Setup};
+use super::scenario::{FIRST, Scenario, Setup, Work};
 use crate::figures::Figures;
-use crate::meter::{family, mapped_bytes, monotonic_ns};
-use anyhow::{Context, Result, ensure};
-use rustix::process::{Pid, Signal, kill_process};
-use std::fs::{self, File};
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use anyhow::{Context, Result, bail, ensure};
+use std::fs;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Where the balancer listens.
 pub const PORT: u16 = 8000;
-
-/// The first port of the backends; those of the clients begin above the last.
-pub const FIRST: u16 = 20_001;
 
 /// Longest time for the load beyond its window: opening 5,000 connections through a slow balancer.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -43,26 +40,34 @@ pub struct Theatre {
 impl Theatre {
     /// Measures one rival in one scenario.
     pub fn perform(&self, scenario: &Scenario, rival: &Rival) -> Result<Figures> {
-        let backends = self.start_backends(scenario.setup)?;
+        let setup = scenario.setup;
+        let backends = self.start_backends(setup)?;
         let stage = Stage { theatre: self, net: format!("/proc/{}/ns/net", backends.id()) };
-        let count = scenario.setup.backends.to_string();
-        let first = FIRST.to_string();
-        stage.load(&["--port", &first, "--backend", &first, "await"])?;
-        let Some(command) = rival.command(scenario.setup, &self.dir)? else {
-            let pid = backends.id().to_string();
+        let (first, pid) = (FIRST.to_string(), backends.id().to_string());
+        stage.load(&["--port", &first, "--backend", &first, "await"], Duration::ZERO)?;
+        let Some(command) = rival.command(setup, &self.dir)? else {
+            let count = setup.ports().to_string();
             let direct = ["--port", &first, "--ports", &count, "--backend", &first, "--backends", &pid];
-            return stage.load_for(scenario, &direct);
+            return stage.measure(scenario, &direct);
         };
-        let (balancer, served_ns) = stage.start_balancer(command, scenario.setup)?;
-        let (port, pids) = (PORT.to_string(), [balancer.id(), backends.id()].map(|pid| pid.to_string()));
-        let through = ["--port", &port, "--backend", &first, "--balancer", &pids[0], "--backends", &pids[1]];
-        let mut figures = stage.load_for(scenario, &through)?;
+        let (balancer, served_ns) = stage.start_balancer(command, setup)?;
+        let (port, balancer_pid) = (PORT.to_string(), balancer.id().to_string());
+        let to = ["--port", &port, "--backend", &first, "--balancer", &balancer_pid, "--backends", &pid];
+        let mut figures = match scenario.work {
+            Work::Load(_) => stage.measure(scenario, &to)?,
+            Work::Reload => reload(&stage, &balancer, rival, setup)?,
+        };
         figures.set("served_ns", served_ns as f64);
         if let Some((program, mapped)) = mapped_bytes(balancer.id()) {
             figures.set("program_bytes", program as f64);
             figures.set("mapped_bytes", mapped as f64);
         }
         Ok(figures)
+    }
+
+    /// Where what the balancer says goes.
+    pub fn balancer_log(&self) -> PathBuf {
+        self.dir.join("balancer.log")
     }
 
     /// Backends in a new network with nothing but loopback, which lives as long as they do.
@@ -72,7 +77,7 @@ impl Theatre {
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--", "unshare", "--net", "--", "sh", "-c", PREPARE]);
         command.args(["taskset", "-c", &self.load_core.to_string()]).arg(&self.program);
-        command.args(["backend", "--first", &FIRST.to_string(), "--count", &setup.backends.to_string()]);
+        command.args(["backend", "--first", &FIRST.to_string(), "--count", &setup.ports().to_string()]);
         let running = Running::spawn(command, &self.dir.join("backends.log"))?;
         let net = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/net")).ok();
         let deadline = Instant::now() + Duration::from_secs(5);
@@ -85,8 +90,9 @@ impl Theatre {
 }
 
 /// The network of one measurement.
-struct Stage<'a> {
-    theatre: &'a Theatre,
+pub struct Stage<'a> {
+    /// What it has in common with others.
+    pub theatre: &'a Theatre,
     net: String,
 }
 
@@ -110,90 +116,37 @@ impl Stage<'_> {
             1 => self.theatre.balancer_core.to_string(),
             _ => format!("{},{}", self.theatre.balancer_core, self.theatre.load_core),
         };
-        let began = monotonic_ns();
-        let log = self.theatre.dir.join("balancer.log");
-        let mut balancer = Running::spawn(self.inside(&cores, &command), &log)?;
+        let (log, note) = (self.theatre.balancer_log(), self.theatre.dir.join("began"));
+        let mut launch = Command::new(&self.theatre.program);
+        launch.args(["launch", "--note"]).arg(&note).arg("--");
+        launch.arg(command.get_program()).args(command.get_args());
+        let mut balancer = Running::spawn(self.inside(&cores, &launch), &log)?;
         let served = finish(&mut first, MARGIN, || balancer.has_ended()).with_context(|| tail(&log))?;
         let served = served.get("served_at_ns").context("no time")? as u64;
-        Ok((balancer, served.saturating_sub(began)))
+        Ok((balancer, served.saturating_sub(began_ns(&note)?)))
     }
 
-    fn load_for(&self, scenario: &Scenario, to: &[&str]) -> Result<Figures> {
-        let (warm, window) = (self.theatre.warm.to_string(), self.theatre.window.to_string());
-        let when = ["--warm", &warm, "--window", &window];
-        self.load(&[to, &when, &scenario.load.split_whitespace().collect::<Vec<_>>()].concat())
+    /// Makes the traffic of a scenario.
+    fn measure(&self, scenario: &Scenario, to: &[&str]) -> Result<Figures> {
+        let Work::Load(load) = scenario.work else { bail!("no traffic to make") };
+        let Theatre { warm, window, .. } = *self.theatre;
+        let window = window * u64::from(scenario.windows);
+        let when = ["--warm", &warm.to_string(), "--window", &window.to_string()];
+        let words: Vec<&str> = load.split_whitespace().collect();
+        self.load(&[to, &when, &words].concat(), Duration::from_millis(2 * warm + window))
     }
 
-    fn load(&self, order: &[&str]) -> Result<Figures> {
-        let window = Duration::from_millis(2 * self.theatre.warm + self.theatre.window);
-        finish(&mut self.spawn_load(order)?, window + MARGIN, || false)
+    /// Makes the traffic of an order that takes so long.
+    pub fn load(&self, order: &[&str], length: Duration) -> Result<Figures> {
+        finish(&mut self.spawn_load(order)?, length + MARGIN, || false)
     }
 
-    fn spawn_load(&self, order: &[&str]) -> Result<Child> {
+    /// Begins with an order.
+    pub fn spawn_load(&self, order: &[&str]) -> Result<Child> {
         let mut command = Command::new(&self.theatre.program);
         command.arg("load").args(order);
         let mut inside = self.inside(&self.theatre.load_core.to_string(), &command);
         inside.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         inside.spawn().context("cannot start the load")
-    }
-}
-
-/// The figures that a load prints, which are few enough for a pipe to hold until it has ended. The load is ended when
-/// it takes too long, or when it is `in_vain`.
-fn finish(load: &mut Child, patience: Duration, mut in_vain: impl FnMut() -> bool) -> Result<Figures> {
-    let deadline = Instant::now() + patience;
-    while load.try_wait()?.is_none() {
-        if Instant::now() > deadline || in_vain() {
-            load.kill()?;
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    let (mut said, mut failed) = (String::new(), String::new());
-    load.stdout.take().context("no output")?.read_to_string(&mut said)?;
-    load.stderr.take().context("no output")?.read_to_string(&mut failed)?;
-    ensure!(load.wait()?.success(), "load: {}", failed.trim());
-    Figures::from_json(&serde_json::from_str(&said)?)
-}
-
-/// The last lines of a file, for an error.
-fn tail(path: &Path) -> String {
-    let text = fs::read_to_string(path).unwrap_or_default();
-    let lines: Vec<&str> = text.lines().collect();
-    lines[lines.len().saturating_sub(5)..].join("\n")
-}
-
-/// A process that ends when it is dropped, with all that it started.
-struct Running(Child);
-
-impl Running {
-    fn spawn(mut command: Command, log: &Path) -> Result<Self> {
-        let log = File::create(log)?;
-        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-        let name = command.get_program().to_owned();
-        Ok(Self(command.spawn().with_context(|| format!("cannot start {}", name.display()))?))
-    }
-
-    fn id(&self) -> u32 {
-        self.0.id()
-    }
-
-    fn has_ended(&mut self) -> bool {
-        matches!(self.0.try_wait(), Ok(Some(_)))
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if self.has_ended() {
-            // Its number may belong to somebody else by now.
-            return;
-        }
-        for pid in family(self.id()) {
-            if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-                // It may have ended by itself.
-                let _ = kill_process(pid, Signal::KILL);
-            }
-        }
-        let _ = self.0.wait();
     }
 }

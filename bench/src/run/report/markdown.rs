@@ -1,30 +1,34 @@
 //! The report as Markdown.
 
 use super::Report;
-use super::table::{Table, maybe, number};
+use super::table::number;
 use crate::figures::{Figures, Spread};
-use crate::run::rival::{LIMIT, OURS, Rival, YARDSTICK};
-use crate::run::scenario::{Key, Scenario, Setup, is_main};
+use crate::run::results::Results;
+use crate::run::rival::Rival;
+use crate::run::scenario::{Scenario, Setup};
 
 impl Report<'_> {
     /// The whole report; plots are at `plots`.
     pub(super) fn markdown(&self, plots: &str) -> String {
-        let figure =
-            |name: &'static str| move |_: &Scenario, figures: &Figures| Some(figures.get(name)? / 1e3);
-        let rate = |scenario: &Scenario, figures: &Figures| scenario.key.rate(figures);
+        let micros = |name: &'static str| {
+            self.table(move |_: &Scenario, figures: &Figures| Some(figures.get(name)? / 1e3))
+        };
+        let rates = self.table(|scenario, figures| scenario.key.rate(figures));
         let sections = [
-            ("What a unit of work costs", COST, self.costs(is_main)),
+            ("What a unit of work costs", COST, self.costs(Scenario::is_main)),
             ("", "", format!("![cost]({plots}cost.svg)\n")),
             ("Goals: cost", GOALS, self.goals()),
             ("Goals: latency", LATENCY_GOALS, self.latency_goals()),
-            ("Everything together", TOGETHER, self.together()),
-            ("Rates", RATES, self.table(is_main, rate)),
-            ("Latency: median", LATENCY, self.table(is_main, figure("p50_ns"))),
-            ("Latency: 99th percentile", "In µs.", self.table(is_main, figure("p99_ns"))),
+            ("The whole system", BEYOND, self.beyond_direct()),
+            ("Rates", RATES, rates),
+            ("Whose core was busy", BUSY, self.busy()),
+            ("Latency: median", LATENCY, micros("p50_ns")),
+            ("Latency: 99th percentile", "In µs.", micros("p99_ns")),
             ("", "", format!("![99th percentile]({plots}p99.svg)\n")),
-            ("Latency: 99.9th percentile", "In µs.", self.table(is_main, figure("p999_ns"))),
+            ("Latency: 99.9th percentile", "In µs.", micros("p999_ns")),
             ("Memory, start and size", MEMORY, self.footprint()),
-            ("Scale", SCALE, self.costs(|scenario| !is_main(scenario))),
+            ("Reloads", RELOADS, self.reloads()),
+            ("Scale", SCALE, self.costs(|scenario| !scenario.is_main())),
             ("How sure this is", NOISE, self.noise()),
             ("Configurations", CONFIGURATIONS, self.configurations()),
         ];
@@ -38,151 +42,15 @@ impl Report<'_> {
         text
     }
 
-    /// The balancer's cost, with the ratio to the yardstick.
-    pub(super) fn costs(&self, wanted: impl Fn(&Scenario) -> bool) -> String {
-        let mut table = Table::new(self.head());
-        for scenario in self.scenarios.iter().filter(|scenario| wanted(scenario)) {
-            let unit = self.results.key(scenario, YARDSTICK);
-            let cells = self.balancers().map(|rival| {
-                let value = self.results.key(scenario, &rival.name);
-                match ratio(value, unit) {
-                    Some(ratio) if rival.name != YARDSTICK => format!("{} ({ratio:.2})", maybe(value)),
-                    _ => maybe(value),
-                }
-            });
-            let work = format!("{}, {}", scenario.title, scenario.key.unit());
-            table.row(std::iter::once(work).chain(cells));
-        }
-        table.finish()
-    }
-
-    /// Each goal and whether it is met.
-    pub(super) fn goals(&self) -> String {
-        let head = ["work", "at most", "measured", "best rival", "met"];
-        let mut table = Table::new(head.map(str::to_owned));
-        for scenario in self.scenarios {
-            let ours = self.results.key(scenario, OURS);
-            let measured = ratio(ours, self.results.key(scenario, YARDSTICK));
-            let others = self.balancers().filter(|rival| !rival.is_ours());
-            let costs = others
-                .filter_map(|rival| Some((self.results.key(scenario, &rival.name)?, rival.name.as_str())));
-            let best = costs.min_by(|one, two| one.0.total_cmp(&two.0));
-            let (Some(goal), Some(ours), Some(measured), Some((best, name))) =
-                (scenario.goal, ours, measured, best)
-            else {
-                continue;
-            };
-            let met = if measured <= goal && ours < best { "yes" } else { "**no**" };
-            let best = format!("{name}: ours is {:.2} of it", ours / best);
-            table.row([scenario.title.to_owned(), number(goal), number(measured), best, met.to_owned()]);
-        }
-        table.finish()
-    }
-
-    /// Our latency as a share of the best rival's.
-    fn latency_goals(&self) -> String {
-        let mut table = Table::new(["work", "p50", "p99", "met"].map(str::to_owned));
-        for scenario in self.main() {
-            let share = |name: &'static str| {
-                let of = |rival: &str| {
-                    self.results.spread(scenario, rival, |it| it.get(name)).map(|spread| spread.median)
-                };
-                let others = self.balancers().filter(|rival| !rival.is_ours());
-                ratio(of(OURS), others.filter_map(|rival| of(&rival.name)).min_by(f64::total_cmp))
-            };
-            if let (Some(p50), Some(p99)) = (share("p50_ns"), share("p99_ns")) {
-                let met = if p50.max(p99) <= 1.0 { "yes" } else { "**no**" };
-                table.row([scenario.title.to_owned(), number(p50), number(p99), met.to_owned()]);
-            }
-        }
-        table.finish()
-    }
-
-    /// CPU time of balancer, load and backends for each unit of work, as a multiple of what it is without a balancer.
-    fn together(&self) -> String {
-        let all = |scenario: &Scenario, figures: &Figures| {
-            let units = match scenario.key {
-                Key::PerGib => figures.get("bytes"),
-                Key::PerOne => figures.get("done"),
-                Key::Memory | Key::Idle | Key::Latency => None,
-            };
-            Some(figures.get("all_ns")? / units?)
-        };
-        let mut table = Table::new(self.head());
-        for scenario in self.main() {
-            let each = |rival: &str| {
-                self.results
-                    .spread(scenario, rival, |figures| all(scenario, figures))
-                    .map(|spread| spread.median)
-            };
-            let Some(limit) = each(LIMIT) else { continue };
-            let cells = self.balancers().map(|rival| maybe(ratio(each(&rival.name), Some(limit))));
-            table.row(std::iter::once(scenario.title.to_owned()).chain(cells));
-        }
-        table.finish()
-    }
-
-    /// A figure with how far it spreads, for all rivals.
-    fn table(
-        &self,
-        wanted: impl Fn(&Scenario) -> bool,
-        figure: impl Fn(&Scenario, &Figures) -> Option<f64>,
-    ) -> String {
-        let names = self.rivals.iter().map(|rival| rival.name.clone());
-        let mut table = Table::new(std::iter::once("work".to_owned()).chain(names));
-        for scenario in self.scenarios.iter().filter(|scenario| wanted(scenario)) {
-            let spreads: Vec<Option<Spread>> = self
-                .rivals
-                .iter()
-                .map(|rival| self.results.spread(scenario, &rival.name, |it| figure(scenario, it)))
-                .collect();
-            if spreads.iter().any(Option::is_some) {
-                let cells = spreads.iter().map(|spread| match spread {
-                    Some(it) if it.width() > 0.0 => {
-                        format!("{} ({}–{})", number(it.median), number(it.min), number(it.max))
-                    }
-                    it => maybe(it.map(|it| it.median)),
-                });
-                table.row(std::iter::once(scenario.title.to_owned()).chain(cells));
-            }
-        }
-        table.finish()
-    }
-
-    fn footprint(&self) -> String {
-        let mut table = Table::new(self.head());
-        let mut row = |title: &str, value: &dyn Fn(&Rival) -> Option<f64>| {
-            let cells = self.balancers().map(|rival| maybe(value(rival)));
-            table.row(std::iter::once(title.to_owned()).chain(cells));
-        };
-        let memory = self.scenarios.iter().find(|scenario| scenario.key == Key::Memory);
-        if let Some(memory) = memory {
-            let of = |rival: &str, name: &'static str| {
-                self.results.spread(memory, rival, |figures| figures.get(name)).map(|spread| spread.median)
-            };
-            let limit = of(LIMIT, "kernel_bytes").unwrap_or(0.0);
-            row("own memory of an idle connection, B", &|rival| of(&rival.name, "own_bytes"));
-            row("kernel memory of an idle connection beyond that of no balancer, B", &|rival| {
-                Some(of(&rival.name, "kernel_bytes")? - limit)
-            });
-            row("own memory before, MiB", &|rival| {
-                Some(of(&rival.name, "empty_bytes")? / f64::from(1 << 20))
-            });
-        }
-        let overall = |rival: &Rival, name: &str, unit: f64| {
-            let spread = self.results.overall(&rival.name, |figures| figures.get(name));
-            Some(spread?.median / unit)
-        };
-        row("from start to the first exchange, ms", &|rival| overall(rival, "served_ns", 1e6));
-        row("program, MiB", &|rival| overall(rival, "program_bytes", f64::from(1 << 20)));
-        row("with its libraries, MiB", &|rival| overall(rival, "mapped_bytes", f64::from(1 << 20)));
-        table.finish()
-    }
-
     fn noise(&self) -> String {
         let mut text: String =
             self.results.machine.lines().iter().map(|line| format!("- {line}\n")).collect();
-        text += &format!("- {} rounds of {} ms each\n", self.results.rounds, self.results.window);
+        let Results { rounds, window, seconds, .. } = self.results;
+        text += &format!(
+            "- {rounds} rounds of {window} ms each; all of it took {} min {} s\n",
+            seconds / 60,
+            seconds % 60
+        );
         for rival in self.balancers() {
             let widths = self.main().filter_map(|scenario| {
                 Some(self.results.spread(scenario, &rival.name, |it| scenario.key.of(it))?.width())
@@ -235,18 +103,6 @@ impl Report<'_> {
         }
         text
     }
-
-    fn balancers(&self) -> impl Iterator<Item = &Rival> {
-        self.rivals.iter().filter(|rival| rival.name != LIMIT)
-    }
-
-    fn head(&self) -> impl Iterator<Item = String> {
-        std::iter::once("work".to_owned()).chain(self.balancers().map(|rival| rival.name.clone()))
-    }
-}
-
-fn ratio(value: Option<f64>, unit: Option<f64>) -> Option<f64> {
-    unit.filter(|unit| *unit > 0.0).and_then(|unit| Some(value? / unit))
 }
 
 const INTRODUCTION: &str = "\
@@ -256,32 +112,45 @@ before all other processes. Health checks, access log to a file, timeouts and li
 ";
 
 const COST: &str = "\
-The balancer's CPU time, of all its threads and processes, for each unit of work; in parentheses as a share of what \
-HAProxy with splicing needs. This is the figure that counts: rates on a small machine mostly measure the machine.";
+The balancer's CPU time, of all its threads and processes, for each unit of work, give or take half of how far the \
+rounds are apart; in parentheses as a share of what HAProxy with splicing needs. This is the figure that counts: rates on a small machine mostly measure the machine.";
 
 const GOALS: &str = "\
-A goal is met when the cost is at most that share of what HAProxy with splicing needs, and below every rival's.";
+A goal without a unit is met when the cost is at most that share of what HAProxy with splicing needs, and below every \
+rival's.";
 
 const LATENCY_GOALS: &str = "\
 As a share of the best rival's, whichever that is for each; at most 1.";
 
-const TOGETHER: &str = "\
-CPU time of balancer, load and backends for each unit of work, as a multiple of what it is without a balancer.";
+const BEYOND: &str = "\
+What the whole system (balancer, load, backends, the kernel's threads for packets) spends on each unit of work beyond \
+what it spends without a balancer; in parentheses as a share of HAProxy with splicing. It holds what a balancer leaves \
+to others.";
 
 const RATES: &str = "\
 A second: GiB of bulk, else connections or exchanges; smallest and largest of the rounds in parentheses. `direct` is no \
 balancer at all: where a rival comes near it, the load is the limit.";
+
+const BUSY: &str = "\
+Per cent of a core that the balancer used, and that load, backends and the kernel's threads used. Where the first is far \
+from 100 and there is no fixed rate, the load was the limit and rates say little; costs still do.";
+
+const RELOADS: &str = "\
+SIGHUP after one of so many backends has changed: until `reloaded` is told, of the CPU time of the worker that spends \
+most (with no traffic), and the longest that one of 1,000 requests a second takes, with reloads and without. Backends \
+are checked up to 1,000 of them. The reload is prepared on the same core that the worker is on.";
 
 const LATENCY: &str = "\
 In µs, smallest and largest of the rounds in parentheses. At a fixed rate it counts from when a request was to be sent, \
 so that stalls are not hidden (coordinated omission).";
 
 const MEMORY: &str = "\
-The kernel's memory is that of the whole machine, so it wants a quiet one. Programs count as they are mapped, without \
+The kernel's memory is that of sockets, their buffers and files, on both sides of the balancer. Programs count as they are mapped, without \
 what is only for debuggers.";
 
 const SCALE: &str = "\
-As above, on other setups. With two workers the second shares its core with the load.";
+As above, on other setups, in three rounds. With two workers the second shares its core with the load. What is counted \
+for metrics is always counted. Others: `--backends`, `--workers`, `--no-log`.";
 
 const NOISE: &str = "\
 The machine is small and virtual; compare within this run only.";

@@ -1,12 +1,14 @@
 //! The report of a run: JSON, Markdown and plots.
 
+mod goals;
 mod markdown;
 mod plot;
 mod table;
+mod tables;
 
 use super::results::Results;
-use super::rival::{Rival, YARDSTICK};
-use super::scenario::{Key, Scenario, is_main};
+use super::rival::{LIMIT, Rival, YARDSTICK};
+use super::scenario::{Key, Scenario};
 use crate::figures::Figures;
 use anyhow::Result;
 use std::fs;
@@ -66,18 +68,27 @@ impl Report<'_> {
     }
 
     fn main(&self) -> impl Iterator<Item = &Scenario> {
-        self.scenarios.iter().filter(|scenario| is_main(scenario))
+        self.scenarios.iter().filter(|scenario| scenario.is_main())
     }
 
     /// What to print when a run has ended.
     pub fn summary(&self) -> String {
         let failed = self.failed();
-        format!("{}\n{}\n{failed}", self.costs(|_| true), self.goals())
+        let tables = [self.costs(|_| true), self.goals(), self.latency_goals(), self.reloads()];
+        format!("{}\n{failed}", tables.join("\n"))
     }
 
     /// The cells that failed, as a list.
     fn failed(&self) -> String {
         let failed = self.results.cells.iter().filter(|cell| cell.outcome.is_err());
         failed.map(|cell| format!("- {}\n", cell.line(Key::PerOne))).collect()
+    }
+
+    fn balancers(&self) -> impl Iterator<Item = &Rival> {
+        self.rivals.iter().filter(|rival| rival.name != LIMIT)
+    }
+
+    fn head(&self) -> impl Iterator<Item = String> {
+        std::iter::once("work".to_owned()).chain(self.balancers().map(|rival| rival.name.clone()))
     }
 }

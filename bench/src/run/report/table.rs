@@ -56,6 +56,11 @@ pub fn maybe(value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_owned(), number)
 }
 
+/// A value as a multiple of a unit.
+pub fn ratio(value: Option<f64>, unit: Option<f64>) -> Option<f64> {
+    unit.filter(|unit| *unit > 0.0).and_then(|unit| Some(value? / unit))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

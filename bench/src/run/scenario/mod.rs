@@ -1,196 +1,157 @@
-//! What is measured: each scenario is one kind of load on one setup, with one figure that counts.
+//! What is measured: each scenario is one kind of work on one setup, with one figure that counts.
 
-use crate::figures::Figures;
+mod key;
+mod list;
+
+pub use key::Key;
+pub use list::all;
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+/// The first port of the backends; those of the clients begin above the last.
+pub const FIRST: u16 = 20_001;
+
+/// Backends that have a port each; where there are more, all have an address each, and the same port.
+const PORTS: u32 = 1000;
 
 /// One thing to measure.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Scenario {
     /// How it is called on the command line and in files.
-    pub name: &'static str,
+    pub name: String,
     /// How it is called in the report.
-    pub title: &'static str,
-    /// Arguments of `evenkeel-bench load`.
-    pub load: &'static str,
+    pub title: String,
+    /// What is done.
+    pub work: Work,
     /// The figure that counts.
     pub key: Key,
     /// What stands between load and backends.
     pub setup: Setup,
-    /// At most this share of what HAProxy with splice needs.
-    pub goal: Option<f64>,
+    /// What the figure should be.
+    pub goal: Option<Goal>,
+    /// Who takes part.
+    pub field: Field,
+    /// Rounds, at most.
+    pub rounds: u32,
+    /// How many windows long it is.
+    pub windows: u32,
     /// Whether a quick run has it too.
     pub quick: bool,
+}
+
+/// What is done to a balancer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Traffic: arguments of `evenkeel-bench load`.
+    Load(&'static str),
+    /// The configuration changes in one backend and is loaded again.
+    Reload,
+}
+
+/// What the figure that counts should be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Goal {
+    /// At most this share of what HAProxy with splice needs, and below every rival's.
+    Share(f64),
+    /// Below this, in the unit of the figure.
+    Below(f64),
+}
+
+/// Who takes part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// Everybody.
+    All,
+    /// The balancers that people run, each at its best.
+    Best,
+    /// Builds of evenkeel.
+    Ours,
 }
 
 /// How balancer and backends are set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setup {
     /// Backends of the one pool.
-    pub backends: u16,
+    pub backends: u32,
     /// Worker threads or processes, a core each.
     pub workers: u16,
     /// Whether there is an access log.
     pub log: bool,
 }
 
-/// The figure that counts; less is better.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Key {
-    /// CPU time of the balancer for each GiB.
-    PerGib,
-    /// CPU time of the balancer for each connection or exchange.
-    PerOne,
-    /// Own memory of each idle connection.
-    Memory,
-    /// Share of a core.
-    Idle,
-    /// The 99th percentile of the latency.
-    Latency,
-}
+/// What holds unless a scenario is about something else.
+pub const USUAL: Setup = Setup { backends: 3, workers: 1, log: true };
 
-impl Key {
-    /// The figure, in [`unit`](Self::unit).
-    pub fn of(self, figures: &Figures) -> Option<f64> {
-        let cpu = figures.get("balancer_ns");
-        match self {
-            Self::PerGib => Some(cpu? / figures.get("bytes")? * f64::from(1 << 30) / 1e9),
-            Self::PerOne => Some(cpu? / figures.get("done")? / 1e3),
-            Self::Memory => figures.get("own_bytes"),
-            Self::Idle => Some(cpu? / figures.get("window_ns")? * 100.0),
-            Self::Latency => Some(figures.get("p99_ns")? / 1e3),
-        }
+impl Setup {
+    /// The addresses of the backends.
+    pub fn addresses(self) -> impl Iterator<Item = SocketAddr> {
+        (0..self.backends).map(move |number| match self.backends {
+            ..=PORTS => (Ipv4Addr::LOCALHOST, FIRST + number as u16).into(),
+            // All of 127.0.0.0/8 is this machine.
+            _ => (Ipv4Addr::from(0x7f01_0000 + number), FIRST).into(),
+        })
     }
 
-    /// What it is measured in.
-    pub fn unit(self) -> &'static str {
-        match self {
-            Self::PerGib => "s/GiB",
-            Self::PerOne => "µs",
-            Self::Memory => "B",
-            Self::Idle => "% of a core",
-            Self::Latency => "µs, p99",
-        }
+    /// Ports at which there are backends, from [`FIRST`] on.
+    pub fn ports(self) -> u16 {
+        if self.backends <= PORTS { self.backends as u16 } else { 1 }
     }
 
-    /// Things done, or GiB carried, each second.
-    pub fn rate(self, figures: &Figures) -> Option<f64> {
-        let seconds = figures.get("window_ns")? / 1e9;
-        match self {
-            Self::PerGib => Some(figures.get("bytes")? / f64::from(1 << 30) / seconds),
-            Self::PerOne | Self::Latency => Some(figures.get("done")? / seconds),
-            Self::Memory | Self::Idle => None,
-        }
+    /// Whether the backends are checked: more of them than this would be a load of their own.
+    pub fn is_checked(self) -> bool {
+        self.backends <= PORTS
     }
 }
 
-const USUAL: Setup = Setup { backends: 3, workers: 1, log: true };
+impl Scenario {
+    /// The same on another setup, which its name and title tell.
+    pub fn on(&self, setup: Setup) -> Self {
+        let (mut name, mut title) = (self.name.clone(), self.title.clone());
+        let mut tell = |short: String, long: String| {
+            name = format!("{name}+{short}");
+            title = format!("{title}; {long}");
+        };
+        if setup.backends != self.setup.backends {
+            let plural = if setup.backends == 1 { "" } else { "s" };
+            tell(format!("backends-{}", setup.backends), format!("{} backend{plural}", setup.backends));
+        }
+        if setup.workers != self.setup.workers {
+            tell(format!("workers-{}", setup.workers), format!("{} workers", setup.workers));
+        }
+        if setup.log != self.setup.log {
+            tell("no-log".to_owned(), "no access log".to_owned());
+        }
+        let goal = self.goal.filter(|_| setup == self.setup);
+        Self { name, title, setup, goal, ..self.clone() }
+    }
 
-const fn scenario(
-    name: &'static str,
-    title: &'static str,
-    key: Key,
-    load: &'static str,
-    goal: Option<f64>,
-) -> Scenario {
-    Scenario { name, title, load, key, setup: USUAL, goal, quick: goal.is_some() }
-}
-
-const fn quick(of: Scenario) -> Scenario {
-    Scenario { quick: true, ..of }
-}
-
-const fn on(setup: Setup, of: Scenario, name: &'static str, title: &'static str) -> Scenario {
-    Scenario { name, title, setup, goal: None, quick: false, ..of }
-}
-
-const CONNECT: Scenario =
-    scenario("connect", "opened, one exchange of 64 B, closed", Key::PerOne, "connect", Some(0.85));
-
-const DOWN_16: Scenario = scenario(
-    "down-16",
-    "bulk to clients, 16 connections",
-    Key::PerGib,
-    "bulk --to clients --connections 16",
-    Some(0.60),
-);
-
-const SMALL_100: Scenario = scenario(
-    "small-100",
-    "64 B each way, 100 connections",
-    Key::PerOne,
-    "exchange --size 64 --connections 100",
-    Some(0.90),
-);
-
-/// All of them.
-#[rustfmt::skip]
-pub const SCENARIOS: &[Scenario] = &[
-    scenario("down-1", "bulk to clients, 1 connection", Key::PerGib, "bulk --to clients --connections 1", Some(0.50)),
-    DOWN_16,
-    scenario("down-100", "bulk to clients, 100 connections", Key::PerGib, "bulk --to clients --connections 100", Some(0.70)),
-    scenario("up-1", "bulk to backends, 1 connection", Key::PerGib, "bulk --to backends --connections 1", None),
-    scenario("up-16", "bulk to backends, 16 connections", Key::PerGib, "bulk --to backends --connections 16", None),
-    scenario("up-100", "bulk to backends, 100 connections", Key::PerGib, "bulk --to backends --connections 100", None),
-    scenario("both-1", "bulk both ways, 1 connection", Key::PerGib, "bulk --to both --connections 1", None),
-    scenario("both-16", "bulk both ways, 16 connections", Key::PerGib, "bulk --to both --connections 16", Some(0.65)),
-    scenario("both-100", "bulk both ways, 100 connections", Key::PerGib, "bulk --to both --connections 100", None),
-    CONNECT,
-    scenario("small-1", "64 B each way, 1 connection", Key::PerOne, "exchange --size 64 --connections 1", Some(0.75)),
-    SMALL_100,
-    scenario("small-1000", "64 B each way, 1,000 connections", Key::PerOne, "exchange --size 64 --connections 1000", Some(0.65)),
-    scenario("large-100", "16 KiB each way, 100 connections", Key::PerOne, "exchange --size 16384 --connections 100", Some(0.75)),
-    quick(scenario("small-rate", "64 B, 100 connections, 10,000 a second", Key::PerOne, "exchange --size 64 --connections 100 --rate 10000", None)),
-    scenario("connect-rate", "opened and closed, 1,500 a second", Key::PerOne, "connect --rate 1500", None),
-    quick(scenario("beside-16", "64 B ping-pong beside 16 bulk transfers", Key::Latency, "exchange --size 64 --connections 1 --beside 16", None)),
-    scenario("memory", "memory of an idle connection, 5,000 open", Key::Memory, "hold --connections 5000", Some(0.15)),
-    scenario("idle", "CPU while 1,000 connections are idle", Key::Idle, "hold --connections 1000", None),
-    on(Setup { backends: 1, ..USUAL }, CONNECT, "backends-1", "opened and closed, 1 backend"),
-    on(Setup { backends: 10, ..USUAL }, CONNECT, "backends-10", "opened and closed, 10 backends"),
-    on(Setup { backends: 100, ..USUAL }, CONNECT, "backends-100", "opened and closed, 100 backends"),
-    on(Setup { backends: 1000, ..USUAL }, CONNECT, "backends-1000", "opened and closed, 1,000 backends"),
-    on(Setup { workers: 2, ..USUAL }, CONNECT, "workers-2-connect", "opened and closed, 2 workers"),
-    on(Setup { workers: 2, ..USUAL }, SMALL_100, "workers-2-small-100", "64 B, 100 connections, 2 workers"),
-    on(Setup { workers: 2, ..USUAL }, DOWN_16, "workers-2-down-16", "bulk to clients, 16 connections, 2 workers"),
-    on(Setup { log: false, ..USUAL }, CONNECT, "no-log", "opened and closed, no access log"),
-];
-
-/// The part of the report that a scenario belongs to.
-pub fn is_main(scenario: &Scenario) -> bool {
-    scenario.setup == USUAL
+    /// Whether it belongs to the main part of the report.
+    pub fn is_main(&self) -> bool {
+        self.setup == USUAL
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser;
 
     #[test]
-    fn the_load_understands_every_scenario() {
-        for scenario in SCENARIOS {
-            let fixed = ["evenkeel-bench", "load", "--port", "1", "--backend", "2"];
-            let words = fixed.into_iter().chain(scenario.load.split_whitespace());
-            assert!(crate::Cli::try_parse_from(words).is_ok(), "{}", scenario.name);
-        }
+    fn backends_differ_in_port_or_in_address() {
+        let addresses = |backends| -> Vec<String> {
+            let setup = Setup { backends, ..USUAL };
+            setup.addresses().map(|it| it.to_string()).collect()
+        };
+        assert_eq!(addresses(2), ["127.0.0.1:20001", "127.0.0.1:20002"]);
+        assert_eq!(addresses(100_000)[99_999], "127.2.134.159:20001");
     }
 
     #[test]
-    fn names_are_different() {
-        let mut names: Vec<_> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), SCENARIOS.len());
-    }
-
-    #[test]
-    fn figures_that_count_are_per_unit() {
-        let mut figures = Figures::default();
-        for (name, value) in [("balancer_ns", 2e9), ("bytes", f64::from(1 << 30)), ("done", 1e6)] {
-            figures.set(name, value);
-        }
-        figures.set("window_ns", 4e9);
-        assert_eq!(Key::PerGib.of(&figures), Some(2.0));
-        assert_eq!(Key::PerOne.of(&figures), Some(2.0));
-        assert_eq!(Key::Idle.of(&figures), Some(50.0));
-        assert_eq!(Key::PerGib.rate(&figures), Some(0.25));
-        assert_eq!(Key::Memory.of(&figures), None);
+    fn a_name_tells_what_is_other_than_usual() {
+        let connect = all().into_iter().find(|it| it.name == "connect").unwrap();
+        assert_eq!(connect.on(USUAL).name, "connect");
+        let other = connect.on(Setup { backends: 1, workers: 2, log: false });
+        assert_eq!(other.name, "connect+backends-1+workers-2+no-log");
+        assert_eq!(other.title, format!("{}; 1 backend; 2 workers; no access log", connect.title));
+        assert_eq!((other.goal, other.is_main()), (None, false));
     }
 }

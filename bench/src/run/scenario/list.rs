@@ -1,0 +1,132 @@
+//! The scenarios.
+
+use super::{Field, Goal, Key, Scenario, Setup, USUAL, Work};
+
+/// Rounds of what is not a goal: scale and reloads.
+const FEW: u32 = 3;
+
+/// All of them.
+pub fn all() -> Vec<Scenario> {
+    let main = main();
+    let scale = scale(&main);
+    main.into_iter().chain(scale).chain(reloads()).collect()
+}
+
+/// What is usual, in the order of the report.
+#[rustfmt::skip]
+fn main() -> Vec<Scenario> {
+    use Goal::{Below, Share};
+    use Key::{Idle, Latency, Memory, PerGib, PerOne};
+    vec![
+        goal(Share(0.50), of("down-1", "bulk to clients, 1 connection", PerGib, "bulk --to clients --connections 1")),
+        goal(Share(0.60), of("down-16", "bulk to clients, 16 connections", PerGib, "bulk --to clients --connections 16")),
+        goal(Share(0.70), of("down-100", "bulk to clients, 100 connections", PerGib, "bulk --to clients --connections 100")),
+        of("up-1", "bulk to backends, 1 connection", PerGib, "bulk --to backends --connections 1"),
+        of("up-16", "bulk to backends, 16 connections", PerGib, "bulk --to backends --connections 16"),
+        of("up-100", "bulk to backends, 100 connections", PerGib, "bulk --to backends --connections 100"),
+        of("both-1", "bulk both ways, 1 connection", PerGib, "bulk --to both --connections 1"),
+        goal(Share(0.65), of("both-16", "bulk both ways, 16 connections", PerGib, "bulk --to both --connections 16")),
+        of("both-100", "bulk both ways, 100 connections", PerGib, "bulk --to both --connections 100"),
+        goal(Share(0.85), of("connect", "opened, one exchange of 64 B, closed", PerOne, "connect")),
+        goal(Share(0.75), of("small-1", "64 B each way, 1 connection", PerOne, "exchange --size 64 --connections 1")),
+        goal(Share(0.90), of("small-100", "64 B each way, 100 connections", PerOne, "exchange --size 64 --connections 100")),
+        goal(Share(0.65), of("small-1000", "64 B each way, 1,000 connections", PerOne, "exchange --size 64 --connections 1000")),
+        of("large-1", "16 KiB each way, 1 connection", PerOne, "exchange --size 16384 --connections 1"),
+        goal(Share(0.75), of("large-100", "16 KiB each way, 100 connections", PerOne, "exchange --size 16384 --connections 100")),
+        of("large-1000", "16 KiB each way, 1,000 connections", PerOne, "exchange --size 16384 --connections 1000"),
+        quick(of("connect-rate", "opened and closed, 1,500 a second", PerOne, "connect --rate 1500")),
+        quick(of("small-rate", "64 B, 100 connections, 10,000 a second", PerOne, "exchange --size 64 --connections 100 --rate 10000")),
+        quick(of("large-rate", "16 KiB, 100 connections, 5,000 a second", PerOne, "exchange --size 16384 --connections 100 --rate 5000")),
+        quick(of("beside-16", "64 B ping-pong beside 16 bulk transfers", Latency, "exchange --size 64 --connections 1 --beside 16")),
+        goal(Share(0.15), of("memory", "memory of an idle connection, 5,000 open", Memory, "hold --connections 5000")),
+        // Two windows: a check of health is every other second.
+        goal(Below(0.1), Scenario { windows: 2, ..of("idle", "CPU while 1,000 connections are idle", Idle, "hold --connections 1000") }),
+    ]
+}
+
+/// Some of the main ones on other setups; the command line gives any other.
+fn scale(main: &[Scenario]) -> Vec<Scenario> {
+    let with = |backends| Setup { backends, ..USUAL };
+    let both = Setup { workers: 2, ..USUAL };
+    let without_log = Setup { log: false, ..USUAL };
+    let setups = [
+        ("connect", vec![with(1), with(10), with(100), with(1000), both, without_log]),
+        ("small-100", vec![with(1), with(1000), both]),
+        ("large-100", vec![with(1000), both]),
+        ("down-16", vec![with(1000), both]),
+        ("memory", vec![with(1000)]),
+    ];
+    let named = |name| main.iter().filter(move |scenario| scenario.name == name);
+    let on =
+        |base: &Scenario, setup| Scenario { field: Field::Best, rounds: FEW, quick: false, ..base.on(setup) };
+    setups
+        .iter()
+        .flat_map(|(name, setups)| named(*name).flat_map(|base| setups.iter().map(|setup| on(base, *setup))))
+        .collect()
+}
+
+/// Reloads, of more and more backends.
+fn reloads() -> impl Iterator<Item = Scenario> {
+    [(10, "10"), (1_000, "1,000"), (10_000, "10,000"), (100_000, "100,000")].into_iter().map(
+        |(backends, many)| Scenario {
+            name: format!("reload-{backends}"),
+            title: format!("reload, one of {many} backends changed"),
+            work: Work::Reload,
+            key: Key::Reload,
+            setup: Setup { backends, ..USUAL },
+            goal: Some(Goal::Below(5.0)),
+            field: Field::Ours,
+            rounds: FEW,
+            windows: 1,
+            quick: [10, 100_000].contains(&backends),
+        },
+    )
+}
+
+fn of(name: &str, title: &str, key: Key, load: &'static str) -> Scenario {
+    Scenario {
+        name: name.to_owned(),
+        title: title.to_owned(),
+        work: Work::Load(load),
+        key,
+        setup: USUAL,
+        goal: None,
+        field: Field::All,
+        rounds: u32::MAX,
+        windows: 1,
+        quick: false,
+    }
+}
+
+fn goal(goal: Goal, of: Scenario) -> Scenario {
+    Scenario { goal: Some(goal), ..quick(of) }
+}
+
+fn quick(of: Scenario) -> Scenario {
+    Scenario { quick: true, ..of }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[test]
+    fn the_load_understands_every_scenario() {
+        for scenario in all() {
+            let Work::Load(load) = scenario.work else { continue };
+            let fixed = ["evenkeel-bench", "load", "--port", "1", "--backend", "2"];
+            let words = fixed.into_iter().chain(load.split_whitespace());
+            assert!(crate::Cli::try_parse_from(words).is_ok(), "{}", scenario.name);
+        }
+    }
+
+    #[test]
+    fn names_are_different() {
+        let all = all();
+        let mut names: Vec<_> = all.iter().map(|scenario| &scenario.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all.len());
+    }
+}
