@@ -37,12 +37,12 @@ pub fn cases(bench: &mut Bench) {
         },
     );
     for (rule, balance) in RULES {
-        for count in [3, 1_000, 100_000] {
+        for count in [10, 1_000, 100_000] {
             bench.case(&format!("pick: {rule} of {count}"), || picks(balance, count), pick);
         }
     }
     for (rule, balance) in RULES {
-        for count in [1_000, 10_000] {
+        for count in [1_000, 10_000, 100_000] {
             let build = |backends: &mut Vec<Backend>| Picker::new(balance, backends);
             bench.case(&format!("build: {rule} of {count}"), || backends(count), build);
         }

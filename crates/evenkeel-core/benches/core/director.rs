@@ -1,4 +1,4 @@
-//! Reloads: a new configuration in which one backend of many has changed.
+//! Snapshots: the first of a configuration, and one after a reload in which one backend of many has changed.
 
 use crate::balance::addr;
 use crate::timing::Bench;
@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 pub fn cases(bench: &mut Bench) {
     for count in [10, 1_000, 10_000, 100_000] {
+        let new = |config: &mut Config| Director::new(Instant::now(), config.clone(), 1).snapshot();
+        bench.case(&format!("snapshot: first of {count}"), || config(count, 1), new);
         let state = || {
             let now = Instant::now();
             (now, Director::new(now, config(count, 1), 1), config(count, 2))

@@ -1,0 +1,58 @@
+//! The line of a session that has ended.
+
+#[path = "../../src/logging/flood.rs"]
+mod flood;
+#[path = "../../src/logging/json.rs"]
+mod json;
+#[path = "../../src/logging/line.rs"]
+mod line;
+#[path = "../../src/logging/notice.rs"]
+mod notice;
+#[path = "../../src/logging/text.rs"]
+mod text;
+#[path = "../../src/logging/units.rs"]
+mod units;
+
+use crate::timing::Bench;
+use evenkeel_core::addr::Addr;
+use evenkeel_core::end::{End, Side};
+use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
+use evenkeel_proxy::SessionRecord;
+use std::time::{Duration, SystemTime};
+use text::{Style, Text};
+
+pub fn cases(bench: &mut Bench) {
+    bench.case(
+        "line of a session: JSON",
+        || (record(), String::new()),
+        |(record, out)| {
+            out.clear();
+            json::session(out, record);
+        },
+    );
+    let plain = || (record(), String::new(), Text::new(Style::Plain));
+    bench.case("line of a session: text", plain, |(record, out, text)| {
+        out.clear();
+        text.session(out, record);
+    });
+}
+
+fn record() -> SessionRecord {
+    let addr = |port| Addr::Ip(([10, 0, 0, 7], port).into());
+    SessionRecord {
+        id: 7,
+        accepted_at: SystemTime::UNIX_EPOCH + Duration::from_micros(1_763_820_130_123_456),
+        listener: ListenerName { service: ServiceName::new("web"), addr: addr(8080) },
+        client: addr(51_822),
+        pool: PoolName::new("web"),
+        backend: Some(addr(5003)),
+        failed_attempts: Vec::new(),
+        queued: Duration::ZERO,
+        connect: Some(Duration::from_micros(210)),
+        first_byte: Some(Duration::from_micros(900)),
+        duration: Duration::from_micros(1240),
+        to_backend: 89,
+        to_client: 412,
+        end: End::Closed(Side::Client),
+    }
+}
