@@ -1,6 +1,7 @@
 //! Chores of the repository, run as `cargo xtask CHORE`. Never shipped.
 #![forbid(unsafe_code)]
 
+mod instructions;
 mod tidy;
 
 use anyhow::{Context, bail, ensure};
@@ -19,8 +20,10 @@ fn main() -> ExitCode {
 fn carry_out(arguments: &[String]) -> anyhow::Result<()> {
     match arguments {
         [chore] if chore == "tidy" => tidy(),
+        [chore] if chore == "instructions" => instructions::carry_out(false),
+        [chore, option] if chore == "instructions" && option == "--write" => instructions::carry_out(true),
         [chore, options @ ..] if chore == "bench" => bench(options),
-        _ => bail!("usage: cargo xtask tidy, or: cargo xtask bench [--help]"),
+        _ => bail!("usage: cargo xtask tidy, or bench [--help], or instructions [--write]"),
     }
 }
 

@@ -56,10 +56,9 @@ impl Bench {
                 let (median, least) = time(|| drop(black_box(once(black_box(&mut state)))));
                 println!("{name:40} {median:>12.1} ns, at least {least:.1}");
             }
-            // Making the state and starting costs the same both times.
-            Mode::Instructions => match (instructions(name, 10), instructions(name, 30)) {
-                (Some(few), Some(more)) => println!("{name:40} {:>12} instructions", (more - few) / 20),
-                _ => println!("{name:40} cannot be counted: is valgrind there?"),
+            Mode::Instructions => match instructions_each(name) {
+                Some(each) => println!("{name:40} {each:>12} instructions"),
+                None => println!("{name:40} cannot be counted: is valgrind there?"),
             },
         }
     }
@@ -79,6 +78,17 @@ fn time(mut once: impl FnMut()) -> (f64, f64) {
     let mut each: Vec<f64> = (0..BATCHES).map(|_| batch(times).as_nanos() as f64 / times as f64).collect();
     each.sort_by(f64::total_cmp);
     (each[BATCHES / 2], each[0])
+}
+
+/// Instructions of one repetition. Starting and making the state costs the same however often it is repeated, or
+/// nearly: that depends a little on what time it is.
+fn instructions_each(name: &str) -> Option<u64> {
+    let few = instructions(name, 10)?;
+    let beyond = |times| Some(instructions(name, 10 + times)?.saturating_sub(few) / times);
+    match beyond(20)? {
+        ..10_000 => beyond(5_000),
+        many => Some(many),
+    }
 }
 
 /// Instructions of this program when it repeats the case so often.
