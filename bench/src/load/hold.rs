@@ -2,21 +2,28 @@
 
 use super::{Ports, Window, exchange_once};
 use crate::figures::Figures;
+use crate::memory::Memory;
 use crate::meter::Meter;
 use anyhow::Result;
 use std::net::TcpStream;
+use std::time::Duration;
 
 /// Connections to let the balancer make what it makes once.
 const FIRST: usize = 16;
+
+/// Memory is settled when it changes by less than so many bytes in this time; it is looked at so often, at most.
+const CALM: u64 = 64 * 1024;
+const PAUSE: Duration = Duration::from_millis(100);
+const LOOKS: u32 = 30;
 
 /// Opens `connections`, exchanges once on each, and watches for the window what holding them costs.
 pub fn hold(connections: usize, ports: &mut Ports, window: Window, meter: &Meter) -> Result<Figures> {
     let first = open(FIRST, ports)?;
     std::thread::sleep(window.warm);
-    let empty = meter.memory()?;
+    let empty = settled(meter)?;
     let held = open(connections, ports)?;
     std::thread::sleep(window.warm);
-    let full = meter.memory()?;
+    let full = settled(meter)?;
     let before = meter.read();
     std::thread::sleep(window.length);
     let after = meter.read();
@@ -30,6 +37,20 @@ pub fn hold(connections: usize, ports: &mut Ports, window: Window, meter: &Meter
     let broken = first.iter_mut().chain(&mut held).filter_map(|stream| exchange_once(stream).err()).count();
     figures.set("errors", broken as f64);
     Ok(figures)
+}
+
+/// The memory when the kernel has let go of what was closed before, which it does in its own time.
+fn settled(meter: &Meter) -> Result<Memory> {
+    let mut last = meter.memory()?;
+    for _ in 0..LOOKS {
+        std::thread::sleep(PAUSE);
+        let now = meter.memory()?;
+        if now.kernel.abs_diff(last.kernel) < CALM {
+            return Ok(now);
+        }
+        last = now;
+    }
+    Ok(last)
 }
 
 fn open(connections: usize, ports: &mut Ports) -> Result<Vec<TcpStream>> {

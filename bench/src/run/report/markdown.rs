@@ -51,7 +51,8 @@ impl Report<'_> {
             seconds / 60,
             seconds % 60
         );
-        for rival in self.balancers() {
+        // One round spreads over nothing.
+        for rival in self.balancers().filter(|_| self.results.rounds > 1) {
             let widths = self.main().filter_map(|scenario| {
                 Some(self.results.spread(scenario, &rival.name, |it| scenario.key.of(it))?.width())
             });
