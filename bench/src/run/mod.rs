@@ -117,12 +117,13 @@ impl Run {
 
     fn scenarios(&self) -> Result<Vec<Scenario>> {
         let is_elsewhere = !(self.backends.is_empty() && self.workers.is_empty()) || self.no_log;
-        let is_wanted = |scenario: &Scenario| match &self.only[..] {
-            [] if is_elsewhere => scenario.is_main(),
-            [] => scenario.quick || !self.quick,
+        // Those on other setups would be there twice.
+        let is_base = |scenario: &Scenario| !is_elsewhere || scenario.is_main();
+        let is_named = |scenario: &Scenario| match &self.only[..] {
+            [] => is_elsewhere || scenario.quick || !self.quick,
             only => only.iter().any(|name| scenario.name.starts_with(name.as_str())),
         };
-        let wanted = scenario::all().into_iter().filter(is_wanted);
+        let wanted = scenario::all().into_iter().filter(|it| is_base(it) && is_named(it));
         let scenarios: Vec<Scenario> = match is_elsewhere {
             true => wanted.flat_map(|scenario| self.elsewhere(&scenario)).collect(),
             false => wanted.collect(),
