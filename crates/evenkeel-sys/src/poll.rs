@@ -88,12 +88,13 @@ impl Poll {
     /// is told in any case.
     pub fn set_reading(&self, fd: impl AsFd, token: u64, reading: bool) -> io::Result<()> {
         use epoll::EventFlags as F;
-        let reading = if reading { F::IN } else { F::empty() };
+        // The kernel tells of bytes that come as if they might be urgent (`sock_def_readable`), so both or none.
+        let reading = if reading { F::IN | F::PRI } else { F::empty() };
         epoll::modify(
             &self.epoll,
             fd,
             epoll::EventData::new_u64(token),
-            reading | F::PRI | F::OUT | F::RDHUP | F::ET,
+            reading | F::OUT | F::RDHUP | F::ET,
         )?;
         Ok(())
     }
@@ -120,5 +121,31 @@ impl Poll {
             Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
             Err(errno) => Err(errno.into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::net::{TcpListener, TcpStream};
+
+    #[test]
+    fn bytes_that_come_while_reading_is_off_are_told_when_it_is_on_again() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (socket, _) = listener.accept().unwrap();
+        let (poll, mut events) = (Poll::new().unwrap(), Events::new(8));
+        let mut told = |patience| {
+            poll.wait(&mut events, Some(patience)).unwrap();
+            events.get(0).map(|(token, readiness)| (token, readiness.readable()))
+        };
+        poll.add_stream(&socket, 7).unwrap();
+        poll.set_reading(&socket, 7, false).unwrap();
+        assert_eq!(told(Duration::from_secs(20)), Some((7, false)), "it can be written");
+        peer.write_all(b"a segment").unwrap();
+        assert_eq!(told(Duration::from_millis(20)), None);
+        poll.set_reading(&socket, 7, true).unwrap();
+        assert_eq!(told(Duration::from_secs(20)), Some((7, true)));
     }
 }
