@@ -10,7 +10,7 @@ use evenkeel_core::half::Half;
 const TURN_BYTES: usize = 512 * 1024;
 
 /// Bytes that a steady source gathers before it tells of them.
-const BATCH_BYTES: u32 = 256 * 1024;
+const BATCH_BYTES: u32 = 512 * 1024;
 
 /// One direction: its machine, and where its held bytes are.
 #[derive(Debug, Default)]
