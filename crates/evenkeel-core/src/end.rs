@@ -31,7 +31,7 @@ pub enum End {
     Closed(Side),
     /// The given side reset the connection, or wrote no more after the other had.
     Reset(Side),
-    /// The given side vanished: keepalive or `TCP_USER_TIMEOUT` gave up on it.
+    /// The given side vanished: it did not answer keepalive, or what was sent to it.
     Vanished(Side),
     /// No byte in either direction for `timeout.idle`.
     Idle,

@@ -44,7 +44,7 @@ pub struct Listener {
 pub struct SocketOptions {
     /// TCP keepalive; `None` is off.
     pub keepalive: Option<Keepalive>,
-    /// `TCP_USER_TIMEOUT`; `None` leaves the kernel's default.
+    /// How long a peer may answer nothing of what is sent to it; `None` leaves that to the kernel.
     pub user_timeout: Option<Duration>,
 }
 

@@ -1,7 +1,7 @@
 //! Listening sockets: bound on the control thread before a snapshot is published, so that binding can fail whole.
 
 use crate::books::Books;
-use crate::relay::set_patience;
+use crate::relay::set_keepalive;
 use crate::shared::Ceiling;
 use crate::{Inherited, PrepareError};
 use evenkeel_core::addr::Addr;
@@ -184,7 +184,7 @@ fn bind_ip(addr: SocketAddr, listener: &Listener, workers: usize) -> io::Result<
 fn apply(socket: &OwnedFd, addr: &Addr, options: SocketOptions) -> io::Result<()> {
     if addr.ip().is_some() {
         socket::set_nodelay(socket)?;
-        set_patience(socket, &options)?;
+        set_keepalive(socket, &options)?;
     }
     Ok(())
 }

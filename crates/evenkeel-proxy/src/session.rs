@@ -30,7 +30,7 @@ pub async fn serve(worker: Rc<Worker>, session: Rc<Session>, client: OwnedFd) ->
     let refusal = Refusal(&client);
     let Connected { socket: backend, seat, rules } = connect::with_retry(&worker, &session).await?;
     std::mem::forget(refusal);
-    let relay = Relay::new(client, backend, rules, worker.reactor.now());
+    let relay = Relay::new(client, backend, &session.listener.socket, rules, worker.reactor.now());
     Ok(Established { relay, seat })
 }
 

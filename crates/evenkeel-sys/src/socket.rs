@@ -6,6 +6,7 @@ use rustix::net::{
     sockopt,
 };
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
@@ -144,12 +145,8 @@ pub fn set_nodelay(socket: impl AsFd) -> io::Result<()> {
     Ok(sockopt::set_tcp_nodelay(socket, true)?)
 }
 
-/// TCP keepalive and `TCP_USER_TIMEOUT` (tcp(7)). Sockets accepted from a listener inherit both.
-pub fn set_patience(
-    socket: impl AsFd,
-    keepalive: Keepalive,
-    user_timeout: Option<Duration>,
-) -> io::Result<()> {
+/// TCP keepalive (tcp(7)). Sockets accepted from a listener inherit it.
+pub fn set_keepalive(socket: impl AsFd, keepalive: Keepalive) -> io::Result<()> {
     let socket = socket.as_fd();
     sockopt::set_socket_keepalive(socket, keepalive.is_some())?;
     if let Some((idle, interval, count)) = keepalive {
@@ -157,9 +154,7 @@ pub fn set_patience(
         sockopt::set_tcp_keepintvl(socket, interval)?;
         sockopt::set_tcp_keepcnt(socket, count)?;
     }
-    // 0 is the kernel's own.
-    let ms = user_timeout.map_or(0, |timeout| u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX));
-    Ok(sockopt::set_tcp_user_timeout(socket, ms)?)
+    Ok(())
 }
 
 /// Tells only of so many bytes to read, or of the end (`SO_RCVLOWAT`, socket(7)); 1 is every byte. Bytes that are there
@@ -196,6 +191,11 @@ pub fn shutdown_write(socket: impl AsFd) -> io::Result<()> {
     Ok(rustix::net::shutdown(socket, Shutdown::Write)?)
 }
 
+/// Receives nothing any more: what came before can still be read, and behind it stands an end. The peer is not told.
+pub fn shutdown_read(socket: impl AsFd) -> io::Result<()> {
+    Ok(rustix::net::shutdown(socket, Shutdown::Read)?)
+}
+
 /// Makes closing this socket a reset (RST), which drops what was not sent yet.
 pub fn reset_on_close(socket: impl AsFd) -> io::Result<()> {
     Ok(sockopt::set_socket_linger(socket, Some(Duration::ZERO))?)
@@ -208,6 +208,45 @@ pub fn unacknowledged(socket: impl AsFd) -> io::Result<usize> {
     // SAFETY: SIOCOUTQ takes a pointer to an `int` and writes only that; `Getter` passes one.
     let queued = unsafe { rustix::ioctl::ioctl(socket, rustix::ioctl::Getter::<SIOCOUTQ, i32>::new())? };
     Ok(usize::try_from(queued).unwrap_or(0))
+}
+
+/// How a peer answers what is sent to it: a part of `TCP_INFO`, tcp(7).
+#[derive(Clone, Copy, Debug)]
+pub struct Answers {
+    /// Segments sent and not acknowledged.
+    pub unacked: u32,
+    /// Retransmissions of the first of them, since something new was acknowledged.
+    pub retransmits: u8,
+    /// Probes of a closed window or of keepalive, since the peer answered one.
+    pub probes: u8,
+    /// From one retransmission to the next.
+    pub rto: Duration,
+    /// Since the last acknowledgement came, of something new or not.
+    pub silence: Duration,
+}
+
+/// How the peer of a TCP socket answers; fails for other sockets.
+pub fn answers(socket: impl AsFd) -> io::Result<Answers> {
+    let mut info = MaybeUninit::<libc::tcp_info>::zeroed();
+    let mut len = size_of::<libc::tcp_info>() as libc::socklen_t;
+    let fd = socket.as_fd().as_raw_fd();
+    // SAFETY: the kernel writes at most `len` bytes to `info`, which has so many, and then their number to `len`.
+    // `fd` is open while `socket` is borrowed.
+    let result = unsafe {
+        libc::getsockopt(fd, libc::IPPROTO_TCP, libc::TCP_INFO, info.as_mut_ptr().cast(), &raw mut len)
+    };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: all fields are integers, for which the zeros that it began as are values, too.
+    let info = unsafe { info.assume_init() };
+    Ok(Answers {
+        unacked: info.tcpi_unacked,
+        retransmits: info.tcpi_retransmits,
+        probes: info.tcpi_probes,
+        rto: Duration::from_micros(info.tcpi_rto.into()),
+        silence: Duration::from_millis(info.tcpi_last_ack_recv.into()),
+    })
 }
 
 /// Makes calls on the socket return instead of wait.
@@ -231,5 +270,20 @@ mod tests {
         let addr = somebody.local_addr().unwrap();
         let (socket, _) = connect(Name::Ip(addr)).unwrap();
         assert!(!is_own_peer(&socket, addr).unwrap());
+    }
+
+    #[test]
+    fn a_peer_that_takes_everything_owes_no_answer() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let answers = answers(&socket).unwrap();
+        assert_eq!((answers.unacked, answers.retransmits, answers.probes), (0, 0, 0));
+        assert!(answers.rto > Duration::ZERO);
+    }
+
+    #[test]
+    fn only_tcp_tells_of_answers() {
+        let (socket, _peer) = std::os::unix::net::UnixStream::pair().unwrap();
+        assert!(answers(&socket).is_err());
     }
 }

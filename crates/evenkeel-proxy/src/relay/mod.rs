@@ -6,8 +6,10 @@
 mod carry;
 mod copy;
 mod direction;
+mod patience;
 mod splice;
 
+pub use patience::set_keepalive;
 pub use splice::PipePool;
 
 use carry::{Fault, Pace, Way};
@@ -16,6 +18,7 @@ use evenkeel_core::deadline::Deadlines;
 use evenkeel_core::end::{End, Side};
 use evenkeel_core::snapshot::{PoolRules, SocketOptions};
 use evenkeel_sys::{poll::Readiness, socket};
+use patience::Patience;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -30,9 +33,6 @@ const RESET_GRACE: Duration = Duration::from_secs(10);
 /// A session that ends for a limit is closed with a FIN if it was silent for this long, else with a RST: a cut in
 /// the middle of a transfer must not look like its end.
 const QUIET: Duration = Duration::from_secs(1);
-
-/// A session that lasts this long gets its keepalive and user timeout: most are over sooner, and are spared the calls.
-const PATIENCE_AFTER: Duration = Duration::from_secs(5);
 
 /// What a worker lends to its relays.
 pub struct Tools {
@@ -66,8 +66,8 @@ pub struct Relay {
     /// Rare, and so not in the row.
     lost: Option<Box<Lost>>,
     first_closed: Option<Side>,
-    /// Whether the backend's socket has its keepalive and user timeout.
-    is_patient: bool,
+    /// With peers that do not answer.
+    patience: Patience,
     /// Whether its review is on its way.
     awaits_review: bool,
 }
@@ -92,8 +92,14 @@ pub enum Progress {
 }
 
 impl Relay {
-    /// A relay between two connected sockets, from `now` on.
-    pub fn new(client: OwnedFd, backend: OwnedFd, rules: Arc<PoolRules>, now: Instant) -> Self {
+    /// A relay between two connected sockets, from `now` on; the client's has these `options`.
+    pub fn new(
+        client: OwnedFd,
+        backend: OwnedFd,
+        options: &SocketOptions,
+        rules: Arc<PoolRules>,
+        now: Instant,
+    ) -> Self {
         Self {
             client,
             backend,
@@ -104,7 +110,7 @@ impl Relay {
             first_byte: None,
             lost: None,
             first_closed: None,
-            is_patient: false,
+            patience: Patience::new(options),
             awaits_review: false,
         }
     }
@@ -159,7 +165,7 @@ impl Relay {
             return Some(lost.since);
         }
         let deadline = self.deadlines.next(&self.rules.session).map(|(at, _)| at);
-        let patience = (!self.is_patient).then(|| self.deadlines.established() + PATIENCE_AFTER);
+        let patience = self.patience.next(self.deadlines.established(), &self.rules.socket);
         deadline.into_iter().chain(patience).min()
     }
 
@@ -266,13 +272,22 @@ impl Relay {
         Pace::Spent
     }
 
-    /// Gives the backend's socket its options, when it is time.
+    /// Looks at the sockets, when it is time.
     fn take_patience(&mut self, now: Instant) {
-        if !self.is_patient && now >= self.deadlines.established() + PATIENCE_AFTER {
-            self.is_patient = true;
-            // A Unix socket has none of them.
-            let _ = set_patience(&self.backend, &self.rules.socket);
+        let established = self.deadlines.established();
+        let next = self.patience.next(established, &self.rules.socket);
+        if self.lost.is_some() || next.is_none_or(|next| now < next) {
+            return;
         }
+        let sockets = [&self.client, &self.backend];
+        let age = now.saturating_duration_since(established);
+        let Some(side) = self.patience.look(age, sockets, &self.rules.socket) else { return };
+        let socket = if side == Side::Client { &self.client } else { &self.backend };
+        // The kernel would go on sending to it, for minutes after the session.
+        reset_on_close(socket);
+        // So that reading comes to an end behind what it sent.
+        let _ = socket::shutdown_read(socket);
+        self.on_lost(side, &io::ErrorKind::TimedOut.into(), now);
     }
 
     /// A side that has finished, so that nobody reads from it, may be lost all the same. One that has not is left to the
@@ -349,10 +364,4 @@ fn loss(side: Side, error: &io::Error) -> End {
 /// A socket that cannot be told is closed in the ordinary way.
 fn reset_on_close(socket: &OwnedFd) {
     let _ = socket::reset_on_close(socket);
-}
-
-/// Keepalive and user timeout, as configured.
-pub fn set_patience(socket: &OwnedFd, options: &SocketOptions) -> io::Result<()> {
-    let keepalive = options.keepalive.map(|keepalive| (keepalive.idle, keepalive.interval, keepalive.count));
-    socket::set_patience(socket, keepalive, options.user_timeout)
 }

@@ -138,4 +138,10 @@ impl Rig {
         }
         self.told.pop_front().expect("just looked")
     }
+
+    /// Lets this time pass, in which no session may end.
+    pub fn pass(&mut self, time: Duration) {
+        let record = self.records.recv_timeout(time);
+        assert!(record.is_err() && self.told.is_empty(), "ended: {record:?}");
+    }
 }

@@ -9,6 +9,7 @@ use evenkeel_core::end::{End, Side};
 use evenkeel_core::load::SeatLimits;
 use evenkeel_core::snapshot::Keepalive;
 use evenkeel_proxy::SessionRecord;
+use evenkeel_testkit::pattern::Pattern;
 use evenkeel_testkit::{Ending, Peer, Place, Server, Silent, eventually, serve};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
@@ -116,6 +117,77 @@ fn vanished_backend_while_something_is_on_its_way() {
     client.send(b"is anybody there?").unwrap();
     assert_eq!(client.ending(), Ending::Reset, "that is no orderly end");
     assert_eq!(rig.record().end, End::Vanished(Side::Backend));
+}
+
+#[test]
+fn vanished_backend_while_the_client_goes_on_sending_a_little() {
+    let gone = Arc::new(Barrier::new(2));
+    let server = {
+        let gone = Arc::clone(&gone);
+        Server::start(&Place::any(), move |peer: &Peer| {
+            let _ = peer.receive(5);
+            peer.vanish();
+            gone.wait();
+            gone.wait();
+        })
+    };
+    let mut parts = Parts::to(&[server.place()]);
+    parts.rules.socket.user_timeout = Some(SOON);
+    let mut rig = parts.start();
+    let client = rig.connect();
+    client.send(b"hello").unwrap();
+    gone.wait();
+    // Each byte fits into the send buffer, so that the session is never silent.
+    eventually("it is over", || client.send(b"?").err());
+    assert_eq!(rig.record().end, End::Vanished(Side::Backend));
+    gone.wait();
+}
+
+/// More than the buffers on the way hold.
+const MUCH: u64 = 48 * 1024 * 1024;
+
+/// Several times the limit of the session.
+const PAUSE: Duration = Duration::from_secs(3);
+
+#[test]
+fn a_client_that_pauses_is_there_all_the_same() {
+    let pattern = Pattern::new(1);
+    let server = Server::start(&Place::any(), serve::source(pattern.clone(), MUCH));
+    let mut parts = Parts::to(&[server.place()]);
+    parts.rules.socket.user_timeout = Some(SOON);
+    let mut rig = parts.start();
+    let client = rig.connect();
+    rig.pass(PAUSE);
+    assert_eq!(client.check_pattern(&pattern), (MUCH, Ending::Fin));
+    client.finish();
+    assert_eq!(rig.record().end, End::Closed(Side::Backend));
+}
+
+#[test]
+fn a_backend_that_pauses_is_there_all_the_same() {
+    let (pattern, paused) = (Pattern::new(2), Arc::new(Barrier::new(2)));
+    let server = {
+        let (sink, paused) = (serve::sink(pattern.clone()), Arc::clone(&paused));
+        Server::start(&Place::any(), move |peer: &Peer| {
+            paused.wait();
+            sink(peer);
+        })
+    };
+    let mut parts = Parts::to(&[server.place()]);
+    parts.rules.socket.user_timeout = Some(SOON);
+    let mut rig = parts.start();
+    let client = rig.connect();
+    std::thread::scope(|scope| {
+        let sending = scope.spawn(|| {
+            client.send_pattern(&pattern, 0, MUCH).unwrap();
+            client.finish();
+        });
+        rig.pass(PAUSE);
+        assert!(!sending.is_finished(), "megabytes wait for the backend");
+        paused.wait();
+    });
+    assert_eq!(client.text(), format!("{MUCH} Fin"));
+    assert_eq!(rig.record().end, End::Closed(Side::Client));
 }
 
 #[test]

@@ -877,8 +877,9 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Pool,
         kind: at_least_or_off(1),
         default: Is("60s"),
-        doc: "How long sent bytes may stay unacknowledged, or wait for a peer that reads nothing. It is \
-              `TCP_USER_TIMEOUT`; in a service it holds towards clients and backends alike.",
+        doc: "How long a peer may answer nothing of what is sent to it. One that answers may pause reading for as long \
+              as it likes. Noticing may take half as long again, and up to four minutes more for a peer that had \
+              paused for minutes before it vanished. In a service it holds towards clients and backends alike.",
         why: "the kernel alone would wait for about 15 min",
         example: "30s",
         aliases: &["tcp-user-timeout", "tcp-ut"],
