@@ -20,7 +20,9 @@ use evenkeel_core::addr::Addr;
 use evenkeel_core::director::{Action, Director, EventKind};
 use evenkeel_core::health::{Check, Verdict};
 use evenkeel_core::name::{BackendKey, PoolName};
+use evenkeel_core::ports::Ports;
 use evenkeel_proxy::{Inherited, Report, UserPlane};
+use evenkeel_sys::limits;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -30,7 +32,7 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::sync::oneshot;
 use tokio::time::MissedTickBehavior;
 
-/// How often the loop looks after itself: dropped lines, the watchdog.
+/// How often the loop looks after itself: dropped lines, the watchdog, source ports.
 const TICK: Duration = Duration::from_secs(1);
 
 /// What happens outside, besides signals and time.
@@ -90,6 +92,8 @@ struct Loop {
     /// Since when it turns.
     started: SystemTime,
     reloads: Reloads,
+    /// Source ports, and where they run short.
+    ports: Ports,
     /// Why it ends, once it does.
     ended: Option<&'static str>,
 }
@@ -128,6 +132,7 @@ impl Loop {
             known_lost: 0,
             started: SystemTime::now(),
             reloads: Reloads::none(),
+            ports: Ports::new(limits::source_ports()),
             ended: None,
         }
     }
@@ -211,6 +216,17 @@ impl Loop {
             self.control.log.tell(Notice::LinesDropped { lines: dropped - self.told_dropped });
             self.told_dropped = dropped;
         }
+        for notice in self.scarce_ports() {
+            self.control.log.tell(notice);
+        }
+    }
+
+    /// What is to be told of source ports now.
+    fn scarce_ports(&mut self) -> Vec<Notice> {
+        let ports = self.ports.size;
+        let scarce = self.control.plane.snapshot().map(|snapshot| self.ports.look(snapshot));
+        let notice = |(backend, sessions)| Notice::PortsScarce { backend, sessions, ports };
+        scarce.into_iter().flatten().map(notice).collect()
     }
 
     /// Lines that did not get into the log so far.

@@ -95,6 +95,19 @@ async fn term_lets_sessions_end_and_then_ends() {
 }
 
 #[tokio::test]
+async fn source_ports_that_run_short_are_told_once() {
+    let echo = Server::echo();
+    let listen = port::free();
+    let (mut turning, _inputs) = start(listen, &echo);
+    turning.ports = Ports::new(1..=2);
+    let sessions = [connect(listen), connect(listen)];
+    sessions.iter().for_each(|session| session.check_echo("hello"));
+    let told = turning.scarce_ports();
+    assert!(matches!(told[..], [Notice::PortsScarce { sessions: 2, ports: 2, .. }]), "{told:?}");
+    assert!(turning.scarce_ports().is_empty());
+}
+
+#[tokio::test]
 async fn a_second_term_ends_at_once() {
     let echo = Server::echo();
     let (mut turning, _inputs) = start(port::free(), &echo);

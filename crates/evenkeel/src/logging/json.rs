@@ -172,6 +172,9 @@ pub fn notice(out: &mut String, at: SystemTime, notice: &Notice) {
         Notice::AcceptFailed { listener, errno } => {
             line.text("service", &listener.service).text("listener", &listener.addr).raw("errno", errno);
         }
+        Notice::PortsScarce { backend, sessions, ports } => {
+            line.text("backend", backend).raw("sessions", sessions).raw("ports", ports);
+        }
         Notice::SignalIgnored { signal, .. } => {
             line.text("signal", signal);
         }

@@ -31,6 +31,12 @@ impl fmt::Display for Notice {
                 let error = std::io::Error::from_raw_os_error(*errno);
                 write!(f, "cannot accept on {}: {error}; trying again", listener.addr)
             }
+            Self::PortsScarce { sessions, ports, .. } => write!(
+                f,
+                "is short of source ports: {} of {} are taken",
+                Grouped((*sessions).into()),
+                Grouped((*ports).into())
+            ),
             Self::Panicked { message } => {
                 write!(f, "a session ended by a defect of evenkeel, please report it: {message}")
             }

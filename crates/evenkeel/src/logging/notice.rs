@@ -42,6 +42,15 @@ pub enum Notice {
         /// Why.
         errno: i32,
     },
+    /// So many sessions are at one backend that source ports towards it run short.
+    PortsScarce {
+        /// Which.
+        backend: Addr,
+        /// Sessions there.
+        sessions: u32,
+        /// Ports that there are.
+        ports: u32,
+    },
     /// A defect of evenkeel ended a session.
     Panicked {
         /// What the panic said.
@@ -165,6 +174,7 @@ impl Notice {
             Self::CeilingReached { .. } => "ceiling-reached",
             Self::CeilingLeft { .. } => "ceiling-left",
             Self::AcceptFailed { .. } => "accept-failed",
+            Self::PortsScarce { .. } => "ports-scarce",
             Self::Panicked { .. } => "panicked",
             Self::SignalIgnored { .. } => "signal-ignored",
             Self::Reloaded { .. } => "reloaded",
@@ -203,6 +213,7 @@ impl Notice {
             Self::Panicked { .. } | Self::ReloadRefused { .. } => Level::Error,
             Self::CeilingReached { .. }
             | Self::AcceptFailed { .. }
+            | Self::PortsScarce { .. }
             | Self::LinesDropped { .. }
             | Self::Warning(_) => Level::Warning,
             Self::Listening(_)
@@ -235,6 +246,7 @@ impl Notice {
     pub fn backend(&self) -> Option<&Addr> {
         match self {
             Self::Pool(event) => event.backend.as_ref(),
+            Self::PortsScarce { backend, .. } => Some(backend),
             _ => None,
         }
     }

@@ -187,6 +187,7 @@ fn all_notices() -> Vec<Notice> {
         Notice::CeilingReached { service: None, sessions: 1000 },
         Notice::CeilingLeft { service: None },
         Notice::AcceptFailed { listener, errno: 24 },
+        Notice::PortsScarce { backend: addr("10.0.0.7:80"), sessions: 19_770, ports: 28_232 },
         Notice::Panicked { message: "index out of bounds".to_owned() },
         Notice::SignalIgnored { signal: "SIGUSR2", why: "no reason" },
         Notice::Reloaded { listeners: 1, backends: 3 },
@@ -212,6 +213,7 @@ fn every_event_is_one_line_for_people() {
 <4>1,000 sessions are open, as many as there may be: new ones wait until one ends
 <6>new sessions are accepted again
 <4>web  cannot accept on [::]:8080: Too many open files (os error 24); trying again
+<4>10.0.0.7:80 is short of source ports: 19,770 of 28,232 are taken
 <3>a session ended by a defect of evenkeel, please report it: index out of bounds
 <6>SIGUSR2 ignored: no reason
 <6>reloaded: 1 listener, 3 backends
