@@ -14,7 +14,7 @@ use evenkeel_core::balance::client_hash;
 use evenkeel_core::end::{End, Side};
 use evenkeel_core::name::BackendKey;
 use evenkeel_core::snapshot::{Backend, ConnectRules, Pool, PoolRules};
-use evenkeel_sys::poll::Readiness;
+use evenkeel_sys::poll::{self, Readiness};
 use evenkeel_sys::socket::{self, Name};
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -133,7 +133,15 @@ async fn attempt(
     let (socket, connected) = socket::connect(name).map_err(|error| failed(&error))?;
     worker.reactor.add_stream(&socket, session.row, false).map_err(|error| failed(&error))?;
     if !connected {
-        let settled = || session.backend_ready.get().writable().then_some(());
+        let is_first = session.opening.borrow().failed_attempts.is_empty();
+        let settled = || {
+            let told = session.backend_ready.get().writable();
+            // What was told of the last attempt's socket may arrive only now: it is of the same row.
+            if told && !is_first {
+                session.backend_ready.set(poll::ready_now(&socket));
+            }
+            session.backend_ready.get().writable().then_some(())
+        };
         session.until(worker, deadline, settled).await.map_err(|interrupted| match interrupted {
             Interrupted::ClientLeft => NotConnected::ClientLeft,
             Interrupted::TooLate => NotConnected::Failed(ConnectFailure::TimedOut),

@@ -1,6 +1,6 @@
 //! Readiness of many descriptors: epoll(7), edge-triggered for sessions, level-triggered for listeners.
 
-use rustix::event::{Timespec, epoll};
+use rustix::event::{PollFd, PollFlags, Timespec, epoll};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
@@ -48,6 +48,16 @@ impl Readiness {
     /// Both directions are over, or the connection failed.
     pub fn broken(self) -> bool {
         self.0.intersects(epoll::EventFlags::HUP | epoll::EventFlags::ERR)
+    }
+}
+
+/// What a session's descriptor is ready for at this moment, poll(2); for nothing if it cannot be asked.
+pub fn ready_now(fd: impl AsFd) -> Readiness {
+    let mut fds = [PollFd::new(&fd, PollFlags::IN | PollFlags::PRI | PollFlags::OUT | PollFlags::RDHUP)];
+    match rustix::event::poll(&mut fds, Some(&Timespec::default())) {
+        // The flags of both calls are the same numbers.
+        Ok(_) => Readiness(epoll::EventFlags::from_bits_truncate(fds[0].revents().bits().into())),
+        Err(_) => Readiness::NONE,
     }
 }
 
@@ -127,8 +137,10 @@ impl Poll {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::socket;
     use std::io::Write;
     use std::net::{TcpListener, TcpStream};
+    use std::os::unix::net::UnixStream;
 
     #[test]
     fn bytes_that_come_while_reading_is_off_are_told_when_it_is_on_again() {
@@ -147,5 +159,28 @@ mod tests {
         assert_eq!(told(Duration::from_millis(20)), None);
         poll.set_reading(&socket, 7, true).unwrap();
         assert_eq!(told(Duration::from_secs(20)), Some((7, true)));
+    }
+
+    #[test]
+    fn a_socket_says_what_it_is_ready_for_now() {
+        let (socket, peer) = UnixStream::pair().unwrap();
+        let ready = ready_now(&socket);
+        assert!(ready.writable() && !ready.readable() && !ready.broken());
+        (&mut &peer).write_all(b"!").unwrap();
+        assert!(ready_now(&socket).readable());
+        drop(peer);
+        assert!(ready_now(&socket).broken());
+    }
+
+    #[test]
+    fn a_connect_that_nobody_answers_is_ready_for_nothing() {
+        // A queue of one that is full: the kernel drops every other SYN.
+        let listener = socket::bind_ip("127.0.0.1:0".parse().unwrap(), false).unwrap();
+        socket::listen(&listener, 0).unwrap();
+        let addr = socket::local_addr(&listener).unwrap().expect("an IP socket");
+        let first = TcpStream::connect(addr).unwrap();
+        assert!(ready_now(&first).writable());
+        let (second, connected) = socket::connect(socket::Name::Ip(addr)).unwrap();
+        assert!(!connected && !ready_now(&second).writable());
     }
 }
