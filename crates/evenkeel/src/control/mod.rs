@@ -117,7 +117,7 @@ impl Control {
                 _ = tick.tick() => turning.handle_tick(),
             }
         }
-        turning.end();
+        turning.end(inputs);
     }
 }
 

@@ -1,10 +1,11 @@
 //! Ends in order: still accepting for a while, then letting sessions end, then gone.
 
-use super::Loop;
+use super::{Input, Loop};
 use crate::logging::{Notice, Stopped};
 use crate::notify;
 use crate::signals::Signal;
 use std::time::{Duration, Instant};
+use tokio::sync::mpsc::Receiver;
 
 /// How much longer than the drain window the plane may take to say that it has drained.
 const DRAIN_GRACE: Duration = Duration::from_secs(2);
@@ -50,7 +51,10 @@ impl Loop {
         }
     }
 
-    pub(super) fn end(self) {
+    /// Ends the plane and the log.
+    pub(super) fn end(self, inputs: Receiver<Input>) {
+        // A worker may wait for room to say that it has drained, and so would we for the worker.
+        drop(inputs);
         let lines_dropped = self.dropped();
         let totals = self.control.plane.totals();
         self.control.plane.stop();

@@ -46,7 +46,7 @@ fn connect(port: u16) -> Peer {
 async fn a_reload_moves_the_listener_and_keeps_sessions() {
     let echo = Server::echo();
     let (old, new) = (port::free(), port::free());
-    let (mut turning, _inputs) = start(old, &echo);
+    let (mut turning, inputs) = start(old, &echo);
     let session = connect(old);
     session.check_echo("before");
 
@@ -55,7 +55,7 @@ async fn a_reload_moves_the_listener_and_keeps_sessions() {
     connect(new).check_echo("on the new one");
     session.check_echo("after");
     evenkeel_testkit::eventually("the old one closes", || TcpListener::bind(("127.0.0.1", old)).ok());
-    turning.end();
+    turning.end(inputs);
     assert_eq!(session.ending(), Ending::Reset, "a cut does not look like an end");
 }
 
@@ -117,4 +117,24 @@ async fn a_second_term_ends_at_once() {
     assert_eq!(turning.ended, None);
     turning.handle_signal(Signal::Term);
     assert_eq!(turning.ended, Some("SIGTERM"));
+}
+
+#[tokio::test]
+async fn it_ends_though_a_worker_waits_to_say_that_it_has_drained() {
+    let mut gone = Server::echo();
+    gone.stop();
+    let listen = port::free();
+    let (mut turning, inputs) = start(listen, &gone);
+    // Nobody takes the inputs: what the plane reports piles up, a failed connect for each client.
+    evenkeel_testkit::eventually("there is no room for a report", || {
+        (0..100).for_each(|_| drop(Peer::try_connect(&Place::local(listen))));
+        (turning.control.plane.totals().reports_dropped > 0).then_some(())
+    });
+    turning.control.plane.drain(Duration::ZERO);
+    let (ending, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        turning.end(inputs);
+        let _ = ending.send(());
+    });
+    ended.recv_timeout(evenkeel_testkit::PATIENCE).expect("an end in time");
 }
