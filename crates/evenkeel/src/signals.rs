@@ -1,6 +1,6 @@
 //! What evenkeel does when it gets a signal; none of them kills it by surprise.
 
-use std::io;
+use std::io::{self, IsTerminal};
 use tokio::signal::unix::{self, SignalKind};
 
 /// A signal that is not left to the kernel.
@@ -55,21 +55,44 @@ pub enum Manner {
     /// A person at a terminal.
     Terminal,
     /// A person who is trying things out: nothing is worth waiting for.
-    Demo,
+    Demo {
+        /// Whether it was started on a terminal.
+        on_terminal: bool,
+    },
 }
 
-/// What `signal` asks for. Once `stopping`, asking again ends at once.
-pub fn order(signal: Signal, manner: Manner, stopping: bool) -> Order {
+/// What holds when a signal comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Situation {
+    /// Whether it was told to stop before.
+    pub stopping: bool,
+    /// Whether there is a terminal; one that was closed is none.
+    pub on_terminal: bool,
+}
+
+/// What `signal` asks for. Once it is stopping, asking again ends at once.
+pub fn order(signal: Signal, manner: Manner, situation: Situation) -> Order {
+    let Situation { stopping, on_terminal } = situation;
     match (signal, manner) {
         (Signal::Usr1, _) => Order::Ignore("the log goes to standard output, there is no file to open again"),
         (Signal::Usr2, _) => Order::Ignore("this version cannot hand over to another binary"),
-        (Signal::Quit, _) | (Signal::Hup | Signal::Term | Signal::Int, Manner::Demo) => Order::End,
+        (Signal::Quit, _) | (Signal::Term | Signal::Int, Manner::Demo { .. }) => Order::End,
+        // Whoever tried it out has closed the window.
+        (Signal::Hup, Manner::Demo { on_terminal: true }) if !on_terminal => Order::End,
+        (Signal::Hup, Manner::Demo { .. }) => {
+            Order::Ignore("the demo has no configuration file to load again")
+        }
         (Signal::Hup, _) if stopping => Order::Ignore("it is stopping"),
         (Signal::Hup, _) => Order::Reload,
         (Signal::Term | Signal::Int, _) if stopping => Order::End,
         (Signal::Int, Manner::Terminal) => Order::End,
         (Signal::Term | Signal::Int, _) => Order::Drain,
     }
+}
+
+/// Whether somebody sits there: a terminal on either side.
+pub fn on_terminal() -> bool {
+    io::stdin().is_terminal() || io::stdout().is_terminal()
 }
 
 /// The signals of this process, from the moment this exists.
@@ -111,36 +134,51 @@ impl Signals {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Manner::{Demo, Service, Terminal};
+    use Manner::{Service, Terminal};
+
+    const DEMO: Manner = Manner::Demo { on_terminal: true };
+    const RUNNING: Situation = Situation { stopping: false, on_terminal: true };
+    const STOPPING: Situation = Situation { stopping: true, on_terminal: true };
+    const HUNG_UP: Situation = Situation { stopping: false, on_terminal: false };
 
     #[test]
     fn term_drains_and_twice_ends() {
         for manner in [Service, Terminal] {
-            assert_eq!(order(Signal::Term, manner, false), Order::Drain);
-            assert_eq!(order(Signal::Term, manner, true), Order::End);
+            assert_eq!(order(Signal::Term, manner, RUNNING), Order::Drain);
+            assert_eq!(order(Signal::Term, manner, STOPPING), Order::End);
         }
     }
 
     #[test]
     fn ctrl_c_ends_at_once_on_a_terminal_only() {
-        assert_eq!(order(Signal::Int, Terminal, false), Order::End);
-        assert_eq!(order(Signal::Int, Demo, false), Order::End);
-        assert_eq!(order(Signal::Int, Service, false), Order::Drain);
-        assert_eq!(order(Signal::Int, Service, true), Order::End);
+        assert_eq!(order(Signal::Int, Terminal, RUNNING), Order::End);
+        assert_eq!(order(Signal::Int, DEMO, RUNNING), Order::End);
+        assert_eq!(order(Signal::Int, Service, RUNNING), Order::Drain);
+        assert_eq!(order(Signal::Int, Service, STOPPING), Order::End);
     }
 
     #[test]
     fn hup_never_ends_a_service() {
-        assert_eq!(order(Signal::Hup, Service, false), Order::Reload);
-        assert_eq!(order(Signal::Hup, Terminal, false), Order::Reload);
-        assert!(matches!(order(Signal::Hup, Service, true), Order::Ignore(_)));
+        for situation in [RUNNING, HUNG_UP] {
+            assert_eq!(order(Signal::Hup, Service, situation), Order::Reload);
+            assert_eq!(order(Signal::Hup, Terminal, situation), Order::Reload);
+        }
+        assert!(matches!(order(Signal::Hup, Service, STOPPING), Order::Ignore(_)));
+    }
+
+    #[test]
+    fn hup_ends_the_demo_only_when_its_terminal_is_gone() {
+        assert_eq!(order(Signal::Hup, DEMO, HUNG_UP), Order::End);
+        assert!(matches!(order(Signal::Hup, DEMO, RUNNING), Order::Ignore(_)));
+        let without = Manner::Demo { on_terminal: false };
+        assert!(matches!(order(Signal::Hup, without, HUNG_UP), Order::Ignore(_)));
     }
 
     #[test]
     fn user_signals_do_nothing_and_say_so() {
-        for manner in [Service, Terminal, Demo] {
-            assert!(matches!(order(Signal::Usr1, manner, false), Order::Ignore(_)));
-            assert!(matches!(order(Signal::Usr2, manner, true), Order::Ignore(_)));
+        for manner in [Service, Terminal, DEMO] {
+            assert!(matches!(order(Signal::Usr1, manner, RUNNING), Order::Ignore(_)));
+            assert!(matches!(order(Signal::Usr2, manner, STOPPING), Order::Ignore(_)));
         }
     }
 }

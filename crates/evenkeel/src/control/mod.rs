@@ -15,7 +15,7 @@ use crate::discover::Discovery;
 use crate::logging::{Log, Notice};
 use crate::notify;
 use crate::probe::{self, PROBES_MAX};
-use crate::signals::{self, Manner, Signal, Signals};
+use crate::signals::{self, Manner, Signal, Signals, Situation};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::{Action, Director, EventKind};
 use evenkeel_core::health::{Check, Verdict};
@@ -195,7 +195,9 @@ impl Loop {
     }
 
     fn handle_signal(&mut self, signal: Signal) {
-        match signals::order(signal, self.control.manner, self.phase != Phase::Running) {
+        let stopping = self.phase != Phase::Running;
+        let situation = Situation { stopping, on_terminal: signals::on_terminal() };
+        match signals::order(signal, self.control.manner, situation) {
             signals::Order::Reload => self.reload(signal),
             signals::Order::Drain => self.stop(signal),
             signals::Order::End => self.ended = Some(signal.name()),

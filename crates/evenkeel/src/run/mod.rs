@@ -12,12 +12,12 @@ use crate::error::{Exit, RunError};
 use crate::logging::{Log, Notice};
 use crate::notify;
 use crate::probe::PROBES_MAX;
-use crate::signals::{Manner, Signals};
+use crate::signals::{self, Manner, Signals};
 use evenkeel_core::director::{Config, Director};
 use evenkeel_proxy::{Inherited, PlaneOptions, Report, Started, UserPlane};
 use evenkeel_sys::limits;
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, IsTerminal};
+use std::io;
 use std::sync::mpsc as threads;
 use std::thread::available_parallelism;
 use std::time::Instant;
@@ -36,7 +36,7 @@ pub struct Options {
     pub began: Instant,
     /// Where SIGHUP loads the configuration again from; `None` when that cannot be done.
     pub source: Option<Source>,
-    /// A demo ends at once, whatever the signal.
+    /// A demo ends at once when it is told to.
     pub demo: bool,
 }
 
@@ -145,10 +145,9 @@ fn room(settings: &Settings, config: &Config) -> Room {
     }
 }
 
-/// A terminal on either side means that somebody sits there.
 fn manner(demo: bool) -> Manner {
-    match (demo, io::stdin().is_terminal() || io::stdout().is_terminal()) {
-        (true, _) => Manner::Demo,
+    match (demo, signals::on_terminal()) {
+        (true, on_terminal) => Manner::Demo { on_terminal },
         (false, true) => Manner::Terminal,
         (false, false) => Manner::Service,
     }

@@ -149,7 +149,7 @@ fn help_version_completions_and_man_say_something_and_survive_a_closed_pipe() {
 }
 
 #[test]
-fn the_demo_serves_survives_a_stopped_server_and_ends_at_ctrl_c() {
+fn the_demo_serves_survives_a_stopped_server_and_sighup_and_ends_at_ctrl_c() {
     let first = port::free_range(4);
     let ports = format!("{},{},{},{}", first, first + 1, first + 2, first + 3);
     let mut demo = evenkeel().args(&format!("demo --ports {ports}")).spawn();
@@ -178,6 +178,9 @@ fn the_demo_serves_survives_a_stopped_server_and_ends_at_ctrl_c() {
     let (code, _, errors) = run(&format!("demo start {}", first + 1));
     assert_eq!(code, 0, "{errors}");
     eventually("it is back", || get().filter(|page| page.contains(&(first + 1).to_string())));
+    demo.signal(Signal::HUP);
+    demo.wait_line("SIGHUP does nothing", |line| line.contains("SIGHUP ignored").then_some(()));
+    assert!(get().is_some());
     demo.signal(Signal::INT);
     assert_eq!(demo.exit_code(), 0);
 }
