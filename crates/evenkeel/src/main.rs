@@ -90,15 +90,25 @@ fn refused(problems: &Problems, source: &Source) -> RunError {
     if problems.unreadable {
         let what = problems.list.first().map_or_else(String::new, |problem| problem.what.clone());
         let error = RunError::new(Exit::NoInput, what);
-        return error.help("name a file by `-c FILE`, or start without one: `evenkeel tcp 8080 5001 5002`");
+        return match source {
+            // Who has named a file knows how.
+            Source::File(path, _) if path.as_os_str() == cli::DEFAULT_CONFIG => {
+                error.help("name a file by `-c FILE`, or start without one: `evenkeel tcp 8080 5001 5002`")
+            }
+            _ => error,
+        };
     }
     output::complain(&(problems.render(&output::renderer(cli::color())) + "\n"));
     let mistakes = logging::count(problems.errors(), "mistake");
-    match source {
-        Source::Flags(_) => RunError::new(Exit::Usage, format!("{mistakes} in the command line")),
-        Source::File(path, _) => RunError::new(Exit::BadConfig, format!("{mistakes} in {}", path.display())),
-        Source::Stdin(_) | Source::Text(_) => {
-            RunError::new(Exit::BadConfig, format!("{mistakes} in standard input"))
+    let of_flags = problems.errors_of_flags();
+    let (exit, place) = match source {
+        Source::Flags(_) => (Exit::Usage, "the command line".to_owned()),
+        _ if of_flags == problems.errors() => (Exit::Usage, "the command line".to_owned()),
+        Source::File(path, _) if of_flags > 0 => {
+            (Exit::BadConfig, format!("{} and the command line", path.display()))
         }
-    }
+        Source::File(path, _) => (Exit::BadConfig, path.display().to_string()),
+        Source::Stdin(_) | Source::Text(_) => (Exit::BadConfig, "standard input".to_owned()),
+    };
+    RunError::new(exit, format!("{mistakes} in {place}"))
 }

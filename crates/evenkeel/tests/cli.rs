@@ -49,8 +49,22 @@ fn run_refuses_what_check_refuses() {
     assert_eq!(status, 78);
     assert!(err.contains("did you mean `listen`?"), "{err}");
     let (status, _, err) = seen(&["run", "-c", "/no/such/file.toml"]);
-    assert_eq!(status, 66);
-    assert!(err.contains("help: name a file by `-c FILE`"), "{err}");
+    assert_eq!(
+        (status, err.as_str()),
+        (66, "error: cannot read /no/such/file.toml: there is no such file\n"),
+        "no advice to do what was done"
+    );
+}
+
+#[test]
+fn run_says_whether_the_file_or_the_command_line_is_wrong() {
+    let (right, wrong) = (case("article.toml"), case("mistakes.toml"));
+    let (status, _, err) = seen(&["run", "-c", &right, "--workers", "0"]);
+    assert_eq!(status, 2, "{err}");
+    assert!(err.ends_with("error: 1 mistake in the command line\n"), "{err}");
+    let (status, _, err) = seen(&["run", "-c", &wrong, "--workers", "0"]);
+    assert_eq!(status, 78, "{err}");
+    assert!(err.ends_with("mistakes.toml and the command line\n"), "{err}");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use clap::{Arg, ArgAction, ArgMatches, ColorChoice, Command};
 use std::path::PathBuf;
 
 /// Where `run` and `check` look for a configuration when they are not told.
-const DEFAULT_CONFIG: &str = "/etc/evenkeel/evenkeel.toml";
+pub const DEFAULT_CONFIG: &str = "/etc/evenkeel/evenkeel.toml";
 
 const TEMPLATE: &str = "\
 evenkeel: {about}

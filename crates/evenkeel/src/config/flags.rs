@@ -31,7 +31,7 @@ impl Flags {
             line.push_str(&shell_word(&value));
             spans.push((start..line.len(), key, value));
         }
-        let text = Text::named("command line", line);
+        let text = Text::from_flags(line);
         let items = spans
             .into_iter()
             .map(|(span, key, value)| At { value: (key, value), place: Place::new(&text, span) })

@@ -13,18 +13,25 @@ pub struct Text {
     pub text: String,
     /// The directory that paths in it are relative to.
     pub dir: PathBuf,
+    /// Whether it is the command line.
+    pub is_flags: bool,
 }
 
 impl Text {
     /// A text from the file at `path`.
     pub fn from_file(path: &Path, text: String) -> Arc<Self> {
         let dir = path.parent().unwrap_or(Path::new("")).to_owned();
-        Arc::new(Self { name: path.display().to_string(), text, dir })
+        Arc::new(Self { name: path.display().to_string(), text, dir, is_flags: false })
     }
 
     /// A text from somewhere that is not a file.
     pub fn named(name: &str, text: String) -> Arc<Self> {
-        Arc::new(Self { name: name.to_owned(), text, dir: PathBuf::new() })
+        Arc::new(Self { name: name.to_owned(), text, dir: PathBuf::new(), is_flags: false })
+    }
+
+    /// The text of a command line.
+    pub fn from_flags(text: String) -> Arc<Self> {
+        Arc::new(Self { name: "command line".to_owned(), text, dir: PathBuf::new(), is_flags: true })
     }
 }
 

@@ -182,6 +182,15 @@ impl Problems {
         self.list.iter().filter(|problem| problem.severity == Severity::Error).count()
     }
 
+    /// Of [`errors`](Self::errors), how many are on the command line.
+    pub fn errors_of_flags(&self) -> usize {
+        let is_there = |problem: &&Problem| {
+            let first = problem.marks.first();
+            problem.severity == Severity::Error && first.is_some_and(|mark| mark.place.text().is_flags)
+        };
+        self.list.iter().filter(is_there).count()
+    }
+
     /// In the order of reading: by file as it was first named, then from top to bottom; each once, even if it holds
     /// for several pools.
     pub fn sort(&mut self) {
