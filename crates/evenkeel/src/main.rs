@@ -29,7 +29,7 @@ use std::time::Instant;
 
 fn main() -> ExitCode {
     let began = Instant::now();
-    let understood = cli::command().try_get_matches().and_then(|matches| {
+    let understood = cli::matches().and_then(|matches| {
         cli::understand(&matches).ok_or_else(|| clap::Error::new(clap::error::ErrorKind::InvalidSubcommand))
     });
     let outcome = match understood {

@@ -75,6 +75,10 @@ fn a_wrong_command_line_is_pointed_at() {
     let (status, _, err) = seen(&["tcp", "--balnce", "random"]);
     assert_eq!(status, 2);
     assert!(err.contains("--balance"), "{err}");
+    let (status, _, err) = seen(&["tcp", "8080", "5001", "--servers", "5002"]);
+    assert!(status == 2 && err.contains("a similar argument exists: '--to'"), "as others call it: {err}");
+    let (status, _, err) = seen(&["tcp", "8080", "5001", "--certificate=x"]);
+    assert!(status == 2 && !err.contains("tip:"), "{err}");
     let (status, _, err) = seen(&["tcp", "8080"]);
     assert_eq!(status, 2);
     assert!(err.contains("has no `to`"), "{err}");

@@ -259,6 +259,11 @@ fn print_config() -> Arg {
         .help("Print the config file that does the same, and end")
 }
 
+/// What was typed, or what to print instead: a mistake, or help.
+pub fn matches() -> Result<ArgMatches, clap::Error> {
+    command().try_get_matches().map_err(tcp::advised)
+}
+
 /// What `matches`, of [`command`], comes to; `None` is a command that does not exist.
 pub fn understand(matches: &ArgMatches) -> Option<Invocation> {
     let (name, matches) = matches.subcommand()?;

@@ -3,6 +3,8 @@
 use super::print_config;
 use crate::config::flags::{self, FlagValue, Flags};
 use crate::config::keys::{self, Absent, Context, Key, Kind};
+use crate::config::suggest;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 /// Keys of the process that are flags too. A single service has no use for the others.
@@ -42,6 +44,27 @@ pub fn command() -> Command {
         .args(service.chain(process).map(flag))
         .arg(print_config())
         .after_help(EXAMPLES)
+}
+
+/// `error` with the flag that was meant by an unknown one, as in a file. The parser finds slips of the finger, but does not
+/// know what other programs call a key.
+pub fn advised(mut error: clap::Error) -> clap::Error {
+    let is_ours = |usage: &ContextValue| usage.to_string().contains("evenkeel tcp ");
+    if error.kind() == ErrorKind::UnknownArgument && error.get(ContextKind::Usage).is_some_and(is_ours) {
+        // No address begins with dashes: advice to write it as one leads nowhere.
+        error.remove(ContextKind::Suggested);
+        let meant = error.get(ContextKind::InvalidArg).and_then(|flag| meant(&flag.to_string()));
+        if let Some(meant) = meant {
+            error.insert(ContextKind::SuggestedArg, ContextValue::String(format!("--{meant}")));
+        }
+    }
+    error
+}
+
+/// The flag that was meant by one that does not exist.
+fn meant(flag: &str) -> Option<&'static str> {
+    let name = suggest::any_key(flag.trim_start_matches('-'))?;
+    command().get_arguments().any(|arg| arg.get_long() == Some(name)).then_some(name)
 }
 
 /// The flag for `key`.
