@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct UnderWay {
     /// Segments sent and not acknowledged. None while all that waits to be sent waits for a window.
     pub unacked: u32,
-    /// Retransmissions of the first of them, since something new was acknowledged.
+    /// Times that the first of them was sent again, since something new was acknowledged.
     pub retransmits: u8,
     /// Probes of a closed window, since the peer answered one.
     pub probes: u8,

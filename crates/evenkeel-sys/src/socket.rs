@@ -217,6 +217,9 @@ pub struct Answers {
     pub unacked: u32,
     /// Retransmissions of the first of them, since something new was acknowledged.
     pub retransmits: u8,
+    /// How often the time to the next of them was doubled. Counts also those that ask a window that was closed over
+    /// segments under way, which are no retransmissions to the kernel.
+    pub backoff: u8,
     /// Probes of a closed window or of keepalive, since the peer answered one.
     pub probes: u8,
     /// From one retransmission to the next.
@@ -243,6 +246,7 @@ pub fn answers(socket: impl AsFd) -> io::Result<Answers> {
     Ok(Answers {
         unacked: info.tcpi_unacked,
         retransmits: info.tcpi_retransmits,
+        backoff: info.tcpi_backoff,
         probes: info.tcpi_probes,
         rto: Duration::from_micros(info.tcpi_rto.into()),
         silence: Duration::from_millis(info.tcpi_last_ack_recv.into()),

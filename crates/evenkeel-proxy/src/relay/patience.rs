@@ -98,8 +98,8 @@ impl Patience {
 }
 
 fn under_way(socket: &OwnedFd) -> io::Result<UnderWay> {
-    let socket::Answers { unacked, retransmits, probes, rto, silence } = socket::answers(socket)?;
-    Ok(UnderWay { unacked, retransmits, probes, rto, silence })
+    let socket::Answers { unacked, retransmits, backoff, probes, rto, silence } = socket::answers(socket)?;
+    Ok(UnderWay { unacked, retransmits: retransmits.max(backoff), probes, rto, silence })
 }
 
 /// Keepalive, as configured.
