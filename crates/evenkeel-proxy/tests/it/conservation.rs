@@ -6,7 +6,7 @@ use crate::rig::Parts;
 use evenkeel_core::end::{End, Side};
 use evenkeel_proxy::SessionRecord;
 use evenkeel_testkit::pattern::Pattern;
-use evenkeel_testkit::{Dice, Ending, Peer, Place, Server, port, seed};
+use evenkeel_testkit::{Dice, Ending, PATIENCE, Peer, Place, Server, port, seed};
 use std::io;
 use std::net::Shutdown;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -194,7 +194,10 @@ fn run(backend: Place, front: Place, plan_of: fn(u64, u64) -> Plan) {
         let plan = plan_of(u64::from_le_bytes(number.try_into().unwrap()), seed);
         play(peer, plan.backend, plan.client);
     });
-    let mut rig = Parts::to(&[server.place()]).start_at(front);
+    let mut parts = Parts::to(&[server.place()]);
+    // On a machine that is busy with something else a connect may take long: that is not what is tested here.
+    (parts.rules.connect.timeout, parts.rules.connect.total) = (PATIENCE, PATIENCE);
+    let mut rig = parts.start_at(front);
     let next = AtomicU64::new(0);
     let play_clients = || {
         while let number @ 0..SESSIONS = next.fetch_add(1, Relaxed) {
