@@ -30,9 +30,9 @@ impl Deadlines {
         self.active = now;
     }
 
-    /// The session must be over by `at`.
+    /// The session must be over by `at`; of several such times the first counts.
     pub fn on_drain(&mut self, at: Instant) {
-        self.drain = Some(at);
+        self.drain = Some(self.drain.map_or(at, |known| known.min(at)));
     }
 
     /// When the session was established.

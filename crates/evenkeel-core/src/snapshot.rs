@@ -29,6 +29,8 @@ pub struct Listener {
     pub name: ListenerName,
     /// Where its sessions go.
     pub pool: PoolName,
+    /// Whether it listens at all: an operator may have closed it, and its sessions go on all the same.
+    pub open: bool,
     /// `listen(2)` backlog.
     pub backlog: u32,
     /// Sessions at once; at this many it stops accepting until one ends. `u32::MAX`: no limit of its own.

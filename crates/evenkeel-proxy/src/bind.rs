@@ -36,7 +36,8 @@ impl Publication {
     /// The sockets that the listener of this name has under `next`, if they are bound already: its own, or those of a
     /// listener at the same address that is gone, as when a service gets another name.
     fn left_to(&self, name: &ListenerName, next: &Snapshot) -> Option<&Arc<Bound>> {
-        let is_left = |it: &ListenerName| it.addr == name.addr && !next.listeners.contains_key(it);
+        let is_open = |it: &ListenerName| next.listeners.get(it).is_some_and(|it| it.open);
+        let is_left = |it: &ListenerName| it.addr == name.addr && !is_open(it);
         let left = || self.bound.iter().find(|(it, _)| is_left(it)).map(|(_, bound)| bound);
         self.bound.get(name).or_else(left)
     }
@@ -107,14 +108,16 @@ pub(crate) fn prepare(
     let mut bound = BTreeMap::new();
     let mut services = BTreeMap::new();
     for (name, listener) in &snapshot.listeners {
-        let sockets = match current.and_then(|current| current.left_to(name, &snapshot)) {
-            Some(sockets) => Arc::clone(sockets),
-            None => Arc::new(
-                bind(listener, workers, inherited)
-                    .map_err(|source| PrepareError { listener: name.clone(), source })?,
-            ),
-        };
-        bound.insert(name.clone(), sockets);
+        if listener.open {
+            let sockets = match current.and_then(|current| current.left_to(name, &snapshot)) {
+                Some(sockets) => Arc::clone(sockets),
+                None => Arc::new(
+                    bind(listener, workers, inherited)
+                        .map_err(|source| PrepareError { listener: name.clone(), source })?,
+                ),
+            };
+            bound.insert(name.clone(), sockets);
+        }
         services
             .entry(name.service.clone())
             .or_insert_with(|| ceiling(current.and_then(|c| c.services.get(&name.service)), listener));

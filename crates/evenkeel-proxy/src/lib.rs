@@ -21,4 +21,4 @@ pub use bind::Publication;
 pub use books::{BackendSums, ServiceSums, Times};
 pub use plane::{Inherited, PlaneOptions, PrepareError, Report, Started, Totals, UserPlane};
 pub use record::SessionRecord;
-pub use visit::{Filter, SessionView, Visit, Visited};
+pub use visit::{Closing, Filter, SessionView, Visit, Visited};

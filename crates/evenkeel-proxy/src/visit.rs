@@ -69,10 +69,20 @@ pub struct Visit {
     pub filter: Filter,
     /// How many are wanted of each worker's step.
     pub limit: usize,
-    /// Whether they are closed.
-    pub close: bool,
+    /// Whether they are closed, and when.
+    pub close: Option<Closing>,
     /// Is told what each step came to, on the worker's thread: it must not wait. Dropped when all have gone through.
     pub answer: Box<dyn Fn(Visited) + Send + Sync>,
+}
+
+/// When sessions are closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closing {
+    /// At once.
+    Now,
+    /// Somewhere between these times from now on, each at another moment, so that not all clients come back at once.
+    /// They may end by themselves before; one that is still being opened is left alone.
+    Within(Duration, Duration),
 }
 
 /// How far a visit has come.
@@ -107,8 +117,14 @@ impl Worker {
         let Progressing { visit, next } = &mut progressing;
         let range = *next..*next + STEP;
         let (visited, rows) = self.look(visit, range.clone());
-        if visit.close {
-            rows.into_iter().for_each(|row| self.cut(row, End::Ordered));
+        match visit.close {
+            None => {}
+            Some(Closing::Now) => rows.into_iter().for_each(|row| self.cut(row, End::Ordered)),
+            Some(Closing::Within(from, to)) => rows.into_iter().for_each(|row| {
+                let spread = to.saturating_sub(from).as_millis() as u64;
+                let ms = self.dice.borrow_mut().below(spread + 1);
+                self.close_by(row, self.reactor.now() + from + Duration::from_millis(ms));
+            }),
         }
         (visit.answer)(visited);
         if range.end < self.table.borrow().capacity() {

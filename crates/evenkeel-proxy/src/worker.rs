@@ -60,7 +60,8 @@ pub struct Worker {
     pub visits: RefCell<VecDeque<Progressing>>,
     tools: RefCell<Tools>,
     records: RefCell<Batch>,
-    dice: RefCell<Dice>,
+    /// For jitter.
+    pub dice: RefCell<Dice>,
     sessions_begun: Cell<u64>,
     listeners_begun: Cell<u32>,
     draining: Cell<Option<Drain>>,
@@ -406,11 +407,11 @@ impl Worker {
         }
         let current: BTreeMap<ListenerName, Rc<Accepting>> =
             self.accepting.borrow().values().map(|a| (a.listener.name.clone(), Rc::clone(a))).collect();
+        let open = || publication.snapshot.listeners.iter().filter(|(_, listener)| listener.open);
         // Those who go first: another may listen on their sockets from now on.
-        let gone =
-            current.values().filter(|a| !publication.snapshot.listeners.contains_key(&a.listener.name));
+        let gone = current.values().filter(|a| !open().any(|(name, _)| *name == a.listener.name));
         gone.for_each(|accepting| self.forget(accepting));
-        for (name, listener) in &publication.snapshot.listeners {
+        for (name, listener) in open() {
             let Some(pool) = self.pools.borrow().get(&listener.pool).cloned() else { continue };
             let known = current.get(name);
             if known.is_some_and(|known| known.listener == *listener && Rc::ptr_eq(&known.pool, &pool)) {
@@ -477,6 +478,16 @@ impl Worker {
         }
         if self.table.borrow().is_empty() {
             self.tell_drained();
+        }
+    }
+
+    /// Sees to it that the session at `row` is over by `at`, if it carries bytes.
+    pub fn close_by(&self, row: Row, at: Instant) {
+        if let Some(Slot { stage: Stage::Relaying { relay, .. }, .. }) =
+            tenant(&mut self.table.borrow_mut(), row)
+        {
+            relay.drain_by(at);
+            relay.next_deadline().into_iter().for_each(|at| self.reactor.arm_by(row.index, at));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use evenkeel_core::addr::Addr;
 use evenkeel_core::balance::Balance;
-use evenkeel_core::director::{AllDown, Config, Director, Member, PoolConfig, Target};
+use evenkeel_core::director::{AllDown, Config, Director, Leaving, Member, PoolConfig, Target};
 use evenkeel_core::end::{End, Side};
 use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
 use evenkeel_core::snapshot::{ConnectRules, Listener, PoolRules, QueueRules, SessionLimits, SocketOptions};
@@ -18,6 +18,7 @@ fn config(backends: &[SocketAddr]) -> Config {
     let pool = PoolName::new("web");
     let socket = SocketOptions { keepalive: None, user_timeout: None };
     let listener = Listener {
+        open: true,
         name: ListenerName {
             service: ServiceName::new("web"),
             addr: Addr::Ip(SocketAddr::from(([127, 0, 0, 1], 0))),
@@ -59,6 +60,8 @@ fn config(backends: &[SocketAddr]) -> Config {
             ejection: None,
             slow_start: None,
             all_down: AllDown::Try,
+            on_remove: Leaving::Keep,
+            on_down: Leaving::Keep,
             rules: Arc::new(rules),
         }],
     }

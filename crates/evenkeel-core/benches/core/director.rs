@@ -3,7 +3,7 @@
 use crate::balance::addr;
 use crate::timing::Bench;
 use evenkeel_core::balance::Balance;
-use evenkeel_core::director::{AllDown, Config, Director, Member, PoolConfig, Target};
+use evenkeel_core::director::{AllDown, Config, Director, Leaving, Member, PoolConfig, Target};
 use evenkeel_core::name::PoolName;
 use evenkeel_core::snapshot::{ConnectRules, PoolRules, QueueRules, SessionLimits, SocketOptions};
 use std::sync::Arc;
@@ -42,6 +42,8 @@ fn config(count: u32, first_weight: u32) -> Config {
         ejection: None,
         slow_start: None,
         all_down: AllDown::Try,
+        on_remove: Leaving::Keep,
+        on_down: Leaving::Keep,
         rules: Arc::new(rules()),
     };
     Config { listeners: vec![], pools: vec![pool] }

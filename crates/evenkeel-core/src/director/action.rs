@@ -1,9 +1,10 @@
 //! What the director wants done.
 
+use super::config::Leaving;
 use crate::addr::Addr;
 use crate::attempt::ConnectFailure;
 use crate::health::{Check, ProbeFailure};
-use crate::name::{BackendKey, PoolName};
+use crate::name::{BackendKey, PoolName, ServiceName};
 use crate::snapshot::Snapshot;
 use std::fmt;
 use std::sync::Arc;
@@ -26,6 +27,17 @@ pub enum Action {
     },
     /// Tell the operator.
     Announce(Event),
+    /// Close the sessions that are open there, like this.
+    Close(Closed, Leaving),
+}
+
+/// Whose sessions are closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// Those at a backend.
+    Backend(BackendKey),
+    /// Those of a service.
+    Service(ServiceName),
 }
 
 /// Something an operator wants to know: every change of state is one event, with its cause.

@@ -2,6 +2,7 @@
 
 use super::action::{Action, Cause, EventKind};
 use super::config::{EjectionRules, PoolConfig};
+use super::order::Duty;
 use super::outbox::{Outbox, Timer, after};
 use super::view::{BackendView, Tally};
 use crate::addr::Addr;
@@ -108,12 +109,13 @@ impl BackendState {
         ramp::percent(&pool.slow_start?, self.ramp_since?, now)
     }
 
-    /// What there is to be seen of it.
-    pub fn view(&self) -> BackendView {
+    /// What there is to be seen of it, and what operators want of it.
+    pub fn view(&self, duty: Duty) -> BackendView {
         let Wanted { weight, backup, limits, check } = &self.wanted;
         BackendView {
             key: self.key.clone(),
             standing: self.standing(),
+            duty,
             weight: *weight,
             backup: *backup,
             max_sessions: limits.sessions,

@@ -34,6 +34,10 @@ pub struct PoolConfig {
     pub slow_start: Option<SlowStart>,
     /// What to do when none is left.
     pub all_down: AllDown,
+    /// What becomes of the sessions at one that has left.
+    pub on_remove: Leaving,
+    /// What becomes of the sessions at one whose checks fail.
+    pub on_down: Leaving,
     /// Rules of the sessions.
     pub rules: Arc<PoolRules>,
 }
@@ -99,6 +103,17 @@ pub struct SlowStart {
     pub duration: Duration,
     /// Share at the start, in percent of the weight.
     pub from_percent: u32,
+}
+
+/// What becomes of open sessions when their backend is not to be used any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leaving {
+    /// They go on.
+    Keep,
+    /// They may end within this time; those that are left are closed, spread over its second half.
+    Drain(Duration),
+    /// They are closed, one after the other within a second or two.
+    Cut,
 }
 
 /// What to do when no backend of a pool may take traffic.

@@ -4,14 +4,16 @@
 mod action;
 mod backend;
 mod config;
+mod order;
 mod outbox;
 mod pool;
 mod reconcile;
 mod view;
 
 pub use crate::eligible::Standing;
-pub use action::{Action, Cause, Event, EventKind};
-pub use config::{AllDown, Config, EjectionRules, Member, PoolConfig, SlowStart, Target};
+pub use action::{Action, Cause, Closed, Event, EventKind};
+pub use config::{AllDown, Config, EjectionRules, Leaving, Member, PoolConfig, SlowStart, Target};
+pub use order::{BackendOrder, Difference, Duty, Order, OrderError};
 pub(crate) use outbox::after;
 pub use view::{BackendView, Tally};
 
@@ -20,9 +22,8 @@ use crate::attempt::ConnectFailure;
 use crate::dice::Dice;
 use crate::end::Side;
 use crate::health::Verdict;
-use crate::name::{BackendKey, PoolName};
+use crate::name::{BackendKey, PoolName, ServiceName};
 use crate::snapshot::{Listener, Snapshot};
-use backend::BackendState;
 use outbox::{Outbox, Timer, Timers};
 use pool::PoolState;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -42,6 +43,8 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(20);
 #[derive(Clone, Debug)]
 pub struct Director {
     listeners: Vec<Arc<Listener>>,
+    /// Services that operators want to take nothing new.
+    duties: BTreeMap<ServiceName, Duty>,
     pools: BTreeMap<PoolName, PoolState>,
     /// The pools in the order of the configuration.
     order: Vec<PoolName>,
@@ -62,6 +65,7 @@ impl Director {
         };
         let mut director = Self {
             listeners: Vec::new(),
+            duties: BTreeMap::new(),
             pools: BTreeMap::new(),
             order: Vec::new(),
             out,
@@ -86,8 +90,59 @@ impl Director {
         director
     }
 
+    /// The director as it would be once `order` is carried out. A pool may be named by a service that sends to it; to be kept like that of [`propose`](Self::propose).
+    pub fn order(&self, now: Instant, order: Order) -> Result<Self, OrderError> {
+        let mut director = self.clone();
+        director.out.actions.retain(|it| !matches!(it, Action::Publish(_)));
+        match order {
+            Order::Service(service, duty) => director.order_service(service, duty)?,
+            Order::Backend(key, order) => {
+                let pool = director.pool_of(key.pool.as_str());
+                let known = pool.and_then(|name| director.pools.get_mut(&name));
+                let pool = known.ok_or_else(|| OrderError::NoPool(key.pool.clone()))?;
+                pool.order(now, key.addr, order, &mut director.out)?;
+            }
+        }
+        director.begin(now);
+        Ok(director)
+    }
+
+    fn order_service(&mut self, service: ServiceName, duty: Duty) -> Result<(), OrderError> {
+        if !self.listeners.iter().any(|it| it.name.service == service) {
+            return Err(OrderError::NoService(service));
+        }
+        if duty == Duty::Off {
+            self.out.actions.push_back(Action::Close(Closed::Service(service.clone()), Leaving::Cut));
+        }
+        match duty {
+            Duty::On => drop(self.duties.remove(&service)),
+            duty => drop(self.duties.insert(service, duty)),
+        }
+        Ok(())
+    }
+
+    /// What operators want of `service`.
+    pub fn duty(&self, service: &ServiceName) -> Duty {
+        self.duties.get(service).copied().unwrap_or_default()
+    }
+
+    /// Where orders have made something else of the configuration in force.
+    pub fn differences(&self) -> Vec<Difference> {
+        let services = self.duties.iter().map(|(name, duty)| Difference::Service(name.clone(), *duty));
+        services.chain(self.order.iter().flat_map(|name| self.pools[name].differences())).collect()
+    }
+
+    /// The pool called `name`; if none is, the one to which the service of that name sends.
+    pub fn pool_of(&self, name: &str) -> Option<PoolName> {
+        let of_service = || self.listeners.iter().find(|it| it.name.service.as_str() == name);
+        let pool = PoolName::new(name);
+        if self.pools.contains_key(&pool) { Some(pool) } else { Some(of_service()?.pool.clone()) }
+    }
+
     fn configure(&mut self, now: Instant, config: Config) {
         self.listeners = config.listeners;
+        let is_there = |name: &ServiceName| self.listeners.iter().any(|it| it.name.service == *name);
+        self.duties.retain(|name, _| is_there(name));
         self.order = config.pools.iter().map(|it| it.name.clone()).collect();
         let mut known = mem::take(&mut self.pools);
         for config in config.pools {
@@ -191,7 +246,7 @@ impl Director {
 
     /// What there is to be seen of every backend, in the order of the configuration.
     pub fn views(&self) -> Vec<BackendView> {
-        self.order.iter().flat_map(|name| &self.pools[name].backends).map(BackendState::view).collect()
+        self.order.iter().flat_map(|name| self.pools[name].views()).collect()
     }
 
     fn wake(&mut self, now: Instant) {
@@ -230,9 +285,17 @@ impl Director {
         self.published = Arc::new(Snapshot {
             generation: self.published.generation + 1,
             pools: pools.collect(),
-            listeners: self.listeners.iter().map(|it| (it.name.clone(), Arc::clone(it))).collect(),
+            listeners: self.listeners.iter().map(|it| (it.name.clone(), self.on_duty(it))).collect(),
         });
         self.publish_after = after(now, PUBLISH_EVERY);
+    }
+
+    /// The listener as it is to be: closed while operators want its service to take nothing new.
+    fn on_duty(&self, listener: &Arc<Listener>) -> Arc<Listener> {
+        match self.duty(&listener.name.service) {
+            Duty::On => Arc::clone(listener),
+            Duty::Drain | Duty::Off => Arc::new(Listener { open: false, ..Listener::clone(listener) }),
+        }
     }
 }
 

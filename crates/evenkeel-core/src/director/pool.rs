@@ -1,15 +1,18 @@
 //! One pool as the director sees it: its backends, which of them take traffic, and the picture made of that.
 
-use super::action::{Cause, EventKind};
+use super::action::{Action, Cause, Closed, EventKind};
 use super::backend::BackendState;
-use super::config::PoolConfig;
+use super::config::{Leaving, PoolConfig};
+use super::order::{BackendOrder, Difference, Duty, OrderError, PoolOrders, member_at};
 use super::outbox::{Outbox, Timer, after};
+use super::view::BackendView;
 use crate::addr::Addr;
 use crate::attempt::ConnectFailure;
 use crate::balance::Picker;
 use crate::eject::may_eject;
 use crate::eligible::{Candidate, Standing, Tier};
 use crate::health::Verdict;
+use crate::name::BackendKey;
 use crate::ramp;
 use crate::snapshot::Pool;
 use std::collections::BTreeMap;
@@ -22,6 +25,8 @@ use std::time::Instant;
 #[derive(Clone, Debug)]
 pub(super) struct PoolState {
     pub config: PoolConfig,
+    /// What operators want beside it.
+    pub orders: PoolOrders,
     /// What its names stand for.
     pub names: BTreeMap<Arc<str>, Resolved>,
     /// In the order of the configuration, no address twice.
@@ -55,6 +60,7 @@ impl PoolState {
     pub fn new(config: PoolConfig) -> Self {
         Self {
             config,
+            orders: PoolOrders::default(),
             names: BTreeMap::new(),
             backends: Vec::new(),
             index: BTreeMap::new(),
@@ -66,6 +72,44 @@ impl PoolState {
             cursor: Arc::default(),
             ramp_armed: None,
         }
+    }
+
+    /// An operator wants something of the backend at `addr`.
+    pub fn order(
+        &mut self,
+        now: Instant,
+        addr: Addr,
+        mut order: BackendOrder,
+        out: &mut Outbox,
+    ) -> Result<(), OrderError> {
+        let key = BackendKey { pool: self.config.name.clone(), addr };
+        match (&order, self.index.contains_key(&key.addr)) {
+            (BackendOrder::Add(_), true) => return Err(OrderError::IsThere(key)),
+            (BackendOrder::Add(_), false) | (_, true) => {}
+            (_, false) => return Err(OrderError::NoBackend(key)),
+        }
+        if order == BackendOrder::Duty(Duty::Off) {
+            out.actions.push_back(Action::Close(Closed::Backend(key.clone()), Leaving::Cut));
+        }
+        if let (BackendOrder::Add(member), Some(first)) = (&mut order, self.config.members.first()) {
+            // A limit of the pool, and so the same for all.
+            member.max_connecting = first.max_connecting;
+        }
+        let configured = member_at(&self.config, &key.addr).is_some();
+        self.orders.take(&key.addr, order, configured);
+        self.reconcile(now, out);
+        out.changed.insert(key.pool);
+        Ok(())
+    }
+
+    /// Where orders have made something else of the configuration.
+    pub fn differences(&self) -> Vec<Difference> {
+        self.orders.differences(&self.config)
+    }
+
+    /// What there is to be seen of its backends.
+    pub fn views(&self) -> impl Iterator<Item = BackendView> {
+        self.backends.iter().map(|it| it.view(self.orders.duty(&it.key.addr)))
     }
 
     /// A probe of the backend at `addr` has ended.
@@ -140,8 +184,10 @@ impl PoolState {
             out.announce(&self.config.name, Some(addr), kind);
         }
         if backend.standing() != before {
-            if backend.standing() == Standing::Up {
-                backend.come_in(now, ramps);
+            match backend.standing() {
+                Standing::Up => backend.come_in(now, ramps),
+                Standing::Down => close(backend, self.config.on_down, out),
+                Standing::Checking | Standing::Ejected => {}
             }
             out.changed.insert(self.config.name.clone());
         }
@@ -211,7 +257,15 @@ impl PoolState {
         let Self { config, backends, mut ramp_armed, .. } = self;
         out.timers.set(&mut ramp_armed, None, || Timer::Ramp(config.name.clone()));
         for backend in backends {
+            close(&backend, config.on_remove, out);
             backend.leave(out);
         }
+    }
+}
+
+/// The sessions at a backend that leaves go as its pool wants it.
+pub(super) fn close(backend: &BackendState, leaving: Leaving, out: &mut Outbox) {
+    if leaving != Leaving::Keep {
+        out.actions.push_back(Action::Close(Closed::Backend(backend.key.clone()), leaving));
     }
 }

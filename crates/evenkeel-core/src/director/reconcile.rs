@@ -4,8 +4,9 @@
 use super::action::EventKind;
 use super::backend::{BackendState, CheckAt, Wanted};
 use super::config::{Member, PoolConfig, Target};
+use super::order::PoolOrders;
 use super::outbox::{Outbox, after};
-use super::pool::{PoolState, Resolved};
+use super::pool::{PoolState, Resolved, close};
 use crate::addr::Addr;
 use crate::eligible::Standing;
 use crate::health::Check;
@@ -27,6 +28,7 @@ impl PoolState {
         for host in hosts {
             self.names.entry(Arc::clone(host)).or_default();
         }
+        self.orders.give_way(&self.config, &config);
         self.config = config;
         self.reconcile(now, out);
         // With fewer failures allowed, some are suspects although nobody will report it.
@@ -68,8 +70,8 @@ impl PoolState {
     }
 
     /// Makes the backends those that are wanted: whoever is one already stays as it is.
-    fn reconcile(&mut self, now: Instant, out: &mut Outbox) {
-        let wanted = wanted(&self.config, &self.names);
+    pub fn reconcile(&mut self, now: Instant, out: &mut Outbox) {
+        let wanted = wanted(&self.config, &self.orders, &self.names);
         let mut known: BTreeMap<Addr, BackendState> =
             std::mem::take(&mut self.backends).into_iter().map(|it| (it.key.addr.clone(), it)).collect();
         let total = wanted.len();
@@ -85,6 +87,7 @@ impl PoolState {
         }
         for (addr, backend) in known {
             out.announce(&self.config.name, Some(&addr), EventKind::Removed);
+            close(&backend, self.config.on_remove, out);
             backend.leave(out);
         }
         if !self.backends.is_empty() {
@@ -128,11 +131,16 @@ impl PoolState {
     }
 }
 
-/// The backends that `config` wants, in its order. Of two with the same address the first counts.
-fn wanted(config: &PoolConfig, names: &BTreeMap<Arc<str>, Resolved>) -> Vec<(Addr, Wanted)> {
+/// The backends that `config` and `orders` want, in the order of the configuration. Of two with the same address the
+/// first counts.
+fn wanted(
+    config: &PoolConfig,
+    orders: &PoolOrders,
+    names: &BTreeMap<Arc<str>, Resolved>,
+) -> Vec<(Addr, Wanted)> {
     let mut seen = BTreeSet::new();
     let mut wanted = Vec::with_capacity(config.members.len());
-    for member in &config.members {
+    for member in config.members.iter().chain(orders.added()) {
         let addrs = match &member.target {
             Target::Addr(addr) => vec![addr.clone()],
             Target::Name { host, port } => {
@@ -141,10 +149,11 @@ fn wanted(config: &PoolConfig, names: &BTreeMap<Arc<str>, Resolved>) -> Vec<(Add
             }
         };
         for addr in addrs {
-            if seen.insert(addr.clone()) {
+            if !orders.is_removed(&addr) && seen.insert(addr.clone()) {
+                let weight = orders.weight(&addr, member.weight);
                 let check = config.check.as_ref().map(|check| check_at(check, member, &addr));
                 let limits = SeatLimits { sessions: member.max_sessions, connecting: member.max_connecting };
-                wanted.push((addr, Wanted { weight: member.weight, backup: member.backup, limits, check }));
+                wanted.push((addr, Wanted { weight, backup: member.backup, limits, check }));
             }
         }
     }

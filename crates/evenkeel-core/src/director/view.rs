@@ -1,5 +1,6 @@
 //! What there is to be seen of a backend, for whoever looks in from outside.
 
+use super::order::Duty;
 use crate::eligible::Standing;
 use crate::health::Verdict;
 use crate::name::BackendKey;
@@ -12,6 +13,8 @@ pub struct BackendView {
     pub key: BackendKey,
     /// How it stands.
     pub standing: Standing,
+    /// What operators want of it.
+    pub duty: Duty,
     /// Its share, slow start not counted; 0 takes nothing.
     pub weight: u32,
     /// Takes traffic only while no primary can.

@@ -221,6 +221,7 @@ impl Day {
                     self.published = self.now;
                     self.check_snapshot(&before);
                 }
+                Action::Close(..) => unreachable!("every pool of these days keeps its sessions"),
                 Action::Announce(event) => {
                     match (&event.kind, &event.backend) {
                         (EventKind::Ejected { time, .. }, Some(addr)) => {

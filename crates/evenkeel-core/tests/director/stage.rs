@@ -4,7 +4,8 @@ use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::balance::Balance;
 use evenkeel_core::director::{
-    Action, AllDown, Config, Director, EjectionRules, Member, PoolConfig, SlowStart, Target,
+    Action, AllDown, Closed, Config, Director, EjectionRules, Leaving, Member, Order, OrderError, PoolConfig,
+    SlowStart, Target,
 };
 use evenkeel_core::health::{Check, CheckKind, ProbeFailure, Verdict};
 use evenkeel_core::name::{BackendKey, PoolName};
@@ -49,6 +50,14 @@ impl Stage {
         self.director = self.director.propose(self.now, config);
         self.current = self.director.snapshot();
         self.collect();
+    }
+
+    /// Carries out an order.
+    pub fn order(&mut self, order: Order) -> Result<(), OrderError> {
+        self.director = self.director.order(self.now, order)?;
+        self.current = self.director.snapshot();
+        self.collect();
+        Ok(())
     }
 
     /// Lets time pass.
@@ -148,6 +157,12 @@ impl Stage {
                     let other = self.probes.insert(key, target);
                     assert!(other.is_none(), "{other:?} is being probed already");
                 }
+                Action::Close(Closed::Backend(key), leaving) => {
+                    self.told.push(format!("{} {leaving:?}", number_of(&key.addr)));
+                }
+                Action::Close(Closed::Service(name), leaving) => {
+                    self.told.push(format!("{name} {leaving:?}"))
+                }
                 Action::Announce(event) => {
                     let backend = event.backend.map(|it| number_of(&it) + " ").unwrap_or_default();
                     self.told.push(format!("{backend}{}", event.kind.word()));
@@ -195,6 +210,8 @@ pub fn pool(name: &str, members: Vec<Member>) -> PoolConfig {
         ejection: Some(EjectionRules { failures: 3, time: 5 * SECOND, max_time: 60 * SECOND }),
         slow_start: Some(SlowStart { duration: 30 * SECOND, from_percent: 10 }),
         all_down: AllDown::Try,
+        on_remove: Leaving::Keep,
+        on_down: Leaving::Keep,
         rules: Arc::new(rules()),
     }
 }

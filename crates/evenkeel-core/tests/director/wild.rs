@@ -4,7 +4,8 @@
 use crate::stage::{addr, check, key, member, name, pool, verdict};
 use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::director::{
-    Action, AllDown, Config, Director, EjectionRules, Member, PoolConfig, SlowStart,
+    Action, AllDown, BackendOrder, Config, Director, Duty, EjectionRules, Leaving, Member, Order, PoolConfig,
+    SlowStart,
 };
 use evenkeel_core::health::Check;
 use evenkeel_core::snapshot::Snapshot;
@@ -33,6 +34,15 @@ proptest! {
                     director.handle_resolved(now, &key("web", 0).pool, "name", ips.ok_or("none".into()));
                 }
                 Deed::Reload(nth) => director = director.propose(now, configs[nth % configs.len()].clone()),
+                Deed::Order(number, order) => {
+                    let order = match order {
+                        BackendOrder::Add(_) => BackendOrder::Add(member(number)),
+                        order => order,
+                    };
+                    let order = Order::Backend(key("web", number), order);
+                    // One that makes no sense is refused.
+                    director = director.order(now, order).unwrap_or(director);
+                }
                 Deed::Pause(time) => now += time,
             }
             look(&mut director, now);
@@ -46,6 +56,7 @@ enum Deed {
     Failure(u8, u32),
     Answer(Option<Vec<u8>>),
     Reload(usize),
+    Order(u8, BackendOrder),
     Pause(Duration),
 }
 
@@ -56,7 +67,17 @@ fn deed() -> impl Strategy<Value = Deed> {
         (number(), count()).prop_map(|(n, it)| Deed::Failure(n, it)),
         prop::option::of(prop::collection::vec(number(), 0..4)).prop_map(Deed::Answer),
         (0..4_usize).prop_map(Deed::Reload),
+        (number(), any_order()).prop_map(|(n, it)| Deed::Order(n, it)),
         (0..100_000_u64).prop_map(|it| Deed::Pause(Duration::from_millis(it))),
+    ]
+}
+
+fn any_order() -> impl Strategy<Value = BackendOrder> {
+    prop_oneof![
+        prop::sample::select(vec![Duty::On, Duty::Drain, Duty::Off]).prop_map(BackendOrder::Duty),
+        (0..5_u32).prop_map(BackendOrder::Weight),
+        Just(BackendOrder::Add(member(0))),
+        Just(BackendOrder::Remove),
     ]
 }
 
@@ -101,6 +122,8 @@ fn config() -> impl Strategy<Value = Config> {
             check: check.map(Arc::new),
             ejection: ejection.map(|(failures, time, max_time)| EjectionRules { failures, time, max_time }),
             slow_start: slow_start.map(|(duration, from_percent)| SlowStart { duration, from_percent }),
+            on_remove: if tries { Leaving::Cut } else { Leaving::Keep },
+            on_down: if tries { Leaving::Drain(Duration::from_secs(1)) } else { Leaving::Keep },
             all_down: if tries { AllDown::Try } else { AllDown::Close },
             ..pool("web", members)
         })

@@ -4,9 +4,10 @@ use crate::rig::{Parts, addr};
 use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::end::{End, Side};
 use evenkeel_core::name::{BackendKey, PoolName, ServiceName};
-use evenkeel_proxy::{Filter, UserPlane, Visit, Visited};
+use evenkeel_proxy::{Closing, Filter, UserPlane, Visit, Visited};
 use evenkeel_testkit::{PATIENCE, Peer, Place, Server, eventually, port};
 use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
 
 fn key(place: &Place) -> BackendKey {
     BackendKey { pool: PoolName::new("web"), addr: addr(place) }
@@ -55,6 +56,10 @@ fn bytes_are_counted_while_a_session_lasts() {
 
 /// Goes through all sessions, and gives those that the filter means with their number.
 fn visit(plane: &UserPlane, filter: Filter, close: bool) -> Visited {
+    visit_and(plane, filter, close.then_some(Closing::Now))
+}
+
+fn visit_and(plane: &UserPlane, filter: Filter, close: Option<Closing>) -> Visited {
     let (sender, receiver) = channel();
     let answer = Box::new(move |visited| sender.send(visited).unwrap());
     plane.visit(Visit { filter, limit: 100, close, answer });
@@ -94,4 +99,20 @@ fn sessions_are_found_by_what_they_are_and_closed_alone() {
     assert_eq!(visit(rig.plane(), Filter::default(), false).matched, 3);
     let goes_on = |client: &&Peer| client.exchange(b"still here").is_ok_and(|echo| echo == b"still here");
     assert_eq!(clients.iter().filter(goes_on).count(), 3);
+}
+
+#[test]
+fn sessions_are_closed_one_after_the_other_within_a_time() {
+    let server = Server::echo();
+    let mut rig = Parts::to(&[server.place()]).start();
+    let clients: Vec<Peer> = (0..20).map(|_| rig.connect()).collect();
+    clients.iter().for_each(|client| client.check_echo("hello"));
+    let (from, to) = (Duration::from_millis(100), Duration::from_millis(600));
+    let began = Instant::now();
+    assert_eq!(visit_and(rig.plane(), Filter::default(), Some(Closing::Within(from, to))).matched, 20);
+    assert_eq!(rig.record().end, End::Drained);
+    let first = began.elapsed();
+    (1..20).for_each(|_| assert_eq!(rig.record().end, End::Drained));
+    let last = began.elapsed();
+    assert!(first >= from && last >= first + (to - from) / 4, "{first:?}, {last:?}");
 }

@@ -67,6 +67,7 @@ impl Parts {
         let name = ListenerName { service: ServiceName::new("web"), addr: addr(listen) };
         let pool_name = PoolName::new("web");
         let listener = Listener {
+            open: true,
             name: name.clone(),
             pool: pool_name.clone(),
             backlog: 1024,

@@ -5,15 +5,15 @@ use super::args::Args;
 use super::guard::Peer;
 use super::reply::{Refused, Reply};
 use super::routes::Op;
-use super::{metrics, openapi, view};
+use super::{metrics, openapi, orders, view};
 use crate::config;
-use crate::control::{Order, Picture, Question};
+use crate::control::{Picture, Question, Wanted};
 use crate::logging::{Told, count};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::{Standing, Target};
 use evenkeel_core::name::{PoolName, ServiceName};
 use evenkeel_core::snapshot::Pool;
-use evenkeel_proxy::{Filter, SessionView, Visit};
+use evenkeel_proxy::{Closing, Filter, SessionView, Visit};
 use hyper::StatusCode;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -55,10 +55,18 @@ pub async fn perform(desk: &Desk, op: Op, peer: Peer, args: &Args) -> Result<Rep
             Ok(Reply::Json(view::config(&config.listeners, &config.pools)))
         }
         Op::Reload => reload(desk, peer).await,
+        Op::Order(kind) => orders::give(desk, kind, peer, args).await,
+        Op::Differences => {
+            let differences = desk.ask(Question::Differences).await?;
+            Ok(Reply::Json(
+                json!({"differences": differences.iter().map(view::difference).collect::<Vec<_>>()}),
+            ))
+        }
     }
 }
 
-fn no_service(name: &str) -> Refused {
+/// No such service.
+pub fn no_service(name: &str) -> Refused {
     Refused::missing(format!("no service is called `{}`", name.escape_debug()))
 }
 
@@ -152,11 +160,11 @@ async fn visit(
     desk: &Desk,
     filter: Filter,
     limit: usize,
-    order: Option<Order>,
+    order: Option<Wanted>,
 ) -> Result<(Vec<SessionView>, u64), Refused> {
     let (sender, mut visited) = mpsc::unbounded_channel();
     let left = AtomicUsize::new(limit);
-    let close = order.is_some();
+    let close = order.is_some().then_some(Closing::Now);
     let answer = Box::new(move |mut step: evenkeel_proxy::Visited| {
         // Of a million sessions no more are kept than will be shown.
         let take = |left: usize| Some(left.saturating_sub(step.sessions.len()));
@@ -188,7 +196,7 @@ async fn close_sessions(desk: &Desk, peer: Peer, args: &Args) -> Result<Reply, R
         return Err(Refused::bad("which sessions? Give something that they have in common, or `all`"));
     }
     let what = format!("close sessions{}", described(&filter));
-    let order = Order { by: peer.to_string(), what };
+    let order = Wanted { by: peer.to_string(), what };
     let (_, matched) = visit(desk, filter, 0, Some(order)).await?;
     Ok(Reply::Json(json!({"closed": matched})))
 }
@@ -245,7 +253,7 @@ async fn pass_on(mut more: broadcast::Receiver<Told>, to: &mpsc::Sender<Told>) {
 }
 
 async fn reload(desk: &Desk, peer: Peer) -> Result<Reply, Refused> {
-    let order = Order { by: peer.to_string(), what: "reload".into() };
+    let order = Wanted { by: peer.to_string(), what: "reload".into() };
     let (sender, answer) = oneshot::channel();
     desk.send(Question::Reload(order, sender)).await?;
     // A name to listen on may take its time to be looked up.

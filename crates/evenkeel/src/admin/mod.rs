@@ -6,6 +6,7 @@ mod guard;
 mod handle;
 mod metrics;
 mod openapi;
+mod orders;
 mod patient;
 pub mod place;
 mod reply;

@@ -1,5 +1,7 @@
 //! Every request that is understood, once: matching, validation and the OpenAPI document come from this table.
 
+use super::orders::Kind;
+use evenkeel_core::director::Duty;
 use hyper::Method;
 
 /// One kind of request.
@@ -56,6 +58,10 @@ pub enum Op {
     Config,
     /// Loading the file again.
     Reload,
+    /// Something is to be done to a service or a backend.
+    Order(Kind),
+    /// Where that has made something else of the configuration.
+    Differences,
 }
 
 impl Op {
@@ -132,6 +138,21 @@ const fn with(route: Route, fields: &'static [Field]) -> Route {
 /// Looks at something.
 pub const GET: &str = "GET";
 const POST: &str = "POST";
+const PUT: &str = "PUT";
+const DELETE: &str = "DELETE";
+
+const fn order(
+    method: &'static str,
+    path: &'static str,
+    kind: Kind,
+    summary: &'static str,
+    fields: &'static [Field],
+) -> Route {
+    Route { method, path, op: Op::Order(kind), summary, fields, answer: Answer::Json }
+}
+
+/// As in `to.weight`.
+const WEIGHT_MAX: u64 = 1000;
 
 /// All of them.
 pub static ROUTES: &[Route] = &[
@@ -193,6 +214,75 @@ pub static ROUTES: &[Route] = &[
         ],
     ),
     route(GET, "/api/v1/config", Op::Config, Answer::Json, "What the configuration in force says"),
+    order(
+        POST,
+        "/api/v1/services/{service}/drain",
+        Kind::Service(Duty::Drain),
+        "Close its listeners; open sessions go on",
+        &[],
+    ),
+    order(
+        POST,
+        "/api/v1/services/{service}/disable",
+        Kind::Service(Duty::Off),
+        "Close its listeners and its sessions",
+        &[],
+    ),
+    order(POST, "/api/v1/services/{service}/enable", Kind::Service(Duty::On), "Take sessions again", &[]),
+    order(
+        POST,
+        "/api/v1/pools/{pool}/backends/{backend}/drain",
+        Kind::Backend(Duty::Drain),
+        "Send it nothing new; open sessions go on",
+        &[],
+    ),
+    order(
+        POST,
+        "/api/v1/pools/{pool}/backends/{backend}/disable",
+        Kind::Backend(Duty::Off),
+        "Send it nothing new, and close its sessions within two seconds",
+        &[],
+    ),
+    order(
+        POST,
+        "/api/v1/pools/{pool}/backends/{backend}/enable",
+        Kind::Backend(Duty::On),
+        "Send it sessions again",
+        &[],
+    ),
+    order(
+        PUT,
+        "/api/v1/pools/{pool}/backends/{backend}/weight",
+        Kind::Weight,
+        "Set its share",
+        &[Field { name: "weight", kind: Number(WEIGHT_MAX), required: true, doc: "As in `to.weight`" }],
+    ),
+    order(
+        POST,
+        "/api/v1/pools/{pool}/backends",
+        Kind::Add,
+        "Add a backend; a pool may be named by a service that sends to it, here and above",
+        &[
+            Field { name: "addr", kind: Text, required: true, doc: "Its address" },
+            may("weight", Number(WEIGHT_MAX), "As in `to.weight`; 1 unless told"),
+            may("backup", Flag, "As in `to.backup`"),
+            may("max_sessions", Number(u32::MAX as u64), "As in `to.max-sessions`; no limit unless told"),
+        ],
+    ),
+    order(
+        DELETE,
+        "/api/v1/pools/{pool}/backends/{backend}",
+        Kind::Remove,
+        "Take a backend out; `on-remove` says what becomes of its sessions",
+        &[],
+    ),
+    route(
+        GET,
+        "/api/v1/diff",
+        Op::Differences,
+        Answer::Json,
+        "Where orders have made something else of the configuration in force",
+    ),
     route(POST, "/api/v1/reload", Op::Reload, Answer::Json, "Load the file again, as a whole or not at all"),
 ];
 

@@ -4,7 +4,7 @@ use crate::control::Picture;
 use crate::logging::Rfc3339;
 use evenkeel_core::balance::Balance;
 use evenkeel_core::counts::percentile;
-use evenkeel_core::director::{BackendView, PoolConfig, Standing, Target};
+use evenkeel_core::director::{BackendView, Difference, Duty, PoolConfig, Standing, Target};
 use evenkeel_core::end::End;
 use evenkeel_core::health::Verdict;
 use evenkeel_core::name::{BackendKey, PoolName, ServiceName};
@@ -58,6 +58,7 @@ pub fn service(picture: &Picture, name: &ServiceName) -> Option<Value> {
     let max = listeners.first().map(|it| it.max_sessions).filter(|max| *max != u32::MAX);
     Some(json!({
         "name": name.as_str(),
+        "duty": picture.duties.get(name).copied().unwrap_or_default().word(),
         "pool": listeners.first().map(|it| it.pool.as_str()),
         "listeners": listeners.iter().map(|it| bound(picture, it)).collect::<Vec<_>>(),
         "sessions": {"open": sums.open, "accepted": sums.accepted, "max": max},
@@ -207,15 +208,32 @@ fn backend(picture: &Picture, view: &BackendView, published: &Backend, sums: &Ba
 }
 
 /// Every word for how a backend stands.
-pub const STATES: [&str; 4] = ["checking", "up", "down", "ejected"];
+pub const STATES: [&str; 6] = ["checking", "up", "down", "ejected", "drain", "disabled"];
 
 /// The one word for how a backend stands.
 pub fn state(view: &BackendView) -> &'static str {
-    match view.standing {
-        Standing::Checking => "checking",
-        Standing::Up => "up",
-        Standing::Down => "down",
-        Standing::Ejected => "ejected",
+    match (view.duty, view.standing) {
+        (Duty::Drain | Duty::Off, _) => view.duty.word(),
+        (Duty::On, Standing::Checking) => "checking",
+        (Duty::On, Standing::Up) => "up",
+        (Duty::On, Standing::Down) => "down",
+        (Duty::On, Standing::Ejected) => "ejected",
+    }
+}
+
+/// Where an order has made something else of the configuration.
+pub fn difference(difference: &Difference) -> Value {
+    let backend = |key: &BackendKey, what: &str| json!({"pool": key.pool.as_str(), "backend": key.addr.to_string(), "what": what});
+    match difference {
+        Difference::Service(name, duty) => json!({"service": name.as_str(), "what": duty.word()}),
+        Difference::Backend(key, duty) => backend(key, duty.word()),
+        Difference::Added(key) => backend(key, "added"),
+        Difference::Removed(key) => backend(key, "removed"),
+        Difference::Weight { key, configured, ordered } => {
+            let mut value = backend(key, "weight");
+            (value["configured"], value["ordered"]) = (json!(configured), json!(ordered));
+            value
+        }
     }
 }
 

@@ -29,6 +29,15 @@ Run it:
   check        Check a config file and show every mistake
   reload       Load the config file again, whole or not at all
 
+Steer it:
+  drain        Send nothing new to a backend or a service
+  disable      The same, and close its sessions
+  enable       Undo a drain or disable
+  weight       Set a backend's share
+  add          Add a backend to a pool
+  remove       Take a backend out of a pool
+  diff         What orders have made of the config in force
+
 Watch it:
   status       How a running evenkeel does
   sessions     Open sessions, and closing some of them

@@ -1,13 +1,15 @@
 //! Commands for an evenkeel that runs.
 
 use super::json;
-use crate::remote::{Command as Asked, Whom};
+use crate::remote::{Command as Asked, Order, Whom};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use std::path::PathBuf;
 
 /// All of them.
 pub fn commands() -> Vec<Command> {
-    [status(), reload(), sessions(), events()].into_iter().map(|it| it.args(whom_args())).collect()
+    let duties = DUTIES.map(|(verb, about, help)| duty(verb, about, help));
+    let others = [status(), reload(), weight(), add(), remove(), diff(), sessions(), events()];
+    duties.into_iter().chain(others).map(|it| it.args(whom_args())).collect()
 }
 
 fn whom_args() -> [Arg; 2] {
@@ -57,6 +59,82 @@ fn reload() -> Command {
         )
 }
 
+/// What can be ordered of services and backends alike.
+const DUTIES: [(&str, &str, &str); 3] = [
+    (
+        "drain",
+        "Send nothing new to a backend or a service",
+        "Open sessions go on. A service that drains closes its listeners: new clients are refused.",
+    ),
+    (
+        "disable",
+        "The same, and close its sessions",
+        "They are closed one after the other, within two seconds.",
+    ),
+    ("enable", "Undo a drain or disable", "A backend that comes back starts slowly, as `slow-start` says."),
+];
+
+fn name() -> Arg {
+    Arg::new("name").value_name("NAME").required(true).help("The pool, or a service that sends to it")
+}
+
+fn backend() -> Arg {
+    Arg::new("backend").value_name("BACKEND").required(true).help("Its address, written as in `to`")
+}
+
+fn share() -> Arg {
+    Arg::new("weight").value_name("WEIGHT").value_parser(clap::value_parser!(u32).range(..=1000))
+}
+
+fn duty(verb: &'static str, about: &'static str, help: &'static str) -> Command {
+    Command::new(verb)
+        .about(about)
+        .arg(name().help("A service; with BACKEND, a pool or a service that sends to it"))
+        .arg(backend().required(false))
+        .arg(quiet())
+        .after_help(format!("{help} It survives a reload; `evenkeel diff` shows what was ordered."))
+}
+
+fn weight() -> Command {
+    Command::new("weight")
+        .about("Set a backend's share")
+        .args([name(), backend(), share().required(true).help("As `weight` in `to`; 0 takes nothing new")])
+        .arg(quiet())
+        .after_help("It holds until the file says another weight.")
+}
+
+fn add() -> Command {
+    Command::new("add")
+        .about("Add a backend to a pool")
+        .args([name(), backend(), share().long("weight").help("Its share [default: 1]")])
+        .arg(flag("backup", "It takes sessions only while no other can"))
+        .arg(
+            Arg::new("max-sessions")
+                .long("max-sessions")
+                .value_name("NUMBER")
+                .value_parser(clap::value_parser!(u32).range(1..))
+                .help("Sessions at once there, at most"),
+        )
+        .arg(quiet())
+        .after_help(
+            "It is checked first. It stays over reloads; in the file, it is there after the next start, too.",
+        )
+}
+
+fn remove() -> Command {
+    Command::new("remove")
+        .about("Take a backend out of a pool")
+        .args([name(), backend()])
+        .arg(quiet())
+        .after_help("`on-remove` says what becomes of its sessions. It stays away over reloads, unless the file changes it.")
+}
+
+fn diff() -> Command {
+    Command::new("diff")
+        .about("What orders have made of the config in force")
+        .arg(json("Print one JSON object"))
+}
+
 /// The names of a filter in the API, and as flags.
 const FILTER: [(&str, &str, &str); 5] = [
     ("id", "NUMBER", "The session with this number"),
@@ -98,12 +176,35 @@ pub fn understand(name: &str, matches: &ArgMatches) -> Option<(Whom, Asked)> {
         "status" => Asked::Status { json: flag("json") },
         "reload" => Asked::Reload { quiet: flag("quiet") },
         "sessions" => sessions_asked(matches),
+        "diff" => Asked::Diff { json: flag("json") },
         "events" => Asked::Events { follow: flag("follow"), json: flag("json") },
-        _ => return None,
+        _ => Asked::Order { order: order(name, matches)?, quiet: flag("quiet") },
     };
     let whom =
         Whom { admin: matches.get_one("admin").cloned(), token_file: matches.get_one("token-file").cloned() };
     Some((whom, asked))
+}
+
+fn order(verb: &str, matches: &ArgMatches) -> Option<Order> {
+    let text = |name: &str| matches.get_one::<String>(name).cloned();
+    let name = text("name")?;
+    if let Some((verb, _, _)) = DUTIES.iter().find(|(known, _, _)| *known == verb) {
+        return Some(Order::Duty { verb, name, backend: text("backend") });
+    }
+    let backend = text("backend")?;
+    let number = |name: &str| matches.get_one::<u32>(name).copied();
+    match verb {
+        "weight" => Some(Order::Weight { name, backend, weight: number("weight")? }),
+        "remove" => Some(Order::Remove { name, backend }),
+        "add" => {
+            let numbers = [("weight", number("weight")), ("max_sessions", number("max-sessions"))];
+            let numbers = numbers.into_iter().filter_map(|(name, value)| Some((name, value?.into())));
+            let backup = matches.get_flag("backup").then(|| ("backup", true.into()));
+            let fields = numbers.chain(backup).map(|(name, value)| (name.to_owned(), value)).collect();
+            Some(Order::Add { name, backend, fields })
+        }
+        _ => None,
+    }
 }
 
 fn sessions_asked(matches: &ArgMatches) -> Asked {

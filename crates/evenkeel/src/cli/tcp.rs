@@ -84,7 +84,7 @@ pub fn flag(key: &'static Key) -> Arg {
     };
     let heading = match group {
         "health" => "Health checks",
-        "eject" | "slow-start" | "all-down" | "retry" => "When something fails",
+        "eject" | "slow-start" | "all-down" | "on-down" | "on-remove" | "retry" => "When something fails",
         "timeout" => "Timeouts",
         "keepalive" | "user-timeout" | "backlog" | "unix-mode" => "Sockets",
         name if name.starts_with("max-") || name == "queue-length" => "Limits",
@@ -107,6 +107,7 @@ fn placeholder(kind: &Kind) -> &'static str {
         Kind::Percent => "PERCENT",
         Kind::Word(_) => "WORD",
         Kind::Flag => "BOOL",
+        Kind::Leaving => "WORD",
         Kind::Mode => "MODE",
         Kind::Statuses => "STATUS",
         Kind::Ip => "IP",

@@ -88,6 +88,7 @@ pub fn compile(services: &[Bound<'_>], defaults: &Layer, builtin: &Layer, proble
         let chain = Chain::new([&service.section.layer, defaults], builtin);
         config.listeners.extend(service.addrs.iter().map(|addr| {
             Arc::new(Listener {
+                open: true,
                 name: ListenerName { service: ServiceName::new(name), addr: addr.value.clone() },
                 pool: PoolName::new(pool),
                 backlog: chain.number("backlog"),

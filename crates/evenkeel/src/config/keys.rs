@@ -121,6 +121,8 @@ pub enum Kind {
     Text,
     /// `true` or `false`.
     Flag,
+    /// What becomes of sessions whose backend is gone.
+    Leaving,
     /// Permission bits, `"0660"`.
     Mode,
     /// HTTP statuses.
@@ -175,6 +177,7 @@ impl Kind {
             Self::Word(words) => words.iter().map(|w| format!("\"{w}\"")).collect::<Vec<_>>().join(" | "),
             Self::Text => "text".into(),
             Self::Flag => "true or false".into(),
+            Self::Leaving => "\"keep\", \"cut\" or \"drain(DURATION)\"".into(),
             Self::Mode => "permission bits in octal, as text".into(),
             Self::Statuses => "HTTP status, class or range, or a list of them".into(),
             Self::Ip => "IP address without a port".into(),
@@ -672,6 +675,27 @@ pub static KEYS: &[Key] = &[
         why: "when everything seems down, it is often the check that is wrong",
         example: "close",
         aliases: &["panic-threshold"],
+    },
+    Key {
+        name: "on-down",
+        scope: Scope::Pool,
+        kind: Kind::Leaving,
+        default: Is("keep"),
+        doc: "What becomes of open sessions when the checks of their backend fail. `keep` lets them go on, `drain(30s)` \
+              gives them that time and closes the rest over its second half, `cut` closes all within two seconds.",
+        why: "a check that fails says little about sessions that are in full flow; a dead peer is found by keepalive",
+        example: "drain(30s)",
+        aliases: &["on-marked-down"],
+    },
+    Key {
+        name: "on-remove",
+        scope: Scope::Pool,
+        kind: Kind::Leaving,
+        default: Is("keep"),
+        doc: "What becomes of open sessions when their backend is taken out of the pool; as in `on-down`.",
+        why: "a session keeps what it was born with",
+        example: "drain(30s)",
+        aliases: &[],
     },
     Key {
         name: "timeout",

@@ -5,7 +5,7 @@ use super::health;
 use super::problem::{Problem, Problems};
 use super::setting::{Entry, Layer, Setting};
 use evenkeel_core::balance::Balance;
-use evenkeel_core::director::{AllDown, EjectionRules, Member, PoolConfig, SlowStart};
+use evenkeel_core::director::{AllDown, EjectionRules, Leaving, Member, PoolConfig, SlowStart};
 use evenkeel_core::name::PoolName;
 use evenkeel_core::snapshot::{ConnectRules, Keepalive, PoolRules, QueueRules, SessionLimits, SocketOptions};
 use siphasher::sip::SipHasher13;
@@ -61,6 +61,8 @@ pub fn compile(
             Some("close") => AllDown::Close,
             _ => AllDown::Try,
         },
+        on_remove: leaving(chain, "on-remove"),
+        on_down: leaving(chain, "on-down"),
         rules: Arc::new(PoolRules {
             connect: connect(chain, problems),
             queue: QueueRules {
@@ -70,6 +72,13 @@ pub fn compile(
             session: session(chain, problems),
             socket: socket(chain),
         }),
+    }
+}
+
+fn leaving(chain: &Chain<'_>, key: &str) -> Leaving {
+    match chain.find(key).map(|found| found.value) {
+        Some(Setting::Leaving(leaving)) => *leaving,
+        _ => Leaving::Keep,
     }
 }
 

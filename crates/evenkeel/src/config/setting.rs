@@ -6,7 +6,7 @@ use super::place::{At, Place};
 use super::problem::Problem;
 use super::tree::{Node, Value, toml_string};
 use super::{suggest, units};
-use evenkeel_core::director::Target;
+use evenkeel_core::director::{Leaving, Target};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -45,6 +45,8 @@ pub enum Setting {
     To(Vec<Entry>),
     /// One backend.
     Target(Target),
+    /// What becomes of sessions.
+    Leaving(Leaving),
     /// Files.
     Files(Vec<At<String>>),
 }
@@ -123,6 +125,7 @@ pub fn read(key: &Key, node: &Node) -> Result<Setting, Problem> {
         Kind::HttpPath => http_target(node),
         Kind::HttpMethod => token(key, node, "an HTTP method such as \"GET\"", |c| c.is_ascii_uppercase()),
         Kind::HttpHost => token(key, node, "a host name", |c| c.is_ascii_graphic() && !"/\\@?#".contains(c)),
+        Kind::Leaving => leaving(key, node),
         Kind::Backend => backend(node),
         _ => match text {
             Some(text) => Ok(Setting::Text(text.into())),
@@ -224,6 +227,20 @@ fn word(key: &Key, node: &Node, words: &'static [&'static str]) -> Result<Settin
         Some(word) => problem.fix(format!("did you mean `{word}`?"), &node.place, instead_of(node, word)),
         None => problem.help(format!("it is one of {list}")),
     })
+}
+
+/// `keep`, `cut`, or `drain(30s)`.
+fn leaving(key: &Key, node: &Node) -> Result<Setting, Problem> {
+    let expected = "expected \"keep\", \"cut\", or a time to end in, such as \"drain(30s)\"";
+    let text = node.text().unwrap_or_default();
+    let drain = text.strip_prefix("drain(").and_then(|it| it.strip_suffix(')'));
+    match (text, drain.map(units::duration)) {
+        ("keep", _) => Ok(Setting::Leaving(Leaving::Keep)),
+        ("cut", _) => Ok(Setting::Leaving(Leaving::Cut)),
+        (_, Some(Ok(time))) => Ok(Setting::Leaving(Leaving::Drain(time))),
+        (_, Some(Err(what))) => Err(wrong(key, node, &what)),
+        _ => Err(wrong(key, node, expected)),
+    }
 }
 
 fn mode(key: &Key, node: &Node) -> Result<Setting, Problem> {

@@ -46,6 +46,7 @@ fn view(loaded: &Result<Loaded, Problems>) -> String {
         line(format!("  check {:?}", pool.check));
         line(format!("  ejection {:?}", pool.ejection));
         line(format!("  slow_start {:?}", pool.slow_start));
+        line(format!("  on_down {:?}  on_remove {:?}", pool.on_down, pool.on_remove));
         let rules = &pool.rules;
         line(format!(
             "  {:?}\n  {:?}\n  {:?}\n  {:?}",

@@ -1,9 +1,12 @@
 //! Answers those who ask: shows what there is, and passes on what they want done.
 
-use super::question::{Order, Picture, Question};
+use super::question::{Picture, Question, Wanted};
 use super::stop::Phase;
 use super::{Input, Loop};
 use crate::logging::Notice;
+use evenkeel_core::director::{Difference, Duty};
+use evenkeel_core::name::ServiceName;
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 impl Loop {
@@ -21,11 +24,13 @@ impl Loop {
                 self.log_order(Some(order));
                 self.load_again(Some(answer));
             }
+            Question::Order(order, by, answer) => drop(answer.send(self.carry_out(order, by))),
+            Question::Differences(answer) => drop(answer.send(self.control.director.differences())),
         }
     }
 
     /// Whatever somebody wants done is in the log, with who wants it.
-    fn log_order(&mut self, order: Option<Order>) {
+    fn log_order(&mut self, order: Option<Wanted>) {
         if let Some(order) = order {
             self.control.log.tell(Notice::Ordered { what: order.what, by: order.by });
         }
@@ -37,6 +42,7 @@ impl Loop {
             now: Instant::now(),
             snapshot: control.plane.snapshot().cloned().unwrap_or_default(),
             views: control.director.views(),
+            duties: duties(&control.director.differences()),
             bound: control.plane.bound().into_iter().collect(),
             totals: control.plane.totals(),
             services: control.plane.services(),
@@ -53,6 +59,15 @@ impl Loop {
             reloads: self.reloads.clone(),
         }
     }
+}
+
+/// What operators want of services.
+fn duties(differences: &[Difference]) -> BTreeMap<ServiceName, Duty> {
+    let duty = |it: &Difference| match it {
+        Difference::Service(name, duty) => Some((name.clone(), *duty)),
+        _ => None,
+    };
+    differences.iter().filter_map(duty).collect()
 }
 
 /// A question for the loop.

@@ -1,13 +1,14 @@
 //! The control loop: takes what happens, tells the director, does what it says. Decides nothing itself.
 
 mod answer;
+mod orders;
 mod question;
 mod reload;
 mod stop;
 #[cfg(test)]
 mod tests;
 
-pub use question::{Order, Picture, Question, Reload, Reloads};
+pub use question::{NotOrdered, Picture, Question, Reload, Reloads, Wanted};
 
 use crate::binding;
 use crate::config::{Loaded, LogFormat, Problems, Settings, Source};
@@ -17,7 +18,7 @@ use crate::notify;
 use crate::probe::{self, PROBES_MAX};
 use crate::signals::{self, Manner, Signal, Signals, Situation};
 use evenkeel_core::addr::Addr;
-use evenkeel_core::director::{Action, Director, EventKind};
+use evenkeel_core::director::{Action, Closed, Director, EventKind, Leaving};
 use evenkeel_core::health::{Check, Verdict};
 use evenkeel_core::name::{BackendKey, PoolName};
 use evenkeel_core::ports::Ports;
@@ -94,6 +95,8 @@ struct Loop {
     reloads: Reloads,
     /// Source ports, and where they run short.
     ports: Ports,
+    /// Sessions to close that could not be found at first, and when to look again.
+    closings: Vec<(Instant, Closed, Leaving)>,
     /// Why it ends, once it does.
     ended: Option<&'static str>,
 }
@@ -133,6 +136,7 @@ impl Loop {
             started: SystemTime::now(),
             reloads: Reloads::none(),
             ports: Ports::new(limits::source_ports()),
+            closings: Vec::new(),
             ended: None,
         }
     }
@@ -147,6 +151,7 @@ impl Loop {
                     }
                 }
                 Action::Probe { key, target, check } => self.probe(key, target, check),
+                Action::Close(closed, leaving) => self.close(closed, leaving),
                 Action::Announce(event) => {
                     if let EventKind::Down { .. } | EventKind::Ejected { .. } = event.kind {
                         self.control.discovery.doubt(&event.pool);
@@ -209,6 +214,7 @@ impl Loop {
 
     fn handle_tick(&mut self) {
         notify::alive();
+        self.close_again(Instant::now());
         let lost = self.control.plane.totals().reports_dropped;
         if lost > std::mem::replace(&mut self.known_lost, lost) {
             self.control.director.handle_lost_suspects();

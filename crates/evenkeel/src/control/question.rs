@@ -2,7 +2,7 @@
 
 use crate::logging::Told;
 use evenkeel_core::addr::Addr;
-use evenkeel_core::director::{BackendView, Config};
+use evenkeel_core::director::{BackendView, Config, Difference, Duty, Order, OrderError};
 use evenkeel_core::name::{BackendKey, ListenerName, ServiceName};
 use evenkeel_core::snapshot::Snapshot;
 use evenkeel_proxy::{BackendSums, ServiceSums, Totals, Visit};
@@ -16,18 +16,31 @@ pub enum Question {
     /// How does everything look?
     Look(oneshot::Sender<Box<Picture>>),
     /// Which sessions are there? The workers answer; and if any are to be closed, this one says who wants it and what.
-    Visit(Visit, Option<Order>),
+    Visit(Visit, Option<Wanted>),
     /// What was told lately, and what will be?
     Events(oneshot::Sender<(Vec<Told>, broadcast::Receiver<Told>)>),
     /// What does the configuration in force say?
     Config(oneshot::Sender<Config>),
     /// Load the file again.
-    Reload(Order, oneshot::Sender<Reload>),
+    Reload(Wanted, oneshot::Sender<Reload>),
+    /// Carry out an order, of whom the log is told.
+    Order(Order, String, oneshot::Sender<Result<(), NotOrdered>>),
+    /// Where do the running state and the configuration in force differ?
+    Differences(oneshot::Sender<Vec<Difference>>),
+}
+
+/// Why an order was not carried out.
+#[derive(Clone, Debug)]
+pub enum NotOrdered {
+    /// It is about something that is not there.
+    Unknown(OrderError),
+    /// An address cannot be bound; or it is too late.
+    Impossible(String),
 }
 
 /// Who wants something, and what: for the log.
 #[derive(Clone, Debug)]
-pub struct Order {
+pub struct Wanted {
     /// As the log shows them.
     pub by: String,
     /// In words.
@@ -54,6 +67,8 @@ pub struct Picture {
     pub snapshot: Arc<Snapshot>,
     /// Every backend as the director sees it, in the order of the configuration.
     pub views: Vec<BackendView>,
+    /// What operators want of each service, unless that is nothing.
+    pub duties: BTreeMap<ServiceName, Duty>,
     /// Where each listener is bound.
     pub bound: BTreeMap<ListenerName, Addr>,
     /// Sums over all workers.

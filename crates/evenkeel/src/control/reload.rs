@@ -3,13 +3,10 @@
 use super::question::{Reload, Taken};
 use super::stop::Phase;
 use super::{Input, Loop};
-use crate::binding;
 use crate::config::{self, Loaded, Problems, Settings, Severity};
 use crate::discover::Discovery;
 use crate::logging::Notice;
 use crate::signals::Signal;
-use evenkeel_proxy::Inherited;
-use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 use tokio::sync::oneshot;
@@ -69,14 +66,10 @@ impl Loop {
         if self.phase != Phase::Running {
             return Err("it is stopping".to_owned());
         }
-        let control = &mut self.control;
-        let proposal = control.director.propose(now, loaded.config.clone());
+        let proposal = self.control.director.propose(now, loaded.config.clone());
         let snapshot = proposal.snapshot();
-        match control.plane.prepare(Arc::clone(&snapshot), &mut Inherited::new()) {
-            Ok(publication) => control.plane.publish(publication),
-            Err(error) => return Err(binding::refused(&error).what),
-        }
-        control.director = proposal;
+        self.adopt(proposal)?;
+        let control = &mut self.control;
         control.discovery = Discovery::follow(&loaded.config, &control.inputs);
         let Settings { lame_duck, drain, .. } = loaded.settings;
         if (Settings { lame_duck, drain, ..control.settings.clone() }) != loaded.settings {

@@ -184,7 +184,7 @@ pub fn notice(out: &mut String, at: SystemTime, notice: &Notice) {
         Notice::Admin { addr } => {
             line.text("listener", addr);
         }
-        Notice::Ordered { what, by } => {
+        Notice::Ordered { what, by } | Notice::OrderRefused { what, by, .. } => {
             line.text("order", what).text("by", by);
         }
         Notice::LameDuck { signal, time } => {

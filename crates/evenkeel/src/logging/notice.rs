@@ -87,6 +87,15 @@ pub enum Notice {
         /// Who wanted it.
         by: String,
     },
+    /// Somebody gave an order that cannot be carried out.
+    OrderRefused {
+        /// What was to be.
+        what: String,
+        /// Who wanted it.
+        by: String,
+        /// Why not.
+        why: String,
+    },
     /// Told to stop; new sessions are still taken for a while.
     LameDuck {
         /// The signal.
@@ -181,6 +190,7 @@ impl Notice {
             Self::ReloadRefused { .. } => "reload-refused",
             Self::Admin { .. } => "admin",
             Self::Ordered { .. } => "ordered",
+            Self::OrderRefused { .. } => "order-refused",
             Self::LameDuck { .. } => "lame-duck",
             Self::Draining { .. } => "draining",
             Self::Stopped(_) => "stopped",
@@ -212,6 +222,7 @@ impl Notice {
             },
             Self::Panicked { .. } | Self::ReloadRefused { .. } => Level::Error,
             Self::CeilingReached { .. }
+            | Self::OrderRefused { .. }
             | Self::AcceptFailed { .. }
             | Self::PortsScarce { .. }
             | Self::LinesDropped { .. }

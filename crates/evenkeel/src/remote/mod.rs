@@ -2,6 +2,7 @@
 
 mod events;
 mod http;
+mod orders;
 mod sessions;
 mod status;
 mod table;
@@ -10,6 +11,7 @@ use crate::admin::encode;
 use crate::error::{Exit, RunError};
 use crate::output;
 use http::call;
+pub use orders::Order;
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -39,6 +41,18 @@ pub enum Command {
     Reload {
         /// Say nothing when it worked.
         quiet: bool,
+    },
+    /// Do something to a service or a backend.
+    Order {
+        /// What.
+        order: Order,
+        /// Say nothing when it worked.
+        quiet: bool,
+    },
+    /// What have orders made of the configuration?
+    Diff {
+        /// Print JSON.
+        json: bool,
     },
     /// Which sessions are there?
     Sessions {
@@ -74,6 +88,8 @@ pub fn run(whom: &Whom, command: Command) -> Result<(), RunError> {
                 quiet,
             )
         }
+        Command::Order { order, quiet } => orders::give(whom, order, quiet),
+        Command::Diff { json } => orders::diff(whom, json),
         Command::Sessions { filter, close: true, json } => sessions::close(whom, &filter, json),
         Command::Sessions { filter, close: false, json } => sessions::list(whom, &filter, json),
         Command::Events { follow, json } => events::run(whom, follow, json),

@@ -14,4 +14,5 @@ mod health;
 mod limits;
 mod listen;
 mod log;
+mod orders;
 mod stop;

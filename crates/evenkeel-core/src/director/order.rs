@@ -1,0 +1,215 @@
+//! What operators want beside the configuration: kept over reloads, until the file itself says something else about the same.
+
+use super::config::{Member, PoolConfig, Target};
+use crate::addr::Addr;
+use crate::name::{BackendKey, PoolName, ServiceName};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Whether something takes new sessions, as far as operators are concerned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Duty {
+    /// As the configuration and its checks have it.
+    #[default]
+    On,
+    /// Nothing new; open sessions end in their own time.
+    Drain,
+    /// Nothing new, and open sessions are closed.
+    Off,
+}
+
+impl Duty {
+    /// The one word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::On => "enabled",
+            Self::Drain => "drain",
+            Self::Off => "disabled",
+        }
+    }
+}
+
+/// What an operator wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Something about a backend.
+    Backend(BackendKey, BackendOrder),
+    /// Whether a service takes new sessions.
+    Service(ServiceName, Duty),
+}
+
+/// What an operator wants of a backend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BackendOrder {
+    /// Whether it takes new sessions.
+    Duty(Duty),
+    /// Its share.
+    Weight(u32),
+    /// That it be there, like this. Its target is its address.
+    Add(Member),
+    /// That it not be there.
+    Remove,
+}
+
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verb = |duty: &Duty| match duty {
+            Duty::On => "enable",
+            Duty::Drain => "drain",
+            Duty::Off => "disable",
+        };
+        match self {
+            Self::Service(name, duty) => write!(f, "{} service {name}", verb(duty)),
+            Self::Backend(key, BackendOrder::Duty(duty)) => write!(f, "{} {key}", verb(duty)),
+            Self::Backend(key, BackendOrder::Weight(weight)) => write!(f, "weight {key} {weight}"),
+            Self::Backend(key, BackendOrder::Add(member)) => write!(f, "add {key}, weight {}", member.weight),
+            Self::Backend(key, BackendOrder::Remove) => write!(f, "remove {key}"),
+        }
+    }
+}
+
+/// Why an order cannot be carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OrderError {
+    /// There is no such service.
+    NoService(ServiceName),
+    /// There is no such pool.
+    NoPool(PoolName),
+    /// There is no such backend in its pool.
+    NoBackend(BackendKey),
+    /// It is there already.
+    IsThere(BackendKey),
+}
+
+impl fmt::Display for OrderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoService(name) => write!(f, "no service is called `{name}`"),
+            Self::NoPool(name) => write!(f, "no pool is called `{name}`"),
+            Self::NoBackend(key) => write!(f, "no backend of `{}` is at {}", key.pool, key.addr),
+            Self::IsThere(key) => write!(f, "`{}` has a backend at {} already", key.pool, key.addr),
+        }
+    }
+}
+
+/// Where what holds and what the configuration says differ, by an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Difference {
+    /// A service takes nothing new.
+    Service(ServiceName, Duty),
+    /// A backend takes nothing new.
+    Backend(BackendKey, Duty),
+    /// It has another weight than configured.
+    Weight {
+        /// Which.
+        key: BackendKey,
+        /// As configured; `None` where that says nothing about this very address.
+        configured: Option<u32>,
+        /// As ordered.
+        ordered: u32,
+    },
+    /// It is not in the configuration.
+    Added(BackendKey),
+    /// It is in the configuration only.
+    Removed(BackendKey),
+}
+
+/// The orders about one pool.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct PoolOrders(BTreeMap<Addr, Wish>);
+
+/// The orders about one backend that still stand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Wish {
+    duty: Duty,
+    weight: Option<u32>,
+    added: Option<Member>,
+    removed: bool,
+}
+
+impl PoolOrders {
+    /// Takes an order about the backend at `addr`, of which `configured` is the member, if it has one of its own.
+    pub fn take(&mut self, addr: &Addr, order: BackendOrder, configured: bool) {
+        let wish = self.0.entry(addr.clone()).or_default();
+        match order {
+            BackendOrder::Duty(duty) => wish.duty = duty,
+            BackendOrder::Weight(weight) => wish.weight = Some(weight),
+            // Back again: as it is configured, but with the share that is wanted now.
+            BackendOrder::Add(member) if configured => {
+                *wish = Wish { weight: Some(member.weight), ..Wish::default() };
+            }
+            BackendOrder::Add(member) => {
+                *wish = Wish { added: Some(member), ..Wish::default() };
+            }
+            BackendOrder::Remove if wish.added.is_some() => *wish = Wish::default(),
+            BackendOrder::Remove => *wish = Wish { removed: true, ..Wish::default() },
+        }
+        self.prune();
+    }
+
+    /// The file says `after` where it said `before`: newer than the orders, so what it changed counts.
+    pub fn give_way(&mut self, before: &PoolConfig, after: &PoolConfig) {
+        for (addr, wish) in &mut self.0 {
+            let (before, after) = (member_at(before, addr), member_at(after, addr));
+            match (before, after) {
+                (Some(_), None) | (None, Some(_)) => *wish = Wish::default(),
+                (Some(before), Some(after)) if before != after => {
+                    wish.removed = false;
+                    if before.weight != after.weight {
+                        wish.weight = None;
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.prune();
+    }
+
+    fn prune(&mut self) {
+        self.0.retain(|_, wish| *wish != Wish::default());
+    }
+
+    /// Whether the backend at `addr` is not to be there.
+    pub fn is_removed(&self, addr: &Addr) -> bool {
+        self.0.get(addr).is_some_and(|it| it.removed)
+    }
+
+    /// Those that are to be there though not configured.
+    pub fn added(&self) -> impl Iterator<Item = &Member> {
+        self.0.values().filter_map(|it| it.added.as_ref())
+    }
+
+    /// What operators want of the backend at `addr`.
+    pub fn duty(&self, addr: &Addr) -> Duty {
+        self.0.get(addr).map_or(Duty::On, |it| it.duty)
+    }
+
+    /// The share of the backend at `addr`, whose member says `configured`.
+    pub fn weight(&self, addr: &Addr, configured: u32) -> u32 {
+        match self.0.get(addr) {
+            Some(Wish { duty: Duty::Drain | Duty::Off, .. }) => 0,
+            Some(wish) => wish.weight.unwrap_or(configured),
+            None => configured,
+        }
+    }
+
+    /// Where they differ from `config`.
+    pub fn differences(&self, config: &PoolConfig) -> Vec<Difference> {
+        let of = |(addr, wish): (&Addr, &Wish)| {
+            let key = BackendKey { pool: config.name.clone(), addr: addr.clone() };
+            let configured = member_at(config, addr).map(|it| it.weight);
+            let duty = (wish.duty != Duty::On).then(|| Difference::Backend(key.clone(), wish.duty));
+            let weight = wish.weight.filter(|it| configured != Some(*it));
+            let weight = weight.map(|ordered| Difference::Weight { key: key.clone(), configured, ordered });
+            let added = wish.added.as_ref().map(|_| Difference::Added(key.clone()));
+            let removed = wish.removed.then_some(Difference::Removed(key));
+            [added, removed, duty, weight]
+        };
+        self.0.iter().flat_map(of).flatten().collect()
+    }
+}
+
+/// The member whose own address this is.
+pub(super) fn member_at<'a>(config: &'a PoolConfig, addr: &Addr) -> Option<&'a Member> {
+    config.members.iter().find(|it| matches!(&it.target, Target::Addr(own) if own == addr))
+}

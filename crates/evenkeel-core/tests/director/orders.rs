@@ -1,0 +1,227 @@
+//! What operators want, beside the configuration: it holds at once, over reloads, and until the file says something else.
+
+use crate::stage::{MS, SECOND, Stage, addr, key, member, name, web};
+use evenkeel_core::director::{BackendOrder, Difference, Duty, Leaving, Order, OrderError};
+use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
+use evenkeel_core::snapshot::{Listener, SocketOptions};
+use std::sync::Arc;
+
+fn order(number: u8, order: BackendOrder) -> Order {
+    Order::Backend(key("web", number), order)
+}
+
+fn duty(number: u8, duty: Duty) -> Order {
+    order(number, BackendOrder::Duty(duty))
+}
+
+fn weight(number: u8, weight: u32) -> Order {
+    order(number, BackendOrder::Weight(weight))
+}
+
+fn add(number: u8) -> Order {
+    order(number, BackendOrder::Add(member(number)))
+}
+
+fn remove(number: u8) -> Order {
+    order(number, BackendOrder::Remove)
+}
+
+/// A pool of three that are up.
+fn three() -> Stage {
+    let mut stage = Stage::new(web(3));
+    stage.verdicts("PPP");
+    stage.pass(20 * MS);
+    stage.told();
+    stage
+}
+
+#[test]
+fn one_that_drains_gets_nothing_new_and_comes_back_slowly() {
+    let mut stage = three();
+    stage.order(duty(2, Duty::Drain)).unwrap();
+    assert_eq!((stage.takers(), stage.told()), ("1 3".into(), "".into()));
+    stage.wait_for_probe(2);
+    assert_eq!(stage.director.differences(), [Difference::Backend(key("web", 2), Duty::Drain)]);
+    stage.pass(40 * SECOND);
+    stage.order(duty(2, Duty::On)).unwrap();
+    assert_eq!(stage.takers(), "1*100 2*10 3*100");
+    assert_eq!(stage.director.differences(), []);
+}
+
+#[test]
+fn one_that_is_disabled_loses_its_sessions_too() {
+    let mut stage = three();
+    stage.order(duty(2, Duty::Off)).unwrap();
+    assert_eq!((stage.takers(), stage.told()), ("1 3".into(), "2 Cut".into()));
+}
+
+#[test]
+fn all_that_are_drained_leave_nobody_not_even_as_a_last_resort() {
+    let mut stage = three();
+    for number in [1, 2, 3] {
+        stage.order(duty(number, Duty::Drain)).unwrap();
+    }
+    assert_eq!(
+        (stage.takers(), stage.last_resort(), stage.told()),
+        ("".into(), "".into(), "all-down".into())
+    );
+}
+
+#[test]
+fn a_weight_holds_until_the_file_changes_that_weight() {
+    let mut stage = three();
+    stage.order(weight(1, 5)).unwrap();
+    stage.order(weight(2, 7)).unwrap();
+    assert_eq!(stage.takers(), "1*5 2*7 3");
+    let mut config = web(4);
+    config.pools[0].members[0].weight = 2;
+    stage.reload(config.clone());
+    assert_eq!(stage.takers(), "1*2 2*7 3", "newest intent wins, for each key");
+    let still = Difference::Weight { key: key("web", 2), configured: Some(1), ordered: 7 };
+    assert_eq!(stage.director.differences(), [still]);
+    stage.order(weight(1, 9)).unwrap();
+    stage.reload(config);
+    assert_eq!(stage.takers(), "1*9 2*7 3", "the file said nothing new");
+}
+
+#[test]
+fn one_that_is_added_is_checked_like_the_others_and_survives_a_reload() {
+    let mut stage = three();
+    stage.order(add(4)).unwrap();
+    assert_eq!(stage.told(), "4 added");
+    stage.verdict(4, 'P');
+    stage.pass(20 * MS);
+    assert_eq!((stage.takers(), stage.told()), ("1 2 3 4".into(), "4 up".into()));
+    let mut config = web(3);
+    config.pools[0].members[0].weight = 2;
+    stage.reload(config);
+    assert_eq!((stage.takers(), stage.told()), ("1*2 2 3 4".into(), "".into()));
+    assert_eq!(stage.director.differences(), [Difference::Added(key("web", 4))]);
+    stage.reload(web(4));
+    assert_eq!(
+        (stage.takers(), stage.director.differences()),
+        ("1 2 3 4".into(), vec![]),
+        "now it is in the file"
+    );
+    stage.reload(web(3));
+    assert_eq!((stage.takers(), stage.told()), ("1 2 3".into(), "4 removed".into()));
+}
+
+#[test]
+fn one_that_is_removed_stays_away_until_the_file_speaks_of_it() {
+    let mut stage = three();
+    stage.order(remove(2)).unwrap();
+    assert_eq!((stage.takers(), stage.told()), ("1 3".into(), "2 removed".into()));
+    let mut config = web(3);
+    config.pools[0].members[0].weight = 4;
+    stage.reload(config.clone());
+    assert_eq!((stage.takers(), stage.told()), ("1*4 3".into(), "".into()));
+    config.pools[0].members[1].weight = 4;
+    stage.reload(config);
+    assert_eq!(stage.told(), "2 added");
+}
+
+#[test]
+fn one_that_was_removed_can_be_added_again_and_one_that_was_added_removed() {
+    let mut stage = three();
+    stage.order(remove(2)).unwrap();
+    stage.order(add(2)).unwrap();
+    stage.order(add(5)).unwrap();
+    stage.order(remove(5)).unwrap();
+    assert_eq!((stage.director.differences(), stage.web().backends.len()), (vec![], 3));
+    assert_eq!(stage.told(), "2 removed, 2 added, 5 added, 5 removed");
+}
+
+#[test]
+fn an_address_of_a_name_is_drained_alone() {
+    let mut config = web(1);
+    config.pools[0].check = None;
+    config.pools[0].members = vec![name()];
+    let mut stage = Stage::new(config);
+    stage.resolve(Ok(&[1, 2]));
+    stage.pass(20 * MS);
+    stage.order(duty(1, Duty::Drain)).unwrap();
+    assert_eq!(stage.takers(), "2");
+    stage.resolve(Ok(&[1, 2, 3]));
+    stage.pass(20 * MS);
+    assert_eq!(stage.takers(), "2 3");
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_and_changes_nothing() {
+    let mut stage = three();
+    let other = key("other", 1);
+    for (order, error) in [
+        (duty(7, Duty::Drain), OrderError::NoBackend(key("web", 7))),
+        (remove(7), OrderError::NoBackend(key("web", 7))),
+        (add(1), OrderError::IsThere(key("web", 1))),
+        (Order::Backend(other.clone(), BackendOrder::Weight(1)), OrderError::NoPool(other.pool)),
+        (Order::Service(ServiceName::new("x"), Duty::Drain), OrderError::NoService(ServiceName::new("x"))),
+    ] {
+        assert_eq!(stage.order(order), Err(error));
+    }
+    assert_eq!(
+        (stage.takers(), stage.told(), stage.director.differences()),
+        ("1 2 3".into(), "".into(), vec![])
+    );
+}
+
+#[test]
+fn a_backend_that_the_file_drops_takes_its_orders_with_it() {
+    let mut stage = three();
+    stage.order(duty(3, Duty::Drain)).unwrap();
+    stage.reload(web(2));
+    stage.reload(web(3));
+    stage.verdict(3, 'P');
+    stage.pass(20 * MS);
+    assert_eq!((stage.takers(), stage.director.differences()), ("1 2 3".into(), vec![]));
+}
+
+#[test]
+fn a_service_that_drains_closes_its_listeners_and_one_that_is_disabled_its_sessions_too() {
+    let service = ServiceName::new("front");
+    let listener = |port: u16| {
+        Arc::new(Listener {
+            name: ListenerName { service: service.clone(), addr: addr(port as u8) },
+            pool: PoolName::new("web"),
+            open: true,
+            backlog: 1,
+            max_sessions: u32::MAX,
+            socket: SocketOptions { keepalive: None, user_timeout: None },
+            unix_mode: 0o600,
+        })
+    };
+    let mut config = web(1);
+    config.listeners = vec![listener(1), listener(2)];
+    let mut stage = Stage::new(config.clone());
+    let open = |stage: &Stage| stage.current.listeners.values().filter(|it| it.open).count();
+    assert_eq!(open(&stage), 2);
+    stage.order(Order::Service(service.clone(), Duty::Drain)).unwrap();
+    assert_eq!((open(&stage), stage.told()), (0, "".into()));
+    config.listeners.pop();
+    stage.reload(config.clone());
+    assert_eq!(open(&stage), 0, "it survives a reload");
+    stage.order(Order::Service(service.clone(), Duty::Off)).unwrap();
+    assert_eq!(stage.told(), "front Cut");
+    stage.order(Order::Service(service.clone(), Duty::On)).unwrap();
+    assert_eq!(open(&stage), 1);
+    assert_eq!(stage.director.pool_of("front"), Some(PoolName::new("web")));
+    assert_eq!(stage.director.pool_of("nobody"), None);
+}
+
+#[test]
+fn sessions_go_as_the_pool_wants_it_when_their_backend_leaves_or_fails() {
+    let mut config = web(3);
+    config.pools[0].on_remove = Leaving::Drain(SECOND);
+    config.pools[0].on_down = Leaving::Cut;
+    let mut stage = Stage::new(config.clone());
+    stage.verdicts("PPP");
+    stage.told();
+    stage.order(remove(1)).unwrap();
+    assert_eq!(stage.told(), "1 removed, 1 Drain(1s)");
+    "FFF".chars().for_each(|letter| stage.verdict(2, letter));
+    assert_eq!(stage.told(), "2 down, 2 Cut");
+    config.pools.clear();
+    stage.reload(config);
+    assert_eq!(stage.told(), "2 Drain(1s), 3 Drain(1s)", "a pool that leaves");
+}
