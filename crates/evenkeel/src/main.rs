@@ -41,7 +41,7 @@ fn main() -> ExitCode {
         }
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             output::complain(&format!("error: {error}\n"));
             error.exit_code()
@@ -49,8 +49,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn perform(invocation: Invocation, began: Instant) -> Result<(), RunError> {
-    match invocation {
+fn perform(invocation: Invocation, began: Instant) -> Result<ExitCode, RunError> {
+    let done = match invocation {
         Invocation::Run(source) => {
             let loaded = load(&source)?;
             // Standard input cannot be read a second time.
@@ -69,7 +69,7 @@ fn perform(invocation: Invocation, began: Instant) -> Result<(), RunError> {
         Invocation::DemoOrder(order, port) => demo::orders::send(order, port),
         Invocation::DemoLoad(port) => demo::load::run(port),
         Invocation::Check { source, name, live, json } => check::run(&source, &name, live, json),
-        Invocation::Remote(whom, command) => remote::run(&whom, command),
+        Invocation::Remote(whom, command) => return remote::run(&whom, command),
         Invocation::Explain { key, form } => explain::run(key.as_deref(), form),
         Invocation::Completions(shell) => {
             let mut script = Vec::new();
@@ -78,7 +78,8 @@ fn perform(invocation: Invocation, began: Instant) -> Result<(), RunError> {
         }
         Invocation::Man => output::print(&explain::manual()?),
         Invocation::Version { json } => output::print(&explain::version(json)),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 /// The configuration at `source`; every mistake in it goes to standard error. Warnings are for the log.
@@ -107,7 +108,7 @@ fn refused(problems: &Problems, source: &Source) -> RunError {
         Source::File(path, _) if of_flags > 0 => {
             (Exit::BadConfig, format!("{} and the command line", path.display()))
         }
-        Source::File(path, _) => (Exit::BadConfig, path.display().to_string()),
+        Source::File(path, _) | Source::Given(path, _) => (Exit::BadConfig, path.display().to_string()),
         Source::Stdin(_) | Source::Text(_) => (Exit::BadConfig, "standard input".to_owned()),
     };
     RunError::new(exit, format!("{mistakes} in {place}"))

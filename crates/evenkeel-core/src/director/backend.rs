@@ -109,6 +109,11 @@ impl BackendState {
         ramp::percent(&pool.slow_start?, self.ramp_since?, now)
     }
 
+    /// Sessions there now.
+    pub fn sessions(&self) -> u32 {
+        self.load.sessions()
+    }
+
     /// What there is to be seen of it, and what operators want of it.
     pub fn view(&self, duty: Duty) -> BackendView {
         let Wanted { weight, backup, limits, check } = &self.wanted;

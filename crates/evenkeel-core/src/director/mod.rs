@@ -6,6 +6,7 @@ mod backend;
 mod config;
 mod order;
 mod outbox;
+mod plan;
 mod pool;
 mod reconcile;
 mod view;
@@ -15,6 +16,7 @@ pub use action::{Action, Cause, Closed, Event, EventKind};
 pub use config::{AllDown, Config, EjectionRules, Leaving, Member, PoolConfig, SlowStart, Target};
 pub use order::{BackendOrder, Difference, Duty, Order, OrderError};
 pub(crate) use outbox::after;
+pub use plan::{BackendPlan, Change, Connects, Plan, PoolPlan};
 pub use view::{BackendView, Tally};
 
 use crate::addr::Addr;

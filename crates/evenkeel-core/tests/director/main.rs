@@ -1,4 +1,4 @@
-//! The director, seen from outside: scenes with one point each (`scenes`, `names`, `reload`, `orders`), and seeded days on a
+//! The director, seen from outside: scenes with one point each (`scenes`, `names`, `reload`, `orders`, `plan`), and seeded days on a
 //! virtual clock against an independent model (`days`, `model`, `world`), and anything in any order (`wild`).
 #![expect(clippy::disallowed_methods, reason = "a virtual clock has to begin somewhere")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -7,6 +7,7 @@ mod days;
 mod model;
 mod names;
 mod orders;
+mod plan;
 mod reload;
 mod scenes;
 mod stage;

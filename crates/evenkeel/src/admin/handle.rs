@@ -5,7 +5,7 @@ use super::args::Args;
 use super::guard::Peer;
 use super::reply::{Refused, Reply};
 use super::routes::Op;
-use super::{metrics, openapi, orders, view};
+use super::{change, metrics, openapi, orders, view};
 use crate::config;
 use crate::control::{Picture, Question, Wanted};
 use crate::logging::{Told, count};
@@ -56,6 +56,9 @@ pub async fn perform(desk: &Desk, op: Op, peer: Peer, args: &Args) -> Result<Rep
         }
         Op::Reload => reload(desk, peer).await,
         Op::Order(kind) => orders::give(desk, kind, peer, args).await,
+        Op::Plan => change::plan(desk, args).await,
+        Op::Apply => change::apply(desk, peer, args).await,
+        Op::Confirm => change::confirm(desk, peer).await,
         Op::Differences => {
             let differences = desk.ask(Question::Differences).await?;
             Ok(Reply::Json(

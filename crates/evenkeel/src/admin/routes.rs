@@ -60,6 +60,12 @@ pub enum Op {
     Reload,
     /// Something is to be done to a service or a backend.
     Order(Kind),
+    /// What another configuration would change.
+    Plan,
+    /// Making it hold.
+    Apply,
+    /// Making it hold for good.
+    Confirm,
     /// Where that has made something else of the configuration.
     Differences,
 }
@@ -119,6 +125,8 @@ const SESSION_SERVICE: Field = may("service", Text, "Of this service");
 const SESSION_POOL: Field = may("pool", Text, "Sent to this pool");
 const SESSION_BACKEND: Field = may("backend", Text, "Connected to the backend at this address");
 const SESSION_CLIENT: Field = may("client", Text, "Whose client has this IP address");
+const CONFIG_TEXT: Field = Field { name: "text", kind: Text, required: true, doc: "The TOML" };
+const CONFIG_PATH: Field = may("path", Text, "Where it is from; what it includes is relative to that");
 const VERBOSE: Field = may("verbose", Flag, "Say why");
 
 const fn route(
@@ -276,6 +284,35 @@ pub static ROUTES: &[Route] = &[
         "Take a backend out; `on-remove` says what becomes of its sessions",
         &[],
     ),
+    with(
+        route(
+            POST,
+            "/api/v1/plan",
+            Op::Plan,
+            Answer::Json,
+            "What a configuration would change, with live sessions",
+        ),
+        &[CONFIG_TEXT, CONFIG_PATH],
+    ),
+    with(
+        route(
+            POST,
+            "/api/v1/apply",
+            Op::Apply,
+            Answer::Json,
+            "Make a configuration hold that is not in the file",
+        ),
+        &[
+            CONFIG_TEXT,
+            CONFIG_PATH,
+            may(
+                "confirm",
+                Text,
+                "It goes back after this time unless confirmed, and at once when connects begin to fail",
+            ),
+        ],
+    ),
+    route(POST, "/api/v1/confirm", Op::Confirm, Answer::Json, "What waits to be confirmed holds for good"),
     route(
         GET,
         "/api/v1/diff",

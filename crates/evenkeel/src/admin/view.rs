@@ -4,7 +4,9 @@ use crate::control::Picture;
 use crate::logging::Rfc3339;
 use evenkeel_core::balance::Balance;
 use evenkeel_core::counts::percentile;
-use evenkeel_core::director::{BackendView, Difference, Duty, PoolConfig, Standing, Target};
+use evenkeel_core::director::{
+    BackendPlan, BackendView, Change, Difference, Duty, Leaving, Plan, PoolConfig, Standing, Target,
+};
 use evenkeel_core::end::End;
 use evenkeel_core::health::Verdict;
 use evenkeel_core::name::{BackendKey, PoolName, ServiceName};
@@ -34,6 +36,7 @@ pub fn status(picture: &Picture) -> Value {
             "reloads": picture.reloads.taken,
             "refused": picture.reloads.refused,
             "problem": picture.reloads.problem,
+            "trial_s": picture.trial.map(|it| it.as_secs()),
         },
         "services": services(picture),
         "pools": pools(picture),
@@ -234,6 +237,52 @@ pub fn difference(difference: &Difference) -> Value {
             (value["configured"], value["ordered"]) = (json!(configured), json!(ordered));
             value
         }
+    }
+}
+
+/// What a configuration would change.
+pub fn plan(plan: &Plan) -> Value {
+    let listeners = plan.listeners.iter().map(|(name, change)| {
+        json!({"service": name.service.as_str(), "addr": name.addr.to_string(), "change": changed(*change)})
+    });
+    let backend = |it: &BackendPlan| {
+        json!({
+            "addr": it.key.addr.to_string(),
+            "change": changed(it.change),
+            "sessions": it.sessions,
+            "leaving": leaving(it.leaving),
+        })
+    };
+    let pools = plan.pools.iter().map(|it| {
+        json!({
+            "name": it.name.as_str(),
+            "change": changed(it.change),
+            "parts": it.parts,
+            "backends": it.backends.iter().map(backend).collect::<Vec<_>>(),
+        })
+    });
+    let (kept, drained, cut) = plan.sessions();
+    json!({
+        "changes": !plan.is_empty(),
+        "listeners": listeners.collect::<Vec<_>>(),
+        "pools": pools.collect::<Vec<_>>(),
+        "sessions": {"kept": kept, "drained": drained, "cut": cut},
+    })
+}
+
+fn changed(change: Change) -> &'static str {
+    match change {
+        Change::Added => "added",
+        Change::Changed => "changed",
+        Change::Removed => "removed",
+    }
+}
+
+fn leaving(leaving: Leaving) -> String {
+    match leaving {
+        Leaving::Keep => "keep".to_owned(),
+        Leaving::Drain(time) => format!("drain({time:?})"),
+        Leaving::Cut => "cut".to_owned(),
     }
 }
 

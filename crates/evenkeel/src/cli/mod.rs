@@ -36,6 +36,9 @@ Steer it:
   weight       Set a backend's share
   add          Add a backend to a pool
   remove       Take a backend out of a pool
+  plan         What another config file would change
+  apply        Make another config file hold, for good or on trial
+  confirm      Keep what was applied
   diff         What orders have made of the config in force
 
 Watch it:

@@ -8,7 +8,19 @@ use std::path::PathBuf;
 /// All of them.
 pub fn commands() -> Vec<Command> {
     let duties = DUTIES.map(|(verb, about, help)| duty(verb, about, help));
-    let others = [status(), reload(), weight(), add(), remove(), diff(), sessions(), events()];
+    let others = [
+        status(),
+        reload(),
+        weight(),
+        add(),
+        remove(),
+        plan(),
+        apply(),
+        confirm(),
+        diff(),
+        sessions(),
+        events(),
+    ];
     duties.into_iter().chain(others).map(|it| it.args(whom_args())).collect()
 }
 
@@ -129,6 +141,40 @@ fn remove() -> Command {
         .after_help("`on-remove` says what becomes of its sessions. It stays away over reloads, unless the file changes it.")
 }
 
+fn file() -> Arg {
+    Arg::new("file")
+        .value_name("FILE")
+        .required(true)
+        .value_parser(clap::value_parser!(PathBuf))
+        .help("The config file; what it includes is read by the running evenkeel")
+}
+
+fn plan() -> Command {
+    Command::new("plan")
+        .about("What another config file would change, with live sessions")
+        .arg(file())
+        .arg(flag("detailed-exitcode", "End with 2 when it would change something, as `terraform plan` does"))
+        .arg(json("Print one JSON object"))
+        .after_help("Ends with 0, with 1 if the file would be refused.")
+}
+
+fn apply() -> Command {
+    Command::new("apply")
+        .about("Make another config file hold")
+        .arg(file())
+        .arg(Arg::new("confirm").long("confirm").value_name("DURATION").help(
+            "Go back after this time unless `evenkeel confirm`, and at once when connects begin to fail",
+        ))
+        .arg(quiet())
+        .after_help(
+            "It holds until the next reload or start: write it to the file that `run` reads when it is good.",
+        )
+}
+
+fn confirm() -> Command {
+    Command::new("confirm").about("Keep what was applied").arg(quiet())
+}
+
 fn diff() -> Command {
     Command::new("diff")
         .about("What orders have made of the config in force")
@@ -176,6 +222,17 @@ pub fn understand(name: &str, matches: &ArgMatches) -> Option<(Whom, Asked)> {
         "status" => Asked::Status { json: flag("json") },
         "reload" => Asked::Reload { quiet: flag("quiet") },
         "sessions" => sessions_asked(matches),
+        "plan" => Asked::Plan {
+            path: matches.get_one::<PathBuf>("file")?.clone(),
+            json: flag("json"),
+            detailed: flag("detailed-exitcode"),
+        },
+        "apply" => Asked::Apply {
+            path: matches.get_one::<PathBuf>("file")?.clone(),
+            confirm: matches.get_one("confirm").cloned(),
+            quiet: flag("quiet"),
+        },
+        "confirm" => Asked::Confirm { quiet: flag("quiet") },
         "diff" => Asked::Diff { json: flag("json") },
         "events" => Asked::Events { follow: flag("follow"), json: flag("json") },
         _ => Asked::Order { order: order(name, matches)?, quiet: flag("quiet") },

@@ -21,6 +21,10 @@ pub fn read(source: &Source, world: &World<'_>, problems: &mut Problems) -> Type
             lower::add_file(&mut files.typed, &tree, problems);
             return files.typed;
         }
+        Source::Given(path, text) => {
+            files.add(path, text.clone().into_bytes(), problems);
+            return files.typed;
+        }
         Source::Text(text) => {
             files.add(Path::new("built in"), text.clone().into_bytes(), problems);
             return files.typed;

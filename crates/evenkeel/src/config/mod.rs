@@ -24,7 +24,7 @@ mod tree;
 mod units;
 
 pub use flags::Flags;
-pub use problem::{Problem, Problems, Severity};
+pub use problem::{Problem, Problems};
 
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::{Config, Target};
@@ -41,6 +41,8 @@ pub enum Source {
     Stdin(Option<Flags>),
     /// A command line alone.
     Flags(Flags),
+    /// The text of a file that is or was at this path, which it is relative to.
+    Given(PathBuf, String),
     /// Text of our own making, such as the demo's.
     Text(String),
 }
@@ -135,6 +137,11 @@ fn load_in(source: &Source, world: &World<'_>) -> Result<Loaded, Problems> {
         }),
         _ => Err(problems),
     }
+}
+
+/// The time that `text` means, written as in a file; or why it means none.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    units::duration(text)
 }
 
 /// The backend that `text` means, written as in `to`; or why it is none.

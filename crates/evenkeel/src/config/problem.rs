@@ -191,6 +191,16 @@ impl Problems {
         self.list.iter().filter(is_there).count()
     }
 
+    /// The first mistake, and how many more there are.
+    pub fn summary(&self) -> String {
+        let mut mistakes = self.list.iter().filter(|problem| problem.severity == Severity::Error);
+        match (mistakes.next(), mistakes.count()) {
+            (None, _) => "it cannot be read".to_owned(),
+            (Some(only), 0) => only.to_string(),
+            (Some(first), more) => format!("{first} (and {more} more; `evenkeel check` shows them)"),
+        }
+    }
+
     /// In the order of reading: by file as it was first named, then from top to bottom; each once, even if it holds
     /// for several pools.
     pub fn sort(&mut self) {

@@ -25,12 +25,21 @@ impl Loop {
                 self.load_again(Some(answer));
             }
             Question::Order(order, by, answer) => drop(answer.send(self.carry_out(order, by))),
+            Question::Plan(loaded, answer) => {
+                let director = &self.control.director;
+                let plan = director.plan(&director.propose(Instant::now(), loaded.config));
+                drop(answer.send(plan));
+            }
+            Question::Apply(loaded, time, wanted, answer) => {
+                drop(answer.send(self.apply(*loaded, time, wanted)));
+            }
+            Question::Confirm(wanted, answer) => drop(answer.send(self.confirm(wanted))),
             Question::Differences(answer) => drop(answer.send(self.control.director.differences())),
         }
     }
 
     /// Whatever somebody wants done is in the log, with who wants it.
-    fn log_order(&mut self, order: Option<Wanted>) {
+    pub(super) fn log_order(&mut self, order: Option<Wanted>) {
         if let Some(order) = order {
             self.control.log.tell(Notice::Ordered { what: order.what, by: order.by });
         }
@@ -57,6 +66,7 @@ impl Loop {
             max_sessions: control.max_sessions,
             lines_dropped: self.dropped(),
             reloads: self.reloads.clone(),
+            trial: self.trial.as_ref().map(|it| it.left(Instant::now())),
         }
     }
 }

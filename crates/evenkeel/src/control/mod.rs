@@ -7,6 +7,7 @@ mod reload;
 mod stop;
 #[cfg(test)]
 mod tests;
+mod trial;
 
 pub use question::{NotOrdered, Picture, Question, Reload, Reloads, Wanted};
 
@@ -32,6 +33,7 @@ use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::sync::oneshot;
 use tokio::time::MissedTickBehavior;
+use trial::Trial;
 
 /// How often the loop looks after itself: dropped lines, the watchdog, source ports.
 const TICK: Duration = Duration::from_secs(1);
@@ -95,6 +97,7 @@ struct Loop {
     reloads: Reloads,
     /// Source ports, and where they run short.
     ports: Ports,
+    trial: Option<Trial>,
     /// Sessions to close that could not be found at first, and when to look again.
     closings: Vec<(Instant, Closed, Leaving)>,
     /// Why it ends, once it does.
@@ -136,6 +139,7 @@ impl Loop {
             started: SystemTime::now(),
             reloads: Reloads::none(),
             ports: Ports::new(limits::source_ports()),
+            trial: None,
             closings: Vec::new(),
             ended: None,
         }
@@ -215,6 +219,7 @@ impl Loop {
     fn handle_tick(&mut self) {
         notify::alive();
         self.close_again(Instant::now());
+        self.judge(Instant::now());
         let lost = self.control.plane.totals().reports_dropped;
         if lost > std::mem::replace(&mut self.known_lost, lost) {
             self.control.director.handle_lost_suspects();

@@ -1,14 +1,15 @@
 //! What others ask of the control loop, and what it shows them. An answer that nobody waits for any more is dropped.
 
+use crate::config::Loaded;
 use crate::logging::Told;
 use evenkeel_core::addr::Addr;
-use evenkeel_core::director::{BackendView, Config, Difference, Duty, Order, OrderError};
+use evenkeel_core::director::{BackendView, Config, Difference, Duty, Order, OrderError, Plan};
 use evenkeel_core::name::{BackendKey, ListenerName, ServiceName};
 use evenkeel_core::snapshot::Snapshot;
 use evenkeel_proxy::{BackendSums, ServiceSums, Totals, Visit};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{broadcast, oneshot};
 
 /// One question.
@@ -25,6 +26,12 @@ pub enum Question {
     Reload(Wanted, oneshot::Sender<Reload>),
     /// Carry out an order, of whom the log is told.
     Order(Order, String, oneshot::Sender<Result<(), NotOrdered>>),
+    /// What would this configuration change?
+    Plan(Box<Loaded>, oneshot::Sender<Plan>),
+    /// Make it hold; if a time is given, only when it is confirmed within that.
+    Apply(Box<Loaded>, Option<Duration>, Wanted, oneshot::Sender<Reload>),
+    /// What is on trial holds for good. Was there anything?
+    Confirm(Wanted, oneshot::Sender<bool>),
     /// Where do the running state and the configuration in force differ?
     Differences(oneshot::Sender<Vec<Difference>>),
 }
@@ -89,6 +96,8 @@ pub struct Picture {
     pub lines_dropped: u64,
     /// Reloads so far.
     pub reloads: Reloads,
+    /// How much time is left to confirm what is on trial.
+    pub trial: Option<Duration>,
 }
 
 /// Reloads so far.

@@ -3,7 +3,7 @@
 use super::question::{Reload, Taken};
 use super::stop::Phase;
 use super::{Input, Loop};
-use crate::config::{self, Loaded, Problems, Settings, Severity};
+use crate::config::{self, Loaded, Problems, Settings};
 use crate::discover::Discovery;
 use crate::logging::Notice;
 use crate::signals::Signal;
@@ -44,25 +44,35 @@ impl Loop {
         loaded: Result<Loaded, Problems>,
         answer: Option<oneshot::Sender<Reload>>,
     ) {
-        let reload = loaded.map_err(|problems| summary(&problems)).and_then(|loaded| self.take(now, loaded));
+        let reload = loaded.map_err(|problems| problems.summary()).and_then(|loaded| self.take(now, loaded));
+        if reload.is_ok() {
+            // Whoever loads the file wants what is in it.
+            self.trial = None;
+        }
         self.tell_reload(reload, answer);
     }
 
     fn tell_reload(&mut self, reload: Reload, answer: Option<oneshot::Sender<Reload>>) {
-        self.reloads.note(&reload);
-        self.control.log.tell(match &reload {
-            Ok(Taken { listeners, backends }) => {
-                Notice::Reloaded { listeners: *listeners, backends: *backends }
-            }
-            Err(why) => Notice::ReloadRefused { why: why.clone() },
-        });
+        self.note_reload(&reload);
         if let Some(answer) = answer {
             // Whoever asked may be gone.
             let _ = answer.send(reload);
         }
     }
 
-    fn take(&mut self, now: Instant, loaded: Loaded) -> Reload {
+    /// Counts and tells what came of it.
+    pub(super) fn note_reload(&mut self, reload: &Reload) {
+        self.reloads.note(reload);
+        self.control.log.tell(match reload {
+            Ok(Taken { listeners, backends }) => {
+                Notice::Reloaded { listeners: *listeners, backends: *backends }
+            }
+            Err(why) => Notice::ReloadRefused { why: why.clone() },
+        });
+    }
+
+    /// Makes a configuration hold.
+    pub(super) fn take(&mut self, now: Instant, loaded: Loaded) -> Reload {
         if self.phase != Phase::Running {
             return Err("it is stopping".to_owned());
         }
@@ -85,15 +95,5 @@ impl Loop {
             listeners: snapshot.listeners.len(),
             backends: snapshot.pools.values().map(|pool| pool.backends.len()).sum(),
         })
-    }
-}
-
-/// The first mistake, and how many more there are.
-fn summary(problems: &Problems) -> String {
-    let mut mistakes = problems.list.iter().filter(|problem| problem.severity == Severity::Error);
-    match (mistakes.next(), mistakes.count()) {
-        (None, _) => "it cannot be read".to_owned(),
-        (Some(only), 0) => only.to_string(),
-        (Some(first), more) => format!("{first} (and {more} more; `evenkeel check` shows them)"),
     }
 }

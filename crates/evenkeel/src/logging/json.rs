@@ -199,6 +199,12 @@ pub fn notice(out: &mut String, at: SystemTime, notice: &Notice) {
         Notice::LinesDropped { lines } => {
             line.raw("lines", lines);
         }
+        Notice::Trial { time } => {
+            line.raw("confirm_ms", Millis(*time));
+        }
+        Notice::WentBack { why } => {
+            line.text("why", why);
+        }
         Notice::Panicked { .. } | Notice::ReloadRefused { .. } | Notice::Warning(_) => {}
     }
     line.text("message", notice);

@@ -47,6 +47,8 @@ impl fmt::Display for Notice {
             Self::ReloadRefused { why } => write!(f, "reload refused, everything stays as it was: {why}"),
             Self::Admin { addr } => write!(f, "can be asked at {addr}: `evenkeel status`"),
             Self::Ordered { what, by } => write!(f, "order of {by}: {what}"),
+            Self::Trial { time } => write!(f, "on trial: goes back in {} unless confirmed", Took(*time)),
+            Self::WentBack { why } => write!(f, "back to the configuration before: {why}"),
             Self::OrderRefused { what, by, why } => write!(f, "order of {by} refused: {what}: {why}"),
             Self::LameDuck { signal, time } => {
                 write!(f, "{signal}: will stop, but goes on accepting for {}", Took(*time))

@@ -87,6 +87,16 @@ pub enum Notice {
         /// Who wanted it.
         by: String,
     },
+    /// The configuration in force goes unless it is confirmed within this time.
+    Trial {
+        /// The time.
+        time: Duration,
+    },
+    /// The configuration before holds again.
+    WentBack {
+        /// Why.
+        why: &'static str,
+    },
     /// Somebody gave an order that cannot be carried out.
     OrderRefused {
         /// What was to be.
@@ -191,6 +201,8 @@ impl Notice {
             Self::Admin { .. } => "admin",
             Self::Ordered { .. } => "ordered",
             Self::OrderRefused { .. } => "order-refused",
+            Self::Trial { .. } => "trial",
+            Self::WentBack { .. } => "went-back",
             Self::LameDuck { .. } => "lame-duck",
             Self::Draining { .. } => "draining",
             Self::Stopped(_) => "stopped",
@@ -223,6 +235,7 @@ impl Notice {
             Self::Panicked { .. } | Self::ReloadRefused { .. } => Level::Error,
             Self::CeilingReached { .. }
             | Self::OrderRefused { .. }
+            | Self::WentBack { .. }
             | Self::AcceptFailed { .. }
             | Self::PortsScarce { .. }
             | Self::LinesDropped { .. }
@@ -234,6 +247,7 @@ impl Notice {
             | Self::Reloaded { .. }
             | Self::Admin { .. }
             | Self::Ordered { .. }
+            | Self::Trial { .. }
             | Self::LameDuck { .. }
             | Self::Draining { .. }
             | Self::Stopped(_) => Level::Info,

@@ -194,6 +194,8 @@ fn all_notices() -> Vec<Notice> {
         Notice::ReloadRefused { why: "a mistake".to_owned() },
         Notice::Admin { addr: Addr::Unix(std::path::Path::new("/run/evenkeel/control.sock").into()) },
         Notice::Ordered { what: "reload".to_owned(), by: "uid 0 (pid 7)".to_owned() },
+        Notice::Trial { time: Duration::from_secs(60) },
+        Notice::WentBack { why: "nobody confirmed it in time" },
         Notice::OrderRefused {
             what: "drain x".to_owned(),
             by: "uid 0".to_owned(),
@@ -225,6 +227,8 @@ fn every_event_is_one_line_for_people() {
 <3>reload refused, everything stays as it was: a mistake
 <6>can be asked at unix:/run/evenkeel/control.sock: `evenkeel status`
 <6>order of uid 0 (pid 7): reload
+<6>on trial: goes back in 1m00s unless confirmed
+<4>back to the configuration before: nobody confirmed it in time
 <4>order of uid 0 refused: drain x: no pool is called `x`
 <6>SIGTERM: will stop, but goes on accepting for 15 s
 <6>accepts no more; 12 open sessions may end within 30 s

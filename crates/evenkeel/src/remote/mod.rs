@@ -3,6 +3,7 @@
 mod events;
 mod http;
 mod orders;
+mod plan;
 mod sessions;
 mod status;
 mod table;
@@ -14,6 +15,10 @@ use http::call;
 pub use orders::Order;
 use serde_json::Value;
 use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// `plan --detailed-exitcode` found something to change, as `terraform plan` has it.
+const CHANGES: u8 = 2;
 
 /// Which evenkeel is meant.
 #[derive(Clone, Debug, Default)]
@@ -49,6 +54,29 @@ pub enum Command {
         /// Say nothing when it worked.
         quiet: bool,
     },
+    /// What would this file change?
+    Plan {
+        /// Which.
+        path: PathBuf,
+        /// Print JSON.
+        json: bool,
+        /// End with 2 when it would change something.
+        detailed: bool,
+    },
+    /// Make this file hold.
+    Apply {
+        /// Which.
+        path: PathBuf,
+        /// For so long, unless it is confirmed.
+        confirm: Option<String>,
+        /// Say nothing when it worked.
+        quiet: bool,
+    },
+    /// What was applied holds for good.
+    Confirm {
+        /// Say nothing when it worked.
+        quiet: bool,
+    },
     /// What have orders made of the configuration?
     Diff {
         /// Print JSON.
@@ -72,9 +100,15 @@ pub enum Command {
     },
 }
 
-/// Asks, and shows the answer.
-pub fn run(whom: &Whom, command: Command) -> Result<(), RunError> {
-    match command {
+/// Asks, and shows the answer; the status to end with.
+pub fn run(whom: &Whom, command: Command) -> Result<ExitCode, RunError> {
+    let done = match command {
+        Command::Plan { path, json, detailed } => {
+            let changes = plan::plan(whom, &path, json)?;
+            return Ok(if changes && detailed { CHANGES.into() } else { ExitCode::SUCCESS });
+        }
+        Command::Apply { path, confirm, quiet } => plan::apply(whom, &path, confirm.as_deref(), quiet),
+        Command::Confirm { quiet } => tell(&call(whom, "POST", "/api/v1/confirm", None)?.json()?, quiet),
         Command::Status { json } => {
             let status = get(whom, "/api/v1/status")?;
             output::print(&if json { pretty(&status) } else { status::show(&status) })
@@ -93,7 +127,8 @@ pub fn run(whom: &Whom, command: Command) -> Result<(), RunError> {
         Command::Sessions { filter, close: true, json } => sessions::close(whom, &filter, json),
         Command::Sessions { filter, close: false, json } => sessions::list(whom, &filter, json),
         Command::Events { follow, json } => events::run(whom, follow, json),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 fn get(whom: &Whom, path: &str) -> Result<Value, RunError> {

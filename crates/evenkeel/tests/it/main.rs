@@ -15,4 +15,5 @@ mod limits;
 mod listen;
 mod log;
 mod orders;
+mod plan;
 mod stop;

@@ -1,0 +1,211 @@
+//! What a proposal would change, with the sessions that are there now: for whoever wants to know before.
+
+use super::config::{Leaving, PoolConfig};
+use super::pool::PoolState;
+use super::{Director, Duty};
+use crate::name::{BackendKey, ListenerName, PoolName};
+use std::collections::BTreeSet;
+
+/// What becomes of something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It is new.
+    Added,
+    /// It stays, and is another one in some respect.
+    Changed,
+    /// It goes.
+    Removed,
+}
+
+/// Everything that a proposal would change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Listeners that open, close, or change.
+    pub listeners: Vec<(ListenerName, Change)>,
+    /// Pools that are not as before.
+    pub pools: Vec<PoolPlan>,
+}
+
+/// What becomes of a pool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolPlan {
+    /// Which.
+    pub name: PoolName,
+    /// What becomes of it.
+    pub change: Change,
+    /// What is said of it as a whole, and is not as before.
+    pub parts: Vec<&'static str>,
+    /// Backends that are not as before.
+    pub backends: Vec<BackendPlan>,
+}
+
+/// What becomes of a backend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackendPlan {
+    /// Which.
+    pub key: BackendKey,
+    /// What becomes of it.
+    pub change: Change,
+    /// Sessions there now.
+    pub sessions: u32,
+    /// What becomes of them.
+    pub leaving: Leaving,
+}
+
+impl Plan {
+    /// Whether nothing would change.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Sessions at backends that go: how many would be kept, drained, and cut.
+    pub fn sessions(&self) -> (u64, u64, u64) {
+        let (mut kept, mut drained, mut cut) = (0, 0, 0);
+        for backend in self.pools.iter().flat_map(|it| &it.backends) {
+            let sum = match backend.leaving {
+                Leaving::Keep => &mut kept,
+                Leaving::Drain(_) => &mut drained,
+                Leaving::Cut => &mut cut,
+            };
+            *sum += u64::from(backend.sessions) * u64::from(backend.change == Change::Removed);
+        }
+        (kept, drained, cut)
+    }
+}
+
+impl Director {
+    /// What would change if `proposal` were kept.
+    pub fn plan(&self, proposal: &Self) -> Plan {
+        let names = self.pools.keys().chain(proposal.pools.keys()).collect::<BTreeSet<_>>();
+        let pools =
+            names.into_iter().filter_map(|name| match (self.pools.get(name), proposal.pools.get(name)) {
+                (Some(before), Some(after)) => stays(before, after),
+                (Some(before), None) => Some(goes(before)),
+                (None, Some(after)) => Some(comes(after)),
+                (None, None) => None,
+            });
+        Plan { listeners: self.plan_listeners(proposal), pools: pools.collect() }
+    }
+
+    fn plan_listeners(&self, proposal: &Self) -> Vec<(ListenerName, Change)> {
+        let find = |of: &Self, name: &ListenerName| of.listeners.iter().find(|it| it.name == *name).cloned();
+        let open = |of: &Self, name: &ListenerName| of.duty(&name.service) == Duty::On;
+        let all = self.listeners.iter().chain(&proposal.listeners).map(|it| &it.name);
+        let change = |name: &ListenerName| match (find(self, name), find(proposal, name)) {
+            (None, _) => Some(Change::Added),
+            (_, None) => Some(Change::Removed),
+            (Some(before), Some(after)) => {
+                let is_same = before == after && open(self, name) == open(proposal, name);
+                (!is_same).then_some(Change::Changed)
+            }
+        };
+        let names: BTreeSet<_> = all.collect();
+        names.into_iter().filter_map(|name| Some((name.clone(), change(name)?))).collect()
+    }
+}
+
+fn stays(before: &PoolState, after: &PoolState) -> Option<PoolPlan> {
+    let parts = parts(&before.config, &after.config);
+    let mut backends = Vec::new();
+    for backend in &before.backends {
+        let plan = |change, leaving| BackendPlan {
+            key: backend.key.clone(),
+            change,
+            sessions: backend.sessions(),
+            leaving,
+        };
+        match after.index.get(&backend.key.addr).map(|&at| &after.backends[at]) {
+            None => backends.push(plan(Change::Removed, after.config.on_remove)),
+            Some(other) if other.wanted != backend.wanted => {
+                backends.push(plan(Change::Changed, Leaving::Keep));
+            }
+            Some(_) => {}
+        }
+    }
+    let is_new = |it: &&super::backend::BackendState| !before.index.contains_key(&it.key.addr);
+    backends.extend(after.backends.iter().filter(is_new).map(|it| BackendPlan {
+        key: it.key.clone(),
+        change: Change::Added,
+        sessions: 0,
+        leaving: Leaving::Keep,
+    }));
+    let same = parts.is_empty() && backends.is_empty();
+    (!same).then(|| PoolPlan { name: before.config.name.clone(), change: Change::Changed, parts, backends })
+}
+
+fn goes(pool: &PoolState) -> PoolPlan {
+    whole(pool, Change::Removed, pool.config.on_remove)
+}
+
+fn comes(pool: &PoolState) -> PoolPlan {
+    whole(pool, Change::Added, Leaving::Keep)
+}
+
+fn whole(pool: &PoolState, change: Change, leaving: Leaving) -> PoolPlan {
+    let backends = pool.backends.iter().map(|it| BackendPlan {
+        key: it.key.clone(),
+        change,
+        sessions: it.sessions(),
+        leaving,
+    });
+    PoolPlan { name: pool.config.name.clone(), change, parts: Vec::new(), backends: backends.collect() }
+}
+
+/// What differs between two configurations of a pool, its backends aside. Names that stand for backends count: what they
+/// stand for is not known yet.
+fn parts(before: &PoolConfig, after: &PoolConfig) -> Vec<&'static str> {
+    let names = |it: &PoolConfig| -> Vec<_> {
+        it.members.iter().filter(|it| it.target.host().is_some()).cloned().collect()
+    };
+    let (one, other) = (&before.rules, &after.rules);
+    let parts = [
+        ("names", names(before) != names(after)),
+        ("balance", before.balance != after.balance),
+        ("health", before.check != after.check),
+        ("eject", before.ejection != after.ejection),
+        ("slow-start", before.slow_start != after.slow_start),
+        ("all-down", before.all_down != after.all_down),
+        ("on-remove", before.on_remove != after.on_remove),
+        ("on-down", before.on_down != after.on_down),
+        ("connect and retry", one.connect != other.connect),
+        ("queue", one.queue != other.queue),
+        ("timeouts", one.session != other.session),
+        ("sockets", one.socket != other.socket),
+    ];
+    parts.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+}
+
+/// Connects of live traffic: how many were tried, and how many of them failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Connects {
+    /// Tried.
+    pub tried: u64,
+    /// Failed.
+    pub failed: u64,
+}
+
+impl Connects {
+    /// Whether so many more fail `since` than `before` that it can be no chance: five at least, and a tenth of all
+    /// beyond twice the share that failed before.
+    pub fn jumped(before: Self, since: Self) -> bool {
+        let share = |it: Self| it.failed as f64 / it.tried.max(1) as f64;
+        since.failed >= 5 && share(since) > 2.0 * share(before) + 0.1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_jump_is_many_failures_and_more_than_there_were() {
+        let connects = |failed, tried| Connects { tried, failed };
+        let good = connects(0, 1000);
+        assert!(Connects::jumped(good, connects(5, 20)));
+        assert!(!Connects::jumped(good, connects(4, 4)), "too few to tell");
+        assert!(!Connects::jumped(good, connects(50, 1000)), "few of many");
+        assert!(!Connects::jumped(connects(400, 1000), connects(80, 100)), "it was as bad before");
+        assert!(!Connects::jumped(good, Connects::default()));
+        assert!(Connects::jumped(Connects::default(), connects(9, 9)), "nothing is known of before");
+    }
+}

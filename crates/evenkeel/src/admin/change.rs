@@ -1,0 +1,66 @@
+//! A whole configuration that is not in the file: what it would change, and making it hold.
+
+use super::Desk;
+use super::args::Args;
+use super::guard::Peer;
+use super::reply::{Refused, Reply};
+use super::view;
+use crate::config::{self, Loaded, Source};
+use crate::control::{Question, Wanted};
+use crate::logging::{Took, count};
+use hyper::StatusCode;
+use serde_json::json;
+use std::path::PathBuf;
+use std::thread;
+use tokio::sync::oneshot;
+
+/// What the configuration in the body would change.
+pub async fn plan(desk: &Desk, args: &Args) -> Result<Reply, Refused> {
+    let loaded = load(args).await?;
+    let plan = desk.ask(|answer| Question::Plan(Box::new(loaded), answer)).await?;
+    Ok(Reply::Json(view::plan(&plan)))
+}
+
+/// Makes the configuration in the body hold.
+pub async fn apply(desk: &Desk, peer: Peer, args: &Args) -> Result<Reply, Refused> {
+    let confirm = args.text("confirm").map(config::duration).transpose();
+    let confirm = confirm.map_err(|what| Refused::bad(format!("`confirm` is not a duration: {what}")))?;
+    let loaded = load(args).await?;
+    let what = format!("apply {}", args.text("path").unwrap_or_default());
+    let wanted = Wanted { by: peer.to_string(), what };
+    let applied = desk.ask(|answer| Question::Apply(Box::new(loaded), confirm, wanted, answer)).await?;
+    let taken = applied.map_err(|what| Refused { status: StatusCode::CONFLICT, what })?;
+    let now = format!("{}, {}", count(taken.listeners, "listener"), count(taken.backends, "backend"));
+    let message = match confirm {
+        Some(time) => format!("applied: {now}; goes back in {} unless `evenkeel confirm`", Took(time)),
+        None => format!("applied: {now}"),
+    };
+    Ok(Reply::Json(json!({"listeners": taken.listeners, "backends": taken.backends, "message": message})))
+}
+
+/// What is on trial holds for good.
+pub async fn confirm(desk: &Desk, peer: Peer) -> Result<Reply, Refused> {
+    let wanted = Wanted { by: peer.to_string(), what: "confirm".into() };
+    match desk.ask(|answer| Question::Confirm(wanted, answer)).await? {
+        true => Ok(Reply::Json(json!({"message": "confirmed"}))),
+        false => {
+            let what = "nothing waits to be confirmed; it may have gone back already".to_owned();
+            Err(Refused { status: StatusCode::CONFLICT, what })
+        }
+    }
+}
+
+/// Reads it, on a thread of its own: names to listen on may take their time to be looked up.
+async fn load(args: &Args) -> Result<Loaded, Refused> {
+    let path = PathBuf::from(args.text("path").unwrap_or("the request"));
+    let source = Source::Given(path, args.text("text").unwrap_or_default().to_owned());
+    let (sender, loaded) = oneshot::channel();
+    let work = move || {
+        // Whoever asked may be gone.
+        let _ = sender.send(config::load(&source));
+    };
+    let begun = thread::Builder::new().name("plan".to_owned()).spawn(work);
+    begun.map_err(|error| Refused::unavailable(error.to_string()))?;
+    let loaded = loaded.await.map_err(|_| Refused::unavailable("it could not be read"))?;
+    loaded.map_err(|problems| Refused { status: StatusCode::UNPROCESSABLE_ENTITY, what: problems.summary() })
+}

@@ -1,0 +1,101 @@
+//! A configuration on trial: it goes by itself unless somebody confirms it in time, and at once when connects begin to fail.
+
+use super::Loop;
+use super::question::{Reload, Wanted};
+use crate::config::Loaded;
+use crate::logging::Notice;
+use evenkeel_core::attempt::ConnectFailure;
+use evenkeel_core::director::Connects;
+use evenkeel_core::end::End;
+use evenkeel_core::name::ServiceName;
+use evenkeel_proxy::ServiceSums;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// What is on trial, and what comes back if it fails.
+pub(super) struct Trial {
+    until: Instant,
+    before: Loaded,
+    /// What was counted when it began.
+    connects: BTreeMap<ServiceName, Connects>,
+}
+
+impl Trial {
+    /// How much time is left to confirm.
+    pub fn left(&self, now: Instant) -> Duration {
+        self.until.saturating_duration_since(now)
+    }
+}
+
+impl Loop {
+    /// Keeps a configuration that is in no file, and if `time` is given, only when it is confirmed.
+    pub(super) fn apply(&mut self, loaded: Loaded, time: Option<Duration>, wanted: Wanted) -> Reload {
+        if self.trial.is_some() {
+            return Err("another configuration waits to be confirmed".to_owned());
+        }
+        self.log_order(Some(wanted));
+        let (settings, config) = (self.control.settings.clone(), self.control.director.config());
+        let before = Loaded { settings, config, warnings: Vec::new() };
+        let connects = self.connects();
+        let now = Instant::now();
+        let reload = self.take(now, loaded);
+        self.note_reload(&reload);
+        if let (Ok(_), Some(time)) = (&reload, time) {
+            self.trial = Some(Trial { until: now + time, before, connects });
+            self.control.log.tell(Notice::Trial { time });
+        }
+        reload
+    }
+
+    /// What is on trial holds for good; whether there was anything.
+    pub(super) fn confirm(&mut self, wanted: Wanted) -> bool {
+        let was_on_trial = self.trial.take().is_some();
+        if was_on_trial {
+            self.log_order(Some(wanted));
+        }
+        was_on_trial
+    }
+
+    /// Looks how the trial goes.
+    pub(super) fn judge(&mut self, now: Instant) {
+        let Some(trial) = &self.trial else { return };
+        if trial.until <= now {
+            self.go_back(now, "nobody confirmed it in time");
+        } else if has_jumped(&trial.connects, &self.connects()) {
+            self.go_back(now, "connects to backends began to fail");
+        }
+    }
+
+    fn go_back(&mut self, now: Instant, why: &'static str) {
+        let Some(trial) = self.trial.take() else { return };
+        let reload = self.take(now, trial.before);
+        self.reloads.note(&reload);
+        self.control.log.tell(match reload {
+            Ok(_) => Notice::WentBack { why },
+            Err(error) => Notice::Warning(format!("cannot go back to the configuration before: {error}")),
+        });
+    }
+
+    fn connects(&self) -> BTreeMap<ServiceName, Connects> {
+        self.control.plane.services().into_iter().map(|(name, sums)| (name, connects(&sums))).collect()
+    }
+}
+
+/// Each session tries once, and once more for each retry; a retry follows a failure, and so does giving up.
+fn connects(sums: &ServiceSums) -> Connects {
+    let gave_up: u64 = sums.ends[End::WORDS - ConnectFailure::WORDS.len()..].iter().sum();
+    Connects { tried: sums.accepted + sums.retries, failed: sums.retries + gave_up }
+}
+
+fn has_jumped(before: &BTreeMap<ServiceName, Connects>, now: &BTreeMap<ServiceName, Connects>) -> bool {
+    let (mut sum_before, mut since) = (Connects::default(), Connects::default());
+    for (name, now) in now {
+        // A service that is new, or began anew, counts from 0.
+        let before = before.get(name).copied().filter(|it| it.tried <= now.tried).unwrap_or_default();
+        sum_before.tried += before.tried;
+        sum_before.failed += before.failed;
+        since.tried += now.tried - before.tried;
+        since.failed += now.failed.saturating_sub(before.failed);
+    }
+    Connects::jumped(sum_before, since)
+}

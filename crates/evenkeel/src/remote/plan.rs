@@ -1,0 +1,81 @@
+//! `evenkeel plan` and `apply`: what a file would do to the running process, and doing it.
+
+use super::{Whom, call, pretty, tell};
+use crate::error::{Exit, RunError};
+use crate::logging::count;
+use crate::output;
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// Prints what the file would change; whether that is anything.
+pub fn plan(whom: &Whom, path: &Path, json: bool) -> Result<bool, RunError> {
+    let answer = call(whom, "POST", "/api/v1/plan", Some(&body(path)?))?.json();
+    let plan = answer.map_err(|error| explained(error, path))?;
+    output::print(&if json { pretty(&plan) } else { show(&plan) })?;
+    Ok(plan["changes"] == true)
+}
+
+/// Makes the file hold.
+pub fn apply(whom: &Whom, path: &Path, confirm: Option<&str>, quiet: bool) -> Result<(), RunError> {
+    let mut body = body(path)?;
+    if let Some(time) = confirm {
+        body["confirm"] = time.into();
+    }
+    let answer = call(whom, "POST", "/api/v1/apply", Some(&body))?.json();
+    tell(&answer.map_err(|error| explained(error, path))?, quiet)
+}
+
+fn explained(error: RunError, path: &Path) -> RunError {
+    error.help(format!("`evenkeel check {}` shows every mistake in a file", path.display()))
+}
+
+/// The file's text, and where it is: what it includes is read over there.
+fn body(path: &Path) -> Result<Value, RunError> {
+    let unreadable = |error| RunError::new(Exit::NoInput, format!("cannot read {}: {error}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(unreadable)?;
+    let path = std::path::absolute(path).map_err(unreadable)?;
+    Ok(json!({"path": path.display().to_string(), "text": text}))
+}
+
+fn show(plan: &Value) -> String {
+    if plan["changes"] != true {
+        return "no change\n".to_owned();
+    }
+    let word = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let mut text = String::new();
+    for listener in list(&plan["listeners"]) {
+        let does = match listener["change"].as_str() {
+            Some("added") => "opens",
+            Some("removed") => "closes; its sessions go on",
+            _ => "changes",
+        };
+        let (service, addr) = (word(&listener["service"]), word(&listener["addr"]));
+        text.push_str(&format!("  {} listener {service} {addr} {does}\n", sign(&listener)));
+    }
+    for pool in list(&plan["pools"]) {
+        let parts: Vec<_> = list(&pool["parts"]).iter().map(word).collect();
+        let parts = if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) };
+        text.push_str(&format!("  {} pool {}{parts}\n", sign(&pool), word(&pool["name"])));
+        for backend in list(&pool["backends"]) {
+            let sessions = count(backend["sessions"].as_u64().unwrap_or(0) as usize, "session");
+            let fate = match backend["change"].as_str() {
+                Some("removed") => format!("   {sessions}: {}", word(&backend["leaving"])),
+                Some("changed") => format!("   {sessions} go on"),
+                _ => String::new(),
+            };
+            text.push_str(&format!("      {} {}{fate}\n", sign(&backend), word(&backend["addr"])));
+        }
+    }
+    let number = |name: &str| plan["sessions"][name].as_u64().unwrap_or(0);
+    let (kept, drained, cut) = (number("kept"), number("drained"), number("cut"));
+    text + &format!("sessions at backends that go: {kept} kept, {drained} drained, {cut} cut\n")
+}
+
+fn sign(value: &Value) -> char {
+    match value["change"].as_str() {
+        Some("added") => '+',
+        Some("removed") => '-',
+        _ => '~',
+    }
+}

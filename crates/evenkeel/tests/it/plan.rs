@@ -1,0 +1,115 @@
+//! Another configuration: seen before it holds, and held on trial.
+
+use crate::harness::{Running, Setup, evenkeel};
+use evenkeel_testkit::{Place, Server, eventually, port, serve};
+use serde_json::json;
+use std::path::PathBuf;
+
+/// A balancer in front of `a`, and the text of its file.
+fn one(a: &Server) -> (Running, String) {
+    let setup = Setup::to([a.place()]).keys("on-remove = \"drain(20s)\"");
+    let text = setup.text();
+    (setup.ready(), text)
+}
+
+/// `text` as a file beside that of `running`.
+fn file(running: &Running, text: &str) -> PathBuf {
+    let path = running.file("new.toml");
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+fn served_by(running: &Running, name: &str) {
+    eventually(&format!("{name} serves"), || {
+        (running.connect().receive(1).is_ok_and(|it| it == name.as_bytes())).then_some(())
+    });
+}
+
+#[test]
+fn a_plan_says_what_would_change_with_live_sessions_and_changes_nothing() {
+    let [a, b] = ["a", "b"].map(|name| Server::start(&Place::any(), serve::stay(name)));
+    let (running, text) = one(&a);
+    let client = running.connect();
+    assert_eq!(client.receive(1).unwrap(), b"a");
+    let same = file(&running, &text);
+    assert_eq!(
+        running.command(&format!("plan {} --detailed-exitcode", same.display())),
+        (0, "no change".into(), String::new())
+    );
+
+    let more = Place::local(port::free());
+    let listen = format!("listen = [\"{}\", \"{more}\"]", running.place);
+    let new = text.replace(&a.place().to_string(), &b.place().to_string());
+    let new = new.replace(&format!("listen = \"{}\"", running.place), &listen) + "balance = \"first\"\n";
+    let new = file(&running, &new);
+    let (code, out, _) = running.command(&format!("plan {} --detailed-exitcode", new.display()));
+    assert_eq!(code, 2);
+    for line in [
+        format!("  + listener web {more} opens"),
+        "  ~ pool web: balance".to_owned(),
+        format!("      - {}   1 session: drain(20s)", a.place()),
+        format!("      + {}", b.place()),
+        "sessions at backends that go: 0 kept, 1 drained, 0 cut".to_owned(),
+    ] {
+        assert!(out.lines().any(|it| it == line), "{line} in {out}");
+    }
+    let (code, out, _) = running.command(&format!("plan {} --json", new.display()));
+    let plan: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &plan["sessions"]), (0, &json!({"kept": 0, "drained": 1, "cut": 0})));
+    served_by(&running, "a");
+
+    let bad = file(&running, &text.replace("listen", "lisen"));
+    let (code, _, errors) = running.command(&format!("plan {}", bad.display()));
+    assert!(code == 1 && errors.contains("lisen") && errors.contains("evenkeel check"), "{errors}");
+    assert_eq!(evenkeel().args("plan /nonexistent.toml").spawn().output().0, 66);
+}
+
+#[test]
+fn what_is_applied_on_trial_goes_back_by_itself_or_stays_when_confirmed() {
+    let [a, b] = ["a", "b"].map(|name| Server::start(&Place::any(), serve::stay(name)));
+    let (mut running, text) = one(&a);
+    let new = file(&running, &text.replace(&a.place().to_string(), &b.place().to_string()));
+    let (code, out, _) = running.command(&format!("apply {} --confirm 1s", new.display()));
+    assert!(code == 0 && out.contains("goes back in 1.0 s"), "{out}");
+    served_by(&running, "b");
+    running.wait_event("went-back");
+    served_by(&running, "a");
+    assert_eq!(running.command("confirm").0, 1, "too late");
+
+    running.forget();
+    assert_eq!(running.command(&format!("apply {} --confirm 1m", new.display())).0, 0);
+    let again = running.command(&format!("apply {}", new.display()));
+    assert!(again.0 == 1 && again.2.contains("confirm"), "{}", again.2);
+    assert!(running.look("/api/v1/status")["config"]["trial_s"].as_u64() <= Some(60));
+    assert_eq!(running.command("confirm"), (0, "confirmed".into(), String::new()));
+    served_by(&running, "b");
+    assert_eq!(running.look("/api/v1/status")["config"]["trial_s"], json!(null));
+    running.command("reload");
+    served_by(&running, "a");
+}
+
+#[test]
+fn a_trial_ends_at_once_when_connects_begin_to_fail() {
+    let a = Server::start(&Place::any(), serve::stay("a"));
+    let (mut running, text) = one(&a);
+    let dead = Place::local(port::free());
+    let new = file(&running, &text.replace(&a.place().to_string(), &dead.to_string()));
+    assert_eq!(running.command(&format!("apply {} --confirm 10m", new.display())).0, 0);
+    for _ in 0..6 {
+        running.connect().read_to_end();
+    }
+    assert!(running.wait_event("went-back")["why"].as_str().unwrap().contains("fail"));
+    served_by(&running, "a");
+}
+
+#[test]
+fn a_reload_ends_a_trial() {
+    let [a, b] = ["a", "b"].map(|name| Server::start(&Place::any(), serve::stay(name)));
+    let (mut running, text) = one(&a);
+    let new = file(&running, &text.replace(&a.place().to_string(), &b.place().to_string()));
+    assert_eq!(running.command(&format!("apply {} --confirm 10m", new.display())).0, 0);
+    assert_eq!(running.command("reload").0, 0);
+    served_by(&running, "a");
+    assert_eq!(running.command("confirm").0, 1);
+    assert_eq!(running.count_events("went-back"), 0);
+}
