@@ -54,6 +54,11 @@ impl<'a> Chain<'a> {
         !matches!(self.find(key).map(|found| found.value), None | Some(Setting::Off))
     }
 
+    /// Whether `key`, which is true or false, is true.
+    pub fn is_set(&self, key: &str) -> bool {
+        matches!(self.find(key).map(|found| found.value), Some(Setting::Flag(true)))
+    }
+
     /// The duration that `key` takes; `None` is off, or not set.
     pub fn duration(&self, key: &str) -> Option<Duration> {
         match self.find(key)?.value {

@@ -4,6 +4,7 @@ use super::lower::{self, Typed};
 use super::place::{At, Place, Text};
 use super::problem::{Problem, Problems};
 use super::tree::Reader;
+use super::watched::Watched;
 use super::{Source, World, units};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -30,6 +31,7 @@ pub fn read(source: &Source, world: &World<'_>, problems: &mut Problems) -> Type
             return files.typed;
         }
         Source::File(path, flags) => {
+            files.typed.files.push(Watched::look(path));
             files.first(path.display().to_string(), read_file(path), path, problems);
             flags
         }
@@ -103,6 +105,11 @@ impl Files<'_> {
 
     fn include(&mut self, text: &Arc<Text>, pattern: &At<String>, problems: &mut Problems) {
         let place = &pattern.place;
+        if pattern.value.contains(['*', '?']) {
+            // A file that comes later may fit, too.
+            let path = text.dir.join(&pattern.value);
+            self.typed.files.extend(path.parent().map(Watched::look));
+        }
         let paths = match matching(&text.dir, &pattern.value) {
             Ok(paths) => paths,
             Err(what) => {
@@ -115,6 +122,7 @@ impl Files<'_> {
                 problems.push(Problem::error(format!("{} {what}", path.display())).at(place, "by this line"));
                 continue;
             }
+            self.typed.files.push(Watched::look(&path));
             match read_file(&path) {
                 Ok(bytes) => self.add(&path, bytes, problems),
                 Err(error) => {

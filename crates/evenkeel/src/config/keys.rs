@@ -227,6 +227,17 @@ pub static KEYS: &[Key] = &[
         aliases: &["import", "includes"],
     },
     Key {
+        name: "watch",
+        scope: Scope::Process,
+        kind: Kind::Flag,
+        default: Is("false"),
+        doc: "Whether the files are loaded again by themselves when they change. They are looked at once a second, and \
+              read when they have not changed since the last look.",
+        why: "a file that is saved is not always one that is meant; `evenkeel reload` says whether it was taken",
+        example: "true",
+        aliases: &["auto-reload", "watch-config"],
+    },
+    Key {
         name: "workers",
         scope: Scope::Process,
         kind: Kind::Count(1, 1024),

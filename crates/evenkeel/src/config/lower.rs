@@ -7,6 +7,7 @@ use super::problem::{Problem, Problems};
 use super::setting::{self, Entry, Layer, Setting};
 use super::suggest::{self, Suggestion};
 use super::tree::{Node, Table, Value};
+use super::watched::Watched;
 
 /// A service or a shared pool, as it was typed.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub struct Typed {
     pub pools: Vec<Section>,
     /// `[tcp.NAME]`.
     pub services: Vec<Section>,
+    /// The files that were read, and the folders that were searched for more.
+    pub files: Vec<Watched>,
     /// Some text was not valid TOML: what is missing may only have been lost.
     pub damaged: bool,
 }

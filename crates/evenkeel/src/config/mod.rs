@@ -22,9 +22,11 @@ mod setting;
 pub mod suggest;
 mod tree;
 mod units;
+mod watched;
 
 pub use flags::Flags;
 pub use problem::{Problem, Problems};
+pub use watched::Watched;
 
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::{Config, Target};
@@ -56,6 +58,8 @@ pub struct Loaded {
     pub config: Config,
     /// What is allowed, but hardly meant.
     pub warnings: Vec<Problem>,
+    /// The files that were read, and the folders that were searched for more.
+    pub files: Vec<Watched>,
 }
 
 /// What holds for the process as a whole.
@@ -71,6 +75,8 @@ pub struct Settings {
     pub drain: Duration,
     /// Sessions at once, in all; `None` is as many as the descriptors allow.
     pub max_sessions: Option<u32>,
+    /// Whether its files are loaded again when they change.
+    pub watch: bool,
     /// Where it can be looked at and told things; `None` is nowhere.
     pub admin: Option<AdminSettings>,
 }
@@ -134,6 +140,7 @@ fn load_in(source: &Source, world: &World<'_>) -> Result<Loaded, Problems> {
             settings: compile::settings(&typed, &builtin, admin),
             config,
             warnings: problems.list,
+            files: typed.files,
         }),
         _ => Err(problems),
     }

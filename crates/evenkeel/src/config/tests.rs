@@ -146,7 +146,12 @@ fn every_key_as_a_flag_means_the_same_as_in_the_file_that_it_prints() {
 }
 
 fn plain_again(loaded: &Loaded) -> Loaded {
-    Loaded { settings: loaded.settings.clone(), config: loaded.config.clone(), warnings: Vec::new() }
+    Loaded {
+        settings: loaded.settings.clone(),
+        config: loaded.config.clone(),
+        warnings: Vec::new(),
+        files: Vec::new(),
+    }
 }
 
 #[test]

@@ -8,8 +8,10 @@ mod stop;
 #[cfg(test)]
 mod tests;
 mod trial;
+mod watch;
 
 pub use question::{NotOrdered, Picture, Question, Reload, Reloads, Wanted};
+pub use watch::Watch;
 
 use crate::binding;
 use crate::config::{Loaded, LogFormat, Problems, Settings, Source};
@@ -55,6 +57,8 @@ pub enum Input {
     Report(Report),
     /// The configuration was loaded again, for somebody who waits for what comes of it, or for nobody.
     Loaded(Box<Result<Loaded, Problems>>, Option<oneshot::Sender<Reload>>),
+    /// Files of the configuration have changed.
+    Changed,
     /// Somebody asks.
     Asked(Question),
 }
@@ -67,6 +71,8 @@ pub struct Control {
     pub plane: UserPlane,
     /// Tells.
     pub log: Log,
+    /// Looks at the configuration's files, if that is wanted.
+    pub watch: Option<Watch>,
     /// Keeps its names fresh.
     pub discovery: Discovery,
     /// Holds until the end; a reload may change the times of stopping only.
@@ -185,6 +191,8 @@ impl Loop {
             }
             Input::Report(report) => self.handle_report(now, report),
             Input::Loaded(loaded, answer) => self.handle_loaded(now, *loaded, answer),
+            Input::Changed if self.phase == Phase::Running => self.load_again(None),
+            Input::Changed => {}
             Input::Asked(question) => self.handle_question(question),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::question::{Reload, Taken};
 use super::stop::Phase;
-use super::{Input, Loop};
+use super::{Input, Loop, Watch};
 use crate::config::{self, Loaded, Problems, Settings};
 use crate::discover::Discovery;
 use crate::logging::Notice;
@@ -44,10 +44,12 @@ impl Loop {
         loaded: Result<Loaded, Problems>,
         answer: Option<oneshot::Sender<Reload>>,
     ) {
+        let watched = loaded.as_ref().ok().map(|loaded| (loaded.settings.watch, loaded.files.clone()));
         let reload = loaded.map_err(|problems| problems.summary()).and_then(|loaded| self.take(now, loaded));
-        if reload.is_ok() {
+        if let (Ok(_), Some((watch, files))) = (&reload, watched) {
             // Whoever loads the file wants what is in it.
             self.trial = None;
+            self.control.watch = watch.then(|| Watch::start(files, self.control.inputs.clone()));
         }
         self.tell_reload(reload, answer);
     }
@@ -81,8 +83,8 @@ impl Loop {
         self.adopt(proposal)?;
         let control = &mut self.control;
         control.discovery = Discovery::follow(&loaded.config, &control.inputs);
-        let Settings { lame_duck, drain, .. } = loaded.settings;
-        if (Settings { lame_duck, drain, ..control.settings.clone() }) != loaded.settings {
+        let Settings { lame_duck, drain, watch, .. } = loaded.settings;
+        if (Settings { lame_duck, drain, watch, ..control.settings.clone() }) != loaded.settings {
             let text = "`workers`, `log`, `max-sessions` and `admin` of the new configuration hold from the next \
                         start on";
             control.log.tell(Notice::Warning(text.to_owned()));
@@ -90,7 +92,7 @@ impl Loop {
         for warning in loaded.warnings {
             control.log.tell(Notice::Warning(warning.to_string()));
         }
-        (control.settings.lame_duck, control.settings.drain) = (lame_duck, drain);
+        control.settings = Settings { lame_duck, drain, ..control.settings.clone() };
         Ok(Taken {
             listeners: snapshot.listeners.len(),
             backends: snapshot.pools.values().map(|pool| pool.backends.len()).sum(),

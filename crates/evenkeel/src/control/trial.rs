@@ -35,7 +35,7 @@ impl Loop {
         }
         self.log_order(Some(wanted));
         let (settings, config) = (self.control.settings.clone(), self.control.director.config());
-        let before = Loaded { settings, config, warnings: Vec::new() };
+        let before = Loaded { settings, config, warnings: Vec::new(), files: Vec::new() };
         let connects = self.connects();
         let now = Instant::now();
         let reload = self.take(now, loaded);

@@ -6,7 +6,7 @@ use crate::admin::{self, Bound};
 use crate::binding;
 use crate::ceiling::{self, Needs};
 use crate::config::{Loaded, Settings, Source};
-use crate::control::{Control, Input};
+use crate::control::{Control, Input, Watch};
 use crate::discover::Discovery;
 use crate::error::{Exit, RunError};
 use crate::logging::{Log, Notice};
@@ -75,7 +75,7 @@ pub fn start(
     mut inherited: Inherited,
     inputs: mpsc::Sender<Input>,
 ) -> Result<Control, RunError> {
-    let Loaded { settings, config, warnings } = loaded;
+    let Loaded { settings, config, warnings, files } = loaded;
     let room = room(&settings, &config);
     let mut log = Log::start(settings.log).map_err(|error| system("start the log", &error))?;
     for warning in warnings {
@@ -105,6 +105,7 @@ pub fn start(
     });
     notify::ready(&announce::status(&config));
     Ok(Control {
+        watch: (settings.watch && options.source.is_some()).then(|| Watch::start(files, inputs.clone())),
         discovery: Discovery::follow(&config, &inputs),
         manner: manner(options.demo),
         source: options.source,

@@ -146,6 +146,28 @@ fn hup_loads_the_file_again_and_cuts_nobody() {
 }
 
 #[test]
+fn watched_files_are_loaded_again_when_they_change_and_new_ones_are_found() {
+    let [a, b] = ["a", "b"].map(|name| Server::start(&Place::any(), serve::stay(name)));
+    let setup = Setup::to([a.place()]).top("watch = true\ninclude = \"more-*.toml\"");
+    let text = setup.text();
+    let mut running = setup.ready();
+    let file = running.file("evenkeel.toml");
+    std::fs::write(&file, text.replace(&a.place().to_string(), &b.place().to_string())).unwrap();
+    running.wait_event("reloaded");
+    eventually("the new backend serves", || (running.connect().receive(1).unwrap() == b"b").then_some(()));
+    running.forget();
+    let more = Place::local(evenkeel_testkit::port::free());
+    let included = format!("[tcp.more]\nlisten = \"{more}\"\nto = \"{}\"\nhealth = \"off\"\n", a.place());
+    std::fs::write(running.file("more-1.toml"), included).unwrap();
+    running.wait_event("reloaded");
+    assert_eq!(Peer::connect(&more).receive(1).unwrap(), b"a");
+    running.forget();
+    std::fs::write(&file, "oops").unwrap();
+    running.wait_event("reload-refused");
+    assert_eq!(running.connect().receive(1).unwrap(), b"b");
+}
+
+#[test]
 fn a_reload_opens_and_closes_listeners_and_is_refused_whole_when_one_is_taken() {
     let server = Server::echo();
     let setup = Setup::to([server.place()]);
