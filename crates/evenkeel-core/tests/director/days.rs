@@ -8,7 +8,7 @@ use crate::world::{self, Weather, one_in};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::dice::Dice;
-use evenkeel_core::director::{Action, Config, Director, EventKind, Standing};
+use evenkeel_core::director::{Action, Config, Director, EventKind, Order, Standing};
 use evenkeel_core::health::Check;
 use evenkeel_core::load::Load;
 use evenkeel_core::name::BackendKey;
@@ -122,7 +122,8 @@ impl Day {
         match self.dice.below(40) {
             0 => self.reload(),
             1 | 2 => self.resolve(),
-            3..8 => {
+            3 => self.order(),
+            4..9 => {
                 let addr = crate::stage::addr(1 + self.dice.below(world::BACKENDS.into()) as u8);
                 let weather = Weather::random(&mut self.dice);
                 self.weather.insert(addr, weather);
@@ -145,6 +146,25 @@ impl Day {
         self.published = self.now;
         assert!(self.current.generation > before.generation);
         self.configure_model(self.config.clone());
+        self.check_snapshot(&before);
+        self.settle();
+    }
+
+    fn order(&mut self) {
+        self.timeout(self.now);
+        let pools: Vec<_> = self.model.keys().cloned().collect();
+        let pool = pools[self.dice.below(pools.len() as u64) as usize].clone();
+        let (addr, order) = world::order(&mut self.dice);
+        let key = BackendKey { pool, addr };
+        let given = self.director.order(self.now, Order::Backend(key.clone(), order.clone()));
+        let makes_sense = self.model.get_mut(&key.pool).unwrap().ordered(self.now, &key.addr, &order);
+        self.tell(|| format!("{key}: {order:?}, which makes sense: {makes_sense}"));
+        assert_eq!(given.is_ok(), makes_sense);
+        let Ok(director) = given else { return };
+        self.director = director;
+        let before = std::mem::replace(&mut self.current, self.director.snapshot());
+        self.published = self.now;
+        assert!(self.current.generation > before.generation);
         self.check_snapshot(&before);
         self.settle();
     }
@@ -221,7 +241,8 @@ impl Day {
                     self.published = self.now;
                     self.check_snapshot(&before);
                 }
-                Action::Close(..) => unreachable!("every pool of these days keeps its sessions"),
+                // Which sessions are closed, and how, has scenes of its own.
+                Action::Close(..) => {}
                 Action::Announce(event) => {
                     match (&event.kind, &event.backend) {
                         (EventKind::Ejected { time, .. }, Some(addr)) => {

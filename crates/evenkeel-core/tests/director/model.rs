@@ -3,7 +3,7 @@
 
 use crate::stage::MS;
 use evenkeel_core::addr::Addr;
-use evenkeel_core::director::{AllDown, EjectionRules, Member, PoolConfig, Target};
+use evenkeel_core::director::{AllDown, BackendOrder, Duty, EjectionRules, Member, PoolConfig, Target};
 use evenkeel_core::health::Check;
 use evenkeel_core::name::PoolName;
 use evenkeel_core::snapshot::Pool;
@@ -17,6 +17,8 @@ pub const LATE: Duration = Duration::from_millis(3);
 pub struct ModelPool {
     pub config: PoolConfig,
     pub backends: Vec<ModelBackend>,
+    /// Every order, and every change of the file, in the order in which they came.
+    history: Vec<Said>,
     answers: BTreeMap<String, Vec<IpAddr>>,
     failing: BTreeSet<String>,
     /// When it first had a backend.
@@ -29,6 +31,23 @@ pub struct ModelPool {
     pub stale: Option<Instant>,
     /// What the operator has to be told of: `1 up`, `all-down`.
     pub to_tell: Vec<String>,
+}
+
+/// What was said about the pool.
+enum Said {
+    /// By an operator, about a backend.
+    Order(Addr, BackendOrder),
+    /// By the file, which said something else before.
+    File(Vec<Member>, Vec<Member>),
+}
+
+/// What operators want of a backend, all in all.
+#[derive(Default)]
+struct Wish {
+    out: bool,
+    weight: Option<u32>,
+    added: Option<Member>,
+    removed: bool,
 }
 
 pub struct ModelBackend {
@@ -68,6 +87,7 @@ impl ModelPool {
         let mut pool = Self {
             config: PoolConfig { members: Vec::new(), ..config.clone() },
             backends: Vec::new(),
+            history: Vec::new(),
             answers: BTreeMap::new(),
             failing: BTreeSet::new(),
             born: None,
@@ -86,7 +106,55 @@ impl ModelPool {
         self.answers.retain(|host, _| hosts.iter().any(|it| **host == ***it));
         self.failing.retain(|host| hosts.iter().any(|it| **host == ***it));
         let before = std::mem::replace(&mut self.config, config);
+        self.history.push(Said::File(before.members.clone(), self.config.members.clone()));
         self.gather(now, &before);
+    }
+
+    /// Whether an order about the backend at `addr` makes sense; if so it is carried out.
+    pub fn ordered(&mut self, now: Instant, addr: &Addr, order: &BackendOrder) -> bool {
+        let is_there = self.backends.iter().any(|it| it.addr == *addr);
+        if is_there == matches!(order, BackendOrder::Add(_)) {
+            return false;
+        }
+        self.history.push(Said::Order(addr.clone(), order.clone()));
+        self.stale = Some(now);
+        let same = self.config.clone();
+        self.gather(now, &same);
+        true
+    }
+
+    /// All that was said about the backend at `addr`, the newest last: what the file changed is as new as its change.
+    fn wish(&self, addr: &Addr) -> Wish {
+        let mut wish = Wish::default();
+        let mut in_file = false;
+        for said in &self.history {
+            match said {
+                Said::File(before, after) => {
+                    let (before, after) = (at(before, addr), at(after, addr));
+                    in_file = after.is_some();
+                    if before.is_some() != after.is_some() {
+                        wish = Wish::default();
+                    } else if before != after {
+                        wish.removed = false;
+                        let same = before.map(|it| it.weight) == after.map(|it| it.weight);
+                        wish.weight = wish.weight.filter(|_| same);
+                    }
+                }
+                Said::Order(about, order) if about == addr => match order {
+                    BackendOrder::Duty(duty) => wish.out = *duty != Duty::On,
+                    BackendOrder::Weight(weight) => wish.weight = Some(*weight),
+                    BackendOrder::Remove => wish = Wish { removed: wish.added.is_none(), ..Wish::default() },
+                    BackendOrder::Add(member) if in_file => {
+                        wish = Wish { weight: Some(member.weight), ..Wish::default() };
+                    }
+                    BackendOrder::Add(member) => {
+                        wish = Wish { added: Some(member.clone()), ..Wish::default() };
+                    }
+                },
+                Said::Order(..) => {}
+            }
+        }
+        wish
     }
 
     pub fn resolved(&mut self, now: Instant, host: &str, answer: Option<Vec<IpAddr>>) {
@@ -124,6 +192,21 @@ impl ModelPool {
                     wanted.push((addr, member.clone()));
                 }
             }
+        }
+        let spoken_of = self.history.iter().filter_map(|said| match said {
+            Said::Order(addr, _) => Some(addr.clone()),
+            Said::File(..) => None,
+        });
+        for addr in spoken_of.collect::<BTreeSet<_>>() {
+            if let Some(member) = self.wish(&addr).added.filter(|_| wanted.iter().all(|(it, _)| *it != addr))
+            {
+                wanted.push((addr, member));
+            }
+        }
+        wanted.retain(|(addr, _)| !self.wish(addr).removed);
+        for (addr, member) in &mut wanted {
+            let wish = self.wish(addr);
+            member.weight = if wish.out { 0 } else { wish.weight.unwrap_or(member.weight) };
         }
         let mut old = std::mem::take(&mut self.backends);
         for (addr, member) in wanted {
@@ -493,3 +576,8 @@ pub type Pools = BTreeMap<PoolName, ModelPool>;
 
 /// How long a day is.
 pub const DAY: Duration = Duration::from_secs(150);
+
+/// The member whose own address this is.
+fn at<'a>(members: &'a [Member], addr: &Addr) -> Option<&'a Member> {
+    members.iter().find(|it| it.target == Target::Addr(addr.clone()))
+}

@@ -1,8 +1,11 @@
 //! What can happen on a day: configurations, and how backends and networks behave.
 
 use crate::stage::{MS, SECOND, addr, check, member, name, pool};
+use evenkeel_core::addr::Addr;
 use evenkeel_core::dice::Dice;
-use evenkeel_core::director::{AllDown, Config, EjectionRules, Member, PoolConfig, SlowStart};
+use evenkeel_core::director::{
+    AllDown, BackendOrder, Config, Duty, EjectionRules, Member, PoolConfig, SlowStart,
+};
 use evenkeel_core::health::Check;
 use std::sync::Arc;
 use std::time::Duration;
@@ -135,6 +138,20 @@ fn random_check(dice: &mut Dice) -> Check {
         fall: 1 + dice.below(4) as u32,
         ..check()
     }
+}
+
+/// Something that an operator wants, of whom.
+pub fn order(dice: &mut Dice) -> (Addr, BackendOrder) {
+    let number = 1 + dice.below(BACKENDS.into()) as u8;
+    let order = match dice.below(6) {
+        0 => BackendOrder::Duty(Duty::Drain),
+        1 => BackendOrder::Duty(Duty::Off),
+        2 => BackendOrder::Duty(Duty::On),
+        3 => BackendOrder::Weight(dice.below(5) as u32),
+        4 => BackendOrder::Add(Member { weight: dice.below(4) as u32, ..member(number) }),
+        _ => BackendOrder::Remove,
+    };
+    (addr(number), order)
 }
 
 /// What the resolver says.
