@@ -109,7 +109,7 @@ pub enum Difference {
         ordered: u32,
     },
     /// It is not in the configuration.
-    Added(BackendKey),
+    Added(BackendKey, Member),
     /// It is in the configuration only.
     Removed(BackendKey),
 }
@@ -199,9 +199,12 @@ impl PoolOrders {
             let key = BackendKey { pool: config.name.clone(), addr: addr.clone() };
             let configured = member_at(config, addr).map(|it| it.weight);
             let duty = (wish.duty != Duty::On).then(|| Difference::Backend(key.clone(), wish.duty));
-            let weight = wish.weight.filter(|it| configured != Some(*it));
+            let weight = wish.weight.filter(|it| configured != Some(*it) && wish.added.is_none());
             let weight = weight.map(|ordered| Difference::Weight { key: key.clone(), configured, ordered });
-            let added = wish.added.as_ref().map(|_| Difference::Added(key.clone()));
+            let added = wish.added.clone().map(|member| {
+                let weight = wish.weight.unwrap_or(member.weight);
+                Difference::Added(key.clone(), Member { weight, ..member })
+            });
             let removed = wish.removed.then_some(Difference::Removed(key));
             [added, removed, duty, weight]
         };

@@ -96,7 +96,7 @@ fn one_that_is_added_is_checked_like_the_others_and_survives_a_reload() {
     config.pools[0].members[0].weight = 2;
     stage.reload(config);
     assert_eq!((stage.takers(), stage.told()), ("1*2 2 3 4".into(), "".into()));
-    assert_eq!(stage.director.differences(), [Difference::Added(key("web", 4))]);
+    assert_eq!(stage.director.differences(), [Difference::Added(key("web", 4), member(4))]);
     stage.reload(web(4));
     assert_eq!(
         (stage.takers(), stage.director.differences()),

@@ -230,7 +230,13 @@ pub fn difference(difference: &Difference) -> Value {
     match difference {
         Difference::Service(name, duty) => json!({"service": name.as_str(), "what": duty.word()}),
         Difference::Backend(key, duty) => backend(key, duty.word()),
-        Difference::Added(key) => backend(key, "added"),
+        Difference::Added(key, member) => {
+            let mut value = backend(key, "added");
+            let max = (member.max_sessions != u32::MAX).then_some(member.max_sessions);
+            (value["weight"], value["backup"]) = (json!(member.weight), json!(member.backup));
+            value["max_sessions"] = json!(max);
+            value
+        }
         Difference::Removed(key) => backend(key, "removed"),
         Difference::Weight { key, configured, ordered } => {
             let mut value = backend(key, "weight");

@@ -40,6 +40,7 @@ Steer it:
   apply        Make another config file hold, for good or on trial
   confirm      Keep what was applied
   diff         What orders have made of the config in force
+  save         Write to the config file what was ordered
 
 Watch it:
   status       How a running evenkeel does

@@ -18,6 +18,7 @@ pub fn commands() -> Vec<Command> {
         apply(),
         confirm(),
         diff(),
+        save(),
         sessions(),
         events(),
     ];
@@ -181,6 +182,14 @@ fn diff() -> Command {
         .arg(json("Print one JSON object"))
 }
 
+fn save() -> Command {
+    Command::new("save")
+        .about("Write to the config file what was ordered")
+        .arg(file().required(false).default_value(super::DEFAULT_CONFIG).env("EVENKEEL_CONFIG"))
+        .arg(quiet())
+        .after_help("Weights, and backends that were added or removed; everything else in the file stays as it was typed.")
+}
+
 /// The names of a filter in the API, and as flags.
 const FILTER: [(&str, &str, &str); 5] = [
     ("id", "NUMBER", "The session with this number"),
@@ -233,6 +242,7 @@ pub fn understand(name: &str, matches: &ArgMatches) -> Option<(Whom, Asked)> {
             quiet: flag("quiet"),
         },
         "confirm" => Asked::Confirm { quiet: flag("quiet") },
+        "save" => Asked::Save { path: matches.get_one::<PathBuf>("file")?.clone(), quiet: flag("quiet") },
         "diff" => Asked::Diff { json: flag("json") },
         "events" => Asked::Events { follow: flag("follow"), json: flag("json") },
         _ => Asked::Order { order: order(name, matches)?, quiet: flag("quiet") },

@@ -10,6 +10,7 @@ mod admin;
 mod chain;
 mod compile;
 mod cross;
+pub mod edit;
 mod files;
 pub mod flags;
 mod health;

@@ -4,6 +4,7 @@ mod events;
 mod http;
 mod orders;
 mod plan;
+mod save;
 mod sessions;
 mod status;
 mod table;
@@ -77,6 +78,13 @@ pub enum Command {
         /// Say nothing when it worked.
         quiet: bool,
     },
+    /// Write to this file what was ordered.
+    Save {
+        /// Which.
+        path: PathBuf,
+        /// Say nothing when it worked.
+        quiet: bool,
+    },
     /// What have orders made of the configuration?
     Diff {
         /// Print JSON.
@@ -123,6 +131,7 @@ pub fn run(whom: &Whom, command: Command) -> Result<ExitCode, RunError> {
             )
         }
         Command::Order { order, quiet } => orders::give(whom, order, quiet),
+        Command::Save { path, quiet } => save::save(whom, &path, quiet),
         Command::Diff { json } => orders::diff(whom, json),
         Command::Sessions { filter, close: true, json } => sessions::close(whom, &filter, json),
         Command::Sessions { filter, close: false, json } => sessions::list(whom, &filter, json),

@@ -167,3 +167,28 @@ fn sessions_of_a_backend_that_is_down_are_cut_if_the_pool_says_so() {
     client.read_to_end();
     assert_eq!(running.wait_session("the session", |_| true)["end"], "drain");
 }
+
+#[test]
+fn what_was_ordered_is_saved_to_the_file_and_then_is_no_difference_any_more() {
+    let (a, b, running) = two("");
+    let c = Server::start(&Place::any(), serve::stay("c"));
+    for order in [
+        format!("weight web {} 3", a.place()),
+        format!("remove web {}", b.place()),
+        format!("add web {} --max-sessions 9", c.place()),
+        "drain web".to_owned(),
+    ] {
+        ordered(&running, &order);
+    }
+    let file = running.file("evenkeel.toml");
+    let (code, out, errors) = running.command(&format!("save {}", file.display()));
+    assert!(code == 0 && out.starts_with("3 changes saved"), "{out} {errors}");
+    assert!(errors.contains("not saved") && errors.contains("drain"), "{errors}");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let entry = format!("{{ addr = \"{}\", weight = 3 }}", a.place());
+    assert!(text.contains(&entry) && !text.contains(&b.place().to_string()), "{text}");
+    ordered(&running, "enable web");
+    ordered(&running, "reload");
+    assert_eq!(ordered(&running, "diff"), "");
+    eventually("the new one serves", || (next(&running).0 == "c").then_some(()));
+}
