@@ -124,8 +124,8 @@ pub struct Totals {
     pub pipes: u64,
     /// Sessions that ended in a panic.
     pub panics: u64,
-    /// Sessions that were still open when their time to drain was over, and so were cut.
-    pub drained: u64,
+    /// Sessions that were still open when the plane ended, or its time to drain.
+    pub cut: u64,
     /// Session records that were dropped because their reader was too slow.
     pub records_dropped: u64,
     /// Reports that were dropped for the same reason.
@@ -224,8 +224,12 @@ impl UserPlane {
         self.command(&Command::Drain(window));
     }
 
-    /// Ends every session at once, and the workers; returns when they have ended.
-    pub fn stop(self) {}
+    /// Ends every session at once, and the workers; returns when they have ended, with the last sums.
+    pub fn stop(self) -> Totals {
+        let shared = Arc::clone(&self.shared);
+        drop(self);
+        shared.totals()
+    }
 
     /// Goes through all sessions, in small steps between the workers' turns.
     pub fn visit(&self, visit: Visit) {

@@ -40,8 +40,8 @@ pub struct Counts {
     pub pipes: AtomicU64,
     /// Sessions that ended in a panic.
     pub panics: AtomicU64,
-    /// Sessions that were still open when their time to drain was over.
-    pub drained: AtomicU64,
+    /// Sessions that were still open when the plane ended, or its time to drain.
+    pub cut: AtomicU64,
     /// Records that found their channel full.
     pub records_dropped: AtomicU64,
 }
@@ -120,7 +120,7 @@ impl Shared {
             accept_failures: sum(|counts| &counts.accept_failures),
             pipes: sum(|counts| &counts.pipes),
             panics: sum(|counts| &counts.panics),
-            drained: sum(|counts| &counts.drained),
+            cut: sum(|counts| &counts.cut),
             records_dropped: sum(|counts| &counts.records_dropped),
             reports_dropped: self.reports_dropped.load(Relaxed),
         }

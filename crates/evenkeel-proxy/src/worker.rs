@@ -328,8 +328,8 @@ impl Worker {
         let last = table.is_empty();
         drop(table);
         self.reactor.disarm(row.index);
-        if matches!(end, End::Drained) {
-            count(&self.counts().drained, 1);
+        if self.draining.get().is_some() && end == End::Drained || end == End::Stopped {
+            count(&self.counts().cut, 1);
         }
         let relay = match &slot.stage {
             Stage::Relaying { relay, .. } => Some(relay),

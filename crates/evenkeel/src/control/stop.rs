@@ -55,11 +55,10 @@ impl Loop {
     pub(super) fn end(self, inputs: Receiver<Input>) {
         // A worker may wait for room to say that it has drained, and so would we for the worker.
         drop(inputs);
-        let lines_dropped = self.dropped();
-        let totals = self.control.plane.totals();
-        self.control.plane.stop();
+        let totals = self.control.plane.stop();
+        let lines_dropped = totals.records_dropped + self.control.log.dropped();
         let why = self.ended.unwrap_or_default();
-        let (sessions, cut) = (totals.accepted, totals.open + totals.drained);
+        let (sessions, cut) = (totals.accepted, totals.cut);
         self.control.log.end(Notice::Stopped(Stopped { why, sessions, cut, lines_dropped }));
     }
 }
