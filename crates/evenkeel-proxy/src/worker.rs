@@ -43,6 +43,10 @@ pub enum Command {
     Stop,
 }
 
+/// Bytes that are moved off the ready list in one turn. Whoever is in bulk goes there; the others are served at once, and
+/// so wait for no more than this, however many transfers there are.
+const MOVED_MAX: u64 = 1024 * 1024;
+
 /// One worker. All its state is its own.
 pub struct Worker {
     /// Which of the workers this is.
@@ -67,6 +71,8 @@ pub struct Worker {
     draining: Cell<Option<Drain>>,
     told_drained: Cell<bool>,
     told_accept_failure: Cell<Option<Instant>>,
+    /// Bytes, since the ready list was begun.
+    moved: Cell<u64>,
 }
 
 /// A row of the session table.
@@ -122,6 +128,7 @@ impl Worker {
             draining: Cell::new(None),
             told_drained: Cell::new(false),
             told_accept_failure: Cell::new(None),
+            moved: Cell::new(0),
         }))
     }
 
@@ -140,9 +147,7 @@ impl Worker {
                 self.on_event(token, readiness);
                 index += 1;
             }
-            for _ in 0..self.reactor.ready_len() {
-                self.reactor.pop_ready().into_iter().for_each(|row| self.go(row));
-            }
+            self.carry_on();
             self.reactor.expire(&mut expired);
             expired.drain(..).for_each(|index| self.on_deadline(index));
             self.review();
@@ -155,6 +160,17 @@ impl Worker {
             if stopped {
                 return;
             }
+        }
+    }
+
+    /// Gives a go to those who want one, until so much was moved that it is time to look after everybody else.
+    fn carry_on(self: &Rc<Self>) {
+        self.moved.set(0);
+        for _ in 0..self.reactor.ready_len() {
+            if self.moved.get() >= MOVED_MAX {
+                return;
+            }
+            self.reactor.pop_ready().into_iter().for_each(|row| self.go(row));
         }
     }
 
@@ -179,6 +195,9 @@ impl Worker {
         let Some(slot) = tenant(&mut table, row) else { return };
         if let Stage::Relaying { relay, .. } = &mut slot.stage {
             relay.on_ready(if client { Side::Client } else { Side::Backend }, readiness);
+            if relay.is_bulk() {
+                return self.queue(slot);
+            }
         } else {
             let seen = if client { &slot.session.client_ready } else { &slot.session.backend_ready };
             seen.set(seen.get().and(readiness));
@@ -257,6 +276,7 @@ impl Worker {
         let (to_backend, to_client) = (relay.to_backend(), relay.to_client());
         let progress = relay.advance(self.reactor.now(), &mut self.tools.borrow_mut());
         let (to_backend, to_client) = (relay.to_backend() - to_backend, relay.to_client() - to_client);
+        self.moved.set(self.moved.get() + to_backend + to_client);
         count(&session.counts.to_backend, to_backend);
         count(&session.counts.to_client, to_client);
         count(&seat.counts.to_backend, to_backend);

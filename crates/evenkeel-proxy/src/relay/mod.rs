@@ -115,6 +115,11 @@ impl Relay {
         }
     }
 
+    /// Whether either direction is in bulk.
+    pub fn is_bulk(&self) -> bool {
+        self.to_backend.half.is_bulk() || self.to_client.half.is_bulk()
+    }
+
     /// Bytes that the backend took.
     pub fn to_backend(&self) -> u64 {
         self.to_backend.half.moved()
