@@ -10,7 +10,8 @@ pub struct Deadlines {
     established: Instant,
     active: Instant,
     half_closed: bool,
-    drain: Option<Instant>,
+    /// Rare, and so not in the row of a session.
+    drain: Option<Box<Instant>>,
 }
 
 impl Deadlines {
@@ -32,7 +33,8 @@ impl Deadlines {
 
     /// The session must be over by `at`; of several such times the first counts.
     pub fn on_drain(&mut self, at: Instant) {
-        self.drain = Some(self.drain.map_or(at, |known| known.min(at)));
+        let at = self.drain.as_deref().map_or(at, |known| at.min(*known));
+        self.drain = Some(Box::new(at));
     }
 
     /// When the session was established.
@@ -52,7 +54,7 @@ impl Deadlines {
             _ => limits.idle.map(|limit| (self.active + limit, End::Idle)),
         };
         let lifetime = limits.lifetime.map(|limit| (self.established + limit, End::Lifetime));
-        let drain = self.drain.map(|at| (at, End::Drained));
+        let drain = self.drain.as_deref().map(|at| (*at, End::Drained));
         [silence, lifetime, drain].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 }
