@@ -1,6 +1,14 @@
-//! The clock on the wall, in the zone of this machine.
+//! The clock on the wall, in the zone of this machine; and the one that all processes of the machine share.
 
+use rustix::time::{ClockId, clock_gettime};
 use std::mem::MaybeUninit;
+use std::time::Duration;
+
+/// The time since some moment that is the same for all processes: the clock behind `Instant`, as a number.
+pub fn monotonic() -> Duration {
+    let now = clock_gettime(ClockId::Monotonic);
+    Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec as u32)
+}
 
 /// Hour, minute and second of the day, in the local zone (`TZ`, else `/etc/localtime`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 pub mod activation;
 pub mod clock;
+pub mod handoff;
 pub mod limits;
 pub mod pipe;
 pub mod poll;

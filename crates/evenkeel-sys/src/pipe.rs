@@ -2,7 +2,7 @@
 
 use rustix::pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// A pipe that owns its two ends.
 #[derive(Debug)]
@@ -18,6 +18,16 @@ impl Pipe {
         // A smaller pipe than asked for is slower, not wrong.
         let _ = fcntl_setpipe_size(&write_end, size);
         Ok(Self { read_end, write_end })
+    }
+
+    /// A pipe that came from another process: the ends of one that [`new`](Self::new) made there.
+    pub fn from_ends(read_end: OwnedFd, write_end: OwnedFd) -> Self {
+        Self { read_end, write_end }
+    }
+
+    /// Its ends, the one to read from first.
+    pub fn ends(&self) -> (BorrowedFd<'_>, BorrowedFd<'_>) {
+        (self.read_end.as_fd(), self.write_end.as_fd())
     }
 
     /// Moves at most `length` bytes from a socket into the pipe; 0 is the end of the stream. `WouldBlock` means an
