@@ -20,6 +20,11 @@ impl Deadlines {
         Self { established: now, active: now, half_closed: false, drain: None }
     }
 
+    /// For a session that another process established and watched so far.
+    pub fn resume(established: Instant, active: Instant, half_closed: bool) -> Self {
+        Self { established, active, half_closed, drain: None }
+    }
+
     /// Bytes have moved.
     pub fn on_activity(&mut self, now: Instant) {
         self.active = now;
@@ -40,6 +45,11 @@ impl Deadlines {
     /// When the session was established.
     pub fn established(&self) -> Instant {
         self.established
+    }
+
+    /// Whether one side has sent everything.
+    pub fn is_half_closed(&self) -> bool {
+        self.half_closed
     }
 
     /// When bytes last moved.

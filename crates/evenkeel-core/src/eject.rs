@@ -17,7 +17,33 @@ pub struct Ejection {
     passes: u32,
 }
 
+/// The same as plain data, for another process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PackedEjection {
+    /// When the present one is over.
+    pub until: Option<Instant>,
+    /// When the last one was over.
+    pub returned: Option<Instant>,
+    /// How often the time of the last one had been doubled.
+    pub doublings: u32,
+    /// Checks that passed in a row during the present one.
+    pub passes: u32,
+}
+
+impl From<PackedEjection> for Ejection {
+    fn from(packed: PackedEjection) -> Self {
+        let PackedEjection { until, returned, doublings, passes } = packed;
+        Self { until, returned, doublings, passes }
+    }
+}
+
 impl Ejection {
+    /// Everything about it as plain data.
+    pub fn pack(&self) -> PackedEjection {
+        let Self { until, returned, doublings, passes } = *self;
+        PackedEjection { until, returned, doublings, passes }
+    }
+
     /// When the backend returns, if it is out.
     pub fn until(&self) -> Option<Instant> {
         self.until

@@ -42,6 +42,28 @@ pub struct Half {
     over: bool,
 }
 
+/// A half as plain numbers, for another process. What the flags mean is part of the format of a hand-over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PackedHalf {
+    /// Bytes read but not yet written.
+    pub held: u32,
+    /// Bytes written.
+    pub moved: u64,
+    /// Bytes in bulk reads in a row.
+    pub streak: u32,
+    /// Everything that is either so or not.
+    pub flags: u16,
+}
+
+const SOURCE_READY: u16 = 1;
+const SOURCE_CLOSING: u16 = 1 << 1;
+const SOURCE_CUT: u16 = 1 << 2;
+const SOURCE_URGENT: u16 = 1 << 3;
+const SINK_READY: u16 = 1 << 4;
+const FINISHED: u16 = 1 << 5;
+const LOST: u16 = 1 << 6;
+const OVER: u16 = 1 << 7;
+
 /// Reads smaller than this are not bulk.
 const BULK_READ: usize = 8 * 1024;
 
@@ -194,6 +216,45 @@ impl Half {
         self.over = true;
         self.held = 0;
     }
+
+    /// The half as plain numbers.
+    pub fn pack(&self) -> PackedHalf {
+        let flags = [
+            (SOURCE_READY, self.source_ready),
+            (SOURCE_CLOSING, self.source_closing),
+            (SOURCE_CUT, self.source_cut),
+            (SOURCE_URGENT, self.source_urgent),
+            (SINK_READY, self.sink_ready),
+            (FINISHED, self.source_end == Some(SourceEnd::Fin)),
+            (LOST, self.source_end == Some(SourceEnd::Lost)),
+            (OVER, self.over),
+        ];
+        let flags = flags.into_iter().filter(|(_, is_so)| *is_so).fold(0, |sum, (flag, _)| sum | flag);
+        PackedHalf { held: self.held, moved: self.moved, streak: self.streak, flags }
+    }
+}
+
+/// The half that was packed.
+impl From<PackedHalf> for Half {
+    fn from(packed: PackedHalf) -> Self {
+        let has = |flag| packed.flags & flag != 0;
+        Self {
+            held: packed.held,
+            moved: packed.moved,
+            streak: packed.streak,
+            source_ready: has(SOURCE_READY),
+            source_closing: has(SOURCE_CLOSING),
+            source_cut: has(SOURCE_CUT),
+            source_urgent: has(SOURCE_URGENT),
+            sink_ready: has(SINK_READY),
+            source_end: match (has(FINISHED), has(LOST)) {
+                (_, true) => Some(SourceEnd::Lost),
+                (true, false) => Some(SourceEnd::Fin),
+                (false, false) => None,
+            },
+            over: has(OVER),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -284,6 +345,31 @@ mod tests {
         let mut ending = steady();
         ending.on_source_ready(true);
         assert!(!ending.is_steady() && !ending.is_waiting());
+    }
+
+    #[test]
+    fn a_half_comes_out_as_it_was_packed_in_every_state() {
+        let mut states = vec![Half::default()];
+        let steps: [fn(&mut Half); 9] = [
+            |half| half.on_source_ready(true),
+            |half| half.on_read(70_000, true),
+            |half| half.on_source_blocked(),
+            |half| half.on_sink_blocked(),
+            |half| half.on_source_urgent(),
+            |half| half.on_source_cut(),
+            |half| half.on_read(0, true),
+            |half| half.on_source_lost(),
+            Half::on_over,
+        ];
+        for step in steps {
+            for mut half in states.clone() {
+                step(&mut half);
+                states.push(half);
+            }
+        }
+        for half in states {
+            assert_eq!(format!("{:?}", Half::from(half.pack())), format!("{half:?}"));
+        }
     }
 
     #[test]

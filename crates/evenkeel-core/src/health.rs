@@ -142,6 +142,16 @@ impl Health {
         Self { state: HealthState::Up, streak: 0 }
     }
 
+    /// One that came so far in another process.
+    pub fn resume(state: HealthState, streak: u32) -> Self {
+        Self { state, streak }
+    }
+
+    /// Verdicts in a row that speak against the state.
+    pub fn streak(&self) -> u32 {
+        self.streak
+    }
+
     /// What the verdicts came to so far.
     pub fn state(&self) -> HealthState {
         self.state

@@ -41,6 +41,13 @@ impl Load {
         Some(Seat { load: Arc::clone(self), connecting: true })
     }
 
+    /// Takes a seat for a session that is connected already, as one that comes from another process is: whatever the
+    /// limits, it is there.
+    pub fn join(self: &Arc<Self>) -> Seat {
+        self.sessions.fetch_add(1, Relaxed);
+        Seat { load: Arc::clone(self), connecting: false }
+    }
+
     /// Notes a failed connect and says how many there were in a row.
     pub fn note_failed(&self) -> u32 {
         self.failures_in_row.fetch_add(1, Relaxed).saturating_add(1)
@@ -116,7 +123,9 @@ mod tests {
         first.connected();
         let second = load.enter(limits).expect("the first is connected");
         assert!(load.enter(limits).is_none(), "two sessions are the limit");
-        drop((first, second));
+        let third = load.join();
+        assert_eq!((load.sessions(), load.connecting()), (3, 1), "one that is connected already is there");
+        drop((first, second, third));
         assert_eq!((load.sessions(), load.connecting()), (0, 0));
     }
 }

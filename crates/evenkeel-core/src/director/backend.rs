@@ -39,16 +39,16 @@ pub(super) struct BackendState {
     pub key: BackendKey,
     pub wanted: Wanted,
     load: Arc<Load>,
-    health: Health,
+    pub health: Health,
     /// Without a verdict it counts as up from then on.
     checking_until: Instant,
-    ejection: Ejection,
+    pub ejection: Ejection,
     /// When it last failed: by a check that took it down, or in live traffic.
-    failed_at: Option<Instant>,
+    pub failed_at: Option<Instant>,
     /// When the operator was last told that it should be out but has to stay.
     declined_at: Option<Instant>,
     /// Since when it ramps.
-    ramp_since: Option<Instant>,
+    pub ramp_since: Option<Instant>,
     probe: Schedule,
     tally: Tally,
     /// Its timer.

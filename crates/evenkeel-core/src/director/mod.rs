@@ -4,6 +4,7 @@
 mod action;
 mod backend;
 mod config;
+mod memory;
 mod order;
 mod outbox;
 mod plan;
@@ -14,6 +15,7 @@ mod view;
 pub use crate::eligible::Standing;
 pub use action::{Action, Cause, Closed, Event, EventKind};
 pub use config::{AllDown, Config, EjectionRules, Leaving, Member, PoolConfig, SlowStart, Target};
+pub use memory::{BackendMemory, Memory, PoolMemory};
 pub use order::{BackendOrder, Difference, Duty, Order, OrderError};
 pub(crate) use outbox::after;
 pub use plan::{BackendPlan, Change, Connects, Plan, PoolPlan};

@@ -36,9 +36,9 @@ pub(super) struct PoolState {
     /// Since when it has had backends.
     pub born: Option<Instant>,
     /// Whether the operator was told that nobody is left.
-    all_down: bool,
+    pub all_down: bool,
     /// Whether the operator was told that backups are in.
-    backups_in: bool,
+    pub backups_in: bool,
     /// The tier in use, as published.
     tier: Tier,
     waiting: Arc<AtomicU32>,
