@@ -3,7 +3,7 @@
 use crate::books::Books;
 use crate::relay::set_keepalive;
 use crate::shared::Ceiling;
-use crate::{Inherited, PrepareError};
+use crate::{Inherited, Passed, PrepareError};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::name::{ListenerName, ServiceName};
 use evenkeel_core::snapshot::{Listener, Snapshot, SocketOptions};
@@ -14,6 +14,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// A snapshot, with everything bound that it needs.
 #[derive(Clone)]
@@ -62,19 +63,34 @@ impl Publication {
 
 /// The sockets of one listener.
 pub(crate) struct Bound {
-    sockets: Vec<OwnedFd>,
-    local: Addr,
-    owns_file: bool,
+    /// One for each worker, or one for all; others when they come from a process with more or fewer workers.
+    pub sockets: Vec<OwnedFd>,
+    pub local: Addr,
+    /// Whether evenkeel bound them.
+    pub ours: bool,
+    /// Whether a Unix socket's file goes with them.
+    removes_file: AtomicBool,
 }
 
 impl Bound {
-    /// The socket of a worker: its own, or one that all share.
-    pub fn socket(&self, worker: usize) -> BorrowedFd<'_> {
-        self.sockets[worker % self.sockets.len()].as_fd()
+    fn new(sockets: Vec<OwnedFd>, local: Addr) -> Self {
+        Self { sockets, local, ours: true, removes_file: AtomicBool::new(true) }
+    }
+
+    /// The sockets that a worker accepts from: each is somebody's, and everybody has one.
+    pub fn sockets(&self, worker: usize, workers: usize) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let count = self.sockets.len();
+        (worker..count.max(workers)).step_by(workers).map(move |index| self.sockets[index % count].as_fd())
+    }
+
+    /// Keeps the file of a Unix socket that evenkeel bound when the sockets go, or not: it goes with the last process
+    /// that has them.
+    pub fn keep_file(&self, keep: bool) {
+        self.removes_file.store(!keep && self.ours, Relaxed);
     }
 
     fn set_options(&self, listener: &Listener) -> io::Result<()> {
-        if let (true, Addr::Unix(path)) = (self.owns_file, &self.local) {
+        if let (true, Addr::Unix(path)) = (self.ours, &self.local) {
             socket::set_mode(path, listener.unix_mode)?;
         }
         self.sockets.iter().try_for_each(|socket| {
@@ -83,15 +99,15 @@ impl Bound {
         })
     }
 
-    /// Whether all workers accept from one socket.
-    pub fn is_shared(&self) -> bool {
-        self.sockets.len() == 1
+    /// Whether several of so many workers accept from one socket.
+    pub fn is_shared(&self, workers: usize) -> bool {
+        self.sockets.len() < workers
     }
 }
 
 impl Drop for Bound {
     fn drop(&mut self) {
-        if let (true, Addr::Unix(path)) = (self.owns_file, &self.local) {
+        if let (true, Addr::Unix(path)) = (self.removes_file.load(Relaxed), &self.local) {
             // A file that is gone already is as good.
             let _ = std::fs::remove_file(path);
         }
@@ -138,10 +154,8 @@ fn ceiling(current: Option<&Arc<Ceiling>>, listener: &Listener) -> Arc<Ceiling> 
 
 fn bind(listener: &Listener, workers: usize, inherited: &mut Inherited) -> io::Result<Bound> {
     let addr = &listener.name.addr;
-    if let Some(socket) = inherited.remove(addr) {
-        socket::set_nonblocking(&socket)?;
-        apply(&socket, addr, listener.socket)?;
-        return Ok(Bound { sockets: vec![socket], local: addr.clone(), owns_file: false });
+    if let Some(passed) = inherited.take(addr) {
+        return take_over(passed, listener);
     }
     match addr {
         Addr::Unix(path) => bind_unix(path, listener),
@@ -155,6 +169,22 @@ fn bind(listener: &Listener, workers: usize, inherited: &mut Inherited) -> io::R
     }
 }
 
+/// Listens on sockets that were bound before. A file of theirs stays until [`Bound::keep_file`] says otherwise.
+fn take_over(passed: Passed, listener: &Listener) -> io::Result<Bound> {
+    let Passed { sockets, ours } = passed;
+    let local = sockets.first().and_then(|socket| socket::local_addr(socket).ok().flatten());
+    let local = local.map_or_else(|| listener.name.addr.clone(), Addr::Ip);
+    let bound = Bound { sockets, local, ours, removes_file: AtomicBool::new(false) };
+    for socket in &bound.sockets {
+        socket::set_nonblocking(socket)?;
+        apply(socket, &bound.local, listener.socket)?;
+    }
+    if ours {
+        bound.set_options(listener)?;
+    }
+    Ok(bound)
+}
+
 fn is_without_ipv6(error: &io::Error) -> bool {
     let errno = error.raw_os_error().map(rustix::io::Errno::from_raw_os_error);
     matches!(errno, Some(rustix::io::Errno::AFNOSUPPORT | rustix::io::Errno::ADDRNOTAVAIL))
@@ -162,7 +192,7 @@ fn is_without_ipv6(error: &io::Error) -> bool {
 
 fn bind_unix(path: &Path, listener: &Listener) -> io::Result<Bound> {
     let socket = socket::listen_unix(path, listener.unix_mode, listener.backlog)?;
-    Ok(Bound { sockets: vec![socket], local: Addr::Unix(path.into()), owns_file: true })
+    Ok(Bound::new(vec![socket], Addr::Unix(path.into())))
 }
 
 /// A socket for each worker. They share the port among themselves, but the first bind must find it free: two
@@ -180,7 +210,7 @@ fn bind_ip(addr: SocketAddr, listener: &Listener, workers: usize) -> io::Result<
     let addr = Addr::Ip(local);
     sockets.iter().try_for_each(|socket| apply(socket, &addr, listener.socket))?;
     sockets.iter().try_for_each(|socket| socket::listen(socket, listener.backlog))?;
-    Ok(Bound { sockets, local: addr, owns_file: false })
+    Ok(Bound::new(sockets, addr))
 }
 
 /// Options that accepted sockets inherit.

@@ -42,6 +42,18 @@ impl ServiceCounts {
     }
 }
 
+impl ServiceCounts {
+    fn set(&self, sums: &ServiceSums) {
+        self.accepted.store(sums.accepted, Relaxed);
+        self.retries.store(sums.retries, Relaxed);
+        self.to_backend.store(sums.to_backend, Relaxed);
+        self.to_client.store(sums.to_client, Relaxed);
+        self.ends.set(&sums.ends);
+        self.duration.set(&sums.duration);
+        self.queued.set(&sums.queued);
+    }
+}
+
 /// What one worker has counted of one backend.
 #[derive(Debug, Default)]
 #[repr(align(128))]
@@ -55,6 +67,16 @@ pub struct BackendCounts {
     /// Connects that failed, by [`ConnectFailure::index`].
     failures: Counters<{ ConnectFailure::WORDS.len() }>,
     connect: Histogram,
+}
+
+impl BackendCounts {
+    fn set(&self, sums: &BackendSums) {
+        self.sessions.store(sums.sessions, Relaxed);
+        self.to_backend.store(sums.to_backend, Relaxed);
+        self.to_client.store(sums.to_client, Relaxed);
+        self.failures.set(&sums.failures);
+        self.connect.set(&sums.connect);
+    }
 }
 
 /// A seat at a backend, and where what happens to it is counted.
@@ -99,6 +121,10 @@ impl<const N: usize> Counters<N> {
         count(&self.0[index], 1);
     }
 
+    fn set(&self, sums: &[u64; N]) {
+        self.0.iter().zip(sums).for_each(|(counter, sum)| counter.store(*sum, Relaxed));
+    }
+
     fn add_to(&self, sums: &mut [u64; N]) {
         sums.iter_mut().zip(&self.0).for_each(|(sum, counter)| *sum += counter.load(Relaxed));
     }
@@ -115,6 +141,11 @@ impl Histogram {
     fn record(&self, time: Duration) {
         self.buckets.count(bucket(time));
         count(&self.micros, u64::try_from(time.as_micros()).unwrap_or(0));
+    }
+
+    fn set(&self, times: &Times) {
+        self.buckets.set(&times.buckets);
+        self.micros.store(times.micros, Relaxed);
     }
 
     fn add_to(&self, times: &mut Times) {
@@ -174,13 +205,18 @@ pub struct BackendSums {
     pub connect: Times,
 }
 
-/// A place for each worker, made when it is first asked for: memory goes to what is in use.
+/// A place for each worker and one for what was counted before this process, made when it is first asked for: memory goes to what is in use.
 #[derive(Debug)]
 pub struct PerWorker<T>(Box<[OnceLock<Arc<T>>]>);
 
 impl<T: Default> PerWorker<T> {
     fn new(workers: usize) -> Self {
-        Self((0..workers).map(|_| OnceLock::new()).collect())
+        Self((0..=workers).map(|_| OnceLock::new()).collect())
+    }
+
+    /// The place for what was counted before this process.
+    fn before(&self) -> Arc<T> {
+        self.of(self.0.len() - 1)
     }
 
     /// The place of a worker.
@@ -258,6 +294,31 @@ impl Books {
                 })
             })
             .collect()
+    }
+}
+
+impl Books {
+    /// Goes on counting from these sums, those of the process before this one, for what is in `snapshot`.
+    pub fn count_on_from(
+        &self,
+        snapshot: &Snapshot,
+        services: &BTreeMap<ServiceName, ServiceSums>,
+        backends: &BTreeMap<BackendKey, BackendSums>,
+    ) {
+        for (service, place) in &self.services {
+            if let Some(sums) = services.get(service) {
+                place.before().set(sums);
+            }
+        }
+        for (name, book) in &self.pools {
+            let backends_of = snapshot.pools.get(name).into_iter().flat_map(|pool| &pool.backends);
+            for (backend, place) in backends_of.zip(book.iter()) {
+                let key = BackendKey { pool: name.clone(), addr: backend.addr.clone() };
+                if let Some(sums) = backends.get(&key) {
+                    place.before().set(sums);
+                }
+            }
+        }
     }
 }
 

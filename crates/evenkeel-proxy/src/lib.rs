@@ -6,6 +6,9 @@
 mod bind;
 mod books;
 mod connect;
+mod handover;
+mod helm;
+mod inherited;
 mod listener;
 mod plane;
 mod pools;
@@ -19,6 +22,10 @@ mod worker;
 
 pub use bind::Publication;
 pub use books::{BackendSums, ServiceSums, Times};
-pub use plane::{Inherited, PlaneOptions, PrepareError, Report, Started, Totals, UserPlane};
+pub use handover::{SESSION_DESCRIPTORS_MAX, Suspended};
+pub use helm::{Helm, TooLate};
+pub use inherited::{Inherited, Passed};
+pub use plane::{Handed, PlaneOptions, PrepareError, Report, Started, Totals, UserPlane};
 pub use record::SessionRecord;
+pub use relay::{Held, Patience, SuspendedDirection, SuspendedRelay};
 pub use visit::{Closing, Filter, SessionView, Visit, Visited};

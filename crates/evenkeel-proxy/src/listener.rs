@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -57,18 +57,25 @@ enum Stop {
 impl Worker {
     /// Takes connections until there is none, the batch is full, or something stands against it.
     pub fn accept(self: &Rc<Self>, accepting: &Rc<Accepting>) {
-        for _ in 0..BATCH {
-            match self.accept_one(accepting) {
-                Ok(()) => {}
-                Err(Stop::Done) => return,
-                Err(Stop::Rest) => return self.rest(accepting),
+        for socket in self.sockets(accepting) {
+            for _ in 0..BATCH {
+                match self.accept_one(accepting, socket) {
+                    Ok(()) => {}
+                    Err(Stop::Done) => break,
+                    Err(Stop::Rest) => return self.rest(accepting),
+                }
             }
         }
     }
 
-    fn accept_one(self: &Rc<Self>, accepting: &Rc<Accepting>) -> Result<(), Stop> {
+    /// This worker's sockets of a listener.
+    fn sockets<'a>(&self, accepting: &'a Accepting) -> impl Iterator<Item = BorrowedFd<'a>> + use<'a> {
+        accepting.bound.sockets(self.index, self.shared.counts.len())
+    }
+
+    fn accept_one(self: &Rc<Self>, accepting: &Rc<Accepting>, socket: BorrowedFd<'_>) -> Result<(), Stop> {
         let places = self.admit(accepting)?;
-        match socket::accept(accepting.bound.socket(self.index)) {
+        match socket::accept(socket) {
             Ok((client, peer)) => {
                 self.begin(accepting, client, peer, places);
                 Ok(())
@@ -120,7 +127,11 @@ impl Worker {
     /// Stops listening for a moment, so that a listener that is always ready does not spin.
     fn rest(&self, accepting: &Accepting) {
         accepting.resting.set(Some(self.reactor.now() + REST));
-        let _ = self.reactor.remove(accepting.bound.socket(self.index));
+        self.unwatch(accepting);
+    }
+
+    fn unwatch(&self, accepting: &Accepting) {
+        self.sockets(accepting).for_each(|socket| drop(self.reactor.remove(socket)));
     }
 
     /// Listens again on those that have rested long enough, and says when to look next.
@@ -158,9 +169,14 @@ impl Worker {
 
     /// Tells the reactor to watch a listener.
     pub fn listen(&self, accepting: &Accepting) {
-        let socket = accepting.bound.socket(self.index);
+        if self.halted.get() {
+            return;
+        }
         let token = Token::Listener(accepting.number);
-        if let Err(error) = self.reactor.add_level(socket, token, accepting.bound.is_shared()) {
+        let shared = accepting.bound.is_shared(self.shared.counts.len());
+        let watch = |socket| self.reactor.add_level(socket, token, shared);
+        if let Err(error) = self.sockets(accepting).try_for_each(watch) {
+            self.unwatch(accepting);
             // Out of kernel memory, most likely: it is tried again after a rest.
             self.report_accept_failure(&accepting.listener.name, error.raw_os_error().unwrap_or(0));
             accepting.resting.set(Some(self.reactor.now() + REST));
@@ -170,9 +186,27 @@ impl Worker {
     /// Takes everybody who waits to be accepted already, and closes this worker's side of the listener.
     pub fn close(self: &Rc<Self>, accepting: &Rc<Accepting>) {
         if accepting.resting.get().is_none() {
-            let _ = self.reactor.remove(accepting.bound.socket(self.index));
+            self.unwatch(accepting);
         }
-        while self.accept_one(accepting).is_ok() {}
+        self.sockets(accepting).for_each(|socket| while self.accept_one(accepting, socket).is_ok() {});
+    }
+
+    /// Accepts nowhere until [`accept_again`](Self::accept_again); who connects meanwhile waits.
+    pub fn stop_accepting(&self) {
+        self.halted.set(true);
+        for accepting in self.accepting.borrow().values() {
+            if accepting.resting.take().is_none() {
+                self.unwatch(accepting);
+            }
+        }
+    }
+
+    /// Accepts as before [`stop_accepting`](Self::stop_accepting).
+    pub fn accept_again(&self) {
+        if !self.halted.replace(false) {
+            return;
+        }
+        self.accepting.borrow().values().for_each(|accepting| self.listen(accepting));
     }
 
     /// A connection becomes a session.
@@ -185,10 +219,9 @@ impl Worker {
     ) {
         count(&self.counts().accepted, 1);
         count(&accepting.counts.accepted, 1);
-        let (row, id) = self.next_row();
         let session = Rc::new(Session {
-            id,
-            row,
+            id: self.next_id(),
+            row: self.next_row(),
             listener: Arc::clone(&accepting.listener),
             pool: Rc::clone(&accepting.pool),
             client: peer.map_or_else(|| Addr::Unix(Path::new("").into()), Addr::Ip),

@@ -1,8 +1,10 @@
 //! The plane as the control plane sees it: start, prepare, publish, drain, stop.
 
+use crate::Inherited;
 use crate::SessionRecord;
 use crate::bind::{self, Publication};
 use crate::books::{BackendSums, ServiceSums};
+use crate::helm::Helm;
 use crate::shared::{Ceiling, Shared};
 use crate::visit::Visit;
 use crate::worker::{Command, Worker};
@@ -13,8 +15,9 @@ use evenkeel_core::snapshot::Snapshot;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -97,9 +100,6 @@ pub enum Report {
     Drained,
 }
 
-/// Sockets bound by somebody else, such as systemd, by the address they are bound to.
-pub type Inherited = BTreeMap<Addr, OwnedFd>;
-
 /// Why a snapshot cannot be published.
 #[derive(Debug)]
 pub struct PrepareError {
@@ -134,15 +134,20 @@ pub struct Totals {
 
 /// The workers, seen from the control plane. Dropping it stops them at once.
 pub struct UserPlane {
-    shared: Arc<Shared>,
-    workers: Vec<Handle>,
+    helm: Helm,
+    threads: Vec<JoinHandle<()>>,
     current: Option<Publication>,
     draining: bool,
 }
 
-struct Handle {
-    inbox: Sender<Command>,
-    thread: Option<JoinHandle<()>>,
+/// The sockets of one listener, for another process.
+pub struct Handed<'a> {
+    /// Which one.
+    pub name: &'a ListenerName,
+    /// All of its sockets.
+    pub sockets: Vec<BorrowedFd<'a>>,
+    /// Whether evenkeel bound them.
+    pub ours: bool,
 }
 
 /// The plane and what it tells.
@@ -162,18 +167,20 @@ impl UserPlane {
         let (report_sender, reports) = mpsc::sync_channel(REPORTS);
         let (record_sender, records) = mpsc::sync_channel(RECORD_BATCHES);
         let shared = Arc::new(Shared::new(options, report_sender, record_sender)?);
-        let mut plane = Self { shared, workers: Vec::new(), current: None, draining: false };
+        let helm = Helm { shared, inboxes: Vec::new() };
+        let mut plane = Self { helm, threads: Vec::new(), current: None, draining: false };
         for index in 0..options.workers {
-            let worker = plane.start_worker(index, options.pipes_per_worker() as u32)?;
-            plane.workers.push(worker);
+            let (inbox, thread) = plane.start_worker(index, options.pipes_per_worker() as u32)?;
+            plane.helm.inboxes.push(inbox);
+            plane.threads.push(thread);
         }
         Ok(Started { plane, reports, records })
     }
 
-    fn start_worker(&self, index: usize, pipes: u32) -> io::Result<Handle> {
+    fn start_worker(&self, index: usize, pipes: u32) -> io::Result<(Sender<Command>, JoinHandle<()>)> {
         let (inbox, commands) = mpsc::channel();
         let (ready, is_ready) = mpsc::channel();
-        let shared = Arc::clone(&self.shared);
+        let shared = Arc::clone(&self.helm.shared);
         let seed = RandomState::new().hash_one(index);
         let thread = std::thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
             match Worker::new(index, shared, pipes, seed) {
@@ -187,7 +194,7 @@ impl UserPlane {
         })?;
         match is_ready.recv() {
             Ok(error) => Err(error),
-            Err(mpsc::RecvError) => Ok(Handle { inbox, thread: Some(thread) }),
+            Err(mpsc::RecvError) => Ok((inbox, thread)),
         }
     }
 
@@ -200,9 +207,9 @@ impl UserPlane {
         inherited: &mut Inherited,
     ) -> Result<Publication, PrepareError> {
         if self.draining {
-            return Ok(Publication::unbound(snapshot, self.current.as_ref(), self.workers.len()));
+            return Ok(Publication::unbound(snapshot, self.current.as_ref(), self.threads.len()));
         }
-        bind::prepare(snapshot, self.current.as_ref(), self.workers.len(), inherited)
+        bind::prepare(snapshot, self.current.as_ref(), self.threads.len(), inherited)
     }
 
     /// Makes the workers obey `publication` from now on.
@@ -210,7 +217,8 @@ impl UserPlane {
         if let Some(before) = self.current.replace(publication.clone()) {
             publication.follow(&before);
         }
-        self.command(&Command::Publish(Arc::new(publication)));
+        let publication = Arc::new(publication);
+        self.helm.command(|_| Command::Publish(Arc::clone(&publication)));
     }
 
     /// Stops accepting for good and lets sessions end, within `window`; what is left is closed, spread over the
@@ -221,24 +229,25 @@ impl UserPlane {
         if let Some(current) = &mut self.current {
             current.bound.clear();
         }
-        self.command(&Command::Drain(window));
+        self.helm.command(|_| Command::Drain(window));
     }
 
     /// Ends every session at once, and the workers; returns when they have ended, with the last sums.
     pub fn stop(self) -> Totals {
-        let shared = Arc::clone(&self.shared);
+        let shared = Arc::clone(&self.helm.shared);
         drop(self);
         shared.totals()
     }
 
     /// Goes through all sessions, in small steps between the workers' turns.
     pub fn visit(&self, visit: Visit) {
-        self.command(&Command::Visit(Arc::new(visit)));
+        let visit = Arc::new(visit);
+        self.helm.command(|_| Command::Visit(Arc::clone(&visit)));
     }
 
     /// Sums over all workers.
     pub fn totals(&self) -> Totals {
-        self.shared.totals()
+        self.helm.shared.totals()
     }
 
     /// Sums over all workers, for each service that is published.
@@ -266,21 +275,59 @@ impl UserPlane {
         self.current.as_ref().map(|it| &it.snapshot)
     }
 
-    fn command(&self, command: &Command) {
-        for (index, worker) in self.workers.iter().enumerate() {
-            // A worker that is gone has nothing to obey.
-            let _ = worker.inbox.send(command.clone());
-            self.shared.wake(index).wake();
+    /// A hand on the workers for a thread that moves their sessions.
+    pub fn helm(&self) -> Helm {
+        self.helm.clone()
+    }
+
+    /// The sockets of all listeners, for another process.
+    pub fn sockets(&self) -> Vec<Handed<'_>> {
+        let bound = self.current.iter().flat_map(|current| &current.bound);
+        bound
+            .map(|(name, bound)| Handed {
+                name,
+                sockets: bound.sockets.iter().map(AsFd::as_fd).collect(),
+                ours: bound.ours,
+            })
+            .collect()
+    }
+
+    /// Whether the files of Unix sockets are to stay when their listeners, if they are among these, are closed: another
+    /// process has them.
+    pub fn keep_files(&self, keep: bool, mut of: impl FnMut(&ListenerName) -> bool) {
+        let bound = self.current.iter().flat_map(|current| &current.bound);
+        bound.filter(|(name, _)| of(name)).for_each(|(_, bound)| bound.keep_file(keep));
+    }
+
+    /// No session that was accepted until now has a higher id.
+    pub fn last_id(&self) -> u64 {
+        self.helm.shared.last_id()
+    }
+
+    /// Sessions that are accepted from now on have higher ids than this. Call it before the first
+    /// [`publish`](Self::publish).
+    pub fn number_on_from(&self, last_id: u64) {
+        self.helm.shared.ids_before.store(last_id, Relaxed);
+    }
+
+    /// Goes on counting from what another process has counted, of whatever is published here too.
+    pub fn count_on_from(
+        &self,
+        totals: &Totals,
+        services: &BTreeMap<ServiceName, ServiceSums>,
+        backends: &BTreeMap<BackendKey, BackendSums>,
+    ) {
+        self.helm.shared.count_on_from(totals);
+        if let Some(current) = &self.current {
+            current.books.count_on_from(&current.snapshot, services, backends);
         }
     }
 }
 
 impl Drop for UserPlane {
     fn drop(&mut self) {
-        self.command(&Command::Stop);
-        for worker in &mut self.workers {
-            // A panic of the worker itself was printed when it happened.
-            worker.thread.take().into_iter().for_each(|thread| drop(thread.join()));
-        }
+        self.helm.command(|_| Command::Stop);
+        // A panic of a worker itself was printed when it happened.
+        self.threads.drain(..).for_each(|thread| drop(thread.join()));
     }
 }

@@ -6,6 +6,7 @@ use evenkeel_core::attempt::Tried;
 use evenkeel_core::balance::Choice;
 use evenkeel_core::budget::RetryBudget;
 use evenkeel_core::dice::Dice;
+use evenkeel_core::load::Load;
 use evenkeel_core::snapshot::Pool;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -92,6 +93,18 @@ impl LocalPool {
             }
         }
         Seating::Busy
+    }
+
+    /// A seat for a session that is connected already, at the backend with this index of the newest snapshot; at one
+    /// that is in no pool any more if there is none.
+    pub fn join(&self, index: Option<usize>) -> CountedSeat {
+        let pool = self.newest();
+        match index.and_then(|index| {
+            Some((pool.backends.get(index)?, self.book.borrow().get(index)?.of(self.worker)))
+        }) {
+            Some((backend, counts)) => CountedSeat::new(backend.load.join(), counts),
+            None => CountedSeat::new(Arc::<Load>::default().join(), Arc::default()),
+        }
     }
 
     /// Whether somebody in this worker waits for a seat.

@@ -17,6 +17,10 @@ pub struct Shared {
     pub sessions: Arc<Ceiling>,
     /// Counters by worker; each is written by its worker alone.
     pub counts: Box<[Counts]>,
+    /// What was counted before this process; written when its sessions come over.
+    pub counts_before: Counts,
+    /// Sessions of this process have higher ids than this.
+    pub ids_before: AtomicU64,
     wakes: Box<[Wake]>,
     reports: SyncSender<Report>,
     reports_dropped: AtomicU64,
@@ -61,6 +65,8 @@ impl Shared {
         Ok(Self {
             sessions: Arc::new(Ceiling::new(options.max_sessions)),
             counts: (0..options.workers).map(|_| Counts::default()).collect(),
+            counts_before: Counts::default(),
+            ids_before: AtomicU64::new(0),
             wakes: (0..options.workers).map(|_| Wake::new()).collect::<io::Result<_>>()?,
             reports,
             reports_dropped: AtomicU64::new(0),
@@ -109,10 +115,31 @@ impl Shared {
         }
     }
 
+    /// Goes on counting from `totals`, those of the process before this one.
+    pub fn count_on_from(&self, totals: &Totals) {
+        let before = &self.counts_before;
+        for (counter, n) in [
+            (&before.accepted, totals.accepted),
+            (&before.ceilings, totals.ceilings),
+            (&before.accept_failures, totals.accept_failures),
+            (&before.panics, totals.panics),
+            (&before.records_dropped, totals.records_dropped),
+        ] {
+            counter.store(n, Relaxed);
+        }
+        self.reports_dropped.fetch_add(totals.reports_dropped, Relaxed);
+    }
+
+    /// No session that was accepted until now has a higher id.
+    pub fn last_id(&self) -> u64 {
+        let most = self.counts.iter().map(|counts| counts.accepted.load(Relaxed)).max().unwrap_or(0);
+        self.ids_before.load(Relaxed) + most * self.counts.len() as u64
+    }
+
     /// Sums over all workers.
     pub fn totals(&self) -> Totals {
-        let sum =
-            |of: fn(&Counts) -> &AtomicU64| self.counts.iter().map(|counts| of(counts).load(Relaxed)).sum();
+        let counts = || self.counts.iter().chain([&self.counts_before]);
+        let sum = |of: fn(&Counts) -> &AtomicU64| counts().map(|counts| of(counts).load(Relaxed)).sum();
         Totals {
             accepted: sum(|counts| &counts.accepted),
             open: u64::from(self.sessions.taken()),
@@ -193,6 +220,12 @@ impl Ceiling {
         let limit = self.limit.load(Relaxed);
         let take = |taken| (taken < limit).then_some(taken + 1);
         self.taken.fetch_update(Relaxed, Relaxed, take).ok().map(|_| Place(Arc::clone(self)))
+    }
+
+    /// Takes a place for a session that is there already, as one that comes from another process is.
+    pub fn join(self: &Arc<Self>) -> Place {
+        self.taken.fetch_add(1, Relaxed);
+        Place(Arc::clone(self))
     }
 
     /// The report to make when somebody found no room: only the first of them is told, and once a second at most, as

@@ -3,6 +3,7 @@
 use crate::Report;
 use crate::bind::Publication;
 use crate::books::CountedSeat;
+use crate::handover::{Done, Hand, Settling, Suspended};
 use crate::listener::Accepting;
 use crate::pools::LocalPool;
 use crate::reactor::{self, Reactor, Row, Token};
@@ -18,7 +19,7 @@ use evenkeel_sys::poll::Readiness;
 use evenkeel_sys::socket;
 use slab::Slab;
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -31,7 +32,6 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 /// What the control plane tells a worker.
-#[derive(Clone)]
 pub enum Command {
     /// Obey this from now on.
     Publish(Arc<Publication>),
@@ -39,6 +39,18 @@ pub enum Command {
     Drain(Duration),
     /// Go through the sessions.
     Visit(Arc<Visit>),
+    /// Accept nothing until told to go on.
+    StopAccepting(Done),
+    /// Say when the sessions that are being opened are open, or that time has come.
+    Settle(Instant, Done),
+    /// Give every established session away, and stand still until told what came of it.
+    Suspend(Arc<Hand>, Done),
+    /// Whoever was given the sessions has them, and accepts on these listeners.
+    Release(Arc<BTreeSet<ListenerName>>),
+    /// Go on as before [`StopAccepting`](Self::StopAccepting).
+    GoOn,
+    /// Go on with these sessions of another process.
+    Adopt(Vec<Suspended<OwnedFd>>, Done),
     /// End every session and the worker.
     Stop,
 }
@@ -57,16 +69,23 @@ pub struct Worker {
     pub shared: Arc<Shared>,
     /// Where it accepts.
     pub accepting: RefCell<BTreeMap<u32, Rc<Accepting>>>,
-    pools: RefCell<BTreeMap<PoolName, Rc<LocalPool>>>,
+    /// Where their sessions go.
+    pub pools: RefCell<BTreeMap<PoolName, Rc<LocalPool>>>,
     /// The session table.
     pub table: RefCell<Slab<Slot>>,
     /// What goes through it.
     pub visits: RefCell<VecDeque<Progressing>>,
-    tools: RefCell<Tools>,
+    /// What it lends to its relays.
+    pub tools: RefCell<Tools>,
     records: RefCell<Batch>,
     /// For jitter.
     pub dice: RefCell<Dice>,
     sessions_begun: Cell<u64>,
+    rows_begun: Cell<u32>,
+    /// Whether it was told to accept nothing for a while.
+    pub halted: Cell<bool>,
+    /// What waits for sessions to be open.
+    pub settling: RefCell<Option<Settling>>,
     listeners_begun: Cell<u32>,
     draining: Cell<Option<Drain>>,
     told_drained: Cell<bool>,
@@ -82,7 +101,7 @@ pub struct Slot {
     /// How far that has come.
     pub stage: Stage,
     /// Whether it is in the reactor's ready list.
-    queued: bool,
+    pub queued: bool,
 }
 
 /// How far a session has come.
@@ -124,6 +143,9 @@ impl Worker {
             records: RefCell::default(),
             dice: RefCell::new(Dice::new(seed)),
             sessions_begun: Cell::new(0),
+            rows_begun: Cell::new(0),
+            halted: Cell::new(false),
+            settling: RefCell::default(),
             listeners_begun: Cell::new(0),
             draining: Cell::new(None),
             told_drained: Cell::new(false),
@@ -137,7 +159,8 @@ impl Worker {
         let mut events = reactor::events();
         let mut expired = Vec::new();
         loop {
-            let at_most = [self.end_rests(), self.records_due()].into_iter().flatten().min();
+            let pauses = [self.end_rests(), self.records_due(), self.unsettled_for()];
+            let at_most = pauses.into_iter().flatten().min();
             if self.reactor.wait(&mut events, at_most).is_err() {
                 // The one way epoll_wait can fail here is a bad descriptor, which is a defect: do not spin on it.
                 std::thread::sleep(Duration::from_millis(10));
@@ -152,6 +175,7 @@ impl Worker {
             expired.drain(..).for_each(|index| self.on_deadline(index));
             self.review();
             let stopped = self.obey(inbox);
+            self.settle();
             self.visit();
             if stopped || self.records.borrow().is_due(self.reactor.now()) {
                 self.flush_records();
@@ -211,13 +235,19 @@ impl Worker {
         row.into_iter().for_each(|row| self.go(row));
     }
 
-    /// The place and the number of the next session.
-    pub fn next_row(&self) -> (Row, u64) {
+    /// The place of the next session.
+    pub fn next_row(&self) -> Row {
+        let begun = self.rows_begun.get();
+        self.rows_begun.set(begun.wrapping_add(1));
+        Row::new(self.table.borrow().vacant_key() as u32, begun)
+    }
+
+    /// The id of the next session that is accepted.
+    pub fn next_id(&self) -> u64 {
         let begun = self.sessions_begun.get();
         self.sessions_begun.set(begun + 1);
-        let row = Row::new(self.table.borrow().vacant_key() as u32, begun as u32);
         let workers = self.shared.counts.len() as u64;
-        (row, begun * workers + self.index as u64 + 1)
+        self.shared.ids_before.load(Relaxed) + begun * workers + self.index as u64 + 1
     }
 
     /// A session begins its life: its client is watched, and it is served as far as possible at once.
@@ -370,7 +400,8 @@ impl Worker {
         &self.shared.counts[self.index]
     }
 
-    fn account(&self, session: &Session, relay: Option<&Relay>, end: End) {
+    /// Counts and tells of the end of a session.
+    pub fn account(&self, session: &Session, relay: Option<&Relay>, end: End) {
         let now = self.reactor.now();
         let duration = now.saturating_duration_since(session.accepted);
         session.counts.end(end, duration, session.opening.borrow().queued);
@@ -405,11 +436,18 @@ impl Worker {
 
     /// Does what the control plane wants; whether that is to stop.
     fn obey(self: &Rc<Self>, inbox: &Receiver<Command>) -> bool {
-        while let Ok(command) = inbox.try_recv() {
+        let mut later = VecDeque::new();
+        while let Some(command) = later.pop_front().or_else(|| inbox.try_recv().ok()) {
             match command {
                 Command::Publish(publication) => self.reconcile(&publication),
                 Command::Drain(window) => self.drain(window),
                 Command::Visit(visit) => self.visits.borrow_mut().push_back(visit.into()),
+                Command::StopAccepting(_done) => self.stop_accepting(),
+                Command::Settle(by, done) => self.begin_to_settle(by, done),
+                Command::Suspend(hand, done) => later = self.suspend(&*hand, done, inbox),
+                Command::Release(listeners) => self.release(&[], &listeners),
+                Command::GoOn => self.accept_again(),
+                Command::Adopt(sessions, _done) => self.adopt(sessions),
                 Command::Stop => {
                     self.stop();
                     return true;

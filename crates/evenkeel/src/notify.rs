@@ -38,7 +38,11 @@ fn send(states: &[NotifyState<'_>]) {
 /// The sockets that were passed to this process, by the address they are bound to. Call it before anything else opens
 /// descriptors.
 pub fn inherited() -> Inherited {
-    activation::take_listen_fds().into_iter().filter_map(bound).collect()
+    let mut inherited = Inherited::new();
+    for (addr, socket) in activation::take_listen_fds().into_iter().filter_map(bound) {
+        inherited.add(addr, socket);
+    }
+    inherited
 }
 
 /// A socket with its address; `None` for what is neither TCP nor a Unix socket with a path.

@@ -12,6 +12,18 @@ pub struct Rest {
     written: usize,
 }
 
+impl Rest {
+    /// These bytes, of which none is written yet.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self { bytes: bytes.into(), written: 0 }
+    }
+
+    /// What is not written yet.
+    pub fn unwritten(&self) -> &[u8] {
+        &self.bytes[self.written..]
+    }
+}
+
 /// The carrier for one turn.
 pub struct Copy<'a> {
     way: &'a Way<'a>,
@@ -50,7 +62,7 @@ impl Carrier for Copy<'_> {
             self.fresh.start += written;
             return Ok(written);
         };
-        let written = socket::send(self.way.sink, &rest.bytes[rest.written..])?;
+        let written = socket::send(self.way.sink, rest.unwritten())?;
         rest.written += written;
         if rest.written == rest.bytes.len() {
             self.rest = None;

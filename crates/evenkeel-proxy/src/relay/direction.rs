@@ -4,7 +4,10 @@ use super::Tools;
 use super::carry::{Fault, Pace, Way, carry};
 use super::copy::{Copy, Rest};
 use super::splice::{Lease, Splice};
+use super::suspended::{Held, SuspendedDirection};
 use evenkeel_core::half::Half;
+use evenkeel_sys::pipe::Pipe;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 /// Bytes a direction may read in one turn before others get theirs.
 const TURN_BYTES: usize = 512 * 1024;
@@ -123,6 +126,40 @@ impl Direction {
 
     fn carried(&self) -> u32 {
         self.half.moved() as u32
+    }
+
+    /// The direction as plain data.
+    pub fn suspend(&self) -> SuspendedDirection<BorrowedFd<'_>> {
+        let held = match self.hold.as_deref() {
+            None => Held::Nothing,
+            Some(Hold::Memory(rest)) => Held::Memory(rest.unwritten().to_vec()),
+            Some(Hold::Pipe(lease)) => {
+                let (read_end, write_end) = lease.ends();
+                Held::Pipe { read_end, write_end }
+            }
+        };
+        SuspendedDirection { half: self.half.pack(), held, gathers: self.gathers }
+    }
+
+    /// The direction that was suspended. Whether its source is watched is found out anew: it is watched for everything.
+    pub fn resume(suspended: SuspendedDirection<OwnedFd>, tools: &Tools) -> Self {
+        let half = Half::from(suspended.half);
+        let hold = match suspended.held {
+            Held::Nothing => None,
+            Held::Memory(bytes) => Some(Box::new(Hold::Memory(Rest::new(bytes)))),
+            Held::Pipe { read_end, write_end } => {
+                let pipe = Pipe::from_ends(read_end, write_end);
+                Some(Box::new(Hold::Pipe(tools.pipes.adopt(pipe, half.held()))))
+            }
+        };
+        Self {
+            half,
+            hold,
+            gathers: suspended.gathers,
+            reviewed: suspended.half.moved as u32,
+            deaf: false,
+            suspect: false,
+        }
     }
 
     fn copy(

@@ -8,9 +8,11 @@ mod copy;
 mod direction;
 mod patience;
 mod splice;
+mod suspended;
 
-pub use patience::set_keepalive;
+pub use patience::{Patience, set_keepalive};
 pub use splice::PipePool;
+pub use suspended::{Held, SuspendedDirection, SuspendedRelay};
 
 use carry::{Fault, Pace, Way};
 use direction::Direction;
@@ -18,7 +20,6 @@ use evenkeel_core::deadline::Deadlines;
 use evenkeel_core::end::{End, Side};
 use evenkeel_core::snapshot::{PoolRules, SocketOptions};
 use evenkeel_sys::{poll::Readiness, socket};
-use patience::Patience;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -138,6 +139,49 @@ impl Relay {
     /// When the first byte for the client came.
     pub fn first_byte(&self) -> Option<Instant> {
         self.first_byte
+    }
+
+    /// The relay as plain data, its descriptors lent. Nothing changes by it.
+    pub fn suspend(&self) -> SuspendedRelay<BorrowedFd<'_>> {
+        SuspendedRelay {
+            client: self.client.as_fd(),
+            backend: self.backend.as_fd(),
+            to_backend: self.to_backend.suspend(),
+            to_client: self.to_client.suspend(),
+            rules: Arc::clone(&self.rules),
+            established: self.deadlines.established(),
+            active: self.deadlines.last_active(),
+            is_half_closed: self.deadlines.is_half_closed(),
+            first_byte: self.first_byte,
+            lost: self.lost.as_deref().map(|lost| (lost.side, lost.end, lost.since)),
+            first_closed: self.first_closed,
+            patience: self.patience,
+        }
+    }
+
+    /// The relay that was suspended. Its sockets have to be watched, and what they are ready for told, before it
+    /// advances.
+    pub fn resume(suspended: SuspendedRelay<OwnedFd>, tools: &Tools) -> Self {
+        let SuspendedRelay { established, active, is_half_closed, .. } = suspended;
+        let lost = suspended.lost.map(|(side, end, since)| Box::new(Lost { side, end, since }));
+        Self {
+            client: suspended.client,
+            backend: suspended.backend,
+            to_backend: Direction::resume(suspended.to_backend, tools),
+            to_client: Direction::resume(suspended.to_client, tools),
+            rules: suspended.rules,
+            deadlines: Deadlines::resume(established, active, is_half_closed),
+            first_byte: suspended.first_byte,
+            lost,
+            first_closed: suspended.first_closed,
+            patience: suspended.patience,
+            awaits_review: false,
+        }
+    }
+
+    /// Its two sockets, the client's first.
+    pub fn sockets(&self) -> [BorrowedFd<'_>; 2] {
+        [self.client.as_fd(), self.backend.as_fd()]
     }
 
     /// The socket of `side` became ready.

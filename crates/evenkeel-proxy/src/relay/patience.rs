@@ -17,16 +17,16 @@ const KEEPALIVE_AFTER: Duration = Duration::from_secs(5);
 const PERIOD_MIN: Duration = Duration::from_millis(100);
 
 /// The looks at the two sockets of a session, half of the shorter limit apart. Small: it is in every row.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
     /// The client's limit in milliseconds, 0 for none; the backend's is among the rules of its pool.
-    client_ms: u32,
+    pub client_ms: u32,
     /// How many looks there were or would have been.
-    looks: u32,
+    pub looks: u32,
     /// Looks in a row at which something was under way: to the client, to the backend.
-    under_way: [u8; 2],
+    pub under_way: [u8; 2],
     /// Whether the backend's socket has its keepalive.
-    has_keepalive: bool,
+    pub has_keepalive: bool,
 }
 
 impl Patience {

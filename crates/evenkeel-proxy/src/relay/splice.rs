@@ -7,6 +7,7 @@ use evenkeel_sys::pipe::Pipe;
 use evenkeel_sys::socket;
 use std::cell::Cell;
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 
 /// Room asked for in a pipe, and the most that is read into it at once, in bytes.
@@ -28,6 +29,13 @@ pub struct Lease {
     open: Rc<Cell<u32>>,
 }
 
+impl Lease {
+    /// The pipe's ends, the one to read from first.
+    pub fn ends(&self) -> (BorrowedFd<'_>, BorrowedFd<'_>) {
+        self.pipe.ends()
+    }
+}
+
 impl Drop for Lease {
     fn drop(&mut self) {
         self.open.set(self.open.get() - 1);
@@ -38,6 +46,12 @@ impl PipePool {
     /// A pool that opens at most `limit` pipes.
     pub fn new(limit: u32) -> Self {
         Self { free: Vec::new(), open: Rc::default(), limit }
+    }
+
+    /// A pipe that came from another process, with `holds` bytes in it; whatever the limit, it is open.
+    pub fn adopt(&self, pipe: Pipe, holds: usize) -> Lease {
+        self.open.set(self.open.get() + 1);
+        Lease { pipe, holds: Cell::new(holds), open: Rc::clone(&self.open) }
     }
 
     /// Pipes that are open, leased or not.

@@ -2,14 +2,15 @@
 //! resets and slow readers in both directions at once. Bursts make a direction change to the kernel pipe and pauses
 //! make it come back, many times in a session.
 
+use crate::handover;
 use crate::rig::Parts;
 use evenkeel_core::end::{End, Side};
-use evenkeel_proxy::SessionRecord;
+use evenkeel_proxy::{Helm, SessionRecord};
 use evenkeel_testkit::pattern::Pattern;
 use evenkeel_testkit::{Dice, Ending, PATIENCE, Peer, Place, Server, port, seed};
 use std::io;
 use std::net::Shutdown;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 const SESSIONS: u64 = 120;
@@ -186,8 +187,39 @@ fn every_byte_arrives_through_unix_sockets_too() {
     });
 }
 
+#[test]
+fn every_byte_arrives_while_sessions_move_from_process_to_process() {
+    let (done, seed) = (AtomicBool::new(false), seed());
+    play_all(Place::any(), Place::local(port::free()), Plan::of, seed, |helm, play| {
+        std::thread::scope(|scope| {
+            let mover = scope.spawn(|| {
+                let (mut dice, mut moved) = (Dice::new(seed), 0);
+                while !done.load(Relaxed) {
+                    moved += handover::move_all(helm);
+                    std::thread::sleep(Duration::from_micros(dice.below(10_000)));
+                }
+                moved
+            });
+            play();
+            done.store(true, Relaxed);
+            let moved = mover.join().unwrap();
+            assert!(moved > SESSIONS as usize, "{moved} moves only");
+        });
+    });
+}
+
 fn run(backend: Place, front: Place, plan_of: fn(u64, u64) -> Plan) {
-    let seed = seed();
+    play_all(backend, front, plan_of, seed(), |_, play| play());
+}
+
+/// Plays all sessions; `around` is told when to.
+fn play_all(
+    backend: Place,
+    front: Place,
+    plan_of: fn(u64, u64) -> Plan,
+    seed: u64,
+    around: impl FnOnce(&Helm, &(dyn Fn() + Sync)),
+) {
     let server = Server::start(&backend, move |peer: &Peer| {
         // A client that resets at once may take its number with it.
         let Ok(number) = peer.receive(8) else { return };
@@ -207,8 +239,11 @@ fn run(backend: Place, front: Place, plan_of: fn(u64, u64) -> Plan) {
             play(&client, plan.client, plan.backend);
         }
     };
-    std::thread::scope(|scope| {
-        (0..AT_ONCE).for_each(|_| drop(scope.spawn(play_clients)));
+    let helm = rig.plane.as_ref().unwrap().helm();
+    around(&helm, &|| {
+        std::thread::scope(|scope| {
+            (0..AT_ONCE).for_each(|_| drop(scope.spawn(play_clients)));
+        });
     });
     // Unix clients have no name, so records are matched with plans by what they tell.
     let mut told: Vec<_> = (0..SESSIONS).map(|_| rig.record()).map(|record| summary(&record)).collect();
@@ -224,6 +259,8 @@ fn run(backend: Place, front: Place, plan_of: fn(u64, u64) -> Plan) {
 fn summary(record: &SessionRecord) -> (String, u64, u64) {
     match record.end {
         End::Closed(_) => ("closed".to_owned(), record.to_backend, record.to_client),
+        // One that resets at once may be gone before the backend is connected.
+        End::ClientLeft => (format!("{:?}", End::Reset(Side::Client)), 0, 0),
         end => (format!("{end:?}"), 0, 0),
     }
 }

@@ -3,6 +3,7 @@
 
 mod conservation;
 mod counts;
+mod handover;
 mod rig;
 mod session_table;
 mod tails;

@@ -51,7 +51,7 @@ fn balance(pool: &PoolConfig) -> &'static str {
 
 /// What is not as the user may think.
 pub fn warnings(settings: &Settings, room: &Room, unused: &Inherited) -> Vec<Notice> {
-    let unused = unused.keys().map(|addr| {
+    let unused = unused.addrs().map(|addr| {
         format!("a socket passed by the service manager is not used: no service listens on {addr}")
     });
     let ceiling = settings.max_sessions.filter(|&wanted| wanted > room.ceiling).map(|wanted| {

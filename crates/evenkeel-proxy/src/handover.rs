@@ -1,0 +1,162 @@
+//! Sessions that move to another process: given away as plain data while the worker stands still, and gone on with
+//! there.
+
+mod adopt;
+mod release;
+
+use crate::reactor::Row;
+use crate::relay::SuspendedRelay;
+use crate::session::Session;
+use crate::worker::{Command, Stage, Worker};
+use evenkeel_core::addr::Addr;
+use evenkeel_core::attempt::Attempt;
+use evenkeel_core::name::{ListenerName, PoolName};
+use std::collections::VecDeque;
+use std::os::fd::BorrowedFd;
+use std::rc::Rc;
+use std::sync::mpsc::{Receiver, Sender};
+use std::time::{Duration, Instant};
+
+/// Sessions that are given away at once.
+const STEP: usize = 32;
+
+/// Descriptors of one session, at most: two sockets and two pipes.
+pub const SESSION_DESCRIPTORS_MAX: usize = 6;
+
+/// Held by a worker until it has done what it was told; whoever told it sees it dropped.
+pub type Done = Sender<()>;
+
+/// Is given established sessions, some at a time, on the worker's thread; false: it takes no more.
+pub type Hand = dyn Fn(&[Suspended<BorrowedFd<'_>>]) -> bool + Send + Sync;
+
+/// An established session as plain data. `F` is how descriptors are held.
+#[derive(Debug)]
+pub struct Suspended<F> {
+    /// Unique while this and the processes after it live.
+    pub id: u64,
+    /// Who accepted it.
+    pub listener: ListenerName,
+    /// Who connected.
+    pub client: Addr,
+    /// Where it was sent.
+    pub pool: PoolName,
+    /// When it was accepted.
+    pub accepted: Instant,
+    /// The connects that failed.
+    pub failed_attempts: Vec<Attempt>,
+    /// Time spent waiting for a seat.
+    pub queued: Duration,
+    /// Who it is connected to.
+    pub backend: Addr,
+    /// How long that took.
+    pub connect: Duration,
+    /// Its bytes.
+    pub relay: SuspendedRelay<F>,
+}
+
+/// A wait until sessions that are being opened are open.
+pub struct Settling {
+    rows: Vec<Row>,
+    by: Instant,
+    _done: Done,
+}
+
+impl Worker {
+    /// Waits for those that are being opened now.
+    pub fn begin_to_settle(&self, by: Instant, done: Done) {
+        let table = self.table.borrow();
+        let opening = table.iter().filter(|(_, slot)| !matches!(slot.stage, Stage::Relaying { .. }));
+        let rows = opening.map(|(_, slot)| slot.session.row).collect();
+        *self.settling.borrow_mut() = Some(Settling { rows, by, _done: done });
+    }
+
+    /// Ends that wait when there is nobody left to wait for, or no time.
+    pub fn settle(&self) {
+        let mut settling = self.settling.borrow_mut();
+        let Some(Settling { rows, by, .. }) = &mut *settling else { return };
+        let table = self.table.borrow();
+        rows.retain(|row| {
+            let slot = table.get(row.index as usize).filter(|slot| slot.session.row == *row);
+            slot.is_some_and(|slot| !matches!(slot.stage, Stage::Relaying { .. }))
+        });
+        if rows.is_empty() || Instant::now() >= *by {
+            *settling = None;
+        }
+    }
+
+    /// How long that wait may still last.
+    pub fn unsettled_for(&self) -> Option<Duration> {
+        let settling = self.settling.borrow();
+        settling.as_ref().map(|settling| settling.by.saturating_duration_since(Instant::now()))
+    }
+
+    /// Gives every established session to `hand`, and stands still until the word comes whether they have gone. Gives back
+    /// the commands that came meanwhile.
+    pub fn suspend(self: &Rc<Self>, hand: &Hand, done: Done, inbox: &Receiver<Command>) -> VecDeque<Command> {
+        let rows = self.give(hand);
+        drop(done);
+        let mut later = VecDeque::new();
+        loop {
+            match inbox.recv() {
+                Ok(Command::Release(listeners)) => {
+                    self.release(&rows, &listeners);
+                    return later;
+                }
+                Ok(Command::GoOn) => {
+                    self.accept_again();
+                    return later;
+                }
+                Ok(Command::Stop) | Err(_) => {
+                    later.push_back(Command::Stop);
+                    return later;
+                }
+                Ok(command) => later.push_back(command),
+            }
+        }
+    }
+
+    /// Gives away what can be, and says which rows those are.
+    fn give(&self, hand: &Hand) -> Vec<Row> {
+        let table = self.table.borrow();
+        let established: Vec<_> = table
+            .iter()
+            .filter_map(|(_, slot)| match &slot.stage {
+                Stage::Relaying { relay, .. } => Some((&slot.session, relay)),
+                Stage::Opening(_) | Stage::Away => None,
+            })
+            .collect();
+        let mut rows = Vec::with_capacity(established.len());
+        for step in established.chunks(STEP) {
+            let given = step
+                .iter()
+                .filter_map(|(session, relay)| Some((session.row, suspended(session, relay.suspend())?)));
+            let (given, suspended): (Vec<_>, Vec<_>) = given.unzip();
+            if !hand(&suspended) {
+                break;
+            }
+            rows.extend(given);
+        }
+        rows
+    }
+}
+
+/// `None` for one that is connected to nobody, which no established session is.
+fn suspended<'a>(
+    session: &Session,
+    relay: SuspendedRelay<BorrowedFd<'a>>,
+) -> Option<Suspended<BorrowedFd<'a>>> {
+    let opening = session.opening.borrow();
+    let (backend, connect) = opening.connected.clone()?;
+    Some(Suspended {
+        id: session.id,
+        listener: session.listener.name.clone(),
+        client: session.client.clone(),
+        pool: session.pool.newest().name.clone(),
+        accepted: session.accepted,
+        failed_attempts: opening.failed_attempts.clone(),
+        queued: opening.queued,
+        backend,
+        connect,
+        relay,
+    })
+}

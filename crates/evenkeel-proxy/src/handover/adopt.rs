@@ -1,0 +1,160 @@
+//! Sessions that come from another process: they are where they were there, under the same ids, whatever the limits and
+//! the configuration say now.
+
+use super::Suspended;
+use crate::books::{CountedSeat, ServiceCounts};
+use crate::listener::Accepting;
+use crate::pools::LocalPool;
+use crate::relay::Relay;
+use crate::session::{Opening, Places, Session};
+use crate::shared::Ceiling;
+use crate::worker::{Slot, Stage, Worker};
+use evenkeel_core::addr::Addr;
+use evenkeel_core::balance::{Balance, Picker};
+use evenkeel_core::end::End;
+use evenkeel_core::name::{ListenerName, PoolName};
+use evenkeel_core::snapshot::{Listener, Pool, PoolRules};
+use evenkeel_sys::poll::Readiness;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// Where sessions belong that are adopted together: looked up once for all of them.
+struct Homes {
+    listeners: BTreeMap<ListenerName, Rc<Accepting>>,
+    strangers: BTreeMap<ListenerName, Stranger>,
+    pools: BTreeMap<PoolName, PoolHome>,
+    /// The rules of the last one: most have the same.
+    rules: Option<Arc<PoolRules>>,
+}
+
+/// A listener that is not configured any more.
+struct Stranger {
+    listener: Arc<Listener>,
+    ceiling: Arc<Ceiling>,
+    counts: Arc<ServiceCounts>,
+}
+
+struct PoolHome {
+    pool: Rc<LocalPool>,
+    /// Where in it a backend is.
+    index: BTreeMap<Addr, usize>,
+}
+
+impl Worker {
+    /// Goes on with these sessions.
+    pub fn adopt(self: &Rc<Self>, sessions: Vec<Suspended<OwnedFd>>) {
+        let mut homes = Homes {
+            listeners: self
+                .accepting
+                .borrow()
+                .values()
+                .map(|it| (it.listener.name.clone(), Rc::clone(it)))
+                .collect(),
+            strangers: BTreeMap::new(),
+            pools: BTreeMap::new(),
+            rules: None,
+        };
+        sessions.into_iter().for_each(|session| self.adopt_one(session, &mut homes));
+    }
+
+    fn adopt_one(self: &Rc<Self>, mut suspended: Suspended<OwnedFd>, homes: &mut Homes) {
+        suspended.relay.rules = homes.shared_rules(suspended.relay.rules);
+        let row = self.next_row();
+        let (listener, counts, of_service) = homes.at(&suspended);
+        let (pool, seat) = homes.seat(self, &suspended);
+        let session = Rc::new(Session {
+            id: suspended.id,
+            row,
+            listener,
+            pool,
+            client: suspended.client,
+            accepted: suspended.accepted,
+            client_ready: Cell::new(Readiness::NONE),
+            backend_ready: Cell::new(Readiness::NONE),
+            opening: RefCell::new(Opening {
+                failed_attempts: suspended.failed_attempts,
+                queued: suspended.queued,
+                connected: Some((suspended.backend, suspended.connect)),
+            }),
+            counts,
+            places: Places { of_process: self.shared.sessions.join(), of_service: of_service.join() },
+        });
+        let relay = Relay::resume(suspended.relay, &self.tools.borrow());
+        let [client, backend] = relay.sockets();
+        let watched = self
+            .reactor
+            .add_stream(client, row, true)
+            .and_then(|()| self.reactor.add_stream(backend, row, false));
+        if let Err(error) = watched {
+            return self.account(&session, Some(&relay), End::Failed(error.raw_os_error().unwrap_or(0)));
+        }
+        // It has its go with the others, when what its sockets are ready for has been told.
+        let slot = Slot { session, stage: Stage::Relaying { relay, seat }, queued: true };
+        self.table.borrow_mut().insert(slot);
+        self.reactor.push_ready(row);
+    }
+}
+
+impl Homes {
+    fn at(&mut self, session: &Suspended<OwnedFd>) -> (Arc<Listener>, Arc<ServiceCounts>, Arc<Ceiling>) {
+        if let Some(known) = self.listeners.get(&session.listener) {
+            return (Arc::clone(&known.listener), Arc::clone(&known.counts), Arc::clone(&known.ceiling));
+        }
+        let of_service =
+            self.listeners.values().find(|it| it.listener.name.service == session.listener.service);
+        let name = &session.listener;
+        let stranger = self.strangers.entry(name.clone()).or_insert_with(|| Stranger {
+            listener: Arc::new(stranger(session)),
+            ceiling: of_service
+                .map_or_else(|| Arc::new(Ceiling::new(u32::MAX)), |known| Arc::clone(&known.ceiling)),
+            counts: of_service.map_or_else(Arc::default, |known| Arc::clone(&known.counts)),
+        });
+        (Arc::clone(&stranger.listener), Arc::clone(&stranger.counts), Arc::clone(&stranger.ceiling))
+    }
+
+    fn seat(&mut self, worker: &Worker, session: &Suspended<OwnedFd>) -> (Rc<LocalPool>, CountedSeat) {
+        let home = self.pools.entry(session.pool.clone()).or_insert_with(|| {
+            let known = worker.pools.borrow().get(&session.pool).cloned();
+            let pool = known.unwrap_or_else(|| no_pool(worker, session));
+            let newest = pool.newest();
+            let index = newest.backends.iter().zip(0..).map(|(it, index)| (it.addr.clone(), index)).collect();
+            PoolHome { pool, index }
+        });
+        (Rc::clone(&home.pool), home.pool.join(home.index.get(&session.backend).copied()))
+    }
+
+    fn shared_rules(&mut self, rules: Arc<PoolRules>) -> Arc<PoolRules> {
+        let same = self.rules.take().filter(|last| *last == rules).unwrap_or(rules);
+        Arc::clone(self.rules.insert(same))
+    }
+}
+
+fn stranger(session: &Suspended<OwnedFd>) -> Listener {
+    Listener {
+        name: session.listener.clone(),
+        pool: session.pool.clone(),
+        open: false,
+        backlog: 0,
+        max_sessions: u32::MAX,
+        socket: session.relay.rules.socket,
+        unix_mode: 0,
+    }
+}
+
+/// A pool that is not configured any more.
+fn no_pool(worker: &Worker, session: &Suspended<OwnedFd>) -> Rc<LocalPool> {
+    let pool = Pool {
+        name: session.pool.clone(),
+        backends: Box::default(),
+        picker: Picker::new(Balance::First, &[]),
+        last_resort: Box::default(),
+        rules: Arc::clone(&session.relay.rules),
+        waiting: Arc::default(),
+        cursor: Arc::default(),
+    };
+    let seed = worker.dice.borrow_mut().roll();
+    Rc::new(LocalPool::new(worker.index, Arc::new(pool), Arc::new([]), seed, worker.reactor.now()))
+}
