@@ -98,7 +98,7 @@ impl Worker {
         let mut later = VecDeque::new();
         loop {
             match inbox.recv() {
-                Ok(Command::Release(listeners)) => {
+                Ok(Command::Release(listeners, _done)) => {
                     self.release(&rows, &listeners);
                     return later;
                 }

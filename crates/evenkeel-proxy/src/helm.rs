@@ -49,9 +49,9 @@ impl Helm {
     }
 
     /// Whoever was given the sessions has them: they are forgotten, and so are the listeners that are accepted on there.
-    pub fn release(&self, listeners: BTreeSet<ListenerName>) {
+    pub fn release(&self, listeners: BTreeSet<ListenerName>) -> Result<(), TooLate> {
         let listeners = Arc::new(listeners);
-        self.command(|_| Command::Release(Arc::clone(&listeners)));
+        self.wait(Instant::now(), |_, done| Command::Release(Arc::clone(&listeners), done))
     }
 
     /// Goes on as if nothing had happened.

@@ -46,6 +46,11 @@ impl Inherited {
         Some(first)
     }
 
+    /// How many listeners at `addr` are left.
+    pub fn count(&self, addr: &Addr) -> usize {
+        self.0.get(addr).map_or(0, Vec::len)
+    }
+
     /// The addresses of what is left.
     pub fn addrs(&self) -> impl Iterator<Item = &Addr> {
         self.0.keys()

@@ -5,6 +5,7 @@ use crate::SessionRecord;
 use crate::bind::{self, Publication};
 use crate::books::{BackendSums, ServiceSums};
 use crate::helm::Helm;
+use crate::reserved::{Open, Reserved};
 use crate::shared::{Ceiling, Shared};
 use crate::visit::Visit;
 use crate::worker::{Command, Worker};
@@ -212,6 +213,15 @@ impl UserPlane {
         bind::prepare(snapshot, self.current.as_ref(), self.threads.len(), inherited)
     }
 
+    /// `publication`, which is not published yet, with a newer picture of the same listeners.
+    pub fn renew(
+        &self,
+        publication: &Publication,
+        snapshot: Arc<Snapshot>,
+    ) -> Result<Publication, PrepareError> {
+        bind::prepare(snapshot, Some(publication), self.threads.len(), &mut Inherited::new())
+    }
+
     /// Makes the workers obey `publication` from now on.
     pub fn publish(&mut self, publication: Publication) {
         if let Some(before) = self.current.replace(publication.clone()) {
@@ -297,6 +307,16 @@ impl UserPlane {
     pub fn keep_files(&self, keep: bool, mut of: impl FnMut(&ListenerName) -> bool) {
         let bound = self.current.iter().flat_map(|current| &current.bound);
         bound.filter(|(name, _)| of(name)).for_each(|(_, bound)| bound.keep_file(keep));
+    }
+
+    /// How many sessions are open, and where.
+    pub fn open(&self) -> Open {
+        self.current.as_ref().map(Open::of).unwrap_or_default()
+    }
+
+    /// Keeps room for sessions of another process that are to come here; `publication` is published next.
+    pub fn reserve(&self, publication: &Publication, open: &Open) -> Reserved {
+        open.reserve(publication, &self.helm.shared)
     }
 
     /// No session that was accepted until now has a higher id.

@@ -46,7 +46,7 @@ pub enum Command {
     /// Give every established session away, and stand still until told what came of it.
     Suspend(Arc<Hand>, Done),
     /// Whoever was given the sessions has them, and accepts on these listeners.
-    Release(Arc<BTreeSet<ListenerName>>),
+    Release(Arc<BTreeSet<ListenerName>>, Done),
     /// Go on as before [`StopAccepting`](Self::StopAccepting).
     GoOn,
     /// Go on with these sessions of another process.
@@ -445,7 +445,7 @@ impl Worker {
                 Command::StopAccepting(_done) => self.stop_accepting(),
                 Command::Settle(by, done) => self.begin_to_settle(by, done),
                 Command::Suspend(hand, done) => later = self.suspend(&*hand, done, inbox),
-                Command::Release(listeners) => self.release(&[], &listeners),
+                Command::Release(listeners, _done) => self.release(&[], &listeners),
                 Command::GoOn => self.accept_again(),
                 Command::Adopt(sessions, _done) => self.adopt(sessions),
                 Command::Stop => {

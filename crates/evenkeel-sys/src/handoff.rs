@@ -7,6 +7,7 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, Shutdown, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
     sockopt,
 };
+use std::cell::RefCell;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -87,12 +88,19 @@ impl Channel {
     /// The next packet; `None` when the other end is closed and nothing is left. Waits for it until `deadline`. A packet
     /// that did not arrive whole, for want of descriptors, is an error.
     pub fn receive(&self, deadline: Instant) -> io::Result<Option<Packet>> {
-        let mut bytes = vec![0; PACKET_MAX];
+        thread_local! {
+            /// Room for the largest packet: it is cleared once, not for each.
+            static ROOM: RefCell<Box<[u8]>> = RefCell::new(vec![0; PACKET_MAX].into());
+        }
+        ROOM.with_borrow_mut(|room| self.receive_into(room, deadline))
+    }
+
+    fn receive_into(&self, room: &mut [u8], deadline: Instant) -> io::Result<Option<Packet>> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
         let (message, descriptors) = loop {
             let mut control = RecvAncillaryBuffer::new(&mut space);
             let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
-            match recvmsg(&self.0, &mut [IoSliceMut::new(&mut bytes)], &mut control, flags) {
+            match recvmsg(&self.0, &mut [IoSliceMut::new(room)], &mut control, flags) {
                 Ok(message) => break (message, taken(&mut control)),
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => self.wait(PollFlags::IN, deadline)?,
@@ -104,7 +112,7 @@ impl Channel {
         if message.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC) {
             return Err(io::Error::other("a packet did not arrive whole: no descriptors left"));
         }
-        bytes.truncate(message.bytes);
+        let bytes = room[..message.bytes].to_vec();
         Ok((message.bytes > 0).then_some(Packet { bytes, descriptors }))
     }
 

@@ -32,6 +32,12 @@ impl Start {
         }
     }
 
+    /// Another program.
+    pub fn program(mut self, path: &str) -> Self {
+        self.program = path.into();
+        self
+    }
+
     /// More arguments, cut at white space.
     pub fn args(mut self, args: &str) -> Self {
         self.args.extend(args.split_whitespace().map(str::to_owned));

@@ -20,20 +20,26 @@ mod probe;
 mod remote;
 mod run;
 mod signals;
+mod upgrade;
 
 use cli::Invocation;
 use config::{Loaded, Problems, Source};
 use error::{Exit, RunError};
 use std::process::ExitCode;
 use std::time::Instant;
+use upgrade::Again;
+use upgrade::arrive::{Herald, Predecessor};
 
 fn main() -> ExitCode {
     let began = Instant::now();
+    let predecessor = upgrade::arrive::predecessor();
+    let herald = predecessor.as_ref().map(Predecessor::herald);
+    let again = upgrade::binary::again();
     let understood = cli::matches().and_then(|matches| {
         cli::understand(&matches).ok_or_else(|| clap::Error::new(clap::error::ErrorKind::InvalidSubcommand))
     });
     let outcome = match understood {
-        Ok(invocation) => perform(invocation, began),
+        Ok(invocation) => perform(invocation, Life { began, again, predecessor }, herald.as_ref()),
         // Help is such an error too, with status 0; a closed pipe is not worth another one.
         Err(error) => {
             let _ = error.print();
@@ -43,26 +49,45 @@ fn main() -> ExitCode {
     match outcome {
         Ok(status) => status,
         Err(error) => {
+            herald.inspect(|herald| herald.fail(&error.to_string()));
             output::complain(&format!("error: {error}\n"));
             error.exit_code()
         }
     }
 }
 
-fn perform(invocation: Invocation, began: Instant) -> Result<ExitCode, RunError> {
+/// Where this process comes from.
+struct Life {
+    began: Instant,
+    again: Again,
+    predecessor: Option<Predecessor>,
+}
+
+fn perform(invocation: Invocation, life: Life, herald: Option<&Herald>) -> Result<ExitCode, RunError> {
+    let Life { began, again, predecessor } = life;
     let done = match invocation {
         Invocation::Run(source) => {
-            let loaded = load(&source)?;
+            let loaded = load(&source, herald)?;
             // Standard input cannot be read a second time.
+            let again = match source {
+                Source::Stdin(_) => {
+                    Err("the configuration came from standard input, which cannot be read again")
+                }
+                _ => Ok(again),
+            };
             let source = matches!(source, Source::File(..)).then_some(source);
-            run::run(loaded, run::Options { began, source, demo: false })
+            run::run(loaded, run::Options { began, source, again, predecessor, demo: false })
         }
         Invocation::Tcp { flags, print_config } => {
             let source = Source::Flags(flags);
-            let loaded = load(&source)?;
+            let loaded = load(&source, herald)?;
             match (&source, print_config) {
                 (Source::Flags(flags), true) => output::print(&flags.to_toml()),
-                _ => run::run(loaded, run::Options { began, source: None, demo: false }),
+                _ => {
+                    let options =
+                        run::Options { began, source: None, again: Ok(again), predecessor, demo: false };
+                    run::run(loaded, options)
+                }
             }
         }
         Invocation::Demo(options) => demo::run(options),
@@ -83,8 +108,11 @@ fn perform(invocation: Invocation, began: Instant) -> Result<ExitCode, RunError>
 }
 
 /// The configuration at `source`; every mistake in it goes to standard error. Warnings are for the log.
-fn load(source: &Source) -> Result<Loaded, RunError> {
-    config::load(source).map_err(|problems| refused(&problems, source))
+fn load(source: &Source, herald: Option<&Herald>) -> Result<Loaded, RunError> {
+    config::load(source).map_err(|problems| {
+        herald.inspect(|herald| herald.fail(&problems.summary()));
+        refused(&problems, source)
+    })
 }
 
 fn refused(problems: &Problems, source: &Source) -> RunError {

@@ -20,6 +20,11 @@ pub fn stopping(status: &str) {
     send(&[NotifyState::Stopping, NotifyState::Status(status)]);
 }
 
+/// From now on the process `pid` is the main one.
+pub fn main_pid(pid: u32) {
+    send(&[NotifyState::MainPid(pid)]);
+}
+
 /// The control loop still turns.
 pub fn alive() {
     send(&[NotifyState::Watchdog]);

@@ -16,11 +16,24 @@ pub enum Signal {
     Term,
     /// `SIGUSR1`.
     Usr1,
-    /// `SIGUSR2`.
+    /// `SIGUSR2`: a new binary.
     Usr2,
 }
 
 impl Signal {
+    /// Its number, to send it on.
+    pub fn number(self) -> rustix::process::Signal {
+        use rustix::process::Signal as S;
+        match self {
+            Self::Hup => S::HUP,
+            Self::Int => S::INT,
+            Self::Quit => S::QUIT,
+            Self::Term => S::TERM,
+            Self::Usr1 => S::USR1,
+            Self::Usr2 => S::USR2,
+        }
+    }
+
     /// Its name, with `SIG`.
     pub fn name(self) -> &'static str {
         match self {
@@ -39,6 +52,8 @@ impl Signal {
 pub enum Order {
     /// Load the configuration again.
     Reload,
+    /// Hand everything over to a new process.
+    Upgrade,
     /// Take nothing new, and end when all sessions have.
     Drain,
     /// End at once.
@@ -75,7 +90,8 @@ pub fn order(signal: Signal, manner: Manner, situation: Situation) -> Order {
     let Situation { stopping, on_terminal } = situation;
     match (signal, manner) {
         (Signal::Usr1, _) => Order::Ignore("the log goes to standard output, there is no file to open again"),
-        (Signal::Usr2, _) => Order::Ignore("this version cannot hand over to another binary"),
+        (Signal::Usr2, _) if stopping => Order::Ignore("it is stopping"),
+        (Signal::Usr2, _) => Order::Upgrade,
         (Signal::Quit, _) | (Signal::Term | Signal::Int, Manner::Demo { .. }) => Order::End,
         // Whoever tried it out has closed the window.
         (Signal::Hup, Manner::Demo { on_terminal: true }) if !on_terminal => Order::End,
@@ -175,10 +191,11 @@ mod tests {
     }
 
     #[test]
-    fn user_signals_do_nothing_and_say_so() {
+    fn a_signal_that_does_nothing_says_so() {
         for manner in [Service, Terminal, DEMO] {
             assert!(matches!(order(Signal::Usr1, manner, RUNNING), Order::Ignore(_)));
             assert!(matches!(order(Signal::Usr2, manner, STOPPING), Order::Ignore(_)));
+            assert_eq!(order(Signal::Usr2, manner, RUNNING), Order::Upgrade);
         }
     }
 }

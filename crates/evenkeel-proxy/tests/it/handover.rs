@@ -21,7 +21,7 @@ pub fn move_all(helm: &Helm) -> usize {
     helm.stop_accepting(soon()).unwrap();
     let sessions = suspend(helm);
     let moved = sessions.len();
-    helm.release(BTreeSet::new());
+    helm.release(BTreeSet::new()).unwrap();
     helm.adopt(sessions, soon()).unwrap();
     helm.go_on();
     moved
@@ -86,7 +86,7 @@ fn move_over(from: &mut Rig, to: &mut Rig) {
     helm.settle(soon()).unwrap();
     let sessions = suspend(&helm);
     to.plane().helm().adopt(sessions, soon()).unwrap();
-    helm.release(BTreeSet::new());
+    helm.release(BTreeSet::new()).unwrap();
 }
 
 /// A plane elsewhere, in front of the same backend.

@@ -42,6 +42,7 @@ pub fn settings(typed: &Typed, builtin: &Layer, admin: Option<AdminSettings>) ->
         },
         lame_duck: chain.time("lame-duck"),
         drain: chain.time("drain"),
+        upgrade_timeout: chain.time("upgrade-timeout"),
         max_sessions: chain.count("max-sessions"),
         watch: chain.is_set("watch"),
         admin,

@@ -74,6 +74,8 @@ pub struct Settings {
     pub lame_duck: Duration,
     /// How long sessions may then take to end.
     pub drain: Duration,
+    /// How long a new binary may take to be ready.
+    pub upgrade_timeout: Duration,
     /// Sessions at once, in all; `None` is as many as the descriptors allow.
     pub max_sessions: Option<u32>,
     /// Whether its files are loaded again when they change.

@@ -8,11 +8,13 @@ mod stop;
 #[cfg(test)]
 mod tests;
 mod trial;
+mod upgrade;
 mod watch;
 
 pub use question::{NotOrdered, Picture, Question, Reload, Reloads, Wanted};
 pub use watch::Watch;
 
+use crate::admin::{Admin, Bound};
 use crate::binding;
 use crate::config::{Loaded, LogFormat, Problems, Settings, Source};
 use crate::discover::Discovery;
@@ -20,6 +22,9 @@ use crate::logging::{Log, Notice};
 use crate::notify;
 use crate::probe::{self, PROBES_MAX};
 use crate::signals::{self, Manner, Signal, Signals, Situation};
+use crate::upgrade::arrive::Receiving;
+use crate::upgrade::hand::Handing;
+use crate::upgrade::{Again, Step, supervise};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::{Action, Closed, Director, EventKind, Leaving};
 use evenkeel_core::health::{Check, Verdict};
@@ -61,6 +66,8 @@ pub enum Input {
     Changed,
     /// Somebody asks.
     Asked(Question),
+    /// An upgrade has come so far.
+    Upgrade(Step),
 }
 
 /// The control plane, once everything is started.
@@ -79,6 +86,12 @@ pub struct Control {
     pub settings: Settings,
     /// Where the configuration is loaded again from; `None` when it came from flags.
     pub source: Option<Source>,
+    /// The admin API, once it is served.
+    pub admin: Option<Admin>,
+    /// How this process is started anew, or why that cannot be.
+    pub again: Result<Again, &'static str>,
+    /// What is still to come from the process before this one.
+    pub receiving: Option<Receiving>,
     /// Who is in charge.
     pub manner: Manner,
     /// Threads that carry traffic.
@@ -108,11 +121,24 @@ struct Loop {
     closings: Vec<(Instant, Closed, Leaving)>,
     /// Why it ends, once it does.
     ended: Option<&'static str>,
+    /// The upgrade under way, and the signal that came meanwhile.
+    handing: Option<(Handing, Option<Signal>)>,
+    /// The process that has everything now.
+    successor: Option<u32>,
+    /// Whether the admin API is still to be bound: the process before this one is only just leaving.
+    admin_due: bool,
 }
 
 impl Control {
-    /// Turns until the process should end, and ends the plane and the log.
-    pub async fn run(self, mut inputs: Receiver<Input>, mut signals: Signals) {
+    /// Serves the admin API at `bound`.
+    pub fn serve_admin(&mut self, bound: Bound) {
+        bound.notices().into_iter().for_each(|notice| self.log.tell(notice));
+        self.admin = Some(bound.serve(self.inputs.clone()));
+    }
+
+    /// Turns until the process should end, and ends the plane and the log. Gives the process that has everything now, if
+    /// one has.
+    pub async fn run(self, mut inputs: Receiver<Input>, signals: &mut Signals) -> Option<u32> {
         let mut tick =
             tokio::time::interval(notify::watchdog().map_or(TICK, |timeout| TICK.min(timeout / 2)));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -129,7 +155,9 @@ impl Control {
                 _ = tick.tick() => turning.handle_tick(),
             }
         }
+        let successor = turning.successor;
         turning.end(inputs);
+        successor
     }
 }
 
@@ -148,6 +176,9 @@ impl Loop {
             trial: None,
             closings: Vec::new(),
             ended: None,
+            handing: None,
+            successor: None,
+            admin_due: false,
         }
     }
 
@@ -194,6 +225,7 @@ impl Loop {
             Input::Changed if self.phase == Phase::Running => self.load_again(None),
             Input::Changed => {}
             Input::Asked(question) => self.handle_question(question),
+            Input::Upgrade(step) => self.handle_step(step),
         }
     }
 
@@ -212,10 +244,14 @@ impl Loop {
     }
 
     fn handle_signal(&mut self, signal: Signal) {
+        if let Some(successor) = self.successor.filter(|_| supervise::passes_signals_on()) {
+            return supervise::pass_on(successor, signal);
+        }
         let stopping = self.phase != Phase::Running;
         let situation = Situation { stopping, on_terminal: signals::on_terminal() };
         match signals::order(signal, self.control.manner, situation) {
             signals::Order::Reload => self.reload(signal),
+            signals::Order::Upgrade => self.upgrade(signal),
             signals::Order::Drain => self.stop(signal),
             signals::Order::End => self.ended = Some(signal.name()),
             signals::Order::Ignore(why) => {
@@ -226,6 +262,7 @@ impl Loop {
 
     fn handle_tick(&mut self) {
         notify::alive();
+        self.bind_admin();
         self.close_again(Instant::now());
         self.judge(Instant::now());
         let lost = self.control.plane.totals().reports_dropped;

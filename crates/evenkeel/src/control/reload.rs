@@ -78,13 +78,18 @@ impl Loop {
         if self.phase != Phase::Running {
             return Err("it is stopping".to_owned());
         }
+        if self.is_moving() {
+            return Err("an upgrade is under way; try again when it is over".to_owned());
+        }
         let proposal = self.control.director.propose(now, loaded.config.clone());
         let snapshot = proposal.snapshot();
         self.adopt(proposal)?;
         let control = &mut self.control;
         control.discovery = Discovery::follow(&loaded.config, &control.inputs);
-        let Settings { lame_duck, drain, watch, .. } = loaded.settings;
-        if (Settings { lame_duck, drain, watch, ..control.settings.clone() }) != loaded.settings {
+        let Settings { lame_duck, drain, watch, upgrade_timeout, .. } = loaded.settings;
+        if (Settings { lame_duck, drain, watch, upgrade_timeout, ..control.settings.clone() })
+            != loaded.settings
+        {
             let text = "`workers`, `log`, `max-sessions` and `admin` of the new configuration hold from the next \
                         start on";
             control.log.tell(Notice::Warning(text.to_owned()));
@@ -92,7 +97,7 @@ impl Loop {
         for warning in loaded.warnings {
             control.log.tell(Notice::Warning(warning.to_string()));
         }
-        control.settings = Settings { lame_duck, drain, ..control.settings.clone() };
+        control.settings = Settings { lame_duck, drain, upgrade_timeout, ..control.settings.clone() };
         Ok(Taken {
             listeners: snapshot.listeners.len(),
             backends: snapshot.pools.values().map(|pool| pool.backends.len()).sum(),

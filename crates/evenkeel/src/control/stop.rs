@@ -24,6 +24,9 @@ pub enum Phase {
 impl Loop {
     /// Begins to end in order.
     pub(super) fn stop(&mut self, signal: Signal) {
+        if self.postpones(signal) {
+            return;
+        }
         notify::stopping("draining");
         let time = self.control.settings.lame_duck;
         self.phase = Phase::LameDuck(Instant::now() + time);
@@ -41,14 +44,19 @@ impl Loop {
 
     pub(super) fn handle_phase_end(&mut self) {
         if let Phase::LameDuck(_) = self.phase {
-            let window = self.control.settings.drain;
-            let open = self.control.plane.totals().open;
-            self.control.log.tell(Notice::Draining { window, open });
-            self.control.plane.drain(window);
-            self.phase = Phase::Draining(Instant::now() + window + DRAIN_GRACE);
+            self.drain();
         } else {
             self.ended = Some("the time to drain is over");
         }
+    }
+
+    /// Takes no new sessions; open ones may end.
+    pub(super) fn drain(&mut self) {
+        let window = self.control.settings.drain;
+        let open = self.control.plane.totals().open;
+        self.control.log.tell(Notice::Draining { window, open });
+        self.control.plane.drain(window);
+        self.phase = Phase::Draining(Instant::now() + window + DRAIN_GRACE);
     }
 
     /// Ends the plane and the log.

@@ -10,7 +10,13 @@ use tokio::sync::mpsc;
 /// A loop whose service listens on `listen` and sends to `server`, and what happens to it.
 fn start(listen: u16, server: &Server) -> (Loop, Receiver<Input>) {
     let (inputs, received) = mpsc::channel(100);
-    let options = run::Options { began: Instant::now(), source: None, demo: false };
+    let options = run::Options {
+        began: Instant::now(),
+        source: None,
+        again: Err("a test"),
+        predecessor: None,
+        demo: false,
+    };
     let loaded = load(listen, server).unwrap();
     let control = run::start(loaded, options, Inherited::new(), inputs).unwrap();
     let mut turning = Loop::new(Control { manner: Manner::Service, ..control });

@@ -49,7 +49,8 @@ pub fn run(options: DemoOptions) -> Result<(), RunError> {
     })?;
     start(&options.ports)?;
     output::print(&intro(front, servers))?;
-    run::run(loaded, run::Options { began, source: None, demo: true })
+    let again = Err("a demo keeps its servers");
+    run::run(loaded, run::Options { began, source: None, again, predecessor: None, demo: true })
 }
 
 fn usage() -> RunError {

@@ -187,6 +187,12 @@ pub fn notice(out: &mut String, at: SystemTime, notice: &Notice) {
         Notice::Ordered { what, by } | Notice::OrderRefused { what, by, .. } => {
             line.text("order", what).text("by", by);
         }
+        Notice::Upgrading { binary } => {
+            line.text("binary", binary);
+        }
+        Notice::Upgraded { pid, sessions, pause, left } => {
+            line.raw("pid", pid).raw("sessions", sessions).raw("pause_ms", Millis(*pause)).raw("left", left);
+        }
         Notice::LameDuck { signal, time } => {
             line.text("signal", signal).raw("lame_duck_ms", Millis(*time));
         }
@@ -205,7 +211,8 @@ pub fn notice(out: &mut String, at: SystemTime, notice: &Notice) {
         Notice::WentBack { why } => {
             line.text("why", why);
         }
-        Notice::Panicked { .. } | Notice::ReloadRefused { .. } | Notice::Warning(_) => {}
+        Notice::Panicked { .. } | Notice::ReloadRefused { .. } => {}
+        Notice::UpgradeFailed { .. } | Notice::Warning(_) => {}
     }
     line.text("message", notice);
     line.end();

@@ -50,6 +50,13 @@ impl fmt::Display for Notice {
             Self::Trial { time } => write!(f, "on trial: goes back in {} unless confirmed", Took(*time)),
             Self::WentBack { why } => write!(f, "back to the configuration before: {why}"),
             Self::OrderRefused { what, by, why } => write!(f, "order of {by} refused: {what}: {why}"),
+            Self::Upgrading { binary } => write!(f, "starts {binary}, to hand everything over to it"),
+            Self::Upgraded { pid, sessions, pause, left } => {
+                let sessions = count(usize::try_from(*sessions).unwrap_or(usize::MAX), "session");
+                write!(f, "process {pid} goes on with {sessions}, which stood still for {}", Took(*pause))?;
+                if *left > 0 { write!(f, "; {left} end here") } else { Ok(()) }
+            }
+            Self::UpgradeFailed { why } => write!(f, "upgrade failed, everything stays as it was: {why}"),
             Self::LameDuck { signal, time } => {
                 write!(f, "{signal}: will stop, but goes on accepting for {}", Took(*time))
             }

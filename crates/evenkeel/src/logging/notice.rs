@@ -106,6 +106,27 @@ pub enum Notice {
         /// Why not.
         why: String,
     },
+    /// A new process is started, which is to have everything.
+    Upgrading {
+        /// Its program.
+        binary: String,
+    },
+    /// The new process has everything.
+    Upgraded {
+        /// Its process id.
+        pid: u32,
+        /// Sessions that it has got.
+        sessions: u64,
+        /// How long they stood still.
+        pause: Duration,
+        /// Sessions that end here.
+        left: u64,
+    },
+    /// The new process did not come up, or could not take over: everything stays as it was.
+    UpgradeFailed {
+        /// Why.
+        why: String,
+    },
     /// Told to stop; new sessions are still taken for a while.
     LameDuck {
         /// The signal.
@@ -203,6 +224,9 @@ impl Notice {
             Self::OrderRefused { .. } => "order-refused",
             Self::Trial { .. } => "trial",
             Self::WentBack { .. } => "went-back",
+            Self::Upgrading { .. } => "upgrading",
+            Self::Upgraded { .. } => "upgraded",
+            Self::UpgradeFailed { .. } => "upgrade-failed",
             Self::LameDuck { .. } => "lame-duck",
             Self::Draining { .. } => "draining",
             Self::Stopped(_) => "stopped",
@@ -232,7 +256,7 @@ impl Notice {
                 | EventKind::BackupsOut
                 | EventKind::Resolved { .. } => Level::Info,
             },
-            Self::Panicked { .. } | Self::ReloadRefused { .. } => Level::Error,
+            Self::Panicked { .. } | Self::ReloadRefused { .. } | Self::UpgradeFailed { .. } => Level::Error,
             Self::CeilingReached { .. }
             | Self::OrderRefused { .. }
             | Self::WentBack { .. }
@@ -248,6 +272,8 @@ impl Notice {
             | Self::Admin { .. }
             | Self::Ordered { .. }
             | Self::Trial { .. }
+            | Self::Upgrading { .. }
+            | Self::Upgraded { .. }
             | Self::LameDuck { .. }
             | Self::Draining { .. }
             | Self::Stopped(_) => Level::Info,

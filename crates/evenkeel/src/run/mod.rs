@@ -13,8 +13,11 @@ use crate::logging::{Log, Notice};
 use crate::notify;
 use crate::probe::PROBES_MAX;
 use crate::signals::{self, Manner, Signals};
+use crate::upgrade::Again;
+use crate::upgrade::arrive::Predecessor;
+use crate::upgrade::supervise::{self, supervise};
 use evenkeel_core::director::{Config, Director};
-use evenkeel_proxy::{Inherited, PlaneOptions, Report, Started, UserPlane};
+use evenkeel_proxy::{Inherited, PlaneOptions, Publication, Report, Reserved, Started, UserPlane};
 use evenkeel_sys::limits;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -36,6 +39,10 @@ pub struct Options {
     pub began: Instant,
     /// Where SIGHUP loads the configuration again from; `None` when that cannot be done.
     pub source: Option<Source>,
+    /// How this process is started anew for an upgrade, or why that cannot be.
+    pub again: Result<Again, &'static str>,
+    /// The process that hands everything over to this one.
+    pub predecessor: Option<Predecessor>,
     /// A demo ends at once when it is told to.
     pub demo: bool,
 }
@@ -49,19 +56,25 @@ pub fn run(loaded: Loaded, options: Options) -> Result<(), RunError> {
         .build()
         .map_err(|error| system("start the control loop", &error))?;
     let outcome = runtime.block_on(async {
-        let signals = Signals::take().map_err(|error| system("take signals", &error))?;
+        let mut signals = Signals::take().map_err(|error| system("take signals", &error))?;
         let (inputs, received) = mpsc::channel(INPUTS_MAX);
-        let admin = Bound::bind(loaded.settings.admin.as_ref())?;
-        let mut control = start(loaded, options, inherited, inputs.clone())?;
-        admin.notices().into_iter().for_each(|notice| control.log.tell(notice));
-        let served = admin.serve(inputs);
-        control.run(received, signals).await;
-        drop(served);
-        Ok(())
+        // The process before this one still has the sockets: they are bound when it has left.
+        let settings = loaded.settings.admin.as_ref().filter(|_| options.predecessor.is_none());
+        let admin = Bound::bind(settings)?;
+        let mut control = start(loaded, options, inherited, inputs)?;
+        control.serve_admin(admin);
+        let successor = control.run(received, &mut signals).await;
+        let Some(successor) = successor.filter(|_| supervise::is_first()) else { return Ok(0) };
+        supervise(successor, &mut signals)
+            .await
+            .map_err(|error| system("wait for the process in charge", &error))
     });
     // A lookup that hangs in the system's resolver must not delay the end.
     runtime.shutdown_background();
-    outcome
+    match outcome? {
+        0 => Ok(()),
+        status => std::process::exit(status),
+    }
 }
 
 fn system(what: &str, error: &io::Error) -> RunError {
@@ -81,19 +94,27 @@ pub fn start(
     for warning in warnings {
         log.tell(Notice::Warning(warning.to_string()));
     }
-    let director = Director::new(Instant::now(), config.clone(), RandomState::new().hash_one(options.began));
+    let mut director =
+        Director::new(Instant::now(), config.clone(), RandomState::new().hash_one(options.began));
     let plane = PlaneOptions { workers: room.workers, max_sessions: room.max_sessions, records: log.is_on() };
     let Started { mut plane, reports, records } =
         UserPlane::start(&plane).map_err(|error| system("start the workers", &error))?;
     log.collect(records).map_err(|error| system("start the log", &error))?;
     forward(reports, inputs.clone()).map_err(|error| system("start the control loop", &error))?;
 
-    let publication =
-        plane.prepare(director.snapshot(), &mut inherited).map_err(|error| binding::refused(&error))?;
+    let (mut predecessor, mut reserved) = (options.predecessor, None);
+    let sockets = predecessor.as_mut().map_or(&mut inherited, Predecessor::sockets);
+    let mut publication =
+        plane.prepare(director.snapshot(), sockets).map_err(|error| binding::refused(&error))?;
+    if let Some(predecessor) = &mut predecessor {
+        (publication, reserved) = take_over(predecessor, &mut director, &plane, publication)?;
+    }
     for notice in announce::listening(&publication, &config) {
         log.tell(notice);
     }
     plane.publish(publication);
+    let receiving = predecessor.map(|it| it.receive(plane.helm(), reserved, inputs.clone())).transpose();
+    let receiving = receiving.map_err(|error| system("start the control loop", &error))?;
     for notice in announce::warnings(&settings, &room, &inherited) {
         log.tell(notice);
     }
@@ -103,12 +124,17 @@ pub fn start(
         max_sessions: room.max_sessions,
         descriptors: room.descriptors,
     });
-    notify::ready(&announce::status(&config));
+    if receiving.is_none() {
+        notify::ready(&announce::status(&config));
+    }
     Ok(Control {
         watch: (settings.watch && options.source.is_some()).then(|| Watch::start(files, inputs.clone())),
         discovery: Discovery::follow(&config, &inputs),
         manner: manner(options.demo),
         source: options.source,
+        again: options.again,
+        receiving,
+        admin: None,
         director,
         plane,
         log,
@@ -117,6 +143,25 @@ pub fn start(
         max_sessions: room.max_sessions,
         inputs,
     })
+}
+
+/// Waits until it is this process's turn to accept, and goes on from what the one before has seen.
+fn take_over(
+    predecessor: &mut Predecessor,
+    director: &mut Director,
+    plane: &UserPlane,
+    publication: Publication,
+) -> Result<(Publication, Option<Reserved>), RunError> {
+    let past = predecessor
+        .wait_for_past()
+        .map_err(|broken| RunError::new(Exit::Failed, format!("cannot take over: {broken}")))?;
+    let Some(past) = past else { return Ok((publication, None)) };
+    plane.number_on_from(past.last_id);
+    director.recall(Instant::now(), &past.memory);
+    let renewed = plane.renew(&publication, director.snapshot());
+    let publication = renewed.map_err(|error| binding::refused(&error))?;
+    let reserved = plane.reserve(&publication, &past.open);
+    Ok((publication, Some(reserved)))
 }
 
 /// What there is for traffic.

@@ -17,3 +17,4 @@ mod log;
 mod orders;
 mod plan;
 mod stop;
+mod upgrade;

@@ -1,0 +1,214 @@
+//! The new process: takes the listening sockets, comes up beside the old one, and goes on with its sessions once it has
+//! them all.
+
+use super::line::{Broken, Line, Message, Word};
+use super::past::{Counted, Past};
+use super::wire::{Reader, Writer};
+use super::{FORMAT, MOVING_MAX, Step, VARIABLE, session};
+use crate::control::Input;
+use evenkeel_core::addr::Addr;
+use evenkeel_proxy::{Helm, Inherited, Passed, Reserved, Suspended};
+use evenkeel_sys::handoff::Channel;
+use evenkeel_sys::limits;
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::Sender;
+
+/// How long the old process may be silent while it has something to say. It has limits of its own, and kills us at their
+/// end; this one is for an old process that hangs.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Descriptors for each session, on average: its sockets, and a pipe now and then.
+const DESCRIPTORS_EACH: u64 = 3;
+
+/// Descriptors for everything else, and for sessions that are to come.
+const DESCRIPTORS_MORE: u64 = 1024;
+
+/// The process before this one.
+#[derive(Debug)]
+pub struct Predecessor {
+    line: Line,
+    speaks_ours: bool,
+    /// What its listeners are configured to be at, in its order.
+    addrs: Vec<Addr>,
+    inherited: Inherited,
+}
+
+/// What has come over.
+#[derive(Debug)]
+pub struct Arrived {
+    /// What the old process had counted.
+    pub counted: Option<Counted>,
+}
+
+/// The process before this one, if it was that which started this one. Call it before anything else opens descriptors.
+pub fn predecessor() -> Option<Predecessor> {
+    let channel = Channel::inherited(&std::env::var(VARIABLE).ok()?)?;
+    let line = Line(Arc::new(channel));
+    match introduction(&line) {
+        Ok((speaks_ours, listeners)) => {
+            let mut inherited = Inherited::new();
+            let addrs = listeners.iter().map(|(addr, _)| addr.clone()).collect();
+            listeners.into_iter().for_each(|(addr, passed)| inherited.pass(addr, passed));
+            Some(Predecessor { line, speaks_ours, addrs, inherited })
+        }
+        Err(broken) => {
+            let _ = line.say(Word::Failed, broken.to_string().as_bytes(), &[], Instant::now() + MOVING_MAX);
+            None
+        }
+    }
+}
+
+/// Whether it speaks our format, and its listeners.
+fn introduction(line: &Line) -> Result<(bool, Vec<(Addr, Passed)>), Broken> {
+    let by = Instant::now() + MOVING_MAX;
+    let (mut speaks_ours, mut listeners) = (false, Vec::new());
+    loop {
+        let Message { word, bytes, descriptors } = line.hear(by)?;
+        match word {
+            Word::Hello => {
+                let mut from = Reader::new(&bytes);
+                speaks_ours = from.u32() == Some(FORMAT);
+                limits::make_room(from.u64().unwrap_or_default() * DESCRIPTORS_EACH + DESCRIPTORS_MORE);
+            }
+            Word::Listener => {
+                let mut from = Reader::new(&bytes);
+                let (ours, addr) = from.bool().zip(from.addr()).ok_or(Broken::Nonsense)?;
+                listeners.push((addr, Passed { sockets: descriptors, ours }));
+            }
+            Word::Listeners => return Ok((speaks_ours, listeners)),
+            _ => return Err(Broken::Nonsense),
+        }
+    }
+}
+
+/// Tells the process before this one that this one will not come up.
+#[derive(Debug)]
+pub struct Herald(Line);
+
+impl Herald {
+    /// It will not, for this reason. Only the first one is heard.
+    pub fn fail(&self, why: &str) {
+        // Whether it hears that or sees us end comes to the same.
+        let _ = self.0.say(Word::Failed, why.as_bytes(), &[], Instant::now() + MOVING_MAX);
+    }
+}
+
+impl Predecessor {
+    /// A way to tell it of a failure when this value is elsewhere.
+    pub fn herald(&self) -> Herald {
+        Herald(self.line.clone())
+    }
+
+    /// Its listening sockets, to be taken from.
+    pub fn sockets(&mut self) -> &mut Inherited {
+        &mut self.inherited
+    }
+
+    /// Tells it that everything is ready, with the sockets that were taken, and waits for the moment to accept. `None`: it
+    /// does not speak our format, and nothing comes over but its listeners.
+    pub fn wait_for_past(&mut self) -> Result<Option<Past>, Broken> {
+        let mut to = Writer::new();
+        to.u32(FORMAT);
+        to.list(&self.taken(), |to, number| to.size(*number));
+        self.inherited = Inherited::new();
+        self.line.say(Word::Ready, &to.bytes, &[], Instant::now() + MOVING_MAX)?;
+        let message = self.line.hear(Instant::now() + PATIENCE)?;
+        match message.word {
+            Word::Past if !self.speaks_ours => Ok(None),
+            Word::Past => Past::read(&message.bytes).map(Some).ok_or(Broken::Nonsense),
+            _ => Err(Broken::Nonsense),
+        }
+    }
+
+    /// The numbers of the listeners that were taken: of several at one address the first.
+    fn taken(&self) -> Vec<usize> {
+        let mut at: BTreeMap<&Addr, Vec<usize>> = BTreeMap::new();
+        self.addrs.iter().zip(0..).for_each(|(addr, number)| at.entry(addr).or_default().push(number));
+        let taken = at.into_iter().flat_map(|(addr, numbers)| {
+            let count = numbers.len() - self.inherited.count(addr);
+            numbers.into_iter().take(count)
+        });
+        taken.collect()
+    }
+
+    /// Waits, on a thread, for everything else, and lets the workers go on with it.
+    /// `reserved` is the room that was kept for it.
+    pub fn receive(
+        self,
+        helm: Helm,
+        reserved: Option<Reserved>,
+        inputs: Sender<Input>,
+    ) -> io::Result<Receiving> {
+        let line = self.line.clone();
+        let work = move || {
+            let step = match self.arrive(&helm) {
+                Ok(arrived) => Step::Arrived(arrived),
+                Err(broken) => Step::Forsaken(broken.to_string()),
+            };
+            drop(reserved);
+            // Nobody listens any more when this process ends.
+            let _ = inputs.blocking_send(Input::Upgrade(step));
+        };
+        thread::Builder::new().name("upgrade".to_owned()).spawn(work)?;
+        Ok(Receiving { line })
+    }
+
+    fn arrive(&self, helm: &Helm) -> Result<Arrived, Broken> {
+        let (mut sessions, mut counted) = (Vec::new(), None);
+        loop {
+            let mut message = self.line.hear(Instant::now() + PATIENCE)?;
+            match message.word {
+                Word::Sessions => read(&mut message, &mut sessions).ok_or_else(|| self.refuse())?,
+                Word::Counted => counted = Counted::read(&message.bytes),
+                Word::All => {
+                    let all = Reader::new(&message.bytes).u64();
+                    if all != Some(sessions.len() as u64) {
+                        return Err(self.refuse());
+                    }
+                    self.line.say(Word::Have, &[], &[], Instant::now() + MOVING_MAX)?;
+                }
+                Word::Go => {
+                    // A worker that is late has them all the same.
+                    let _ = helm.adopt(sessions, Instant::now() + MOVING_MAX);
+                    let _ = self.line.say(Word::Moving, &[], &[], Instant::now());
+                    return Ok(Arrived { counted });
+                }
+                Word::Abort => {
+                    return Err(Broken::Refused(String::from_utf8_lossy(&message.bytes).into_owned()));
+                }
+                _ => return Err(self.refuse()),
+            }
+        }
+    }
+
+    fn refuse(&self) -> Broken {
+        self.herald().fail("what came of the sessions makes no sense to the new process");
+        Broken::Nonsense
+    }
+}
+
+fn read(message: &mut Message, sessions: &mut Vec<Suspended<OwnedFd>>) -> Option<()> {
+    let mut from = Reader::new(&message.bytes);
+    let mut descriptors = message.descriptors.drain(..);
+    while !from.is_done() {
+        sessions.push(session::read(&mut from, &mut descriptors)?);
+    }
+    descriptors.next().is_none().then_some(())
+}
+
+/// What is still to come over, seen from the control loop.
+pub struct Receiving {
+    line: Line,
+}
+
+impl Receiving {
+    /// Lets the old process go on instead, unless it is over.
+    pub fn decline(&self) {
+        self.line.0.shut();
+    }
+}

@@ -1,0 +1,234 @@
+//! A session that moves, as bytes and descriptors.
+
+use super::wire::{Reader, Writer};
+use evenkeel_core::addr::Addr;
+use evenkeel_core::attempt::{Attempt, ConnectFailure};
+use evenkeel_core::end::{End, Side};
+use evenkeel_core::half::PackedHalf;
+use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
+use evenkeel_core::snapshot::{ConnectRules, Keepalive, PoolRules, QueueRules, SessionLimits, SocketOptions};
+use evenkeel_proxy::{Held, Patience, Suspended, SuspendedDirection, SuspendedRelay};
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+/// Writes a session; its descriptors go to `descriptors`.
+pub fn write<'a>(
+    to: &mut Writer,
+    session: &Suspended<BorrowedFd<'a>>,
+    descriptors: &mut Vec<BorrowedFd<'a>>,
+) {
+    to.u64(session.id);
+    write_listener(to, &session.listener);
+    to.addr(&session.client);
+    to.text(session.pool.as_str());
+    to.instant(session.accepted);
+    to.list(&session.failed_attempts, write_attempt);
+    to.duration(session.queued);
+    to.addr(&session.backend);
+    to.duration(session.connect);
+    write_relay(to, &session.relay, descriptors);
+}
+
+/// Reads a session; `descriptors` are those that came with it, in order.
+pub fn read(
+    from: &mut Reader<'_>,
+    descriptors: &mut impl Iterator<Item = OwnedFd>,
+) -> Option<Suspended<OwnedFd>> {
+    Some(Suspended {
+        id: from.u64()?,
+        listener: read_listener(from)?,
+        client: from.addr()?,
+        pool: PoolName::new(from.text()?),
+        accepted: from.instant()?,
+        failed_attempts: from.list(read_attempt)?,
+        queued: from.duration()?,
+        backend: from.addr()?,
+        connect: from.duration()?,
+        relay: read_relay(from, descriptors)?,
+    })
+}
+
+/// Writes the identity of a listener.
+pub fn write_listener(to: &mut Writer, listener: &ListenerName) {
+    to.text(listener.service.as_str());
+    to.addr(&listener.addr);
+}
+
+/// Reads it.
+pub fn read_listener(from: &mut Reader<'_>) -> Option<ListenerName> {
+    Some(ListenerName { service: ServiceName::new(from.text()?), addr: from.addr()? })
+}
+
+fn write_attempt(to: &mut Writer, attempt: &Attempt) {
+    let errno = match attempt.failure {
+        ConnectFailure::NoResources(errno) | ConnectFailure::Other(errno) => errno,
+        _ => 0,
+    };
+    to.addr(&attempt.backend);
+    to.size(attempt.failure.index());
+    to.u32(errno.cast_unsigned());
+    to.duration(attempt.took);
+}
+
+fn read_attempt(from: &mut Reader<'_>) -> Option<Attempt> {
+    let backend: Addr = from.addr()?;
+    let (index, errno) = (from.size()?, from.u32()?.cast_signed());
+    let failure = match index {
+        0 => ConnectFailure::Refused,
+        1 => ConnectFailure::Reset,
+        2 => ConnectFailure::TimedOut,
+        3 => ConnectFailure::Unreachable,
+        4 => ConnectFailure::NoSuchSocket,
+        5 => ConnectFailure::Denied,
+        6 => ConnectFailure::NoSourcePort,
+        7 => ConnectFailure::NoResources(errno),
+        _ => ConnectFailure::Other(errno),
+    };
+    Some(Attempt { backend, failure, took: from.duration()? })
+}
+
+fn write_relay<'a>(
+    to: &mut Writer,
+    relay: &SuspendedRelay<BorrowedFd<'a>>,
+    descriptors: &mut Vec<BorrowedFd<'a>>,
+) {
+    descriptors.extend([relay.client, relay.backend]);
+    write_direction(to, &relay.to_backend, descriptors);
+    write_direction(to, &relay.to_client, descriptors);
+    write_rules(to, &relay.rules);
+    to.instant(relay.established);
+    to.instant(relay.active);
+    to.bool(relay.is_half_closed);
+    to.option(relay.first_byte, Writer::instant);
+    to.option(relay.lost, |to, (side, end, since)| {
+        write_side(to, side);
+        to.bool(matches!(end, End::Vanished(_)));
+        to.instant(since);
+    });
+    to.option(relay.first_closed, write_side);
+    let Patience { client_ms, looks, under_way, has_keepalive } = relay.patience;
+    to.u32(client_ms);
+    to.u32(looks);
+    under_way.into_iter().for_each(|looks| to.u8(looks));
+    to.bool(has_keepalive);
+}
+
+fn read_relay(
+    from: &mut Reader<'_>,
+    descriptors: &mut impl Iterator<Item = OwnedFd>,
+) -> Option<SuspendedRelay<OwnedFd>> {
+    Some(SuspendedRelay {
+        client: descriptors.next()?,
+        backend: descriptors.next()?,
+        to_backend: read_direction(from, descriptors)?,
+        to_client: read_direction(from, descriptors)?,
+        rules: Arc::new(read_rules(from)?),
+        established: from.instant()?,
+        active: from.instant()?,
+        is_half_closed: from.bool()?,
+        first_byte: from.option(Reader::instant)?,
+        lost: from.option(|from| {
+            let (side, vanished) = (read_side(from)?, from.bool()?);
+            let end = if vanished { End::Vanished(side) } else { End::Reset(side) };
+            Some((side, end, from.instant()?))
+        })?,
+        first_closed: from.option(read_side)?,
+        patience: Patience {
+            client_ms: from.u32()?,
+            looks: from.u32()?,
+            under_way: [from.u8()?, from.u8()?],
+            has_keepalive: from.bool()?,
+        },
+    })
+}
+
+fn write_side(to: &mut Writer, side: Side) {
+    to.u8(match side {
+        Side::Client => 0,
+        Side::Backend => 1,
+        Side::Evenkeel => 2,
+    });
+}
+
+fn read_side(from: &mut Reader<'_>) -> Option<Side> {
+    Some(match from.u8()? {
+        0 => Side::Client,
+        1 => Side::Backend,
+        _ => Side::Evenkeel,
+    })
+}
+
+fn write_direction<'a>(
+    to: &mut Writer,
+    direction: &SuspendedDirection<BorrowedFd<'a>>,
+    descriptors: &mut Vec<BorrowedFd<'a>>,
+) {
+    let PackedHalf { held, moved, streak, flags } = direction.half;
+    to.u32(held);
+    to.u64(moved);
+    to.u32(streak);
+    to.u16(flags);
+    to.bool(direction.gathers);
+    match &direction.held {
+        Held::Nothing => to.u8(0),
+        Held::Memory(bytes) => {
+            to.u8(1);
+            to.bytes(bytes);
+        }
+        Held::Pipe { read_end, write_end } => {
+            to.u8(2);
+            descriptors.extend([read_end, write_end]);
+        }
+    }
+}
+
+fn read_direction(
+    from: &mut Reader<'_>,
+    descriptors: &mut impl Iterator<Item = OwnedFd>,
+) -> Option<SuspendedDirection<OwnedFd>> {
+    let half = PackedHalf { held: from.u32()?, moved: from.u64()?, streak: from.u32()?, flags: from.u16()? };
+    let gathers = from.bool()?;
+    let held = match from.u8()? {
+        0 => Held::Nothing,
+        1 => Held::Memory(from.bytes()?.to_vec()),
+        _ => Held::Pipe { read_end: descriptors.next()?, write_end: descriptors.next()? },
+    };
+    Some(SuspendedDirection { half, held, gathers }).filter(SuspendedDirection::is_sound)
+}
+
+fn write_rules(to: &mut Writer, rules: &PoolRules) {
+    let PoolRules { connect, queue, session, socket } = rules;
+    to.duration(connect.timeout);
+    to.duration(connect.total);
+    to.u32(connect.attempts);
+    to.u32(connect.retry_percent);
+    to.u32(connect.retry_min_per_second);
+    to.u32(queue.length);
+    to.duration(queue.timeout);
+    for limit in [session.idle, session.half_close, session.lifetime, socket.user_timeout] {
+        to.option(limit, Writer::duration);
+    }
+    to.option(socket.keepalive, |to, keepalive| {
+        to.duration(keepalive.idle);
+        to.duration(keepalive.interval);
+        to.u32(keepalive.count);
+    });
+}
+
+fn read_rules(from: &mut Reader<'_>) -> Option<PoolRules> {
+    let connect = ConnectRules {
+        timeout: from.duration()?,
+        total: from.duration()?,
+        attempts: from.u32()?,
+        retry_percent: from.u32()?,
+        retry_min_per_second: from.u32()?,
+    };
+    let queue = QueueRules { length: from.u32()?, timeout: from.duration()? };
+    let mut limit = || from.option(Reader::duration);
+    let session = SessionLimits { idle: limit()?, half_close: limit()?, lifetime: limit()? };
+    let user_timeout = limit()?;
+    let keepalive = from.option(|from| {
+        Some(Keepalive { idle: from.duration()?, interval: from.duration()?, count: from.u32()? })
+    })?;
+    Some(PoolRules { connect, queue, session, socket: SocketOptions { keepalive, user_timeout } })
+}

@@ -1,0 +1,182 @@
+//! What is told comes out as it went in; what is cut short or changed on the way is refused, and never a panic.
+
+use super::past::Past;
+use super::session;
+use super::wire::{Reader, Writer};
+use evenkeel_core::addr::Addr;
+use evenkeel_core::attempt::{Attempt, ConnectFailure};
+use evenkeel_core::dice::Dice;
+use evenkeel_core::director::{BackendMemory, Memory, PoolMemory};
+use evenkeel_core::eject::PackedEjection;
+use evenkeel_core::end::{End, Side};
+use evenkeel_core::half::PackedHalf;
+use evenkeel_core::health::{Health, HealthState};
+use evenkeel_core::name::{BackendKey, ListenerName, PoolName, ServiceName};
+use evenkeel_core::snapshot::{ConnectRules, Keepalive, PoolRules, QueueRules, SessionLimits, SocketOptions};
+use evenkeel_proxy::{Held, Open, Patience, Suspended, SuspendedDirection, SuspendedRelay};
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn addr(text: &str) -> Addr {
+    Addr::Ip(text.parse().unwrap())
+}
+
+fn half(held: u32) -> PackedHalf {
+    PackedHalf { held, moved: 1 << 40, streak: 70_000, flags: 0b1010_1010 }
+}
+
+fn rules() -> PoolRules {
+    let connect = ConnectRules {
+        timeout: SECOND,
+        total: 3 * SECOND,
+        attempts: 3,
+        retry_percent: 20,
+        retry_min_per_second: 3,
+    };
+    let keepalive = Some(Keepalive { idle: 60 * SECOND, interval: SECOND, count: 3 });
+    PoolRules {
+        connect,
+        queue: QueueRules { length: 7, timeout: SECOND },
+        session: SessionLimits { idle: Some(SECOND), half_close: None, lifetime: Some(9 * SECOND) },
+        socket: SocketOptions { keepalive, user_timeout: Some(30 * SECOND) },
+    }
+}
+
+/// A session with something of everything.
+fn session(fd: BorrowedFd<'_>) -> Suspended<BorrowedFd<'_>> {
+    let now = Instant::now();
+    Suspended {
+        id: 42,
+        listener: ListenerName { service: ServiceName::new("web"), addr: addr("[::]:80") },
+        client: addr("10.0.0.7:5000"),
+        pool: PoolName::new("web"),
+        accepted: now - 9 * SECOND,
+        failed_attempts: vec![Attempt {
+            backend: addr("10.0.0.1:80"),
+            failure: ConnectFailure::Other(-5),
+            took: SECOND,
+        }],
+        queued: SECOND,
+        backend: Addr::Unix(std::path::Path::new("/run/app").into()),
+        connect: Duration::from_micros(7),
+        relay: SuspendedRelay {
+            client: fd,
+            backend: fd,
+            to_backend: SuspendedDirection {
+                half: half(9),
+                held: Held::Pipe { read_end: fd, write_end: fd },
+                gathers: true,
+            },
+            to_client: SuspendedDirection {
+                half: half(4),
+                held: Held::Memory(b"held".to_vec()),
+                gathers: false,
+            },
+            rules: Arc::new(rules()),
+            established: now - 8 * SECOND,
+            active: now - SECOND,
+            is_half_closed: true,
+            first_byte: Some(now - 7 * SECOND),
+            lost: Some((Side::Backend, End::Vanished(Side::Backend), now)),
+            first_closed: Some(Side::Client),
+            patience: Patience { client_ms: 7, looks: 3, under_way: [1, 2], has_keepalive: true },
+        },
+    }
+}
+
+fn written(fd: BorrowedFd<'_>) -> (Vec<u8>, usize) {
+    let (mut to, mut descriptors) = (Writer::new(), Vec::new());
+    session::write(&mut to, &session(fd), &mut descriptors);
+    (to.bytes, descriptors.len())
+}
+
+fn read(bytes: &[u8], descriptors: usize) -> Option<Suspended<OwnedFd>> {
+    let file = File::open("/dev/null").unwrap();
+    let mut descriptors = (0..descriptors).map(|_| file.as_fd().try_clone_to_owned().unwrap());
+    let mut from = Reader::new(bytes);
+    let session = session::read(&mut from, &mut descriptors)?;
+    (from.is_done() && descriptors.next().is_none()).then_some(session)
+}
+
+/// Without descriptors and times, which differ.
+fn shown<F: std::fmt::Debug>(session: &Suspended<F>) -> String {
+    let SuspendedRelay { to_backend, to_client, rules, lost, .. } = &session.relay;
+    let memory = match &to_client.held {
+        Held::Memory(bytes) => bytes,
+        _ => panic!("{to_client:?}"),
+    };
+    assert!(matches!(to_backend.held, Held::Pipe { .. }));
+    let Suspended { id, listener, client, pool, failed_attempts, queued, backend, connect, .. } = session;
+    let known = (id, listener, client, pool, failed_attempts, queued, backend, connect);
+    let flags = (session.relay.is_half_closed, session.relay.first_closed, session.relay.patience);
+    let halves = (to_backend.half, to_client.half, memory, rules, lost.map(|(side, end, _)| (side, end)));
+    format!("{known:?} {flags:?} {halves:?}")
+}
+
+#[test]
+fn a_session_comes_out_as_it_went_in() {
+    let file = File::open("/dev/null").unwrap();
+    let (bytes, descriptors) = written(file.as_fd());
+    let (before, after) = (session(file.as_fd()), read(&bytes, descriptors).unwrap());
+    assert_eq!(shown(&before), shown(&after));
+    let times = |relay: (Instant, Instant, Option<Instant>)| [relay.0, relay.1, relay.2.unwrap()];
+    let before = times((before.accepted, before.relay.active, before.relay.first_byte));
+    let after = times((after.accepted, after.relay.active, after.relay.first_byte));
+    for (before, after) in before.into_iter().zip(after) {
+        assert!(before.max(after) - before.min(after) < SECOND);
+    }
+    assert!(read(&bytes, descriptors + 1).is_none(), "one too many");
+    assert!(read(&bytes, descriptors - 1).is_none(), "one is missing");
+}
+
+#[test]
+fn what_is_cut_short_or_changed_never_panics() {
+    let file = File::open("/dev/null").unwrap();
+    let (bytes, descriptors) = written(file.as_fd());
+    for length in 0..bytes.len() {
+        assert!(read(&bytes[..length], descriptors).is_none(), "{length} of {}", bytes.len());
+    }
+    let mut dice = Dice::new(evenkeel_testkit::seed());
+    for _ in 0..2000 {
+        let mut bytes = bytes.clone();
+        let at = dice.below(bytes.len() as u64) as usize;
+        bytes[at] = dice.roll() as u8;
+        if let Some(session) = read(&bytes, descriptors) {
+            assert!(session.relay.to_backend.is_sound() && session.relay.to_client.is_sound());
+        }
+    }
+}
+
+#[test]
+fn what_was_seen_comes_out_as_it_went_in() {
+    let now = Instant::now();
+    let key = BackendKey { pool: PoolName::new("web"), addr: addr("10.0.0.1:80") };
+    let ejection = PackedEjection { until: None, returned: None, doublings: 3, passes: 1 };
+    let backend = BackendMemory {
+        addr: key.addr.clone(),
+        health: Health::resume(HealthState::Down, 2),
+        ejection: ejection.into(),
+        failed_at: None,
+        ramp_since: None,
+    };
+    let pool = PoolMemory {
+        name: key.pool.clone(),
+        born: None,
+        all_down: true,
+        backups_in: false,
+        names: vec![("name".into(), vec!["::1".parse().unwrap(), "1.2.3.4".parse().unwrap()])],
+        backends: vec![backend],
+    };
+    let open = Open { services: vec![(ServiceName::new("web"), 7)], backends: vec![(key, 6)] };
+    let mut past = Past { last_id: 99, open, memory: Memory { pools: vec![pool] } };
+    let bytes = past.write();
+    assert_eq!(Past::read(&bytes).as_ref(), Some(&past));
+    assert!((0..bytes.len()).all(|length| Past::read(&bytes[..length]).is_none()));
+    past.memory.pools[0].born = Some(now);
+    let born = Past::read(&past.write()).unwrap().memory.pools[0].born.unwrap();
+    assert!(born.max(now) - born.min(now) < SECOND);
+}
