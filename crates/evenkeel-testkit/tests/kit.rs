@@ -65,7 +65,7 @@ fn free_ports_are_given_once() {
 
 #[test]
 fn a_child_is_read_signalled_and_gone_at_the_end() {
-    let script = r#"echo '{"event":"ready","limit":'$(ulimit -n)'}'; echo oops >&2; read wait </dev/zero"#;
+    let script = r#"echo oops >&2; echo '{"event":"ready","limit":'$(ulimit -n)'}'; read wait </dev/zero"#;
     let mut child = Start::new("sh").arg("-c").arg(script).nofile(77).spawn();
     assert_eq!(child.wait_event("ready")["limit"], 77);
     child.signal(Signal::TERM);
