@@ -1,0 +1,164 @@
+//! What the control plane wants of a worker: to accept and pick as published, to drain, to stop.
+
+use super::{Command, Drain, Slot, Stage, Worker, tenant};
+use crate::bind::Publication;
+use crate::listener::Accepting;
+use crate::pools::LocalPool;
+use crate::reactor::Row;
+use evenkeel_core::end::End;
+use evenkeel_core::name::ListenerName;
+use std::cell::Cell;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+impl Worker {
+    /// Does what the control plane wants; whether that is to stop.
+    pub(super) fn obey(self: &Rc<Self>, inbox: &Receiver<Command>) -> bool {
+        let mut later = VecDeque::new();
+        while let Some(command) = later.pop_front().or_else(|| inbox.try_recv().ok()) {
+            match command {
+                Command::Publish(publication) => self.reconcile(&publication),
+                Command::Drain(window) => self.drain(window),
+                Command::Visit(visit) => self.visits.borrow_mut().push_back(visit.into()),
+                Command::StopAccepting(_done) => self.stop_accepting(),
+                Command::Settle(by, done) => self.begin_to_settle(by, done),
+                Command::Suspend(hand, done) => later = self.suspend(&*hand, done, inbox),
+                Command::Release(listeners, _done) => self.release(&[], &listeners),
+                Command::GoOn => self.accept_again(),
+                Command::Adopt(sessions, _done) => self.adopt(sessions),
+                Command::Stop => {
+                    self.stop();
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// Accepts where the publication says and nowhere else, and picks from its pools.
+    fn reconcile(self: &Rc<Self>, publication: &Publication) {
+        self.reconcile_pools(publication);
+        if self.draining.get().is_some() {
+            return;
+        }
+        let current: BTreeMap<ListenerName, Rc<Accepting>> =
+            self.accepting.borrow().values().map(|a| (a.listener.name.clone(), Rc::clone(a))).collect();
+        let open = || publication.snapshot.listeners.iter().filter(|(_, listener)| listener.open);
+        // Those who go first: another may listen on their sockets from now on.
+        let gone = current.values().filter(|a| !open().any(|(name, _)| *name == a.listener.name));
+        gone.for_each(|accepting| self.forget(accepting));
+        for (name, listener) in open() {
+            let Some(pool) = self.pools.borrow().get(&listener.pool).cloned() else { continue };
+            let known = current.get(name);
+            if known.is_some_and(|known| known.listener == *listener && Rc::ptr_eq(&known.pool, &pool)) {
+                continue;
+            }
+            let number = known.map_or_else(|| self.next_listener(), |known| known.number);
+            let accepting = Rc::new(Accepting {
+                number,
+                listener: Arc::clone(listener),
+                pool,
+                bound: Arc::clone(&publication.bound[name]),
+                ceiling: Arc::clone(&publication.services[&name.service]),
+                counts: publication.books.services[&name.service].of(self.index),
+                resting: Cell::new(known.and_then(|known| known.resting.get())),
+            });
+            if known.is_none() {
+                self.listen(&accepting);
+            }
+            self.accepting.borrow_mut().insert(number, accepting);
+        }
+    }
+
+    fn reconcile_pools(&self, publication: &Publication) {
+        let mut pools = self.pools.borrow_mut();
+        pools.retain(|name, _| publication.snapshot.pools.contains_key(name));
+        for (name, pool) in &publication.snapshot.pools {
+            let book = &publication.books.pools[name];
+            match pools.get(name) {
+                Some(local) => local.publish(pool, book),
+                None => {
+                    let (pool, book, seed) =
+                        (Arc::clone(pool), Arc::clone(book), self.dice.borrow_mut().roll());
+                    let local = LocalPool::new(self.index, pool, book, seed, self.reactor.now());
+                    pools.insert(name.clone(), Rc::new(local));
+                }
+            }
+        }
+        pools.values().for_each(|pool| self.beckon(pool));
+    }
+
+    fn next_listener(&self) -> u32 {
+        let number = self.listeners_begun.get();
+        self.listeners_begun.set(number + 1);
+        number
+    }
+
+    /// Stops accepting on one listener; who waits there already is served.
+    fn forget(self: &Rc<Self>, accepting: &Rc<Accepting>) {
+        self.close(accepting);
+        self.accepting.borrow_mut().remove(&accepting.number);
+    }
+
+    fn drain(self: &Rc<Self>, window: Duration) {
+        let drain = Drain { began: self.reactor.now(), window };
+        self.draining.set(Some(drain));
+        let accepting: Vec<_> = self.accepting.borrow().values().cloned().collect();
+        accepting.iter().for_each(|accepting| self.forget(accepting));
+        for (_, slot) in self.table.borrow_mut().iter_mut() {
+            if let Stage::Relaying { relay, .. } = &mut slot.stage {
+                relay.drain_by(self.drain_deadline(drain));
+                let row = slot.session.row;
+                relay.next_deadline().into_iter().for_each(|at| self.reactor.arm_by(row.index, at));
+            }
+        }
+        if self.table.borrow().is_empty() {
+            self.tell_drained();
+        }
+    }
+
+    /// Sees to it that the session at `row` is over by `at`, if it carries bytes.
+    pub fn close_by(&self, row: Row, at: Instant) {
+        if let Some(Slot { stage: Stage::Relaying { relay, .. }, .. }) =
+            tenant(&mut self.table.borrow_mut(), row)
+        {
+            relay.drain_by(at);
+            relay.next_deadline().into_iter().for_each(|at| self.reactor.arm_by(row.index, at));
+        }
+    }
+
+    /// When a session is closed that has not ended by itself: somewhere in the second half of the window, so that not
+    /// all clients come back to another balancer at once.
+    pub(super) fn drain_deadline(&self, drain: Drain) -> Instant {
+        let half = drain.window / 2;
+        let ms = self.dice.borrow_mut().below(half.as_millis() as u64 + 1);
+        drain.began + half + Duration::from_millis(ms)
+    }
+
+    pub(super) fn tell_drained(&self) {
+        if self.draining.get().is_some() && !self.told_drained.replace(true) {
+            self.flush_records();
+            self.shared.on_drained();
+        }
+    }
+
+    /// Ends every session at once.
+    fn stop(self: &Rc<Self>) {
+        self.accepting.borrow_mut().clear();
+        let rows: Vec<Row> = self.table.borrow().iter().map(|(_, slot)| slot.session.row).collect();
+        rows.into_iter().for_each(|row| self.cut(row, End::Stopped));
+    }
+
+    /// Ends a session for a reason of ours, wherever it is.
+    pub fn cut(self: &Rc<Self>, row: Row, end: End) {
+        if let Some(Slot { stage: Stage::Relaying { relay, .. }, .. }) =
+            tenant(&mut self.table.borrow_mut(), row)
+        {
+            relay.cut(self.reactor.now());
+        }
+        self.end(row, end);
+    }
+}
