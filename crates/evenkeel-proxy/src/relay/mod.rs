@@ -239,20 +239,14 @@ impl Relay {
 
     /// Whether the socket of `side` is to be watched for bytes from now on, if that changes.
     pub fn watch(&mut self, side: Side) -> Option<(BorrowedFd<'_>, bool)> {
-        let (direction, socket) = match side {
-            Side::Client => (&mut self.to_backend, &self.client),
-            _ => (&mut self.to_client, &self.backend),
-        };
-        direction.watch().map(|reading| (socket.as_fd(), reading))
+        let (direction, socket) = self.source(side);
+        direction.watch().map(|reading| (socket, reading))
     }
 
     /// How many bytes the socket of `side` is to gather before it tells of them, if that changes.
     pub fn gather(&mut self, side: Side) -> Option<(BorrowedFd<'_>, u32)> {
-        let (direction, socket) = match side {
-            Side::Client => (&mut self.to_backend, &self.client),
-            _ => (&mut self.to_client, &self.backend),
-        };
-        direction.gather().map(|bytes| (socket.as_fd(), bytes))
+        let (direction, socket) = self.source(side);
+        direction.gather().map(|bytes| (socket, bytes))
     }
 
     /// Whether it is to be reviewed in a moment; said once for each review.
@@ -343,12 +337,11 @@ impl Relay {
     /// next read, which must find the error itself, after what came before it.
     fn look_after_suspects(&mut self, now: Instant) {
         for side in [Side::Client, Side::Backend] {
-            let direction = self.direction_from(side);
+            let (direction, socket) = self.source(side);
             if !direction.is_suspect() {
                 continue;
             }
             direction.suspect = false;
-            let socket = if side == Side::Client { &self.client } else { &self.backend };
             if let Err(error) = socket::take_error(socket) {
                 self.on_lost(side, &error, now);
             }
@@ -390,9 +383,14 @@ impl Relay {
 
     /// The direction from `source` to the other side.
     fn direction_from(&mut self, source: Side) -> &mut Direction {
-        match source {
-            Side::Client => &mut self.to_backend,
-            _ => &mut self.to_client,
+        self.source(source).0
+    }
+
+    /// The direction from `side` to the other, and the socket that it reads.
+    fn source(&mut self, side: Side) -> (&mut Direction, BorrowedFd<'_>) {
+        match side {
+            Side::Client => (&mut self.to_backend, self.client.as_fd()),
+            _ => (&mut self.to_client, self.backend.as_fd()),
         }
     }
 }
