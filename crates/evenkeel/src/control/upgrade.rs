@@ -9,7 +9,7 @@ use crate::notify;
 use crate::signals::Signal;
 use crate::upgrade::hand::{self, Limits};
 use crate::upgrade::past::{Counted, Past};
-use crate::upgrade::{Again, Gone, Step, arrive::Arrived, supervise};
+use crate::upgrade::{Gone, Step, arrive::Arrived, supervise};
 use std::time::Duration;
 
 /// How long an upgrade waits, at most, for sessions that are being opened; those that are not open then stay here.
@@ -23,14 +23,14 @@ impl Loop {
 
     /// A signal asks for an upgrade.
     pub(super) fn upgrade(&mut self, signal: Signal) {
-        if let Err(why) = self.begin_upgrade(None) {
+        if let Err(why) = self.begin_upgrade() {
             self.control.log.tell(Notice::SignalIgnored { signal: signal.name(), why });
         }
     }
 
-    /// Starts the program again, or another one, and hands everything over to it. Says why that cannot be; what comes of it
-    /// is told in the log.
-    pub(super) fn begin_upgrade(&mut self, binary: Option<std::path::PathBuf>) -> Result<(), &'static str> {
+    /// Starts the program again, and hands everything over to it. Says why that cannot be; what comes of it is told in the
+    /// log.
+    fn begin_upgrade(&mut self) -> Result<(), &'static str> {
         if self.phase != Phase::Running {
             return Err("it is stopping");
         }
@@ -38,7 +38,6 @@ impl Loop {
             return Err("an upgrade is under way");
         }
         let again = self.control.again.clone()?;
-        let again = Again { binary: binary.unwrap_or(again.binary), ..again };
         self.control.log.tell(Notice::Upgrading { binary: again.binary.display().to_string() });
         let limits = Limits {
             start: self.control.settings.upgrade_timeout,
