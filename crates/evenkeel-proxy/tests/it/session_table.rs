@@ -96,8 +96,8 @@ fn vanished_client() {
     check_established(&record, &server, 5);
 }
 
-#[test]
-fn vanished_backend_while_something_is_on_its_way() {
+/// A session whose backend has vanished.
+fn gone_backend(change: impl FnOnce(&mut Parts)) -> (Server, Rig, Peer) {
     let gone = Arc::new(Barrier::new(2));
     let server = {
         let gone = Arc::clone(&gone);
@@ -109,11 +109,17 @@ fn vanished_backend_while_something_is_on_its_way() {
         })
     };
     let mut parts = Parts::to(&[server.place()]);
-    impatient(&mut parts);
-    let mut rig = parts.start();
+    change(&mut parts);
+    let rig = parts.start();
     let client = rig.connect();
     client.send(b"hello").unwrap();
     gone.wait();
+    (server, rig, client)
+}
+
+#[test]
+fn vanished_backend_while_something_is_on_its_way() {
+    let (_server, mut rig, client) = gone_backend(impatient);
     client.send(b"is anybody there?").unwrap();
     assert_eq!(client.ending(), Ending::Reset, "that is no orderly end");
     assert_eq!(rig.record().end, End::Vanished(Side::Backend));
@@ -121,26 +127,10 @@ fn vanished_backend_while_something_is_on_its_way() {
 
 #[test]
 fn vanished_backend_while_the_client_goes_on_sending_a_little() {
-    let gone = Arc::new(Barrier::new(2));
-    let server = {
-        let gone = Arc::clone(&gone);
-        Server::start(&Place::any(), move |peer: &Peer| {
-            let _ = peer.receive(5);
-            peer.vanish();
-            gone.wait();
-            gone.wait();
-        })
-    };
-    let mut parts = Parts::to(&[server.place()]);
-    parts.rules.socket.user_timeout = Some(SOON);
-    let mut rig = parts.start();
-    let client = rig.connect();
-    client.send(b"hello").unwrap();
-    gone.wait();
+    let (_server, mut rig, client) = gone_backend(|parts| parts.rules.socket.user_timeout = Some(SOON));
     // Each byte fits into the send buffer, so that the session is never silent.
     eventually("it is over", || client.send(b"?").err());
     assert_eq!(rig.record().end, End::Vanished(Side::Backend));
-    gone.wait();
 }
 
 /// Far more than a peer with a narrow window takes.
