@@ -1,0 +1,43 @@
+//! What stands at the beginning of a connection before its traffic: the header of a proxy in front of us ([`proxy`]).
+//! Each parser is shown all bytes seen so far, as often as there are new ones, and borrows from them.
+
+pub mod crc32c;
+pub mod proxy;
+pub mod proxy_v1;
+pub mod proxy_v2;
+pub mod tlv;
+
+/// What all bytes seen so far are, if they are not malformed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parse<T> {
+    /// A good beginning: show more.
+    Partial,
+    /// All of it. What follows is not part of it.
+    Complete {
+        /// What was said.
+        value: T,
+        /// In how many bytes.
+        length: usize,
+    },
+}
+
+impl<T> Parse<T> {
+    /// The same with another value.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Parse<U> {
+        match self {
+            Self::Partial => Parse::Partial,
+            Self::Complete { value, length } => Parse::Complete { value: change(value), length },
+        }
+    }
+}
+
+/// At which byte it is sure that `bytes` do not begin with `expected`, if it is.
+fn departs(bytes: &[u8], expected: &[u8]) -> Option<usize> {
+    bytes.iter().zip(expected).position(|(byte, expected)| byte != expected)
+}
+
+/// A decimal number as PROXY protocol headers have it: no sign, no leading zero.
+fn decimal(text: &str) -> Option<u16> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    is_plain.then(|| text.parse().ok()).flatten()
+}

@@ -1,0 +1,7 @@
+//! What is read before the traffic, seen from outside: examples from the specifications, and anything else.
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod piecemeal;
+mod proxy_round_trip;
+mod proxy_v1;
+mod proxy_v2;
