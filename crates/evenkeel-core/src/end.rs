@@ -1,6 +1,7 @@
 //! How a session can end, and whose doing it was.
 
 use crate::attempt::ConnectFailure;
+use crate::reception::Rejection;
 use std::fmt;
 
 /// One of those who take part in a session.
@@ -25,7 +26,7 @@ impl fmt::Display for Side {
 }
 
 /// How a session ended. Every session ends in exactly one of these ways.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// Both sides closed in order; the given side did so first.
     Closed(Side),
@@ -47,6 +48,8 @@ pub enum End {
     Ordered,
     /// Every connect attempt failed; the last one like this.
     NotConnected(ConnectFailure),
+    /// The client was not let in.
+    Rejected(Rejection),
     /// No backend may take traffic.
     NoBackend,
     /// Every backend is at its cap, and the queue is full.
@@ -61,8 +64,15 @@ pub enum End {
     Panicked,
 }
 
+impl From<Rejection> for End {
+    fn from(rejection: Rejection) -> Self {
+        Self::Rejected(rejection)
+    }
+}
+
 impl End {
-    /// The words of all ends but those of connects that failed, which are [`ConnectFailure::WORDS`].
+    /// The words of all ends but those of connects that failed and of clients that were not let in, which are
+    /// [`ConnectFailure::WORDS`] and [`Rejection::WORDS`].
     const OWN_WORDS: [&str; 17] = [
         "ok",
         "client-reset",
@@ -84,17 +94,18 @@ impl End {
     ];
 
     /// How many words there are.
-    pub const WORDS: usize = Self::OWN_WORDS.len() + ConnectFailure::WORDS.len();
+    pub const WORDS: usize = Self::OWN_WORDS.len() + ConnectFailure::WORDS.len() + Rejection::WORDS.len();
 
     /// The words of all ends, in the order of [`index`](Self::index).
     pub fn words() -> impl Iterator<Item = &'static str> {
-        Self::OWN_WORDS.into_iter().chain(ConnectFailure::WORDS)
+        Self::OWN_WORDS.into_iter().chain(ConnectFailure::WORDS).chain(Rejection::WORDS)
     }
 
     /// The one word that names this end in logs and metrics.
     pub fn word(&self) -> &'static str {
         match self {
             Self::NotConnected(failure) => failure.word(),
+            Self::Rejected(rejection) => rejection.word(),
             _ => Self::OWN_WORDS[self.index()],
         }
     }
@@ -120,6 +131,9 @@ impl End {
             Self::Failed(_) => 15,
             Self::Panicked => 16,
             Self::NotConnected(failure) => Self::OWN_WORDS.len() + failure.index(),
+            Self::Rejected(rejection) => {
+                Self::OWN_WORDS.len() + ConnectFailure::WORDS.len() + rejection.index()
+            }
         }
     }
 
@@ -128,6 +142,7 @@ impl End {
         match self {
             Self::Closed(side) | Self::Reset(side) | Self::Vanished(side) => *side,
             Self::NotConnected(failure) => failure.fault(),
+            Self::Rejected(rejection) => rejection.by(),
             Self::ClientLeft => Side::Client,
             Self::NoBackend => Side::Backend,
             Self::Idle
@@ -164,7 +179,9 @@ mod tests {
         for end in [End::Panicked, End::Ordered, End::Closed(Side::Client), End::Vanished(Side::Backend)] {
             assert_eq!(words[end.index()], end.word());
         }
-        let last = End::NotConnected(ConnectFailure::Other(1));
-        assert_eq!((words[last.index()], last.index()), ("connect-failed", End::WORDS - 1));
+        let failed = End::NotConnected(ConnectFailure::Other(1));
+        assert_eq!(words[failed.index()], "connect-failed");
+        let last = End::Rejected(Rejection::NoRoute);
+        assert_eq!((words[last.index()], last.index()), ("no-route", End::WORDS - 1));
     }
 }

@@ -91,6 +91,11 @@ impl Default for Half {
 }
 
 impl Half {
+    /// A half that begins with so many bytes that were read already.
+    pub fn holding(bytes: u32) -> Self {
+        Self { held: bytes, ..Self::default() }
+    }
+
     /// What to do next.
     pub fn want(&self) -> Want {
         match self.source_end {

@@ -2,6 +2,7 @@
 //! down.
 
 use crate::attempt::ConnectFailure;
+use crate::snapshot::SendProxy;
 use std::fmt;
 use std::mem;
 use std::net::IpAddr;
@@ -27,6 +28,8 @@ pub struct Check {
     pub rise: u32,
     /// Failures in a row after which a backend that was up is down.
     pub fall: u32,
+    /// How it introduces itself to the backend, where a session would too.
+    pub introduce: Option<SendProxy>,
 }
 
 /// What a check asks.
@@ -318,6 +321,6 @@ mod tests {
         let second = Duration::from_secs(1);
         let kind = CheckKind::Tcp;
         let (interval, fast_interval, timeout) = (2 * second, second / 2, second);
-        Check { kind, addr: None, port: None, interval, fast_interval, timeout, rise, fall }
+        Check { kind, addr: None, port: None, interval, fast_interval, timeout, rise, fall, introduce: None }
     }
 }

@@ -25,6 +25,7 @@ pub mod name;
 pub mod network;
 pub mod ports;
 pub mod ramp;
+pub mod reception;
 pub mod snapshot;
 pub mod vanish;
 pub mod wire;

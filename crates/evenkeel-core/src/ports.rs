@@ -78,6 +78,7 @@ mod tests {
             queue: QueueRules { length: 0, timeout: time },
             session: SessionLimits { idle: None, half_close: None, lifetime: None },
             socket: SocketOptions { keepalive: None, user_timeout: None },
+            send_proxy: None,
         };
         let pool = Pool {
             name: name.clone(),

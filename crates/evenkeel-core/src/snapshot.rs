@@ -6,6 +6,7 @@ use crate::balance::{Choice, Picker};
 use crate::dice::Dice;
 use crate::load::{Load, SeatLimits};
 use crate::name::{ListenerName, PoolName};
+use crate::reception::Reception;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -27,8 +28,10 @@ pub struct Snapshot {
 pub struct Listener {
     /// Identity.
     pub name: ListenerName,
-    /// Where its sessions go.
-    pub pool: PoolName,
+    /// Where its sessions go when no route says otherwise; `None`: nowhere, they are closed.
+    pub pool: Option<PoolName>,
+    /// What its clients go through before that.
+    pub reception: Arc<Reception>,
     /// Whether it listens at all: an operator may have closed it, and its sessions go on all the same.
     pub open: bool,
     /// `listen(2)` backlog.
@@ -39,6 +42,13 @@ pub struct Listener {
     pub socket: SocketOptions,
     /// Mode of a Unix socket's file, as in `chmod`; ignored for IP.
     pub unix_mode: u32,
+}
+
+impl Listener {
+    /// Every pool that its sessions may be sent to.
+    pub fn pools(&self) -> impl Iterator<Item = &PoolName> {
+        self.pool.iter()
+    }
 }
 
 /// Socket options of one side.
@@ -91,6 +101,32 @@ pub struct PoolRules {
     pub session: SessionLimits,
     /// Socket options towards the backends.
     pub socket: SocketOptions,
+    /// What a backend is told of the client before its first byte; `None`: nothing.
+    pub send_proxy: Option<SendProxy>,
+}
+
+/// The PROXY protocol, towards a backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendProxy {
+    /// The line of text.
+    V1,
+    /// The binary header, with these fields.
+    V2(Tlvs),
+}
+
+/// Which fields a header of version 2 has beside the addresses, where they are known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tlvs {
+    /// The protocol that the client wants to speak.
+    pub alpn: bool,
+    /// The name that it wants to speak to.
+    pub authority: bool,
+    /// A name for the session, as in the log.
+    pub unique_id: bool,
+    /// A checksum.
+    pub crc32c: bool,
+    /// Whatever came with the header that was accepted.
+    pub received: bool,
 }
 
 /// How a backend is reached.

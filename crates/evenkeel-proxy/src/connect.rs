@@ -4,7 +4,8 @@
 
 use crate::Report;
 use crate::books::CountedSeat;
-use crate::pools::Seating;
+use crate::header;
+use crate::pools::{LocalPool, Seating};
 use crate::session::{Interrupted, Session};
 use crate::shared::count;
 use crate::worker::Worker;
@@ -36,28 +37,35 @@ pub struct Connected {
 
 /// Connects to a backend of the session's pool. A connect that fails is tried again at once on a backend not tried
 /// yet, within the pool's rules.
-pub async fn with_retry(worker: &Worker, session: &Session) -> Result<Connected, End> {
+pub async fn with_retry(
+    worker: &Worker,
+    session: &Session,
+    local: &LocalPool,
+    client: &OwnedFd,
+) -> Result<Connected, End> {
     let started = worker.reactor.now();
-    session.pool.note_session();
+    local.note_session();
     loop {
-        let (pool, index, mut seat) = seat(worker, session).await?;
+        let (pool, index, mut seat) = seat(worker, session, local).await?;
         let backend = &pool.backends[index as usize];
         let rules = pool.rules.connect;
         let began = worker.reactor.now();
-        match attempt(worker, session, backend, (began + rules.timeout).min(started + rules.total)).await {
+        let deadline = (began + rules.timeout).min(started + rules.total);
+        let attempted = attempt(worker, session, backend, deadline).await;
+        match attempted.and_then(|socket| introduce(session, client, socket, &pool.rules)) {
             Ok(socket) => {
                 let took = worker.reactor.now() - began;
                 seat.connected(took);
-                worker.on_seat_freed(&session.pool);
+                worker.on_seat_freed(local);
                 session.opening.borrow_mut().connected = Some((backend.addr.clone(), took));
                 return Ok(Connected { socket, seat, rules: Arc::clone(&pool.rules) });
             }
             Err(NotConnected::ClientLeft) => return Err(End::ClientLeft),
             Err(NotConnected::Failed(failure)) => {
                 seat.failed(failure);
-                worker.on_seat_freed(&session.pool);
+                worker.on_seat_freed(local);
                 note_failure(worker, session, &pool, backend, failure, began);
-                go_on(worker, session, &rules, failure, started).await?;
+                go_on(worker, session, local, &rules, failure, started).await?;
             }
         }
     }
@@ -70,25 +78,29 @@ enum NotConnected {
 }
 
 /// A seat at a backend that was not tried yet; waits for one if all are at their limits.
-async fn seat(worker: &Worker, session: &Session) -> Result<(Arc<Pool>, u32, CountedSeat), End> {
-    let client = client_hash(&session.client);
-    let choose = || match session.pool.seat(client, |pool| tried(session, pool)) {
+async fn seat(
+    worker: &Worker,
+    session: &Session,
+    local: &LocalPool,
+) -> Result<(Arc<Pool>, u32, CountedSeat), End> {
+    let client = client_hash(session.client());
+    let choose = || match local.seat(client, |pool| tried(session, pool)) {
         Seating::At(pool, index, seat) => Some(Ok((pool, index, seat))),
         Seating::Exhausted => Some(Err(nobody_left(session))),
         Seating::Busy => None,
     };
-    if !session.pool.has_line()
+    if !local.has_line()
         && let Some(result) = choose()
     {
         return result;
     }
     let began = worker.reactor.now();
-    let place = session.pool.join_line(session.row).ok_or(End::QueueFull)?;
-    let deadline = began + session.pool.newest().rules.queue.timeout;
+    let place = local.join_line(session.row).ok_or(End::QueueFull)?;
+    let deadline = began + local.newest().rules.queue.timeout;
     let waited = session.until(worker, deadline, || place.is_first().then(choose).flatten()).await;
     drop(place);
     // There may be room for the next in line as well.
-    worker.on_seat_freed(&session.pool);
+    worker.on_seat_freed(local);
     session.opening.borrow_mut().queued += worker.reactor.now() - began;
     match waited {
         Ok(result) => result,
@@ -158,6 +170,18 @@ async fn attempt(
     Ok(socket)
 }
 
+/// Tells a new backend where the client is, if it wants to know.
+fn introduce(
+    session: &Session,
+    client: &OwnedFd,
+    backend: OwnedFd,
+    rules: &PoolRules,
+) -> Result<OwnedFd, NotConnected> {
+    let said = rules.send_proxy.map_or(Ok(()), |version| header::send(session, client, &backend, version));
+    said.map_err(|error| NotConnected::Failed(ConnectFailure::from(&error)))?;
+    Ok(backend)
+}
+
 /// Whether nobody listens at the backend's address and we were connected to ourselves. Asked only where it can be.
 fn is_own_peer(worker: &Worker, socket: &OwnedFd, addr: &Addr) -> bool {
     let may_be = |addr: &SocketAddr| worker.shared.source_ports.contains(&addr.port());
@@ -190,6 +214,7 @@ fn note_failure(
 async fn go_on(
     worker: &Worker,
     session: &Session,
+    local: &LocalPool,
     rules: &ConnectRules,
     failure: ConnectFailure,
     started: Instant,
@@ -208,7 +233,7 @@ async fn go_on(
         };
     }
     let attempts = session.opening.borrow().failed_attempts.len();
-    if out_of_time || attempts >= rules.attempts as usize || !session.pool.may_retry(now) {
+    if out_of_time || attempts >= rules.attempts as usize || !local.may_retry(now) {
         return Err(End::NotConnected(failure));
     }
     count(&session.counts.retries, 1);

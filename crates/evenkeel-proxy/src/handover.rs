@@ -36,8 +36,10 @@ pub struct Suspended<F> {
     pub id: u64,
     /// Who accepted it.
     pub listener: ListenerName,
-    /// Who connected.
+    /// Where the client is.
     pub client: Addr,
+    /// The proxy in front that has said so.
+    pub via: Option<Addr>,
     /// Where it was sent.
     pub pool: PoolName,
     /// When it was accepted.
@@ -140,18 +142,20 @@ impl Worker {
     }
 }
 
-/// `None` for one that is connected to nobody, which no established session is.
+/// `None` for one that is connected to nobody, or sent nowhere, which no established session is.
 fn suspended<'a>(
     session: &Session,
     relay: SuspendedRelay<BorrowedFd<'a>>,
 ) -> Option<Suspended<BorrowedFd<'a>>> {
     let opening = session.opening.borrow();
     let (backend, connect) = opening.connected.clone()?;
+    let pool = session.pool_name()?;
     Some(Suspended {
         id: session.id,
         listener: session.listener.name.clone(),
-        client: session.client.clone(),
-        pool: session.pool.newest().name.clone(),
+        client: session.client().clone(),
+        via: session.via().cloned(),
+        pool,
         accepted: session.accepted,
         failed_attempts: opening.failed_attempts.clone(),
         queued: opening.queued,

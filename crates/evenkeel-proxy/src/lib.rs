@@ -6,7 +6,9 @@
 mod bind;
 mod books;
 mod connect;
+mod early;
 mod handover;
+mod header;
 mod helm;
 mod inherited;
 mod listener;

@@ -13,7 +13,7 @@ use evenkeel_core::snapshot::Listener;
 use evenkeel_sys::poll::Readiness;
 use evenkeel_sys::socket;
 use rustix::io::Errno;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -34,8 +34,8 @@ pub struct Accepting {
     pub number: u32,
     /// As configured.
     pub listener: Arc<Listener>,
-    /// Where its sessions go.
-    pub pool: Rc<LocalPool>,
+    /// Where its sessions go when no route says otherwise.
+    pub pool: Option<Rc<LocalPool>>,
     /// Its sockets.
     pub bound: Arc<Bound>,
     /// The ceiling of its service.
@@ -223,8 +223,9 @@ impl Worker {
             id: self.next_id(),
             row: self.next_row(),
             listener: Arc::clone(&accepting.listener),
-            pool: Rc::clone(&accepting.pool),
-            client: peer.map_or_else(|| Addr::Unix(Path::new("").into()), Addr::Ip),
+            pool: accepting.pool.clone().map_or_else(OnceCell::new, OnceCell::from),
+            peer: peer.map_or_else(|| Addr::Unix(Path::new("").into()), Addr::Ip),
+            origin: OnceCell::new(),
             accepted: self.reactor.now(),
             client_ready: Cell::new(Readiness::NONE),
             backend_ready: Cell::new(Readiness::NONE),

@@ -15,10 +15,12 @@ pub struct SessionRecord {
     pub accepted_at: SystemTime,
     /// Who accepted it.
     pub listener: ListenerName,
-    /// Who connected.
+    /// Where the client is: as the proxy in front says, if there is one that may.
     pub client: Addr,
-    /// Where it was sent.
-    pub pool: PoolName,
+    /// That proxy.
+    pub via: Option<Addr>,
+    /// Where it was sent; `None` if it did not come so far.
+    pub pool: Option<PoolName>,
     /// Who it was connected to, if anybody.
     pub backend: Option<Addr>,
     /// The connects that failed, in order.

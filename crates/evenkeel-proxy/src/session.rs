@@ -5,6 +5,8 @@
 
 use crate::books::{CountedSeat, ServiceCounts};
 use crate::connect::{self, Connected};
+use crate::early::Early;
+use crate::header;
 use crate::pools::LocalPool;
 use crate::reactor::Row;
 use crate::record::SessionRecord;
@@ -14,12 +16,15 @@ use crate::worker::Worker;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::Attempt;
 use evenkeel_core::end::End;
+use evenkeel_core::name::PoolName;
+use evenkeel_core::reception::Rejection;
 use evenkeel_core::snapshot::Listener;
 use evenkeel_sys::poll::Readiness;
 use evenkeel_sys::socket;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::future::poll_fn;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
@@ -28,9 +33,14 @@ use std::time::{Duration, Instant, SystemTime};
 /// Takes an accepted connection to where its bytes flow: from then on it is a relay, which its worker drives.
 pub async fn serve(worker: Rc<Worker>, session: Rc<Session>, client: OwnedFd) -> Result<Established, End> {
     let refusal = Refusal(&client);
-    let Connected { socket: backend, seat, rules } = connect::with_retry(&worker, &session).await?;
+    let mut early = Early::default();
+    header::receive(&worker, &session, &client, &mut early).await?;
+    let pool = session.pool.get().ok_or(Rejection::NoRoute)?;
+    let connected = connect::with_retry(&worker, &session, pool, &client).await?;
+    let Connected { socket: backend, seat, rules } = connected;
     std::mem::forget(refusal);
-    let relay = Relay::new(client, backend, &session.listener.socket, rules, worker.reactor.now());
+    let options = &session.listener.socket;
+    let relay = Relay::new(client, backend, early.into_bytes(), options, rules, worker.reactor.now());
     Ok(Established { relay, seat })
 }
 
@@ -59,10 +69,12 @@ pub struct Session {
     pub row: Row,
     /// As it was configured when the session was accepted.
     pub listener: Arc<Listener>,
-    /// Where it is sent.
-    pub pool: Rc<LocalPool>,
-    /// Who connected.
-    pub client: Addr,
+    /// Where it is sent, as soon as that is known.
+    pub pool: OnceCell<Rc<LocalPool>>,
+    /// Who connected: the client, or a proxy in front.
+    pub peer: Addr,
+    /// Whom such a proxy speaks for.
+    pub origin: OnceCell<Box<Origin>>,
     /// When it was accepted.
     pub accepted: Instant,
     /// What the client's socket became ready for while the session was being opened.
@@ -83,6 +95,24 @@ pub struct Places {
     pub of_process: Place,
     /// Of its service.
     pub of_service: Place,
+}
+
+/// Where a client is, as a proxy in front has said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The client.
+    pub client: Addr,
+    /// Where the client connected to.
+    pub destination: Addr,
+    /// What else was said, as it came.
+    pub tlvs: Box<[u8]>,
+}
+
+impl Origin {
+    /// Only where the client is: the rest is of no use any more once a session is established.
+    pub fn of(client: Addr) -> Self {
+        Self { client, destination: Addr::Unix(Path::new("").into()), tlvs: Box::default() }
+    }
 }
 
 /// How the opening of a session went.
@@ -128,6 +158,21 @@ impl Session {
         .await
     }
 
+    /// Where the client is.
+    pub fn client(&self) -> &Addr {
+        self.origin.get().map_or(&self.peer, |origin| &origin.client)
+    }
+
+    /// The proxy in front that has said so.
+    pub fn via(&self) -> Option<&Addr> {
+        self.origin.get().map(|_| &self.peer)
+    }
+
+    /// The name of the pool that it is sent to.
+    pub fn pool_name(&self) -> Option<PoolName> {
+        self.pool.get().map(|pool| pool.newest().name.clone())
+    }
+
     /// Who it is connected to, if anybody.
     pub fn backend(&self) -> Option<Addr> {
         self.opening.borrow().connected.as_ref().map(|(addr, _)| addr.clone())
@@ -143,8 +188,9 @@ impl Session {
             id: self.id,
             accepted_at: SystemTime::now() - duration,
             listener: self.listener.name.clone(),
-            client: self.client.clone(),
-            pool: self.pool.newest().name.clone(),
+            client: self.client().clone(),
+            via: self.via().cloned(),
+            pool: self.pool_name(),
             backend,
             failed_attempts: opening.failed_attempts,
             queued: opening.queued,

@@ -40,8 +40,8 @@ pub struct SessionView {
     pub listener: ListenerName,
     /// Who connected.
     pub client: Addr,
-    /// Where it is sent.
-    pub pool: PoolName,
+    /// Where it is sent; `None` while that is not known.
+    pub pool: Option<PoolName>,
     /// Who it is connected to; `None` while it is being opened.
     pub backend: Option<Addr>,
     /// Since it was accepted.
@@ -104,8 +104,8 @@ impl Filter {
         }
         is(&self.id, || Some(session.id))
             && is(&self.service, || Some(session.listener.name.service.clone()))
-            && is(&self.pool, || Some(session.pool.newest().name.clone()))
-            && is(&self.client, || session.client.ip().map(|addr| addr.ip().to_canonical()))
+            && is(&self.pool, || session.pool_name())
+            && is(&self.client, || session.client().ip().map(|addr| addr.ip().to_canonical()))
             && is(&self.backend, || session.backend())
     }
 }
@@ -161,8 +161,8 @@ fn view(session: &Session, stage: &Stage, now: Instant) -> SessionView {
     SessionView {
         id: session.id,
         listener: session.listener.name.clone(),
-        client: session.client.clone(),
-        pool: session.pool.newest().name.clone(),
+        client: session.client().clone(),
+        pool: session.pool_name(),
         backend: session.backend(),
         age: now.saturating_duration_since(session.accepted),
         idle: relay.map(|relay| now.saturating_duration_since(relay.last_active())),

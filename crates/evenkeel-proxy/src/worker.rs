@@ -390,7 +390,7 @@ impl Worker {
         self.account(&slot.session, relay, end);
         let session = Rc::clone(&slot.session);
         drop(slot);
-        self.on_seat_freed(&session.pool);
+        session.pool.get().into_iter().for_each(|pool| self.on_seat_freed(pool));
         self.on_room(session);
         if last {
             self.tell_drained();

@@ -23,7 +23,8 @@ fn config(backends: &[SocketAddr]) -> Config {
             service: ServiceName::new("web"),
             addr: Addr::Ip(SocketAddr::from(([127, 0, 0, 1], 0))),
         },
-        pool: pool.clone(),
+        pool: Some(pool.clone()),
+        reception: Arc::default(),
         backlog: 128,
         max_sessions: u32::MAX,
         socket,
@@ -40,6 +41,7 @@ fn config(backends: &[SocketAddr]) -> Config {
         queue: QueueRules { length: 10, timeout: SECOND },
         session: SessionLimits { idle: None, half_close: None, lifetime: None },
         socket,
+        send_proxy: None,
     };
     let members = backends.iter().map(|addr| Member {
         target: Target::Addr(Addr::Ip(*addr)),

@@ -24,6 +24,11 @@ impl Readiness {
         Self(self.0.union(other.0))
     }
 
+    /// Without the bytes that could be read: there are none left. An end or an error is still to be told.
+    pub fn read_up(self) -> Self {
+        Self(self.0.difference(epoll::EventFlags::IN | epoll::EventFlags::PRI))
+    }
+
     /// Bytes, an end or an error can be read.
     pub fn readable(self) -> bool {
         use epoll::EventFlags as F;

@@ -67,7 +67,7 @@ fn warn(loaded: &Loaded) {
     }
 }
 
-/// A service as it is shown: where it listens, and its pool.
+/// A service as it is shown: where it listens, and one of its pools.
 struct Service<'a> {
     name: &'a str,
     listeners: Vec<&'a Listener>,
@@ -75,11 +75,15 @@ struct Service<'a> {
 }
 
 fn services(config: &Config) -> impl Iterator<Item = Service<'_>> {
-    config.listeners.chunk_by(|one, other| one.name.service == other.name.service).filter_map(|listeners| {
-        let pool = config.pools.iter().find(|pool| pool.name == listeners[0].pool)?;
-        let name = listeners[0].name.service.as_str();
-        Some(Service { name, listeners: listeners.iter().map(Arc::as_ref).collect(), pool })
-    })
+    config.listeners.chunk_by(|one, other| one.name.service == other.name.service).flat_map(
+        move |listeners| {
+            let name = listeners[0].name.service.as_str();
+            listeners[0].pools().filter_map(move |pool| {
+                let pool = config.pools.iter().find(|known| known.name == *pool)?;
+                Some(Service { name, listeners: listeners.iter().map(Arc::as_ref).collect(), pool })
+            })
+        },
+    )
 }
 
 impl Service<'_> {

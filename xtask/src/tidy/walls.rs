@@ -14,7 +14,7 @@ const ALLOWED: [(&str, &[&str]); 3] = [
 const UNSAFE: &str = "crates/evenkeel-sys";
 
 /// Modules of the data plane that are used from above and know nothing of it.
-const BELOW: [&str; 4] = ["relay", "reactor", "header", "tls"];
+const BELOW: [&str; 3] = ["relay", "reactor", "tls"];
 const ABOVE: [&str; 3] = ["worker", "listener", "session"];
 
 pub fn check(tree: &Tree) -> Vec<Problem> {

@@ -62,5 +62,6 @@ fn rules() -> PoolRules {
         queue: QueueRules { length: 0, timeout: time },
         session: SessionLimits { idle: None, half_close: None, lifetime: None },
         socket: SocketOptions { keepalive: None, user_timeout: None },
+        send_proxy: None,
     }
 }

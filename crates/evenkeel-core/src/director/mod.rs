@@ -140,7 +140,7 @@ impl Director {
     pub fn pool_of(&self, name: &str) -> Option<PoolName> {
         let of_service = || self.listeners.iter().find(|it| it.name.service.as_str() == name);
         let pool = PoolName::new(name);
-        if self.pools.contains_key(&pool) { Some(pool) } else { Some(of_service()?.pool.clone()) }
+        if self.pools.contains_key(&pool) { Some(pool) } else { of_service()?.pool.clone() }
     }
 
     fn configure(&mut self, now: Instant, config: Config) {

@@ -183,7 +183,8 @@ fn a_service_that_drains_closes_its_listeners_and_one_that_is_disabled_its_sessi
     let listener = |port: u16| {
         Arc::new(Listener {
             name: ListenerName { service: service.clone(), addr: addr(port as u8) },
-            pool: PoolName::new("web"),
+            pool: Some(PoolName::new("web")),
+            reception: Arc::default(),
             open: true,
             backlog: 1,
             max_sessions: u32::MAX,

@@ -226,6 +226,7 @@ pub fn check() -> Check {
         timeout: SECOND,
         rise: 2,
         fall: 3,
+        introduce: None,
     }
 }
 
@@ -262,5 +263,6 @@ pub fn rules() -> PoolRules {
         queue: QueueRules { length: u32::MAX, timeout: SECOND },
         session: SessionLimits { idle: None, half_close: None, lifetime: None },
         socket: SocketOptions { keepalive: None, user_timeout: None },
+        send_proxy: None,
     }
 }

@@ -6,7 +6,7 @@ use crate::books::{CountedSeat, ServiceCounts};
 use crate::listener::Accepting;
 use crate::pools::LocalPool;
 use crate::relay::Relay;
-use crate::session::{Opening, Places, Session};
+use crate::session::{Opening, Origin, Places, Session};
 use crate::shared::Ceiling;
 use crate::worker::{Slot, Stage, Worker};
 use evenkeel_core::addr::Addr;
@@ -15,7 +15,7 @@ use evenkeel_core::end::End;
 use evenkeel_core::name::{ListenerName, PoolName};
 use evenkeel_core::snapshot::{Listener, Pool, PoolRules};
 use evenkeel_sys::poll::Readiness;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -65,12 +65,17 @@ impl Worker {
         let row = self.next_row();
         let (listener, counts, of_service) = homes.at(&suspended);
         let (pool, seat) = homes.seat(self, &suspended);
+        let (peer, origin) = match suspended.via {
+            None => (suspended.client, OnceCell::new()),
+            Some(via) => (via, OnceCell::from(Box::new(Origin::of(suspended.client)))),
+        };
         let session = Rc::new(Session {
             id: suspended.id,
             row,
             listener,
-            pool,
-            client: suspended.client,
+            pool: pool.into(),
+            peer,
+            origin,
             accepted: suspended.accepted,
             client_ready: Cell::new(Readiness::NONE),
             backend_ready: Cell::new(Readiness::NONE),
@@ -135,7 +140,8 @@ impl Homes {
 fn stranger(session: &Suspended<OwnedFd>) -> Listener {
     Listener {
         name: session.listener.clone(),
-        pool: session.pool.clone(),
+        pool: Some(session.pool.clone()),
+        reception: Arc::default(),
         open: false,
         backlog: 0,
         max_sessions: u32::MAX,

@@ -40,6 +40,13 @@ enum Hold {
 }
 
 impl Direction {
+    /// A direction that begins with bytes that were read before.
+    pub fn holding(bytes: Vec<u8>) -> Self {
+        let half = Half::holding(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
+        let hold = (!bytes.is_empty()).then(|| Box::new(Hold::Memory(Rest::new(bytes))));
+        Self { half, hold, ..Self::default() }
+    }
+
     /// Carries with the engine that suits, changing it when nothing is held.
     pub fn carry(&mut self, way: &Way<'_>, tools: &mut Tools) -> Result<Pace, Fault> {
         let mut budget = TURN_BYTES;

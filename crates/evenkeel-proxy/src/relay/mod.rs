@@ -93,10 +93,12 @@ pub enum Progress {
 }
 
 impl Relay {
-    /// A relay between two connected sockets, from `now` on; the client's has these `options`.
+    /// A relay between two connected sockets, from `now` on. What the client has sent `early` goes first; its socket has
+    /// these `options`.
     pub fn new(
         client: OwnedFd,
         backend: OwnedFd,
+        early: Vec<u8>,
         options: &SocketOptions,
         rules: Arc<PoolRules>,
         now: Instant,
@@ -104,7 +106,7 @@ impl Relay {
         Self {
             client,
             backend,
-            to_backend: Direction::default(),
+            to_backend: Direction::holding(early),
             to_client: Direction::default(),
             rules,
             deadlines: Deadlines::new(now),

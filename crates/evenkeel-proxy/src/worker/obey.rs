@@ -51,9 +51,13 @@ impl Worker {
         let gone = current.values().filter(|a| !open().any(|(name, _)| *name == a.listener.name));
         gone.for_each(|accepting| self.forget(accepting));
         for (name, listener) in open() {
-            let Some(pool) = self.pools.borrow().get(&listener.pool).cloned() else { continue };
+            let pool = listener.pool.as_ref().and_then(|name| self.pools.borrow().get(name).cloned());
             let known = current.get(name);
-            if known.is_some_and(|known| known.listener == *listener && Rc::ptr_eq(&known.pool, &pool)) {
+            let same_pool = |known: &Accepting| match (&known.pool, &pool) {
+                (Some(known), Some(pool)) => Rc::ptr_eq(known, pool),
+                (known, pool) => known.is_none() && pool.is_none(),
+            };
+            if known.is_some_and(|known| known.listener == *listener && same_pool(known)) {
                 continue;
             }
             let number = known.map_or_else(|| self.next_listener(), |known| known.number);

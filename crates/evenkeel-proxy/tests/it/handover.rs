@@ -56,6 +56,7 @@ fn owned(lent: &Suspended<BorrowedFd<'_>>) -> Suspended<OwnedFd> {
         id: lent.id,
         listener: lent.listener.clone(),
         client: lent.client.clone(),
+        via: lent.via.clone(),
         pool: lent.pool.clone(),
         accepted: lent.accepted,
         failed_attempts: lent.failed_attempts.clone(),

@@ -4,6 +4,7 @@
 mod conservation;
 mod counts;
 mod handover;
+mod header;
 mod rig;
 mod session_table;
 mod tails;

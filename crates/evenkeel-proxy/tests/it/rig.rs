@@ -4,6 +4,7 @@ use evenkeel_core::addr::Addr;
 use evenkeel_core::balance::{Balance, Picker};
 use evenkeel_core::load::{Load, SeatLimits};
 use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
+use evenkeel_core::reception::Reception;
 use evenkeel_core::snapshot::{
     Backend, ConnectRules, Listener, Pool, PoolRules, QueueRules, SessionLimits, Snapshot, SocketOptions,
 };
@@ -20,6 +21,7 @@ pub struct Parts {
     pub balance: Balance,
     pub last_resort: Vec<u32>,
     pub rules: PoolRules,
+    pub reception: Reception,
     pub max_sessions: u32,
     pub workers: usize,
 }
@@ -43,7 +45,9 @@ impl Parts {
                 queue: QueueRules { length: u32::MAX, timeout: Duration::from_secs(1) },
                 session: SessionLimits { idle: None, half_close: None, lifetime: None },
                 socket,
+                send_proxy: None,
             },
+            reception: Reception::default(),
             max_sessions: 10_000,
             workers: 2,
         }
@@ -69,7 +73,8 @@ impl Parts {
         let listener = Listener {
             open: true,
             name: name.clone(),
-            pool: pool_name.clone(),
+            pool: Some(pool_name.clone()),
+            reception: Arc::new(self.reception),
             backlog: 1024,
             max_sessions: u32::MAX,
             socket: self.rules.socket,

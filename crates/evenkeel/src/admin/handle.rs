@@ -99,8 +99,8 @@ fn service_ready(picture: &Picture, args: &Args) -> Result<Reply, Refused> {
     let listeners = picture.snapshot.listeners.values().filter(|it| it.name.service.as_str() == name);
     let listeners: Vec<_> = listeners.collect();
     let Some(first) = listeners.first() else { return Err(no_service(name)) };
-    let pool = picture.snapshot.pools.get(&first.pool);
-    let takers = pool.map_or(0, |pool| pool.backends.iter().filter(|it| it.eligible).count());
+    let pools = first.pools().filter_map(|name| picture.snapshot.pools.get(name));
+    let takers: usize = pools.map(|pool| pool.backends.iter().filter(|it| it.eligible).count()).sum();
     let is_bound = listeners.iter().all(|it| picture.bound.contains_key(&it.name));
     let reasons = [
         ("takes-traffic", picture.phase == "running" && is_bound, picture.phase.to_owned()),

@@ -62,7 +62,7 @@ pub fn service(picture: &Picture, name: &ServiceName) -> Option<Value> {
     Some(json!({
         "name": name.as_str(),
         "duty": picture.duties.get(name).copied().unwrap_or_default().word(),
-        "pool": listeners.first().map(|it| it.pool.as_str()),
+        "pool": listeners.first().map(|it| it.pool.as_ref().map(PoolName::as_str)),
         "listeners": listeners.iter().map(|it| bound(picture, it)).collect::<Vec<_>>(),
         "sessions": {"open": sums.open, "accepted": sums.accepted, "max": max},
         "ends": ends,
@@ -86,7 +86,7 @@ pub fn listeners(picture: &Picture) -> Vec<Value> {
             "service": listener.name.service.as_str(),
             "addr": listener.name.addr.to_string(),
             "bound": picture.bound.get(&listener.name).map(ToString::to_string),
-            "pool": listener.pool.as_str(),
+            "pool": listener.pool.as_ref().map(PoolName::as_str),
             "backlog": listener.backlog,
         })
     };
@@ -120,7 +120,7 @@ pub fn pool(picture: &Picture, views: &ByPool<'_>, pool: &Pool) -> Value {
 }
 
 fn services_of<'a>(picture: &'a Picture, pool: &PoolName) -> Vec<&'a str> {
-    let listeners = picture.snapshot.listeners.values().filter(|it| it.pool == *pool);
+    let listeners = picture.snapshot.listeners.values().filter(|it| it.pools().any(|it| it == pool));
     let mut services: Vec<&str> = listeners.map(|it| it.name.service.as_str()).collect();
     services.dedup();
     services
@@ -299,7 +299,7 @@ pub fn session(view: &SessionView) -> Value {
         "service": view.listener.service.as_str(),
         "listener": view.listener.addr.to_string(),
         "client": view.client.to_string(),
-        "pool": view.pool.as_str(),
+        "pool": view.pool.as_ref().map(PoolName::as_str),
         "backend": view.backend.as_ref().map(ToString::to_string),
         "age_ms": millis(view.age),
         "idle_ms": view.idle.map(millis),
@@ -311,7 +311,7 @@ pub fn session(view: &SessionView) -> Value {
 /// What a configuration says, as far as it is about backends; the file itself says all of it.
 pub fn config(listeners: &[std::sync::Arc<Listener>], pools: &[PoolConfig]) -> Value {
     let listeners = listeners.iter().map(|it| {
-        json!({"service": it.name.service.as_str(), "addr": it.name.addr.to_string(), "pool": it.pool.as_str()})
+        json!({"service": it.name.service.as_str(), "addr": it.name.addr.to_string(), "pool": it.pool.as_ref().map(PoolName::as_str)})
     });
     let pool = |pool: &PoolConfig| {
         let members = pool.members.iter().map(|it| {

@@ -100,6 +100,7 @@ fn check_of(pool: &PoolConfig) -> Check {
         timeout: rules.timeout,
         rise: 1,
         fall: 1,
+        introduce: pool.rules.send_proxy,
     })
 }
 
@@ -114,7 +115,7 @@ async fn ask(pool: &str, member: &Member, check: &Check) -> Vec<Answer> {
     };
     let mut answers = Vec::new();
     for backend in addrs {
-        let took = match probe::run(&checked_at(&backend, member, check), check).await {
+        let took = match probe::run(&backend, &checked_at(&backend, member, check), check).await {
             Verdict::Pass(took) => Ok(took),
             Verdict::Fail(failure) => Err(failure.to_string()),
         };

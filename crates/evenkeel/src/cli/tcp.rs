@@ -86,6 +86,7 @@ pub fn flag(key: &'static Key) -> Arg {
         "health" => "Health checks",
         "eject" | "slow-start" | "all-down" | "on-down" | "on-remove" | "retry" => "When something fails",
         "timeout" => "Timeouts",
+        "accept-proxy" | "send-proxy" => "PROXY protocol",
         "keepalive" | "user-timeout" | "backlog" | "unix-mode" => "Sockets",
         name if name.starts_with("max-") || name == "queue-length" => "Limits",
         name if PROCESS_KEYS.contains(&name) => "Process",
@@ -119,6 +120,9 @@ fn placeholder(kind: &Kind) -> &'static str {
         Kind::Switch => "ON|OFF",
         Kind::Health => "CHECK",
         Kind::SlowStart => "DURATION",
+        Kind::Networks | Kind::AcceptProxy => "NETWORK",
+        Kind::Words(_) => "WORDS",
+        Kind::SendProxy => "VERSION",
         Kind::Text | Kind::Group => "TEXT",
     }
 }

@@ -49,6 +49,11 @@ impl<'a> Chain<'a> {
         }
     }
 
+    /// Whether `key` was written, even if it was not understood.
+    pub fn is_written(&self, key: &str) -> bool {
+        self.0.iter().any(|layer| layer.get(key).is_some())
+    }
+
     /// Whether `key`, which is on or off, is on.
     pub fn is_on(&self, key: &str) -> bool {
         !matches!(self.find(key).map(|found| found.value), None | Some(Setting::Off))

@@ -7,7 +7,7 @@ use super::lower::{Section, Typed};
 use super::place::At;
 use super::problem::{Problem, Problems};
 use super::setting::{Entry, Layer, Setting};
-use super::{AdminSettings, LogFormat, Settings, World, pool, suggest};
+use super::{AdminSettings, LogFormat, Settings, World, pool, reception, suggest};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::{Config, PoolConfig};
 use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
@@ -88,11 +88,13 @@ pub fn compile(services: &[Bound<'_>], defaults: &Layer, builtin: &Layer, proble
             config.pools.push(pool::compile(pool, service.entries, &chain, builtin, problems));
         }
         let chain = Chain::new([&service.section.layer, defaults], builtin);
+        let reception = Arc::new(reception::compile(&chain, problems));
         config.listeners.extend(service.addrs.iter().map(|addr| {
             Arc::new(Listener {
                 open: true,
                 name: ListenerName { service: ServiceName::new(name), addr: addr.value.clone() },
-                pool: PoolName::new(pool),
+                pool: Some(PoolName::new(pool)),
+                reception: Arc::clone(&reception),
                 backlog: chain.number("backlog"),
                 max_sessions: chain.count("max-sessions").unwrap_or(u32::MAX),
                 socket: pool::socket(&chain),

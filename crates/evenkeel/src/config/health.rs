@@ -56,6 +56,7 @@ pub fn compile(chain: &Chain<'_>, problems: &mut Problems) -> Option<Check> {
         timeout: chain.time("health.timeout"),
         rise: chain.number("health.rise"),
         fall: chain.number("health.fall"),
+        introduce: None,
     })
 }
 

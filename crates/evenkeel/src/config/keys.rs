@@ -151,6 +151,14 @@ pub enum Kind {
     Health,
     /// `"off"`, a duration, or a table with keys of its own.
     SlowStart,
+    /// IP networks.
+    Networks,
+    /// Some of these words.
+    Words(&'static [&'static str]),
+    /// `"off"`, networks, or a table with keys of its own.
+    AcceptProxy,
+    /// `"off"`, a version, or a table with keys of its own.
+    SendProxy,
 }
 
 const fn at_least(millis: u64) -> Kind {
@@ -192,12 +200,29 @@ impl Kind {
             Self::Switch => "\"on\", \"off\" or a table".into(),
             Self::Health => "\"tcp\", \"off\", a path, a URL, or a table".into(),
             Self::SlowStart => "duration, \"off\", or a table".into(),
+            Self::Networks => "network, or a list of them".into(),
+            Self::Words(words) => {
+                let words: Vec<_> = words.iter().map(|word| format!("\"{word}\"")).collect();
+                format!("list of {}", words.join(", "))
+            }
+            Self::AcceptProxy => "network, or a list of them, \"off\", or a table".into(),
+            Self::SendProxy => "\"v1\", \"v2\", \"off\", or a table".into(),
         }
     }
 
     /// Whether the value is a table of further keys.
     pub fn has_inner_keys(&self) -> bool {
-        matches!(self, Self::Group | Self::Switch | Self::Health | Self::SlowStart)
+        matches!(
+            self,
+            Self::Group | Self::Switch | Self::Health | Self::SlowStart | Self::AcceptProxy | Self::SendProxy
+        )
+    }
+}
+
+impl Kind {
+    /// Whether `"on"` says all that has to be said.
+    pub fn can_be_on(&self) -> bool {
+        matches!(self, Self::Switch | Self::Health | Self::SlowStart | Self::SendProxy)
     }
 }
 
@@ -928,6 +953,82 @@ pub static KEYS: &[Key] = &[
         why: "the kernel alone would wait for about 15 min",
         example: "30s",
         aliases: &["tcp-user-timeout", "tcp-ut"],
+    },
+    Key {
+        name: "send-proxy",
+        scope: Scope::Pool,
+        kind: Kind::SendProxy,
+        default: Is("off"),
+        doc: "Whether a backend is told where the client is, by a header of the PROXY protocol before the client's first \
+              byte. A backend has to expect it, and must not believe it from anybody else. Health checks of backends \
+              send one as well, which says that they come from evenkeel itself.",
+        why: "a backend that does not expect the header takes it for the beginning of a request",
+        example: "v2",
+        aliases: &["proxy-protocol", "send-proxy-v2", "send-proxy-protocol"],
+    },
+    Key {
+        name: "send-proxy.version",
+        scope: Scope::Pool,
+        kind: Kind::Word(&["v1", "v2"]),
+        default: Is("v2"),
+        doc: "Which version of the header: `v1` is a line of text, `v2` is binary.",
+        why: "the binary header says more, and is read faster",
+        example: "v1",
+        aliases: &[],
+    },
+    Key {
+        name: "send-proxy.tlvs",
+        scope: Scope::Pool,
+        kind: Kind::Words(&["alpn", "authority", "unique-id", "crc32c", "received"]),
+        default: Means("none"),
+        doc: "What a header of version 2 says beside the addresses, where it is known. `alpn` is the protocol and \
+              `authority` the name that the client asks for; `unique-id` names the session as the log does; `crc32c` is a \
+              checksum; `received` passes on what came with an accepted header.",
+        why: "some backends read no more than the addresses",
+        example: "[\"authority\", \"alpn\"]",
+        aliases: &["options", "proxy-v2-options"],
+    },
+    Key {
+        name: "accept-proxy",
+        scope: Scope::Client,
+        kind: Kind::AcceptProxy,
+        default: Is("off"),
+        doc: "Whether proxies in front say where a client is, by a header of the PROXY protocol, version 1 or 2. The \
+              networks that they are in have to be named: from there, a connection must begin with the header.",
+        why: "who may send the header can claim to be anybody",
+        example: "10.0.0.0/8",
+        aliases: &["proxy-protocol", "accept-proxy-protocol", "proxyprotocol"],
+    },
+    Key {
+        name: "accept-proxy.from",
+        scope: Scope::Client,
+        kind: Kind::Networks,
+        default: Means("none, it must be given"),
+        doc: "The networks of the proxies that are believed.",
+        why: "there is none that would be right for all",
+        example: "[\"10.0.0.0/8\", \"fd00::/8\"]",
+        aliases: &["trusted", "trusted-ips", "set-real-ip-from"],
+    },
+    Key {
+        name: "accept-proxy.mode",
+        scope: Scope::Client,
+        kind: Kind::Word(&["required", "mixed"]),
+        default: Is("required"),
+        doc: "What becomes of clients that are not among the proxies. With `required` they are refused; with `mixed` they are \
+              served, but have to speak first, and end if they send a header.",
+        why: "whoever gets past the proxies usually should not",
+        example: "mixed",
+        aliases: &[],
+    },
+    Key {
+        name: "accept-proxy.timeout",
+        scope: Scope::Client,
+        kind: at_least(1),
+        default: Is("5s"),
+        doc: "How long the header may take, and in `mixed` mode anybody's first byte.",
+        why: "slow clients are served, slow attackers are bounded",
+        example: "3s",
+        aliases: &[],
     },
     Key {
         name: "backlog",

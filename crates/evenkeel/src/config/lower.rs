@@ -254,13 +254,21 @@ impl<'a> Lower<'a> {
             (Kind::Group, _) => {
                 Err(setting::wrong(key, node, &format!("expected a table such as {}", key.example)))
             }
-            (Kind::Switch | Kind::Health | Kind::SlowStart, value) => match (value, node.text()) {
+            (kind, value) if kind.has_inner_keys() => match (value, node.text()) {
                 (Value::Bool(false), _) | (_, Some("off" | "false")) => Ok(Setting::Off),
-                (Value::Bool(true), _) | (_, Some("on" | "true")) => Ok(Setting::On),
+                (Value::Bool(true), _) | (_, Some("on" | "true")) if kind.can_be_on() => Ok(Setting::On),
                 _ => self.short_form(key, node),
             },
             (Kind::Listen, _) => Ok(list(node, self.each(node, setting::listen), Setting::Listen)),
             (Kind::To, _) => Ok(list(node, self.to(node), Setting::To)),
+            (Kind::Networks, _) => {
+                let networks = self.each(node, |node| setting::network(key, node));
+                Ok(list(node, networks, Setting::Networks))
+            }
+            (Kind::Words(words), _) => {
+                let words = self.each(node, |node| setting::word(key, node, words));
+                Ok(Setting::Words(words.into_iter().map(|at| at.value).collect()))
+            }
             (Kind::Include, _) => Ok(Setting::Files(self.each(node, |node| match node.text() {
                 Some(path) => Ok(path.to_owned()),
                 None => Err(setting::wrong(key, node, "expected a path in quotes")),
@@ -275,11 +283,13 @@ impl<'a> Lower<'a> {
             (Kind::Health, Some("tcp")) => return Ok(Setting::On),
             (Kind::Health, Some(text)) if text.starts_with('/') || text.contains("://") => "health.http",
             (Kind::SlowStart, _) => "slow-start.duration",
+            (Kind::AcceptProxy, _) => "accept-proxy.from",
+            (Kind::SendProxy, _) => "send-proxy.version",
             _ => return Err(setting::wrong(key, node, &format!("expected {}", key.kind.describe()))),
         };
         let inner = keys::find(self.context, inner)
             .ok_or_else(|| setting::wrong(key, node, &format!("expected {}", key.kind.describe())))?;
-        let setting = setting::read(inner, node)?;
+        let setting = self.setting(inner, node)?;
         // An earlier one is told by the caller, who inserts the key itself.
         let _ = self.layer.insert(inner.name, setting, &node.place);
         Ok(Setting::On)

@@ -19,6 +19,7 @@ mod lower;
 mod place;
 mod pool;
 mod problem;
+mod reception;
 mod setting;
 pub mod suggest;
 mod tree;

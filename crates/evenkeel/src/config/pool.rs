@@ -6,8 +6,11 @@ use super::problem::{Problem, Problems};
 use super::setting::{Entry, Layer, Setting};
 use evenkeel_core::balance::Balance;
 use evenkeel_core::director::{AllDown, EjectionRules, Leaving, Member, PoolConfig, SlowStart};
+use evenkeel_core::health::Check;
 use evenkeel_core::name::PoolName;
-use evenkeel_core::snapshot::{ConnectRules, Keepalive, PoolRules, QueueRules, SessionLimits, SocketOptions};
+use evenkeel_core::snapshot::{
+    ConnectRules, Keepalive, PoolRules, QueueRules, SendProxy, SessionLimits, SocketOptions, Tlvs,
+};
 use siphasher::sip::SipHasher13;
 use std::hash::Hasher;
 use std::sync::Arc;
@@ -47,11 +50,13 @@ pub fn compile(
     let caps = members.iter().map(|member| member.max_sessions).filter(|&cap| cap != u32::MAX);
     let room = caps.fold(None, |sum: Option<u32>, cap| Some(sum.unwrap_or(0).saturating_add(cap)));
     let queue = room.map_or(u32::MAX, |room| room.saturating_mul(2));
+    let send_proxy = send_proxy(&chain.only("send-proxy"), problems);
+    let check = health::compile(&chain.only("health"), problems);
     PoolConfig {
         name: PoolName::new(name),
         members,
         balance: balance(chain, problems),
-        check: health::compile(&chain.only("health"), problems).map(Arc::new),
+        check: check.map(|check| Arc::new(Check { introduce: send_proxy, ..check })),
         ejection: ejection(chain, problems),
         slow_start: chain.is_on("slow-start").then(|| SlowStart {
             duration: chain.time("slow-start.duration"),
@@ -71,8 +76,37 @@ pub fn compile(
             },
             session: session(chain, problems),
             socket: socket(chain),
+            send_proxy,
         }),
     }
+}
+
+/// `chain` holds one `send-proxy` and the built-in settings.
+fn send_proxy(chain: &Chain<'_>, problems: &mut Problems) -> Option<SendProxy> {
+    if !chain.is_on("send-proxy") {
+        return None;
+    }
+    let tlvs = chain.find("send-proxy.tlvs");
+    if chain.text("send-proxy.version").as_deref() == Some("v1") {
+        if tlvs.is_some() {
+            let problem = Problem::error("a header of version 1 has room for addresses only");
+            problems
+                .push(problem.at_found(tlvs, "has no effect").at_found(chain.find("send-proxy.version"), ""));
+        }
+        return Some(SendProxy::V1);
+    }
+    let words: &[&str] = match tlvs.map(|found| found.value) {
+        Some(Setting::Words(words)) => words,
+        _ => &[],
+    };
+    let has = |word| words.contains(&word);
+    Some(SendProxy::V2(Tlvs {
+        alpn: has("alpn"),
+        authority: has("authority"),
+        unique_id: has("unique-id"),
+        crc32c: has("crc32c"),
+        received: has("received"),
+    }))
 }
 
 fn leaving(chain: &Chain<'_>, key: &str) -> Leaving {

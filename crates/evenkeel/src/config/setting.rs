@@ -7,6 +7,7 @@ use super::problem::Problem;
 use super::tree::{Node, Value, toml_string};
 use super::{suggest, units};
 use evenkeel_core::director::{Leaving, Target};
+use evenkeel_core::network::{Network, NetworkError};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -49,6 +50,10 @@ pub enum Setting {
     Leaving(Leaving),
     /// Files.
     Files(Vec<At<String>>),
+    /// IP networks.
+    Networks(Vec<At<Network>>),
+    /// Some of the words that the key knows.
+    Words(Vec<&'static str>),
 }
 
 /// What an HTTP check's path or URL says.
@@ -109,7 +114,7 @@ pub fn read(key: &Key, node: &Node) -> Result<Setting, Problem> {
             .and_then(units::percent)
             .map(Setting::Count)
             .ok_or_else(|| wrong(key, node, "expected a percentage such as \"20%\"")),
-        Kind::Word(words) => word(key, node, words),
+        Kind::Word(words) => word(key, node, words).map(Setting::Word),
         Kind::Flag => match (&node.value, text) {
             (Value::Bool(is), _) => Ok(Setting::Flag(*is)),
             (Value::Bare(_), Some("true")) => Ok(Setting::Flag(true)),
@@ -214,18 +219,34 @@ fn count(key: &Key, node: &Node, min: u32, max: u32) -> Result<Setting, Problem>
     }
 }
 
-fn word(key: &Key, node: &Node, words: &'static [&'static str]) -> Result<Setting, Problem> {
+/// The one of `words` that `node` is.
+pub fn word(key: &Key, node: &Node, words: &'static [&'static str]) -> Result<&'static str, Problem> {
     let list = words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ");
     let Some(text) = node.text() else {
         return Err(wrong(key, node, &format!("expected one of {list}")));
     };
     if let Some(word) = words.iter().find(|word| **word == text) {
-        return Ok(Setting::Word(word));
+        return Ok(word);
     }
     let problem = wrong(key, node, "not one of its values");
     Err(match suggest::word(text, words) {
         Some(word) => problem.fix(format!("did you mean `{word}`?"), &node.place, instead_of(node, word)),
         None => problem.help(format!("it is one of {list}")),
+    })
+}
+
+/// The network that `node`, a text, names.
+pub fn network(key: &Key, node: &Node) -> Result<Network, Problem> {
+    let example = "expected a network such as \"10.0.0.0/8\", or an address";
+    let Some(text) = node.text() else { return Err(wrong(key, node, example)) };
+    text.parse().map_err(|error: NetworkError| {
+        let problem = wrong(key, node, &error.to_string());
+        match error {
+            NetworkError::HostBits { network } => {
+                problem.fix("write", &node.place, instead_of(node, &network.to_string()))
+            }
+            _ => problem,
+        }
     })
 }
 

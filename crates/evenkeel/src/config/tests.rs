@@ -33,10 +33,16 @@ fn view(loaded: &Result<Loaded, Problems>) -> String {
     line(format!("{:?}", loaded.settings));
     for listener in &loaded.config.listeners {
         let name = &listener.name;
-        line(format!("\nlistener {} {} -> {}", name.service, name.addr, listener.pool));
+        line(format!(
+            "\nlistener {} {} -> {}",
+            name.service,
+            name.addr,
+            listener.pool.as_ref().expect("a pool")
+        ));
         line(format!("  max_sessions {}  backlog {}", listener.max_sessions, listener.backlog));
         line(format!("  unix_mode {:o}", listener.unix_mode));
         line(format!("  {:?}", listener.socket));
+        line(format!("  {:?}", listener.reception));
     }
     for pool in &loaded.config.pools {
         line(format!("\npool {}  {:?}  all_down {:?}", pool.name, pool.balance, pool.all_down));
@@ -49,8 +55,8 @@ fn view(loaded: &Result<Loaded, Problems>) -> String {
         line(format!("  on_down {:?}  on_remove {:?}", pool.on_down, pool.on_remove));
         let rules = &pool.rules;
         line(format!(
-            "  {:?}\n  {:?}\n  {:?}\n  {:?}",
-            rules.connect, rules.queue, rules.session, rules.socket
+            "  {:?}\n  {:?}\n  {:?}\n  {:?}\n  send_proxy {:?}",
+            rules.connect, rules.queue, rules.session, rules.socket, rules.send_proxy
         ));
     }
     view
@@ -122,6 +128,7 @@ fn service_with(key: &keys::Key) -> Vec<flags::FlagValue> {
         "health.method" | "health.host" | "health.status" | "health.body" => {
             given.push(flag("health.http", "/healthz"));
         }
+        "accept-proxy.mode" | "accept-proxy.timeout" => given.push(flag("accept-proxy.from", "10.0.0.0/8")),
         _ => {}
     }
     given

@@ -207,7 +207,7 @@ impl Loop {
         let (permits, inputs) = (Arc::clone(&self.permits), self.control.inputs.clone());
         tokio::spawn(async move {
             let Ok(_permit) = permits.acquire().await else { return };
-            let verdict = probe::run(&target, &check).await;
+            let verdict = probe::run(&key.addr, &target, &check).await;
             // Nobody listens any more when the process ends.
             let _ = inputs.send(Input::Verdict(key, verdict)).await;
         });

@@ -5,6 +5,7 @@ use super::units::Rfc3339;
 use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::director::EventKind;
 use evenkeel_core::end::End;
+use evenkeel_core::reception::Rejection;
 use evenkeel_proxy::SessionRecord;
 use std::fmt::{self, Display, Write as _};
 use std::time::{Duration, SystemTime};
@@ -110,7 +111,8 @@ pub fn session(out: &mut String, record: &SessionRecord) {
         .text("service", &record.listener.service)
         .text("listener", &record.listener.addr)
         .text("client", &record.client)
-        .text("pool", &record.pool)
+        .text_or_null("via", record.via.as_ref())
+        .text_or_null("pool", record.pool.as_ref())
         .text_or_null("backend", record.backend.as_ref())
         .raw("attempts", '[');
     for (index, attempt) in record.failed_attempts.iter().enumerate() {
@@ -135,6 +137,9 @@ pub fn session(out: &mut String, record: &SessionRecord) {
         .word("end", record.end.word());
     if let End::Failed(errno) = record.end {
         line.raw("errno", errno);
+    }
+    if let End::Rejected(Rejection::HeaderMalformed(malformed)) = record.end {
+        line.text("detail", malformed);
     }
     line.text("by", record.end.by());
     line.end();

@@ -4,6 +4,8 @@ use super::flood::Flood;
 use super::notice::{Level, Notice};
 use super::units::{Bytes, Grouped, Took};
 use evenkeel_core::director::EventKind;
+use evenkeel_core::end::End;
+use evenkeel_core::reception::Rejection;
 use evenkeel_proxy::SessionRecord;
 use evenkeel_sys::clock::time_of_day;
 use std::fmt::{self, Write as _};
@@ -65,7 +67,11 @@ impl Text {
     pub fn session(&mut self, out: &mut String, record: &SessionRecord) {
         let level = if record.end.is_ok() { Level::Info } else { Level::Warning };
         self.begin(out, record.accepted_at + record.duration, level);
-        let _ = write!(out, "{}  {} -> ", record.listener.service, record.client);
+        let _ = write!(out, "{}  {} ", record.listener.service, record.client);
+        if let Some(via) = &record.via {
+            let _ = write!(out, "via {via} ");
+        }
+        out.push_str("-> ");
         match &record.backend {
             Some(backend) => {
                 let _ = write!(out, "{backend}");
@@ -169,6 +175,9 @@ fn details(out: &mut String, record: &SessionRecord) {
     };
     if !record.end.is_ok() {
         add(format_args!("by {}", record.end.by()));
+    }
+    if let End::Rejected(Rejection::HeaderMalformed(malformed)) = record.end {
+        add(format_args!("{malformed}"));
     }
     if !record.queued.is_zero() {
         add(format_args!("queued {}", Took(record.queued)));

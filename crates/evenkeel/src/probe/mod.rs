@@ -10,6 +10,11 @@ mod tests;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::health::{Check, CheckKind, ProbeFailure, Verdict};
+use evenkeel_core::snapshot::SendProxy;
+use evenkeel_core::wire::{proxy, proxy_v1, proxy_v2};
+use std::net::SocketAddr;
+use stream::Connected;
+use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, sleep, timeout_at};
 
 /// Probes that run at once, in all; more wait for their turn. Each costs one descriptor.
@@ -18,12 +23,14 @@ pub const PROBES_MAX: usize = 256;
 /// Bytes of an answer that are looked at, in any kind of check.
 const ANSWER_MAX: usize = 64 * 1024;
 
-/// Asks `target` what `check` wants to know. Takes `check.timeout` at most, unless this process lacks descriptors or
+/// Asks `target` what `check` wants to know of `backend`. Takes `check.timeout` at most, unless this process lacks descriptors or
 /// memory: that says nothing about the backend, so it is asked again until it can be.
-pub async fn run(target: &Addr, check: &Check) -> Verdict {
+pub async fn run(backend: &Addr, target: &Addr, check: &Check) -> Verdict {
+    // Whoever else is asked about a backend does not expect what a session begins with there.
+    let introduce = check.introduce.filter(|_| backend == target);
     loop {
         let began = Instant::now();
-        match ask(target, check, began + check.timeout).await {
+        match ask(target, check, introduce, began + check.timeout).await {
             Ok(()) => return Verdict::Pass(began.elapsed()),
             Err(ProbeFailure::Connect(ConnectFailure::NoResources(_))) => sleep(check.fast_interval).await,
             Err(failure) => return Verdict::Fail(failure),
@@ -31,9 +38,19 @@ pub async fn run(target: &Addr, check: &Check) -> Verdict {
     }
 }
 
-async fn ask(target: &Addr, check: &Check, deadline: Instant) -> Result<(), ProbeFailure> {
-    let stream = stream::connect(target, deadline).await.map_err(ProbeFailure::Connect)?;
+async fn ask(
+    target: &Addr,
+    check: &Check,
+    introduce: Option<SendProxy>,
+    deadline: Instant,
+) -> Result<(), ProbeFailure> {
+    let Connected { mut stream, ends } =
+        stream::connect(target, deadline).await.map_err(ProbeFailure::Connect)?;
     let answer = async {
+        if let Some(version) = introduce {
+            let header = introduction(version, ends);
+            stream.write_all(&header).await.map_err(|_| ProbeFailure::Cut)?;
+        }
         match &check.kind {
             CheckKind::Tcp => Ok(()),
             CheckKind::Http(http) => http::ask(stream, target, http).await,
@@ -41,6 +58,26 @@ async fn ask(target: &Addr, check: &Check, deadline: Instant) -> Result<(), Prob
         }
     };
     timeout_at(deadline, answer).await.unwrap_or(Err(ProbeFailure::Timeout))
+}
+
+/// A header that says that nobody is behind this connection but evenkeel itself. Version 1 cannot say so, and `UNKNOWN` is
+/// refused by some backends: it names the two ends of the connection.
+fn introduction(version: SendProxy, ends: Option<(SocketAddr, SocketAddr)>) -> Vec<u8> {
+    let own = ends.map(|(source, destination)| proxy::Origin::Ip {
+        transport: proxy::Transport::Stream,
+        source,
+        destination,
+    });
+    let mut header = Vec::new();
+    match version {
+        SendProxy::V1 => proxy_v1::write(&own.unwrap_or(proxy::Origin::Unknown), &mut header),
+        SendProxy::V2(tlvs) => {
+            let saying = proxy_v2::Saying { checksum: tlvs.crc32c, ..proxy_v2::Saying::default() };
+            // It has a fixed length, which fits.
+            let _ = proxy_v2::write(&proxy::Origin::Local, &saying, &mut header);
+        }
+    }
+    header
 }
 
 /// Looks for some bytes in what arrives piece by piece, within the first [`ANSWER_MAX`] bytes.

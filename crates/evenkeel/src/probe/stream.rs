@@ -14,12 +14,26 @@ pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl Stream for TcpStream {}
 impl Stream for UnixStream {}
 
+/// A connection that was made.
+pub struct Connected {
+    /// What is written to and read from.
+    pub stream: Box<dyn Stream>,
+    /// Our end and the other, of a TCP connection.
+    pub ends: Option<(SocketAddr, SocketAddr)>,
+}
+
 /// Connects to `target` before `deadline`.
-pub async fn connect(target: &Addr, deadline: Instant) -> Result<Box<dyn Stream>, ConnectFailure> {
+pub async fn connect(target: &Addr, deadline: Instant) -> Result<Connected, ConnectFailure> {
     let connected = async {
         match target {
-            Addr::Ip(addr) => Ok(Box::new(tcp(*addr).await?) as Box<dyn Stream>),
-            Addr::Unix(path) => Ok(Box::new(UnixStream::connect(path).await?) as Box<dyn Stream>),
+            Addr::Ip(addr) => {
+                let stream = tcp(*addr).await?;
+                let ends = Some((stream.local_addr()?, *addr));
+                Ok(Connected { stream: Box::new(stream), ends })
+            }
+            Addr::Unix(path) => {
+                Ok(Connected { stream: Box::new(UnixStream::connect(path).await?), ends: None })
+            }
         }
     };
     match timeout_at(deadline, connected).await {

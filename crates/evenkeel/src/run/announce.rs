@@ -12,11 +12,11 @@ use std::collections::BTreeMap;
 
 /// One notice for each service, with the addresses that it is really bound to.
 pub fn listening(publication: &Publication, config: &Config) -> Vec<Notice> {
-    let pool_of: BTreeMap<_, _> =
-        config.listeners.iter().map(|listener| (&listener.name, &listener.pool)).collect();
+    let listener_of: BTreeMap<_, _> =
+        config.listeners.iter().map(|listener| (&listener.name, listener)).collect();
     let mut services: BTreeMap<(&ServiceName, &PoolName), Vec<Addr>> = BTreeMap::new();
     for (name, addr) in publication.bound() {
-        if let Some(pool) = pool_of.get(name) {
+        for pool in listener_of.get(name).into_iter().flat_map(|listener| listener.pools()) {
             services.entry((&name.service, pool)).or_default().push(addr.clone());
         }
     }

@@ -20,6 +20,7 @@ pub fn write<'a>(
     to.u64(session.id);
     write_listener(to, &session.listener);
     to.addr(&session.client);
+    to.option(session.via.as_ref(), Writer::addr);
     to.text(session.pool.as_str());
     to.instant(session.accepted);
     to.list(&session.failed_attempts, write_attempt);
@@ -38,6 +39,7 @@ pub fn read(
         id: from.u64()?,
         listener: read_listener(from)?,
         client: from.addr()?,
+        via: from.option(Reader::addr)?,
         pool: PoolName::new(from.text()?),
         accepted: from.instant()?,
         failed_attempts: from.list(read_attempt)?,
@@ -197,7 +199,8 @@ fn read_direction(
 }
 
 fn write_rules(to: &mut Writer, rules: &PoolRules) {
-    let PoolRules { connect, queue, session, socket } = rules;
+    // What is only for connecting is not told: the session is connected.
+    let PoolRules { connect, queue, session, socket, send_proxy: _ } = rules;
     to.duration(connect.timeout);
     to.duration(connect.total);
     to.u32(connect.attempts);
@@ -230,5 +233,6 @@ fn read_rules(from: &mut Reader<'_>) -> Option<PoolRules> {
     let keepalive = from.option(|from| {
         Some(Keepalive { idle: from.duration()?, interval: from.duration()?, count: from.u32()? })
     })?;
-    Some(PoolRules { connect, queue, session, socket: SocketOptions { keepalive, user_timeout } })
+    let socket = SocketOptions { keepalive, user_timeout };
+    Some(PoolRules { connect, queue, session, socket, send_proxy: None })
 }

@@ -43,6 +43,7 @@ fn rules() -> PoolRules {
         queue: QueueRules { length: 7, timeout: SECOND },
         session: SessionLimits { idle: Some(SECOND), half_close: None, lifetime: Some(9 * SECOND) },
         socket: SocketOptions { keepalive, user_timeout: Some(30 * SECOND) },
+        send_proxy: None,
     }
 }
 
@@ -53,6 +54,7 @@ fn session(fd: BorrowedFd<'_>) -> Suspended<BorrowedFd<'_>> {
         id: 42,
         listener: ListenerName { service: ServiceName::new("web"), addr: addr("[::]:80") },
         client: addr("10.0.0.7:5000"),
+        via: Some(addr("10.0.0.1:1234")),
         pool: PoolName::new("web"),
         accepted: now - 9 * SECOND,
         failed_attempts: vec![Attempt {

@@ -1,0 +1,147 @@
+//! The PROXY protocol: the header by which a proxy in front says where a client is, and the one by which a backend is
+//! told.
+
+use crate::early::{Early, NoMore};
+use crate::session::{Origin, Session};
+use crate::worker::Worker;
+use evenkeel_core::addr::Addr;
+use evenkeel_core::end::End;
+use evenkeel_core::reception::{AcceptProxy, Others, Rejection};
+use evenkeel_core::snapshot::{SendProxy, Tlvs};
+use evenkeel_core::wire::proxy::{self, Header, LONGEST, Malformed, Transport};
+use evenkeel_core::wire::{Parse, proxy_v1, proxy_v2, tlv};
+use evenkeel_sys::socket;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+
+/// Lets a proxy in front say where its client is, if the listener believes any.
+pub async fn receive(
+    worker: &Worker,
+    session: &Session,
+    client: &OwnedFd,
+    early: &mut Early,
+) -> Result<(), End> {
+    let Some(rules) = &session.listener.reception.accept_proxy else { return Ok(()) };
+    let deadline = session.accepted + rules.timeout;
+    let more = async |early: &mut Early| early.more(worker, session, client, LONGEST, deadline).await;
+    match (is_proxy(rules, &session.peer), rules.others) {
+        (false, Others::Refused) => Err(Rejection::NotAProxy.into()),
+        (false, Others::Direct) => loop {
+            match proxy::parse(early.bytes(), LONGEST) {
+                Err(Malformed::Neither { .. }) => return Ok(()),
+                Ok(Parse::Partial) => more(early).await.map_err(|why| why.end(Rejection::Silent))?,
+                Ok(Parse::Complete { .. }) | Err(_) => return Err(Rejection::HeaderForbidden.into()),
+            }
+        },
+        (true, _) => loop {
+            match proxy::parse(early.bytes(), LONGEST) {
+                Ok(Parse::Partial) => more(early).await.map_err(|why| why.end(Rejection::HeaderLate))?,
+                Ok(Parse::Complete { value, length }) => {
+                    if let Some(origin) = origin(&value) {
+                        let _ = session.origin.set(Box::new(origin));
+                    }
+                    early.consume(length);
+                    return Ok(());
+                }
+                Err(malformed) => return Err(rejection(malformed).into()),
+            }
+        },
+    }
+}
+
+/// Who connects to a Unix socket is on this machine, and was let in by the file's mode.
+fn is_proxy(rules: &AcceptProxy, peer: &Addr) -> bool {
+    peer.ip().is_none_or(|addr| rules.trusts(addr.ip()))
+}
+
+fn rejection(malformed: Malformed) -> Rejection {
+    match malformed {
+        Malformed::Neither { .. } => Rejection::HeaderMissing,
+        Malformed::V1(proxy_v1::Malformed::TooLong) | Malformed::V2(proxy_v2::Malformed::TooLong { .. }) => {
+            Rejection::HeaderTooLong
+        }
+        malformed => Rejection::HeaderMalformed(malformed),
+    }
+}
+
+/// `None`: whoever is connected is the client, as far as is known.
+fn origin(header: &Header<'_>) -> Option<Origin> {
+    let (client, destination) = match header.origin {
+        proxy::Origin::Local | proxy::Origin::Unknown => return None,
+        proxy::Origin::Ip { source, destination, .. } => (source.into(), destination.into()),
+        proxy::Origin::Unix { source, destination, .. } => (unix(source), unix(destination)),
+    };
+    Some(Origin { client, destination, tlvs: header.tlvs.as_bytes().into() })
+}
+
+fn unix(path: &[u8]) -> Addr {
+    let path = PathBuf::from(std::ffi::OsString::from_vec(path.to_vec()));
+    Addr::Unix(path.into())
+}
+
+/// Tells a backend that has just been connected where the client is.
+pub fn send(session: &Session, client: &OwnedFd, backend: &OwnedFd, version: SendProxy) -> io::Result<()> {
+    let header = introduction(session, client, version)?;
+    // A new connection has room for far more than a header.
+    match socket::send(backend, &header)? {
+        sent if sent == header.len() => Ok(()),
+        _ => Err(io::ErrorKind::WriteZero.into()),
+    }
+}
+
+fn introduction(session: &Session, client: &OwnedFd, version: SendProxy) -> io::Result<Vec<u8>> {
+    let local = socket::local_addr(client)?.map(Addr::Ip);
+    let destination = session.origin.get().map(|origin| origin.destination.clone()).or(local);
+    let origin = behalf(session.client(), destination.as_ref());
+    let mut header = Vec::with_capacity(64);
+    match version {
+        SendProxy::V1 => proxy_v1::write(&origin, &mut header),
+        SendProxy::V2(tlvs) => {
+            let id = session.id.to_string();
+            let said = proxy_v2::write(&origin, &saying(session, tlvs, &id), &mut header);
+            // What came in may be too much to pass on together with what is ours.
+            said.or_else(|_| proxy_v2::write(&origin, &proxy_v2::Saying::default(), &mut header))
+                .map_err(io::Error::other)?;
+        }
+    }
+    Ok(header)
+}
+
+fn behalf<'a>(client: &'a Addr, destination: Option<&'a Addr>) -> proxy::Origin<'a> {
+    let transport = Transport::Stream;
+    match (client, destination) {
+        (Addr::Ip(source), Some(Addr::Ip(destination))) => {
+            proxy::Origin::Ip { transport, source: *source, destination: *destination }
+        }
+        (Addr::Unix(source), Some(Addr::Unix(destination))) => proxy::Origin::Unix {
+            transport,
+            source: source.as_os_str().as_bytes(),
+            destination: destination.as_os_str().as_bytes(),
+        },
+        _ => proxy::Origin::Unknown,
+    }
+}
+
+fn saying<'a>(session: &'a Session, tlvs: Tlvs, id: &'a str) -> proxy_v2::Saying<'a> {
+    let received = session.origin.get().filter(|_| tlvs.received);
+    let received = received.and_then(|origin| tlv::Tlvs::parse(&origin.tlvs).ok());
+    proxy_v2::Saying {
+        unique_id: tlvs.unique_id.then_some(id.as_bytes()),
+        received: received.unwrap_or_default(),
+        checksum: tlvs.crc32c,
+        ..proxy_v2::Saying::default()
+    }
+}
+
+impl NoMore {
+    /// What a session ends as for want of bytes; `late` says what it is when they did not come in time.
+    fn end(self, late: Rejection) -> End {
+        match self {
+            Self::ClientLeft => End::ClientLeft,
+            Self::TooLate => late.into(),
+            Self::TooMany => Rejection::HeaderTooLong.into(),
+        }
+    }
+}

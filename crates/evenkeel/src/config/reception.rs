@@ -1,0 +1,49 @@
+//! From what was typed to what the clients of a service go through before their sessions are sent anywhere.
+
+use super::chain::Chain;
+use super::problem::{Problem, Problems};
+use super::setting::Setting;
+use evenkeel_core::network::Network;
+use evenkeel_core::reception::{AcceptProxy, Others, Reception};
+
+/// The reception under the settings of `chain`.
+pub fn compile(chain: &Chain<'_>, problems: &mut Problems) -> Reception {
+    Reception { accept_proxy: accept_proxy(&chain.only("accept-proxy"), problems) }
+}
+
+/// `chain` holds one `accept-proxy` and the built-in settings.
+fn accept_proxy(chain: &Chain<'_>, problems: &mut Problems) -> Option<AcceptProxy> {
+    if !chain.is_on("accept-proxy") {
+        return None;
+    }
+    let from = networks(chain, "accept-proxy.from");
+    if from.is_empty() && !chain.is_written("accept-proxy.from") {
+        problems.push(
+            Problem::error("`accept-proxy` does not say whom to believe")
+                .at_found(chain.find("accept-proxy"), "no network is named")
+                .help("name the networks of the proxies: accept-proxy = [\"10.0.0.0/8\"]"),
+        );
+    }
+    if from.iter().any(|network| network.bits() == 0) {
+        problems.push(
+            Problem::warning("everybody may claim to be anybody")
+                .at_found(chain.find("accept-proxy.from"), "this is every address")
+                .help("name the networks of the proxies alone"),
+        );
+    }
+    Some(AcceptProxy {
+        from: from.into(),
+        others: match chain.text("accept-proxy.mode").as_deref() {
+            Some("mixed") => Others::Direct,
+            _ => Others::Refused,
+        },
+        timeout: chain.time("accept-proxy.timeout"),
+    })
+}
+
+fn networks(chain: &Chain<'_>, key: &str) -> Vec<Network> {
+    match chain.find(key).map(|found| found.value) {
+        Some(Setting::Networks(networks)) => networks.iter().map(|at| at.value).collect(),
+        _ => Vec::new(),
+    }
+}
