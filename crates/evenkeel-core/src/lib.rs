@@ -1,7 +1,8 @@
-//! The decisions of evenkeel, in reading order: what things are called ([`addr`], [`network`], [`name`]), the picture
-//! the planes obey ([`snapshot`], [`load`], [`ports`]), how a backend is chosen ([`balance`]), who may be chosen
-//! ([`health`], [`eject`], [`eligible`], [`ramp`]), who changes the picture ([`director`]), the life of a session
-//! ([`wire`], [`attempt`], [`budget`], [`half`], [`deadline`], [`vanish`], [`end`]), and what is counted ([`counts`]).
+//! The decisions of evenkeel, in reading order: what things are called ([`addr`], [`network`], [`host_name`],
+//! [`name`]), the picture the planes obey ([`snapshot`], [`load`], [`ports`]), how a backend is chosen ([`balance`]),
+//! who may be chosen ([`health`], [`eject`], [`eligible`], [`ramp`]), who changes the picture ([`director`]), the
+//! life of a session ([`wire`], [`attempt`], [`budget`], [`half`], [`deadline`], [`vanish`], [`end`]), and what is
+//! counted ([`counts`]).
 //!
 //! Nothing here does I/O, asks for the time or rolls dice: time and dice are arguments.
 #![forbid(unsafe_code)]
@@ -20,6 +21,7 @@ pub mod eligible;
 pub mod end;
 pub mod half;
 pub mod health;
+pub mod host_name;
 pub mod load;
 pub mod name;
 pub mod network;

@@ -1,7 +1,10 @@
-//! What stands at the beginning of a connection before its traffic: the header of a proxy in front of us ([`proxy`]).
-//! Each parser is shown all bytes seen so far, as often as there are new ones, and borrows from them.
+//! What is read at the beginning of a connection: the header of a proxy in front of us ([`proxy`]), and what a TLS client
+//! wants ([`client_hello`]). Each parser is shown all bytes seen so far, as often as there are new ones, and borrows
+//! from them.
 
+pub mod client_hello;
 pub mod crc32c;
+mod cursor;
 pub mod proxy;
 pub mod proxy_v1;
 pub mod proxy_v2;

@@ -1,6 +1,8 @@
 //! What is read before the traffic, seen from outside: examples from the specifications, and anything else.
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod client_hello;
+mod hello;
 mod piecemeal;
 mod proxy_round_trip;
 mod proxy_v1;
