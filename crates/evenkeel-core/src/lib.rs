@@ -1,7 +1,7 @@
 //! The decisions of evenkeel, in reading order: what things are called ([`addr`], [`network`], [`host_name`],
 //! [`name`]), the picture the planes obey ([`snapshot`], [`load`], [`ports`]), how a backend is chosen ([`balance`]),
 //! who may be chosen ([`health`], [`eject`], [`eligible`], [`ramp`]), who changes the picture ([`director`]), the
-//! life of a session ([`wire`], [`attempt`], [`budget`], [`half`], [`deadline`], [`vanish`], [`end`]), and what is
+//! life of a session ([`wire`], [`route`], [`attempt`], [`budget`], [`half`], [`deadline`], [`vanish`], [`end`]), and what is
 //! counted ([`counts`]).
 //!
 //! Nothing here does I/O, asks for the time or rolls dice: time and dice are arguments.
@@ -28,6 +28,7 @@ pub mod network;
 pub mod ports;
 pub mod ramp;
 pub mod reception;
+pub mod route;
 pub mod snapshot;
 pub mod vanish;
 pub mod wire;

@@ -38,6 +38,11 @@ impl Network {
         addr.is_ipv4() == self.addr.is_ipv4() && masked(addr, self.bits) == self.addr
     }
 
+    /// Whether all addresses of the other are in this one.
+    pub fn includes(&self, other: &Self) -> bool {
+        self.bits <= other.bits && self.contains(other.addr)
+    }
+
     fn canonical(self) -> Self {
         match self.addr.to_canonical() {
             addr @ IpAddr::V4(_) if self.addr.is_ipv6() => Self { addr, bits: self.bits.saturating_sub(96) },
@@ -176,6 +181,14 @@ mod tests {
         assert!(contains("0.0.0.0/0", "255.255.255.255") && contains("::/0", "ffff::"));
         assert!(contains("::1", "::1") && !contains("::1", "::2"));
         assert!(!contains("0.0.0.0/0", "::1") && !contains("::/0", "10.0.0.1"));
+    }
+
+    #[test]
+    fn includes_what_has_no_address_outside() {
+        let includes = |network: &str, other: &str| parse(network).unwrap().includes(&parse(other).unwrap());
+        assert!(includes("10.0.0.0/8", "10.0.0.0/8") && includes("10.0.0.0/8", "10.1.0.0/16"));
+        assert!(!includes("10.1.0.0/16", "10.0.0.0/8") && !includes("10.0.0.0/8", "11.0.0.0/16"));
+        assert!(includes("::/0", "::1") && !includes("::/0", "10.0.0.0/8"));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! A hello can come in any number of records, and each in any number of pieces. So what was already seen is state here,
 //! and each call looks at the newest record only: a hello that comes in single bytes costs no more than one at once.
 
+use super::cursor::Cursor;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -50,11 +51,22 @@ pub enum Version {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Alpn<'a>(&'a [u8]);
 
+impl<'a> Alpn<'a> {
+    /// The names that `bytes` are, each behind a byte with its length; `None` if they are not.
+    pub fn parse(bytes: &'a [u8]) -> Option<Self> {
+        let mut rest = Cursor(bytes);
+        while !rest.is_empty() {
+            rest.vec8().filter(|name| !name.is_empty())?;
+        }
+        Some(Self(bytes))
+    }
+}
+
 impl<'a> Iterator for Alpn<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<&'a [u8]> {
-        let mut rest = super::cursor::Cursor(self.0);
+        let mut rest = Cursor(self.0);
         let name = rest.vec8();
         self.0 = rest.0;
         name

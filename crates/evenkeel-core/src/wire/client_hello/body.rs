@@ -78,12 +78,7 @@ fn server_name(extension: &[u8]) -> Result<Option<Cow<'_, str>>, Malformed> {
 
 /// RFC 7301: names, none of them empty.
 fn alpn(extension: &[u8]) -> Result<Alpn<'_>, Malformed> {
-    let names = list(Part::Alpn, extension, Cursor::vec16)?;
-    let mut rest = Cursor(names);
-    while !rest.is_empty() {
-        part(Part::Alpn, rest.vec8(), |it| !it.is_empty())?;
-    }
-    Ok(Alpn(names))
+    Alpn::parse(list(Part::Alpn, extension, Cursor::vec16)?).ok_or(Malformed::Part(Part::Alpn))
 }
 
 /// RFC 8446: what is said there counts, and nothing else.
