@@ -1,6 +1,7 @@
-//! What the tests of evenkeel stand on: the binary as a child ([`start`], [`process`]), the two ends of a connection ([`peer`],
-//! [`server`], [`serve`]), bytes that prove their order ([`pattern`]), ports nobody else has ([`port`]) and a deadline for
-//! everything ([`deadline`]). Threads and blocking sockets only. Whatever goes wrong panics with what was seen.
+//! What the tests of evenkeel stand on: the binary as a child ([`start`], [`process`]), the two ends of a connection
+//! ([`peer`], [`server`], [`serve`]), bytes that prove their order ([`pattern`]), ports nobody else has ([`port`]), a
+//! deadline for everything ([`deadline`]), and what no bytes may break ([`fuzz`]). Threads and blocking sockets only.
+//! Whatever goes wrong panics with what was seen.
 #![forbid(unsafe_code)]
 #![expect(
     clippy::unwrap_used,
@@ -11,6 +12,7 @@
 
 pub mod crowd;
 pub mod deadline;
+pub mod fuzz;
 pub mod limits;
 pub mod pattern;
 pub mod peer;

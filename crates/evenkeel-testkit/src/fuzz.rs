@@ -1,0 +1,88 @@
+//! What no bytes may break: for each parser that strangers reach, all that it promises, whatever it is shown. The tests
+//! run this over seeded mutations of good examples ([`mutate`]), and `fuzz/` over whatever it thinks of.
+
+use evenkeel_core::wire::client_hello::{self, Malformed, Reader};
+use evenkeel_core::wire::proxy_v2::{self, Saying};
+use evenkeel_core::wire::{Parse, proxy, proxy_v1};
+use std::fmt::Debug;
+
+pub mod examples;
+pub mod mutate;
+
+/// The header of a proxy, in either version: a verdict stays, an end is where it is said to be, and what is written of
+/// what was read says the same.
+pub fn proxy(bytes: &[u8]) {
+    let parse = |bytes| proxy::parse(bytes, proxy::LONGEST);
+    let said = parse(bytes);
+    keeps_its_word(bytes, &said, parse);
+    let Ok(Parse::Complete { value, .. }) = said else { return };
+    let saying = Saying { received: value.tlvs, checksum: true, ..Saying::default() };
+    let mut header = Vec::new();
+    if proxy_v2::write(&value.origin, &saying, &mut header).is_ok() {
+        let Ok(Parse::Complete { value: again, length }) = proxy_v2::parse(&header, usize::MAX) else {
+            panic!("cannot be read: {header:x?}")
+        };
+        assert_eq!(length, header.len());
+        let mut twice = Vec::new();
+        let saying = Saying { received: again.tlvs, checksum: true, ..Saying::default() };
+        assert_eq!(proxy_v2::write(&again.origin, &saying, &mut twice), Ok(()));
+        assert_eq!(twice, header);
+    }
+    let mut line = Vec::new();
+    proxy_v1::write(&value.origin, &mut line);
+    assert!(matches!(proxy_v1::parse(&line), Ok(Parse::Complete { length, .. }) if length == line.len()));
+}
+
+/// The hello of a TLS client, as it comes and as what stands in a hello: seen byte by byte, it is what it is at once.
+pub fn client_hello(bytes: &[u8]) {
+    hello(bytes);
+    if bytes.len() < 16_000 {
+        hello(&examples::record(&examples::message(bytes)));
+    }
+}
+
+fn hello(bytes: &[u8]) {
+    let longest = client_hello::LONGEST;
+    let said = said(&mut Reader::new(longest), bytes);
+    let mut reader = Reader::new(longest);
+    let step_by_step = (0..=bytes.len())
+        .map(|shown| self::said(&mut reader, &bytes[..shown]))
+        .find(|said| *said != Ok(Parse::Partial))
+        .unwrap_or(Ok(Parse::Partial));
+    assert_eq!(step_by_step, said);
+    match said {
+        Ok(Parse::Partial) => assert!(bytes.len() < longest),
+        Ok(Parse::Complete { length, .. }) => assert!(length <= bytes.len().min(longest)),
+        Err(malformed) => assert!(!malformed.to_string().is_empty()),
+    }
+}
+
+/// All that a hello says, as text.
+fn said(reader: &mut Reader, bytes: &[u8]) -> Result<Parse<String>, Malformed> {
+    Ok(reader.read(bytes)?.map(|hello| {
+        let alpn: Vec<_> = hello.alpn.collect();
+        assert!(alpn.iter().all(|name| !name.is_empty()));
+        format!("{:?} {alpn:?} {:?}", hello.server_name, hello.version)
+    }))
+}
+
+/// That each beginning of `bytes` is partial or has the same said of it, and that a complete one ends where it ends.
+fn keeps_its_word<'a, T, E>(
+    bytes: &'a [u8],
+    said: &Result<Parse<T>, E>,
+    parse: impl Fn(&'a [u8]) -> Result<Parse<T>, E>,
+) where
+    T: PartialEq + Debug,
+    E: PartialEq + Debug,
+{
+    let mut is_decided = false;
+    for shown in 0..=bytes.len() {
+        let so_far = parse(&bytes[..shown]);
+        assert!(so_far == *said || (so_far == Ok(Parse::Partial) && !is_decided), "after {shown} bytes");
+        is_decided = so_far != Ok(Parse::Partial);
+        if let Ok(Parse::Complete { length, .. }) = &so_far {
+            assert!(*length <= shown);
+            assert_eq!(parse(&bytes[..length - 1]), Ok(Parse::Partial));
+        }
+    }
+}

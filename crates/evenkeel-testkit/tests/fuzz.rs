@@ -1,0 +1,33 @@
+//! Thousands of changes to good examples, the same ones for the same `SEED`.
+
+use evenkeel_testkit::fuzz::{self, examples, mutate};
+use evenkeel_testkit::{Dice, seed};
+
+/// Of each example.
+const CHANGES: usize = 1_000;
+
+fn run(target: fn(&[u8]), examples: &[Vec<u8>]) {
+    let mut dice = Dice::new(seed());
+    for example in examples {
+        target(example);
+        for _ in 0..CHANGES {
+            target(&mutate::mutated(example, &mut dice));
+        }
+    }
+}
+
+#[test]
+fn no_header_of_a_proxy_breaks_a_promise() {
+    run(fuzz::proxy, &examples::headers());
+}
+
+#[test]
+fn no_hello_of_a_client_breaks_a_promise() {
+    run(fuzz::client_hello, &examples::hellos());
+}
+
+#[test]
+fn nothing_is_no_matter() {
+    fuzz::proxy(b"");
+    fuzz::client_hello(b"");
+}
