@@ -2,7 +2,10 @@
 
 use crate::end::Side;
 use crate::network::Network;
+use crate::route::RouteTable;
+use crate::wire::client_hello;
 use crate::wire::proxy::Malformed;
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -11,6 +14,32 @@ use std::time::Duration;
 pub struct Reception {
     /// Who else may say where a client is; `None`: every client is where its connection comes from.
     pub accept_proxy: Option<AcceptProxy>,
+    /// Where its sessions go by what a TLS client asks for; `None`: all of them to one pool.
+    pub routes: Option<Routes>,
+}
+
+/// Routes, and how clients are waited for that have to say something before one is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Routes {
+    /// The routes.
+    pub table: RouteTable,
+    /// Whether any of them depends on what a client says.
+    pub by_hello: bool,
+    /// How long a client's hello may take.
+    pub timeout: Duration,
+    /// How long it may be, in bytes.
+    pub longest: usize,
+    /// What becomes of clients that speak something else than TLS, or say nothing in time.
+    pub strangers: Strangers,
+}
+
+/// Clients that do not say what they want by a TLS hello.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strangers {
+    /// They are closed.
+    Closed,
+    /// They go where those go who ask for no name.
+    Served,
 }
 
 /// The PROXY protocol, from proxies in front of this one.
@@ -57,13 +86,21 @@ pub enum Rejection {
     HeaderForbidden,
     /// It said nothing, on a service where clients speak first.
     Silent,
+    /// It did not say in time what it wants.
+    HelloLate,
+    /// It said so at too great a length.
+    HelloTooLong,
+    /// It said so in a way that is wrong.
+    HelloMalformed(client_hello::Malformed),
+    /// It speaks something else than TLS.
+    NotTls,
     /// No route is for it.
     NoRoute,
 }
 
 impl Rejection {
     /// The words of all rejections.
-    pub const WORDS: [&str; 8] = [
+    pub const WORDS: [&str; 12] = [
         "not-a-proxy",
         "header-missing",
         "header-late",
@@ -71,6 +108,10 @@ impl Rejection {
         "header-malformed",
         "header-forbidden",
         "silent",
+        "hello-late",
+        "hello-too-long",
+        "hello-malformed",
+        "not-tls",
         "no-route",
     ];
 
@@ -89,7 +130,20 @@ impl Rejection {
             Self::HeaderMalformed(_) => 4,
             Self::HeaderForbidden => 5,
             Self::Silent => 6,
-            Self::NoRoute => 7,
+            Self::HelloLate => 7,
+            Self::HelloTooLong => 8,
+            Self::HelloMalformed(_) => 9,
+            Self::NotTls => 10,
+            Self::NoRoute => 11,
+        }
+    }
+
+    /// What exactly was wrong, where the word does not say it.
+    pub fn detail(&self) -> Option<&dyn fmt::Display> {
+        match self {
+            Self::HeaderMalformed(malformed) => Some(malformed),
+            Self::HelloMalformed(malformed) => Some(malformed),
+            _ => None,
         }
     }
 
@@ -102,7 +156,11 @@ impl Rejection {
             | Self::HeaderTooLong
             | Self::HeaderMalformed(_)
             | Self::HeaderForbidden
-            | Self::Silent => Side::Client,
+            | Self::Silent
+            | Self::HelloLate
+            | Self::HelloTooLong
+            | Self::HelloMalformed(_)
+            | Self::NotTls => Side::Client,
         }
     }
 }

@@ -53,7 +53,7 @@ pub struct Asked<'a> {
 
 /// Routes, ready to be asked: a look-up for each label of a name, however many routes there are. The maps are sorted, not
 /// hashed, so that no name that a client thinks of can be slow.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteTable {
     routes: Vec<Route>,
     hosts: BTreeMap<Box<str>, Vec<usize>>,

@@ -47,7 +47,8 @@ pub struct Listener {
 impl Listener {
     /// Every pool that its sessions may be sent to.
     pub fn pools(&self) -> impl Iterator<Item = &PoolName> {
-        self.pool.iter()
+        let routes = self.reception.routes.iter().flat_map(|routes| routes.table.routes());
+        self.pool.iter().chain(routes.map(|route| &route.to))
     }
 }
 

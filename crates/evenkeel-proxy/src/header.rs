@@ -2,7 +2,7 @@
 //! told.
 
 use crate::early::{Early, NoMore};
-use crate::session::{Origin, Session};
+use crate::session::{Greeting, Origin, Session};
 use crate::worker::Worker;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::end::End;
@@ -100,7 +100,9 @@ fn introduction(session: &Session, client: &OwnedFd, version: SendProxy) -> io::
         SendProxy::V1 => proxy_v1::write(&origin, &mut header),
         SendProxy::V2(tlvs) => {
             let id = session.id.to_string();
-            let said = proxy_v2::write(&origin, &saying(session, tlvs, &id), &mut header);
+            let opening = session.opening.borrow();
+            let greeting = opening.greeting.as_deref();
+            let said = proxy_v2::write(&origin, &saying(session, greeting, tlvs, &id), &mut header);
             // What came in may be too much to pass on together with what is ours.
             said.or_else(|_| proxy_v2::write(&origin, &proxy_v2::Saying::default(), &mut header))
                 .map_err(io::Error::other)?;
@@ -124,10 +126,20 @@ fn behalf<'a>(client: &'a Addr, destination: Option<&'a Addr>) -> proxy::Origin<
     }
 }
 
-fn saying<'a>(session: &'a Session, tlvs: Tlvs, id: &'a str) -> proxy_v2::Saying<'a> {
+fn saying<'a>(
+    session: &'a Session,
+    greeting: Option<&'a Greeting>,
+    tlvs: Tlvs,
+    id: &'a str,
+) -> proxy_v2::Saying<'a> {
     let received = session.origin.get().filter(|_| tlvs.received);
     let received = received.and_then(|origin| tlv::Tlvs::parse(&origin.tlvs).ok());
     proxy_v2::Saying {
+        alpn: greeting.filter(|_| tlvs.alpn).and_then(|greeting| greeting.alpn.as_deref()),
+        authority: greeting
+            .filter(|_| tlvs.authority)
+            .and_then(|it| it.server_name.as_deref())
+            .map(str::as_bytes),
         unique_id: tlvs.unique_id.then_some(id.as_bytes()),
         received: received.unwrap_or_default(),
         checksum: tlvs.crc32c,

@@ -18,6 +18,7 @@ mod reactor;
 mod record;
 mod relay;
 mod reserved;
+mod route;
 mod session;
 mod shared;
 mod visit;

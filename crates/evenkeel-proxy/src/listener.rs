@@ -54,6 +54,13 @@ enum Stop {
     Rest,
 }
 
+impl Accepting {
+    /// The pool of its sessions, if that does not depend on what their clients say.
+    fn pool_at_once(&self) -> Option<Rc<LocalPool>> {
+        self.pool.clone().filter(|_| self.listener.reception.routes.is_none())
+    }
+}
+
 impl Worker {
     /// Takes connections until there is none, the batch is full, or something stands against it.
     pub fn accept(self: &Rc<Self>, accepting: &Rc<Accepting>) {
@@ -223,7 +230,7 @@ impl Worker {
             id: self.next_id(),
             row: self.next_row(),
             listener: Arc::clone(&accepting.listener),
-            pool: accepting.pool.clone().map_or_else(OnceCell::new, OnceCell::from),
+            pool: accepting.pool_at_once().map_or_else(OnceCell::new, OnceCell::from),
             peer: peer.map_or_else(|| Addr::Unix(Path::new("").into()), Addr::Ip),
             origin: OnceCell::new(),
             accepted: self.reactor.now(),

@@ -19,6 +19,8 @@ pub struct SessionRecord {
     pub client: Addr,
     /// That proxy.
     pub via: Option<Addr>,
+    /// The host that it asked for (SNI), where that was read.
+    pub server_name: Option<Box<str>>,
     /// Where it was sent; `None` if it did not come so far.
     pub pool: Option<PoolName>,
     /// Who it was connected to, if anybody.

@@ -11,14 +11,15 @@ use crate::pools::LocalPool;
 use crate::reactor::Row;
 use crate::record::SessionRecord;
 use crate::relay::Relay;
+use crate::route;
 use crate::shared::Place;
 use crate::worker::Worker;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::Attempt;
 use evenkeel_core::end::End;
 use evenkeel_core::name::PoolName;
-use evenkeel_core::reception::Rejection;
 use evenkeel_core::snapshot::Listener;
+use evenkeel_core::wire::client_hello::ClientHello;
 use evenkeel_sys::poll::Readiness;
 use evenkeel_sys::socket;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -35,8 +36,8 @@ pub async fn serve(worker: Rc<Worker>, session: Rc<Session>, client: OwnedFd) ->
     let refusal = Refusal(&client);
     let mut early = Early::default();
     header::receive(&worker, &session, &client, &mut early).await?;
-    let pool = session.pool.get().ok_or(Rejection::NoRoute)?;
-    let connected = connect::with_retry(&worker, &session, pool, &client).await?;
+    let pool = route::choose(&worker, &session, &client, &mut early).await?;
+    let connected = connect::with_retry(&worker, &session, &pool, &client).await?;
     let Connected { socket: backend, seat, rules } = connected;
     std::mem::forget(refusal);
     let options = &session.listener.socket;
@@ -115,9 +116,30 @@ impl Origin {
     }
 }
 
+/// What a TLS client has said that it wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Greeting {
+    /// The host, in lower case.
+    pub server_name: Option<Box<str>>,
+    /// The protocol that it likes best.
+    pub alpn: Option<Box<[u8]>>,
+}
+
+impl Greeting {
+    /// What a hello says.
+    pub fn of(hello: &ClientHello<'_>) -> Self {
+        Self {
+            server_name: hello.server_name.as_deref().map(Into::into),
+            alpn: hello.alpn.clone().next().map(Into::into),
+        }
+    }
+}
+
 /// How the opening of a session went.
 #[derive(Default)]
 pub struct Opening {
+    /// What the client has said, where that was read.
+    pub greeting: Option<Box<Greeting>>,
     /// The connects that failed.
     pub failed_attempts: Vec<Attempt>,
     /// Time spent waiting for a seat.
@@ -184,12 +206,14 @@ impl Session {
         let opening = self.opening.take();
         let first_byte = relay.and_then(Relay::first_byte);
         let (backend, connect) = opening.connected.unzip();
+        let server_name = opening.greeting.and_then(|greeting| greeting.server_name);
         SessionRecord {
             id: self.id,
             accepted_at: SystemTime::now() - duration,
             listener: self.listener.name.clone(),
             client: self.client().clone(),
             via: self.via().cloned(),
+            server_name,
             pool: self.pool_name(),
             backend,
             failed_attempts: opening.failed_attempts,

@@ -1,6 +1,6 @@
 //! What the tests of evenkeel stand on: the binary as a child ([`start`], [`process`]), the two ends of a connection
 //! ([`peer`], [`server`], [`serve`]), bytes that prove their order ([`pattern`]), ports nobody else has ([`port`]), a
-//! deadline for everything ([`deadline`]), and what no bytes may break ([`fuzz`]). Threads and blocking sockets only.
+//! deadline for everything ([`deadline`]), what TLS clients say ([`hello`]), and what no bytes may break ([`fuzz`]). Threads and blocking sockets only.
 //! Whatever goes wrong panics with what was seen.
 #![forbid(unsafe_code)]
 #![expect(
@@ -13,6 +13,7 @@
 pub mod crowd;
 pub mod deadline;
 pub mod fuzz;
+pub mod hello;
 pub mod limits;
 pub mod pattern;
 pub mod peer;

@@ -86,7 +86,7 @@ fn places(key: &Key) -> String {
 fn list() -> String {
     let width = KEYS.iter().map(|key| key.name.len()).max().unwrap_or(0);
     let mut list = String::new();
-    for context in [Context::Top, Context::Service, Context::Backend] {
+    for context in [Context::Top, Context::Service, Context::Route, Context::Backend] {
         list.push_str(&format!("In {}:\n", context.title().replace('`', "")));
         for key in KEYS.iter().filter(|key| key.scope.contexts()[0] == context) {
             list.push_str(&format!("  {:width$}  {}\n", key.name, key.short()));

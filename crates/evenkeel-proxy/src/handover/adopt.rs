@@ -80,6 +80,7 @@ impl Worker {
             client_ready: Cell::new(Readiness::NONE),
             backend_ready: Cell::new(Readiness::NONE),
             opening: RefCell::new(Opening {
+                greeting: None,
                 failed_attempts: suspended.failed_attempts,
                 queued: suspended.queued,
                 connected: Some((suspended.backend, suspended.connect)),

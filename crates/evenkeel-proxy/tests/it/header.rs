@@ -15,7 +15,7 @@ const SOON: Duration = Duration::from_millis(500);
 
 fn reception(from: &str, others: Others, timeout: Duration) -> Reception {
     let from = [from.parse().unwrap()].into();
-    Reception { accept_proxy: Some(AcceptProxy { from, others, timeout }) }
+    Reception { accept_proxy: Some(AcceptProxy { from, others, timeout }), ..Reception::default() }
 }
 
 /// An echo behind a listener that believes proxies on this machine, or nobody that ever connects.

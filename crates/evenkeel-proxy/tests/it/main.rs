@@ -6,5 +6,6 @@ mod counts;
 mod handover;
 mod header;
 mod rig;
+mod route;
 mod session_table;
 mod tails;

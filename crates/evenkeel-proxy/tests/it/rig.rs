@@ -22,6 +22,10 @@ pub struct Parts {
     pub last_resort: Vec<u32>,
     pub rules: PoolRules,
     pub reception: Reception,
+    /// Further pools, which only routes lead to.
+    pub routed: Vec<(PoolName, Backend)>,
+    /// Whether sessions go to the first pool when no route is for them.
+    pub has_default: bool,
     pub max_sessions: u32,
     pub workers: usize,
 }
@@ -48,6 +52,8 @@ impl Parts {
                 send_proxy: None,
             },
             reception: Reception::default(),
+            routed: Vec::new(),
+            has_default: true,
             max_sessions: 10_000,
             workers: 2,
         }
@@ -73,26 +79,29 @@ impl Parts {
         let listener = Listener {
             open: true,
             name: name.clone(),
-            pool: Some(pool_name.clone()),
+            pool: self.has_default.then(|| pool_name.clone()),
             reception: Arc::new(self.reception),
             backlog: 1024,
             max_sessions: u32::MAX,
             socket: self.rules.socket,
             unix_mode: 0o600,
         };
-        let pool = Pool {
-            name: pool_name.clone(),
-            picker: Picker::new(self.balance, &self.backends),
-            backends: self.backends.into(),
-            last_resort: self.last_resort.into(),
-            rules: Arc::new(self.rules),
+        let rules = Arc::new(self.rules);
+        let pool = |name: PoolName, backends: Vec<Backend>| Pool {
+            name,
+            picker: Picker::new(self.balance, &backends),
+            backends: backends.into(),
+            last_resort: Box::default(),
+            rules: Arc::clone(&rules),
             waiting: Arc::default(),
             cursor: Arc::default(),
         };
+        let first = Pool { last_resort: self.last_resort.into(), ..pool(pool_name, self.backends) };
+        let routed = self.routed.into_iter().map(|(name, backend)| pool(name, vec![backend]));
         Arc::new(Snapshot {
             generation: 1,
             listeners: BTreeMap::from([(name, Arc::new(listener))]),
-            pools: BTreeMap::from([(pool_name, Arc::new(pool))]),
+            pools: [first].into_iter().chain(routed).map(|it| (it.name.clone(), Arc::new(it))).collect(),
         })
     }
 }

@@ -45,6 +45,7 @@ fn record() -> SessionRecord {
         listener: ListenerName { service: ServiceName::new("web"), addr: addr(8080) },
         client: addr(51_822),
         via: None,
+        server_name: None,
         pool: Some(PoolName::new("web")),
         backend: Some(addr(5003)),
         failed_attempts: Vec::new(),

@@ -87,6 +87,7 @@ pub fn flag(key: &'static Key) -> Arg {
         "eject" | "slow-start" | "all-down" | "on-down" | "on-remove" | "retry" => "When something fails",
         "timeout" => "Timeouts",
         "accept-proxy" | "send-proxy" => "PROXY protocol",
+        "route" | "hello" | "speaks-first" => "Routes by TLS name",
         "keepalive" | "user-timeout" | "backlog" | "unix-mode" => "Sockets",
         name if name.starts_with("max-") || name == "queue-length" => "Limits",
         name if PROCESS_KEYS.contains(&name) => "Process",
@@ -122,6 +123,8 @@ fn placeholder(kind: &Kind) -> &'static str {
         Kind::SlowStart => "DURATION",
         Kind::Networks | Kind::AcceptProxy => "NETWORK",
         Kind::Words(_) => "WORDS",
+        Kind::Texts => "TEXT",
+        Kind::Routes => "TABLE",
         Kind::SendProxy => "VERSION",
         Kind::Text | Kind::Group => "TEXT",
     }

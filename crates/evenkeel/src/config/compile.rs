@@ -6,7 +6,7 @@ use super::keys::{self, Context, Scope};
 use super::lower::{Section, Typed};
 use super::place::At;
 use super::problem::{Problem, Problems};
-use super::setting::{Entry, Layer, Setting};
+use super::setting::{Entry, Layer, Routed, Setting};
 use super::{AdminSettings, LogFormat, Settings, World, pool, reception, suggest};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::{Config, PoolConfig};
@@ -21,12 +21,29 @@ pub struct Bound<'a> {
     pub section: &'a Section,
     /// Where it listens.
     pub addrs: Vec<At<Addr>>,
+    /// Where it sends by default, and by each of its routes.
+    pub sends: Vec<Sends<'a>>,
+}
+
+/// Where a service sends, by default or by one route.
+pub struct Sends<'a> {
+    /// What was typed there: the service itself, or the route.
+    pub section: &'a Section,
+    /// The route; `None` for the default.
+    pub route: Option<&'a Routed>,
     /// What it sends to, the entries of a shared pool included.
     pub entries: &'a [Entry],
     /// The shared pool that it names.
     pub shared: Option<&'a Section>,
     /// Whether it has a pool of its own.
     pub owns_pool: bool,
+}
+
+impl Bound<'_> {
+    /// All backends that it may send to, as they were typed.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.sends.iter().flat_map(|sends| sends.entries)
+    }
 }
 
 /// What holds for the process.
@@ -51,49 +68,70 @@ pub fn settings(typed: &Typed, builtin: &Layer, admin: Option<AdminSettings>) ->
 
 /// Finds out where every service listens and what it sends to.
 pub fn bind<'a>(typed: &'a Typed, world: &World<'_>, problems: &mut Problems) -> Vec<Bound<'a>> {
-    typed
-        .services
-        .iter()
-        .map(|section| {
-            let shared = shared_pool(section, typed, problems);
-            let is_pool_key =
-                |name: &str| keys::find(Context::Service, name).is_some_and(|key| key.scope == Scope::Pool);
-            Bound {
-                section,
-                addrs: match section.layer.get("listen").map(|at| &at.value) {
-                    Some(Setting::Listen(specs)) => addrs(specs, world, problems),
-                    _ => Vec::new(),
-                },
-                entries: shared.unwrap_or(section).entries(),
-                shared,
-                owns_pool: !names_a_pool(section) || section.layer.0.keys().copied().any(is_pool_key),
-            }
-        })
-        .collect()
+    let bound = |section: &'a Section| {
+        let default = (section.layer.get("to").is_some() || section.routes().is_empty())
+            .then(|| sends(section, None, typed, problems));
+        let mut all: Vec<_> = default.into_iter().collect();
+        all.extend(section.routes().iter().map(|it| sends(&it.section, Some(it), typed, problems)));
+        Bound {
+            section,
+            addrs: match section.layer.get("listen").map(|at| &at.value) {
+                Some(Setting::Listen(specs)) => addrs(specs, world, problems),
+                _ => Vec::new(),
+            },
+            sends: all,
+        }
+    };
+    typed.services.iter().map(bound).collect()
+}
+
+fn sends<'a>(
+    section: &'a Section,
+    route: Option<&'a Routed>,
+    typed: &'a Typed,
+    problems: &mut Problems,
+) -> Sends<'a> {
+    let shared = shared_pool(section, typed, problems);
+    let is_pool_key =
+        |name: &str| keys::find(Context::Service, name).is_some_and(|key| key.scope == Scope::Pool);
+    let has_pool_keys = section.layer.0.keys().copied().any(is_pool_key);
+    Sends {
+        section,
+        route,
+        entries: shared.unwrap_or(section).entries(),
+        shared,
+        owns_pool: !names_a_pool(section) || has_pool_keys,
+    }
 }
 
 /// The core's configuration of `services` and the pools that they need.
 pub fn compile(services: &[Bound<'_>], defaults: &Layer, builtin: &Layer, problems: &mut Problems) -> Config {
     let mut config = Config::default();
     for service in services {
-        let name = service.section.name.value.as_str();
-        let own = service.owns_pool.then_some(&service.section.layer);
-        let pool = match (service.shared, service.owns_pool) {
-            (Some(shared), false) => shared.name.value.as_str(),
-            _ => name,
-        };
-        if !config.pools.iter().any(|known: &PoolConfig| known.name.as_str() == pool) {
-            let layers = own.into_iter().chain(service.shared.map(|shared| &shared.layer)).chain([defaults]);
+        let own = &service.section.layer;
+        for sends in &service.sends {
+            let name = sends.pool();
+            if config.pools.iter().any(|known: &PoolConfig| known.name == name) {
+                continue;
+            }
+            // A route with a pool of its own has its keys, and then those of its service.
+            let of_route = sends.route.map(|route| &route.section.layer);
+            let layers = of_route.into_iter().chain([own]).filter(|_| sends.owns_pool);
+            let layers = layers.chain(sends.shared.map(|shared| &shared.layer)).chain([defaults]);
             let chain = Chain::new(layers, builtin);
-            config.pools.push(pool::compile(pool, service.entries, &chain, builtin, problems));
+            config.pools.push(pool::compile(name.as_str(), sends.entries, &chain, builtin, problems));
         }
-        let chain = Chain::new([&service.section.layer, defaults], builtin);
-        let reception = Arc::new(reception::compile(&chain, problems));
+        let chain = Chain::new([own, defaults], builtin);
+        let default = service.sends.iter().find(|sends| sends.route.is_none());
+        let reception = Arc::new(reception::compile(service, &chain, problems));
         config.listeners.extend(service.addrs.iter().map(|addr| {
             Arc::new(Listener {
                 open: true,
-                name: ListenerName { service: ServiceName::new(name), addr: addr.value.clone() },
-                pool: Some(PoolName::new(pool)),
+                name: ListenerName {
+                    service: ServiceName::new(&service.section.name.value),
+                    addr: addr.value.clone(),
+                },
+                pool: default.map(Sends::pool),
                 reception: Arc::clone(&reception),
                 backlog: chain.number("backlog"),
                 max_sessions: chain.count("max-sessions").unwrap_or(u32::MAX),
@@ -103,6 +141,16 @@ pub fn compile(services: &[Bound<'_>], defaults: &Layer, builtin: &Layer, proble
         }));
     }
     config
+}
+
+impl Sends<'_> {
+    /// The pool that it sends to: a shared one, or its own, which is called like the service or route.
+    pub fn pool(&self) -> PoolName {
+        match (self.shared, self.owns_pool) {
+            (Some(shared), false) => PoolName::new(&shared.name.value),
+            _ => PoolName::new(&self.section.name.value),
+        }
+    }
 }
 
 fn names_a_pool(section: &Section) -> bool {
@@ -118,12 +166,9 @@ fn shared_pool<'a>(section: &Section, typed: &'a Typed, problems: &mut Problems)
     })?;
     if entries.len() > 1 {
         problems.push(
-            Problem::error(format!(
-                "service `{}` mixes a shared pool with other backends",
-                section.name.value
-            ))
-            .at(&named.place, "a shared pool stands alone")
-            .help("put all of them into one pool, or make two services"),
+            Problem::error(format!("`{}` mixes a shared pool with other backends", section.name.value))
+                .at(&named.place, "a shared pool stands alone")
+                .help("put all of them into one pool, or make two services"),
         );
     }
     let found = typed.pool(&named.value);

@@ -1,11 +1,11 @@
 //! What only shows when services, pools and backends are seen side by side.
 
 use super::chain::Chain;
-use super::compile::Bound;
+use super::compile::{Bound, Sends};
 use super::lower::{Section, Typed};
 use super::place::{At, Place};
 use super::problem::{Problem, Problems};
-use super::setting::{Entry, Layer, Setting};
+use super::setting::{Entry, Layer, Routed, Setting};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::Target;
 use std::collections::{HashMap, HashSet};
@@ -16,7 +16,8 @@ pub fn check(typed: &Typed, services: &[Bound<'_>], builtin: &Layer, problems: &
     if !typed.damaged {
         missing(typed, problems);
     }
-    for section in typed.pools.iter().chain(&typed.services) {
+    let routes = typed.services.iter().flat_map(Section::routes).map(|route| &route.section);
+    for section in typed.pools.iter().chain(&typed.services).chain(routes) {
         duplicate_backends(section, problems);
         weights(section, builtin, problems);
     }
@@ -29,6 +30,7 @@ pub fn check(typed: &Typed, services: &[Bound<'_>], builtin: &Layer, problems: &
             }
         }
     }
+    services.iter().for_each(|service| both_wait(service, typed, builtin, problems));
     same_address(services, problems);
     loops(services, problems);
 }
@@ -40,10 +42,16 @@ fn missing(typed: &Typed, problems: &mut Problems) {
         ));
     }
     let services = typed.services.iter().map(|section| (section, "service"));
-    for (section, noun) in services.chain(typed.pools.iter().map(|section| (section, "pool"))) {
+    let routes = typed.services.iter().flat_map(Section::routes).map(|route| (&route.section, "route"));
+    let pools = typed.pools.iter().map(|section| (section, "pool"));
+    for (section, noun) in services.chain(routes).chain(pools) {
         let name = &section.name;
         let wanted = [("listen", ":8080"), ("to", "127.0.0.1:5001")];
-        for (key, example) in wanted.iter().filter(|(key, _)| noun == "service" || *key == "to") {
+        let is_wanted = |key: &str| match key {
+            "listen" => noun == "service",
+            _ => section.routes().is_empty(),
+        };
+        for (key, example) in wanted.iter().filter(|(key, _)| is_wanted(key)) {
             match section.layer.get(key).map(|at| (&at.value, &at.place)) {
                 None => problems.push(
                     Problem::error(format!("{noun} `{}` has no `{key}`", name.value))
@@ -112,23 +120,59 @@ fn weights(section: &Section, builtin: &Layer, problems: &mut Problems) {
 
 fn pool_in_use(pool: &Section, services: &[Bound<'_>], problems: &mut Problems) {
     let name = &pool.name;
-    let users = services.iter().filter(|s| s.shared.is_some_and(|shared| shared.name.value == name.value));
-    if users.count() == 0 {
+    let sends = || services.iter().flat_map(|service| &service.sends);
+    let is_shared = |sends: &Sends<'_>| sends.shared.is_some_and(|shared| shared.name.value == name.value);
+    if !sends().any(is_shared) {
         problems.push(
             Problem::warning(format!("no service sends to the pool `{}`", name.value))
                 .at(&name.place, "unused")
                 .help(format!("a service uses it by `to = \"pool:{}\"`", name.value)),
         );
     }
-    if let Some(service) =
-        services.iter().find(|service| service.owns_pool && service.section.name.value == name.value)
-    {
+    if let Some(service) = sends().find(|it| it.owns_pool && it.section.name.value == name.value) {
         problems.push(
             Problem::error(format!("`{}` is both a pool and a service with a pool of its own", name.value))
                 .at(&name.place, "the pool")
                 .at(&service.section.name.place, "the service, whose own pool has its name")
                 .help("rename one of them: logs and metrics could not tell them apart"),
         );
+    }
+}
+
+/// A service that waits for the client's first bytes cannot send to backends that speak first.
+fn both_wait(service: &Bound<'_>, typed: &Typed, builtin: &Layer, problems: &mut Problems) {
+    let own = Chain::new([&service.section.layer, &typed.defaults], builtin);
+    let mixed = own.only("accept-proxy").text("accept-proxy.mode").as_deref() == Some("mixed");
+    let waits = if mixed && own.is_on("accept-proxy") {
+        own.find("accept-proxy.mode")
+    } else if service.sends.iter().filter_map(|sends| sends.route).any(Routed::waits) {
+        own.find("route")
+    } else {
+        return;
+    };
+    for sends in &service.sends {
+        let route = sends.route.map(|route| &route.section.layer);
+        let layers = route.into_iter().chain([&service.section.layer]).filter(|_| sends.owns_pool);
+        let layers = layers.chain(sends.shared.map(|shared| &shared.layer)).chain([&typed.defaults]);
+        let pool = Chain::new(layers, builtin);
+        let health = pool.only("health");
+        let expects = health.text("health.expect").is_some_and(|text| !text.is_empty());
+        let says_so = pool.is_set("speaks-first").then(|| pool.find("speaks-first"));
+        let shows_it = (expects && health.text("health.send").is_none_or(|text| text.is_empty()))
+            .then(|| health.find("health.expect"));
+        if let Some(first) = says_so.or(shows_it) {
+            problems.push(
+                Problem::error(format!(
+                    "client and backend of `{}` would wait for each other",
+                    sends.section.name.value
+                ))
+                .at_found(first, "the backends speak first")
+                .at_found(waits, "the client has to speak first")
+                .help(
+                    "such backends need a service of their own, without routes by name and without `mixed`",
+                ),
+            );
+        }
     }
 }
 
@@ -179,7 +223,7 @@ fn loops(services: &[Bound<'_>], problems: &mut Problems) {
     let sends: Vec<Vec<(usize, &Place)>> = services
         .iter()
         .map(|service| {
-            let backends = service.entries.iter().filter_map(|entry| match entry {
+            let backends = service.entries().filter_map(|entry| match entry {
                 Entry::Backend(At { value, place }, _) => Some((known_addr(value)?, place)),
                 Entry::Pool(_) => None,
             });

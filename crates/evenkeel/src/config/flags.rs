@@ -232,8 +232,14 @@ fn inline(context: Context, name: &str, node: &Node) -> String {
             format!("[{}]", items.join(", "))
         }
         Value::Table(table) => {
+            let is_bare = |key: &str| key.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+            let written = |key: &str| if is_bare(key) { key.to_owned() } else { toml_string(key) };
             let entries = table.0.iter().map(|(key, node)| {
-                format!("{} = {}", key.value, inline(context, &format!("{name}.{}", key.value), node))
+                format!(
+                    "{} = {}",
+                    written(&key.value),
+                    inline(context, &format!("{name}.{}", key.value), node)
+                )
             });
             format!("{{ {} }}", entries.collect::<Vec<_>>().join(", "))
         }

@@ -49,10 +49,12 @@ pub enum Scope {
     Service,
     /// In a service, and as its default in `[defaults]`.
     Client,
-    /// In a service and in a shared pool.
+    /// In a service, in one of its routes, and in a shared pool.
     Members,
-    /// In a service, in a shared pool, and in `[defaults]`.
+    /// In a service, in one of its routes, in a shared pool, and in `[defaults]`.
     Pool,
+    /// In a route.
+    Route,
     /// In a table of `to`.
     Backend,
 }
@@ -68,6 +70,8 @@ pub enum Context {
     Pool,
     /// `[tcp.NAME]`.
     Service,
+    /// A table of `route`.
+    Route,
     /// A table of `to`.
     Backend,
 }
@@ -80,6 +84,7 @@ impl Context {
             Self::Defaults => "`[defaults]`",
             Self::Pool => "`[pool.NAME]`",
             Self::Service => "`[tcp.NAME]`",
+            Self::Route => "a route's table",
             Self::Backend => "a backend's table",
         }
     }
@@ -92,8 +97,9 @@ impl Scope {
             Self::Process => &[Context::Top],
             Self::Service => &[Context::Service],
             Self::Client => &[Context::Service, Context::Defaults],
-            Self::Members => &[Context::Service, Context::Pool],
-            Self::Pool => &[Context::Service, Context::Pool, Context::Defaults],
+            Self::Members => &[Context::Service, Context::Route, Context::Pool],
+            Self::Pool => &[Context::Service, Context::Route, Context::Pool, Context::Defaults],
+            Self::Route => &[Context::Route],
             Self::Backend => &[Context::Backend],
         }
     }
@@ -155,6 +161,10 @@ pub enum Kind {
     Networks,
     /// Some of these words.
     Words(&'static [&'static str]),
+    /// Texts.
+    Texts,
+    /// A table of routes.
+    Routes,
     /// `"off"`, networks, or a table with keys of its own.
     AcceptProxy,
     /// `"off"`, a version, or a table with keys of its own.
@@ -201,6 +211,8 @@ impl Kind {
             Self::Health => "\"tcp\", \"off\", a path, a URL, or a table".into(),
             Self::SlowStart => "duration, \"off\", or a table".into(),
             Self::Networks => "network, or a list of them".into(),
+            Self::Texts => "text, or a list of them".into(),
+            Self::Routes => "table with a host name, `*.` and a suffix, or `*` for each key".into(),
             Self::Words(words) => {
                 let words: Vec<_> = words.iter().map(|word| format!("\"{word}\"")).collect();
                 format!("list of {}", words.join(", "))
@@ -382,6 +394,92 @@ pub static KEYS: &[Key] = &[
         why: "there is no backend that would be right for all",
         example: "[\"127.0.0.1:5001\", { addr = \"127.0.0.1:5002\", weight = 2 }]",
         aliases: &["servers", "backends", "upstreams", "targets", "hosts"],
+    },
+    Key {
+        name: "route",
+        scope: Scope::Service,
+        kind: Kind::Routes,
+        default: Means("none: every session goes to `to`"),
+        doc: "Where sessions go by the host that a TLS client asks for (SNI), without decrypting anything. A name goes \
+              before `\"*.example.com\"`, a longer suffix before a shorter one, and `\"*\"` is everybody else, as \
+              `to` is. A value is what `to` takes, or a table with `to`, conditions (`alpn`, `from`) and any key of a \
+              pool; or a list of such tables, of which the first goes whose conditions hold.",
+        why: "most services have one place to send to",
+        example: "{ \"www.example.com\" = \"127.0.0.1:5001\", \"*.example.com\" = \"127.0.0.1:5002\" }",
+        aliases: &["routes", "sni", "server-names"],
+    },
+    Key {
+        name: "alpn",
+        scope: Scope::Route,
+        kind: Kind::Texts,
+        default: Means("any"),
+        doc: "A route holds only for clients that would speak one of these protocols, as TLS names them.",
+        why: "a host usually speaks one protocol",
+        example: "h2",
+        aliases: &["protocol", "protocols"],
+    },
+    Key {
+        name: "from",
+        scope: Scope::Route,
+        kind: Kind::Networks,
+        default: Means("anywhere"),
+        doc: "A route holds only for clients in these networks.",
+        why: "where a client is seldom matters",
+        example: "10.0.0.0/8",
+        aliases: &["source", "src", "clients"],
+    },
+    Key {
+        name: "hello",
+        scope: Scope::Client,
+        kind: Kind::Group,
+        default: Means("the values of its keys"),
+        doc: "How a service with routes waits for what a TLS client says first. It matters only where a route asks for a \
+              name or a protocol.",
+        why: "the keys below say more",
+        example: "{ timeout = \"3s\" }",
+        aliases: &["inspect", "sniff", "tcp-request"],
+    },
+    Key {
+        name: "hello.timeout",
+        scope: Scope::Client,
+        kind: at_least(1),
+        default: Is("5s"),
+        doc: "How long the whole of it may take.",
+        why: "slow clients are served, slow attackers are bounded",
+        example: "3s",
+        aliases: &["inspect-delay", "preread-timeout"],
+    },
+    Key {
+        name: "hello.max-bytes",
+        scope: Scope::Client,
+        kind: Kind::Count(512, 65_536),
+        default: Is("65536"),
+        doc: "How long it may be, in bytes.",
+        why: "keys that withstand quantum computers make about 2 KiB of it; no library sends more than this",
+        example: "16384",
+        aliases: &["preread-buffer-size"],
+    },
+    Key {
+        name: "hello.else",
+        scope: Scope::Client,
+        kind: Kind::Word(&["close", "default"]),
+        default: Is("close"),
+        doc: "What becomes of clients that speak something else, or say nothing in time. With `default` they go to `to`, or \
+              to the route `\"*\"`.",
+        why: "whoever asks for nothing by name is seldom meant to be served",
+        example: "default",
+        aliases: &["fallback"],
+    },
+    Key {
+        name: "speaks-first",
+        scope: Scope::Pool,
+        kind: Kind::Flag,
+        default: Is("false"),
+        doc: "Whether the backends send the first byte, as servers of SSH, SMTP and MySQL do. Nothing changes by it but that \
+              `check` finds services where the client would be waited for, and both sides wait for each other.",
+        why: "most protocols begin with a request",
+        example: "true",
+        aliases: &["server-first"],
     },
     Key {
         name: "to.addr",

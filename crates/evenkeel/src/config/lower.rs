@@ -4,13 +4,13 @@ use super::address::ToSpec;
 use super::keys::{self, Context, Key, Kind};
 use super::place::At;
 use super::problem::{Problem, Problems};
-use super::setting::{self, Entry, Layer, Setting};
+use super::setting::{self, Entry, Layer, Routed, Setting};
 use super::suggest::{self, Suggestion};
 use super::tree::{Node, Table, Value};
 use super::watched::Watched;
 
-/// A service or a shared pool, as it was typed.
-#[derive(Debug)]
+/// A service, a route or a shared pool, as it was typed.
+#[derive(Clone, Debug)]
 pub struct Section {
     /// Its name.
     pub name: At<String>,
@@ -52,6 +52,14 @@ impl Section {
             _ => &[],
         }
     }
+
+    /// Its routes.
+    pub fn routes(&self) -> &[Routed] {
+        match self.layer.get("route").map(|route| &route.value) {
+            Some(Setting::Routes(routes)) => routes,
+            _ => &[],
+        }
+    }
 }
 
 /// Adds what `table`, a whole file, says to `typed`; returns the files that it includes.
@@ -79,7 +87,8 @@ pub fn add_file(typed: &mut Typed, table: &Table, problems: &mut Problems) -> Ve
             }
             ("pool", Value::Table(pools)) => {
                 for (name, node) in &pools.0 {
-                    let layer = pool(name, node, problems);
+                    let title = format!("[pool.{}]", name.value);
+                    let layer = pool(Context::Pool, title, node, problems);
                     add_section(&mut typed.pools, "pool", name, layer, problems);
                 }
             }
@@ -93,7 +102,12 @@ pub fn add_file(typed: &mut Typed, table: &Table, problems: &mut Problems) -> Ve
                 Problem::error(format!("`{kind}` is not {}", value.noun()))
                     .at(&node.place, "expected a table"),
             ),
-            (kind @ ("udp" | "tls" | "http"), _) => problems.push(
+            ("tls", _) => problems.push(
+                Problem::error("there are no `[tls]` services")
+                    .at(&key.place, "expected `[tcp.NAME]`")
+                    .help("a `[tcp.NAME]` with `route` sends TLS clients where they want, by name"),
+            ),
+            (kind @ ("udp" | "http"), _) => problems.push(
                 Problem::error(format!("`[{kind}]` is not in this version"))
                     .at(&key.place, "only `[tcp.NAME]` services are"),
             ),
@@ -156,10 +170,10 @@ fn service(name: &At<String>, node: &Node, problems: &mut Problems) -> Option<La
     }
 }
 
-/// `[pool.NAME]` with keys, or `NAME = […]` in `[pool]`.
-fn pool(name: &At<String>, node: &Node, problems: &mut Problems) -> Layer {
-    let mut lower = Lower::new(Context::Pool, format!("[pool.{}]", name.value), problems);
-    match (&node.value, keys::find(Context::Pool, "to")) {
+/// A table with the keys of a pool, `[pool.NAME]` or a route, or what its `to` would be.
+fn pool(context: Context, title: String, node: &Node, problems: &mut Problems) -> Layer {
+    let mut lower = Lower::new(context, title, problems);
+    match (&node.value, keys::find(context, "to")) {
         (Value::Table(table), _) if !table.0.iter().any(|(key, _)| key.value == "addr") => {
             lower.table("", table)
         }
@@ -261,6 +275,18 @@ impl<'a> Lower<'a> {
             },
             (Kind::Listen, _) => Ok(list(node, self.each(node, setting::listen), Setting::Listen)),
             (Kind::To, _) => Ok(list(node, self.to(node), Setting::To)),
+            (Kind::Routes, Value::Table(table)) => Ok(Setting::Routes(self.routes(table))),
+            (Kind::Routes, _) => {
+                Err(setting::wrong(key, node, &format!("expected a table such as {}", key.example)))
+            }
+            (Kind::Texts, _) => Ok(list(
+                node,
+                self.each(node, |node| match node.text() {
+                    Some(text) if !text.is_empty() => Ok(text.to_owned()),
+                    _ => Err(setting::wrong(key, node, "expected text in quotes")),
+                }),
+                Setting::Texts,
+            )),
             (Kind::Networks, _) => {
                 let networks = self.each(node, |node| setting::network(key, node));
                 Ok(list(node, networks, Setting::Networks))
@@ -312,6 +338,36 @@ impl<'a> Lower<'a> {
 
     fn to(&mut self, node: &Node) -> Vec<Entry> {
         items(node).iter().filter_map(|item| self.entry(item)).collect()
+    }
+
+    /// Each key of `table` with what it leads to.
+    fn routes(&mut self, table: &Table) -> Vec<Routed> {
+        let mut routes = Vec::new();
+        for (pattern, node) in &table.0 {
+            let is_route = |item: &Node| matches!(&item.value, Value::Table(it) if !it.0.iter().any(|(key, _)| key.value == "addr"));
+            match &node.value {
+                Value::List(items) if !items.is_empty() && items.iter().all(is_route) => {
+                    let several =
+                        items.iter().zip(1..).map(|(item, number)| self.route(pattern, item, number));
+                    routes.extend(several);
+                }
+                _ => routes.push(self.route(pattern, node, 1)),
+            }
+        }
+        routes
+    }
+
+    /// One route: a table with keys, or what `to` takes. The pool of a second one for the same clients has a number.
+    fn route(&mut self, pattern: &At<String>, node: &Node, number: usize) -> Routed {
+        let service = self.title.trim_start_matches("[tcp.").trim_end_matches(']');
+        let name = match number {
+            1 => format!("{service}/{}", pattern.value),
+            number => format!("{service}/{}#{number}", pattern.value),
+        };
+        let title = format!("the route `{}` of {}", pattern.value.escape_debug(), self.title);
+        let layer = pool(Context::Route, title, node, self.problems);
+        let section = Section { name: At { value: name, place: pattern.place.clone() }, layer };
+        Routed { pattern: pattern.clone(), section }
     }
 
     /// An address, or the name of a pool.

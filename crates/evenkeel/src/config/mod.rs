@@ -20,6 +20,7 @@ mod place;
 mod pool;
 mod problem;
 mod reception;
+mod routes;
 mod setting;
 pub mod suggest;
 mod tree;

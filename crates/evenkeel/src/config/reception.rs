@@ -1,14 +1,19 @@
 //! From what was typed to what the clients of a service go through before their sessions are sent anywhere.
 
 use super::chain::Chain;
+use super::compile::Bound;
 use super::problem::{Problem, Problems};
+use super::routes;
 use super::setting::Setting;
 use evenkeel_core::network::Network;
 use evenkeel_core::reception::{AcceptProxy, Others, Reception};
 
-/// The reception under the settings of `chain`.
-pub fn compile(chain: &Chain<'_>, problems: &mut Problems) -> Reception {
-    Reception { accept_proxy: accept_proxy(&chain.only("accept-proxy"), problems) }
+/// The reception of `service`, whose settings are those of `chain`.
+pub fn compile(service: &Bound<'_>, chain: &Chain<'_>, problems: &mut Problems) -> Reception {
+    Reception {
+        accept_proxy: accept_proxy(&chain.only("accept-proxy"), problems),
+        routes: routes::compile(service, chain, problems),
+    }
 }
 
 /// `chain` holds one `accept-proxy` and the built-in settings.

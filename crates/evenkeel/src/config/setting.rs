@@ -2,6 +2,7 @@
 
 use super::address::{self, ListenSpec, ToSpec};
 use super::keys::{Key, Kind};
+use super::lower::Section;
 use super::place::{At, Place};
 use super::problem::Problem;
 use super::tree::{Node, Value, toml_string};
@@ -54,6 +55,10 @@ pub enum Setting {
     Networks(Vec<At<Network>>),
     /// Some of the words that the key knows.
     Words(Vec<&'static str>),
+    /// Texts.
+    Texts(Vec<At<String>>),
+    /// Routes.
+    Routes(Vec<Routed>),
 }
 
 /// What an HTTP check's path or URL says.
@@ -76,6 +81,22 @@ pub enum Entry {
     Pool(At<String>),
     /// A backend, with what is said about it.
     Backend(At<Target>, Layer),
+}
+
+/// A route of a service.
+#[derive(Clone, Debug)]
+pub struct Routed {
+    /// For whom it is: a host name, a suffix, or everybody.
+    pub pattern: At<String>,
+    /// What it says, under the name that its own pool would have.
+    pub section: Section,
+}
+
+impl Routed {
+    /// Whether a client has to say what it wants before this route can be taken or passed over.
+    pub fn waits(&self) -> bool {
+        self.pattern.value != "*" || self.section.layer.get("alpn").is_some()
+    }
 }
 
 /// What one table says: settings by the name of their key.

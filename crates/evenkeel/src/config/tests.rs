@@ -4,6 +4,7 @@ use super::keys::{Context, KEYS, Kind};
 use super::*;
 use annotate_snippets::Renderer;
 use evenkeel_core::dice::Dice;
+use evenkeel_core::name::PoolName;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -33,12 +34,8 @@ fn view(loaded: &Result<Loaded, Problems>) -> String {
     line(format!("{:?}", loaded.settings));
     for listener in &loaded.config.listeners {
         let name = &listener.name;
-        line(format!(
-            "\nlistener {} {} -> {}",
-            name.service,
-            name.addr,
-            listener.pool.as_ref().expect("a pool")
-        ));
+        let pool = listener.pool.as_ref().map_or("nowhere", PoolName::as_str);
+        line(format!("\nlistener {} {} -> {pool}", name.service, name.addr));
         line(format!("  max_sessions {}  backlog {}", listener.max_sessions, listener.backlog));
         line(format!("  unix_mode {:o}", listener.unix_mode));
         line(format!("  {:?}", listener.socket));
@@ -128,6 +125,9 @@ fn service_with(key: &keys::Key) -> Vec<flags::FlagValue> {
         "health.method" | "health.host" | "health.status" | "health.body" => {
             given.push(flag("health.http", "/healthz"));
         }
+        "hello" | "hello.timeout" | "hello.max-bytes" | "hello.else" => {
+            given.push(flag("route", "{ \"www.example.com\" = \"127.0.0.1:5002\" }"));
+        }
         "accept-proxy.mode" | "accept-proxy.timeout" => given.push(flag("accept-proxy.from", "10.0.0.0/8")),
         _ => {}
     }
@@ -147,7 +147,7 @@ fn every_key_as_a_flag_means_the_same_as_in_the_file_that_it_prints() {
         let by_file = view(&load_in(&Source::Text(toml.clone()), &WORLD));
         assert!(by_flags.starts_with("Settings"), "{}: {by_flags}", key.name);
         assert_eq!(by_flags, by_file, "{}: {toml}", key.name);
-        let same = ["listen", "drain", "health.tcp"].contains(&key.name);
+        let same = ["listen", "drain", "health.tcp", "speaks-first"].contains(&key.name);
         assert_eq!(view(&Ok(plain_again(&plain))) == by_flags, same, "does {} matter?", key.name);
     }
 }

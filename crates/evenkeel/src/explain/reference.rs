@@ -48,11 +48,15 @@ pub fn markdown() -> String {
     for (context, title) in [
         (Context::Top, "Keys of the process"),
         (Context::Service, "Keys of a service"),
+        (Context::Route, "Keys of a route"),
         (Context::Backend, "Keys of a backend"),
     ] {
         text.push_str(&format!("## {title}\n\n"));
         if context == Context::Backend {
             text.push_str("In a table of `to`, such as `{ addr = \"127.0.0.1:5002\", weight = 2 }`.\n\n");
+        }
+        if context == Context::Route {
+            text.push_str("In a table of `route`, beside `to` and the keys of a pool.\n\n");
         }
         for key in KEYS.iter().filter(|key| key.scope.contexts()[0] == context) {
             text.push_str(&section(key));
@@ -98,6 +102,10 @@ pub fn example(key: &Key) -> String {
                 "addr" => format!("to = [{{ addr = {value} }}]"),
                 name => format!("to = [{{ addr = \"127.0.0.1:5001\", {name} = {value} }}]"),
             }
+        }
+        Context::Route => {
+            let line = example_line(Context::Route, key);
+            format!("route = {{ \"www.example.com\" = {{ to = \"127.0.0.1:5001\", {line} }} }}")
         }
         context => example_line(context, key),
     }

@@ -5,7 +5,6 @@ use super::units::Rfc3339;
 use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::director::EventKind;
 use evenkeel_core::end::End;
-use evenkeel_core::reception::Rejection;
 use evenkeel_proxy::SessionRecord;
 use std::fmt::{self, Display, Write as _};
 use std::time::{Duration, SystemTime};
@@ -112,6 +111,7 @@ pub fn session(out: &mut String, record: &SessionRecord) {
         .text("listener", &record.listener.addr)
         .text("client", &record.client)
         .text_or_null("via", record.via.as_ref())
+        .text_or_null("sni", record.server_name.as_ref())
         .text_or_null("pool", record.pool.as_ref())
         .text_or_null("backend", record.backend.as_ref())
         .raw("attempts", '[');
@@ -138,8 +138,10 @@ pub fn session(out: &mut String, record: &SessionRecord) {
     if let End::Failed(errno) = record.end {
         line.raw("errno", errno);
     }
-    if let End::Rejected(Rejection::HeaderMalformed(malformed)) = record.end {
-        line.text("detail", malformed);
+    if let End::Rejected(rejection) = record.end
+        && let Some(detail) = rejection.detail()
+    {
+        line.text("detail", detail);
     }
     line.text("by", record.end.by());
     line.end();

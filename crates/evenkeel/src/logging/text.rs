@@ -5,7 +5,6 @@ use super::notice::{Level, Notice};
 use super::units::{Bytes, Grouped, Took};
 use evenkeel_core::director::EventKind;
 use evenkeel_core::end::End;
-use evenkeel_core::reception::Rejection;
 use evenkeel_proxy::SessionRecord;
 use evenkeel_sys::clock::time_of_day;
 use std::fmt::{self, Write as _};
@@ -70,6 +69,9 @@ impl Text {
         let _ = write!(out, "{}  {} ", record.listener.service, record.client);
         if let Some(via) = &record.via {
             let _ = write!(out, "via {via} ");
+        }
+        if let Some(name) = &record.server_name {
+            let _ = write!(out, "for {name} ");
         }
         out.push_str("-> ");
         match &record.backend {
@@ -176,8 +178,10 @@ fn details(out: &mut String, record: &SessionRecord) {
     if !record.end.is_ok() {
         add(format_args!("by {}", record.end.by()));
     }
-    if let End::Rejected(Rejection::HeaderMalformed(malformed)) = record.end {
-        add(format_args!("{malformed}"));
+    if let End::Rejected(rejection) = record.end
+        && let Some(detail) = rejection.detail()
+    {
+        add(format_args!("{detail}"));
     }
     if !record.queued.is_zero() {
         add(format_args!("queued {}", Took(record.queued)));

@@ -1,11 +1,15 @@
-//! Hellos made to measure.
+//! What TLS clients say first, made to measure.
 
 /// A hello, part by part.
 #[derive(Clone)]
 pub struct Hello {
+    /// The version that says nothing any more.
     pub version: u16,
+    /// The session's ID.
     pub session_id: Vec<u8>,
+    /// Cipher suites, two bytes each.
     pub cipher_suites: Vec<u8>,
+    /// Compression methods.
     pub compression: Vec<u8>,
     /// None at all, not even how many, if there are none.
     pub extensions: Vec<(u16, Vec<u8>)>,
@@ -25,16 +29,19 @@ impl Hello {
         self
     }
 
+    /// That asks for this host.
     pub fn server_name(self, name: &str) -> Self {
         let entry = [&[0], &vec16(name.as_bytes())[..]].concat();
         self.with(0, vec16(&entry))
     }
 
+    /// That would speak these protocols.
     pub fn alpn(self, names: &[&str]) -> Self {
         let names: Vec<u8> = names.iter().flat_map(|name| vec8(name.as_bytes())).collect();
         self.with(16, vec16(&names))
     }
 
+    /// That offers these versions.
     pub fn versions(self, versions: &[u16]) -> Self {
         let versions: Vec<u8> = versions.iter().flat_map(|version| version.to_be_bytes()).collect();
         self.with(43, vec8(&versions))
