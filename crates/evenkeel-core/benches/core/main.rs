@@ -11,10 +11,12 @@ mod balance;
 mod director;
 mod half;
 mod timing;
+mod wire;
 
 fn main() {
     let mut bench = timing::Bench::from_arguments();
     half::cases(&mut bench);
     balance::cases(&mut bench);
     director::cases(&mut bench);
+    wire::cases(&mut bench);
 }
