@@ -38,9 +38,3 @@ impl<T> Parse<T> {
 fn departs(bytes: &[u8], expected: &[u8]) -> Option<usize> {
     bytes.iter().zip(expected).position(|(byte, expected)| byte != expected)
 }
-
-/// A decimal number as PROXY protocol headers have it: no sign, no leading zero.
-fn decimal(text: &str) -> Option<u16> {
-    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
-    is_plain.then(|| text.parse().ok()).flatten()
-}

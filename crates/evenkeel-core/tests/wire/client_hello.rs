@@ -154,6 +154,23 @@ fn a_hello_is_no_longer_than_allowed() {
 }
 
 #[test]
+fn whatever_is_allowed_it_is_the_same_byte_by_byte() {
+    let hello = Hello::default().server_name("a.example");
+    let mut other = hello.message();
+    other[0] = 2;
+    let others = other.chunks(30).flat_map(|piece| record(22, piece)).collect();
+    for bytes in [hello.bytes(), hello.in_records(1), hello.in_records(30), others] {
+        for longest in 0..bytes.len() + 2 {
+            let mut reader = Reader::new(longest);
+            let in_steps = (0..=bytes.len())
+                .map(|shown| read(&mut reader, &bytes[..shown]))
+                .find(|said| *said != Ok(Parse::Partial));
+            assert_eq!(in_steps, Some(read(&mut Reader::new(longest), &bytes)), "{longest} bytes");
+        }
+    }
+}
+
+#[test]
 fn records_of_one_byte_do_not_make_the_bytes_more_than_allowed() {
     let bytes = Hello::default().with(0xfafa, vec![0; 30_000]).in_records(1);
     assert!(bytes.len() > LONGEST);
