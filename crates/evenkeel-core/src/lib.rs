@@ -3,11 +3,17 @@
 //! who may be chosen ([`health`], [`eject`], [`eligible`], [`ramp`]), who changes the picture ([`director`]), the
 //! life of a session ([`wire`], [`route`], [`attempt`], [`budget`], [`half`], [`deadline`], [`vanish`], [`end`]), and what is
 //! counted ([`counts`]).
+//! The decisions of evenkeel, in reading order: what things are called ([`addr`], [`network`], [`name`]), the picture
+//! the planes obey ([`snapshot`], [`load`], [`ports`]), how a backend is chosen ([`balance`]), who may be chosen
+//! ([`health`], [`eject`], [`eligible`], [`ramp`]), who changes the picture ([`director`]), who may connect and how often
+//! ([`access`]), the life of a session ([`attempt`], [`budget`], [`half`], [`deadline`],
+//! [`vanish`], [`end`]), and what is counted ([`counts`]).
 //!
 //! Nothing here does I/O, asks for the time or rolls dice: time and dice are arguments.
 #![forbid(unsafe_code)]
 #![cfg_attr(test, expect(clippy::disallowed_methods, reason = "a virtual clock has to begin somewhere"))]
 
+pub mod access;
 pub mod addr;
 pub mod attempt;
 pub mod balance;
