@@ -6,7 +6,7 @@
 //! The decisions of evenkeel, in reading order: what things are called ([`addr`], [`network`], [`name`]), the picture
 //! the planes obey ([`snapshot`], [`load`], [`ports`]), how a backend is chosen ([`balance`]), who may be chosen
 //! ([`health`], [`eject`], [`eligible`], [`ramp`]), who changes the picture ([`director`]), who may connect and how often
-//! ([`access`], [`rate`]), the life of a session ([`attempt`], [`budget`], [`half`], [`deadline`],
+//! ([`access`], [`rate`], [`sources`]), the life of a session ([`attempt`], [`budget`], [`half`], [`deadline`],
 //! [`vanish`], [`end`]), and what is counted ([`counts`]).
 //!
 //! Nothing here does I/O, asks for the time or rolls dice: time and dice are arguments.
@@ -37,5 +37,6 @@ pub mod reception;
 pub mod route;
 pub mod rate;
 pub mod snapshot;
+pub mod sources;
 pub mod vanish;
 pub mod wire;

@@ -4,6 +4,7 @@
 mod pace;
 
 pub use pace::SharedBucket;
+pub(crate) use pace::{Pace, TICKS, ahead};
 
 use std::time::{Duration, Instant};
 
