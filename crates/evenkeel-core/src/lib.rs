@@ -6,8 +6,8 @@
 //! The decisions of evenkeel, in reading order: what things are called ([`addr`], [`network`], [`name`]), the picture
 //! the planes obey ([`snapshot`], [`load`], [`ports`]), how a backend is chosen ([`balance`]), who may be chosen
 //! ([`health`], [`eject`], [`eligible`], [`ramp`]), who changes the picture ([`director`]), who may connect and how often
-//! ([`access`], [`rate`], [`sources`]), the life of a session ([`attempt`], [`budget`], [`half`], [`deadline`],
-//! [`vanish`], [`end`]), and what is counted ([`counts`]).
+//! ([`access`], [`rate`], [`sources`], [`admit`]), the life of a session ([`attempt`], [`budget`], [`half`],
+//! [`deadline`], [`vanish`], [`end`]), and what is counted ([`counts`]).
 //!
 //! Nothing here does I/O, asks for the time or rolls dice: time and dice are arguments.
 #![forbid(unsafe_code)]
@@ -15,6 +15,7 @@
 
 pub mod access;
 pub mod addr;
+pub mod admit;
 pub mod attempt;
 pub mod balance;
 pub mod budget;

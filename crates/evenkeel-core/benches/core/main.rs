@@ -7,6 +7,7 @@
     reason = "a measurement needs a clock and a place to say what it saw; it is not part of the core"
 )]
 
+mod admit;
 mod balance;
 mod director;
 mod half;
@@ -19,4 +20,5 @@ fn main() {
     balance::cases(&mut bench);
     director::cases(&mut bench);
     wire::cases(&mut bench);
+    admit::cases(&mut bench);
 }

@@ -46,13 +46,19 @@ pub(crate) fn ahead(full: u64, ticks: u64, bits: u32) -> u64 {
 #[derive(Debug)]
 pub struct SharedBucket {
     pace: Pace,
+    rate: Rate,
     full: AtomicU64,
 }
 
 impl SharedBucket {
     /// A full bucket.
     pub fn new(rate: Rate, now: Instant) -> Self {
-        Self { pace: Pace::new(rate, now), full: AtomicU64::new(0) }
+        Self { pace: Pace::new(rate, now), rate, full: AtomicU64::new(0) }
+    }
+
+    /// The rate that it was made with.
+    pub fn rate(&self) -> Rate {
+        self.rate
     }
 
     /// Takes a token, if there is one; right to a sixteenth of a token.
