@@ -9,7 +9,6 @@ mod table;
 
 pub use rates::SourceRates;
 pub use sessions::{SourcePlace, SourceSessions};
-pub use table::Entry;
 
 use crate::network::{Network, NetworkError};
 use std::net::IpAddr;
@@ -41,6 +40,28 @@ impl Prefixes {
         match Network::new(addr, bits) {
             Ok(source) | Err(NetworkError::HostBits { network: source }) => source,
             Err(_) => addr.into(),
+        }
+    }
+}
+
+/// How a source that wants to enter fares.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Entry<T> {
+    /// Within its limit.
+    Within(T),
+    /// It is at its limit: nothing has changed.
+    AtLimit,
+    /// The table has no room for another source: it enters, and is not counted.
+    Uncounted,
+}
+
+impl<T> Entry<T> {
+    /// The same with something made of what it holds.
+    pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Entry<U> {
+        match self {
+            Self::Within(held) => Entry::Within(make(held)),
+            Self::AtLimit => Entry::AtLimit,
+            Self::Uncounted => Entry::Uncounted,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! How fast each source connects: a bucket of tokens per source, over all workers.
 
-use super::table::{Entry, Measure, Table};
+use super::Entry;
+use super::table::{Measure, Table};
 use crate::dice::Dice;
 use crate::network::Network;
 use crate::rate::{Pace, Rate, TICKS, ahead};

@@ -1,6 +1,7 @@
 //! How many sessions each source has open, exactly, over all workers.
 
-use super::table::{Entry, Measure, Table, Ticket};
+use super::Entry;
+use super::table::{Measure, Table, Ticket};
 use crate::dice::Dice;
 use crate::network::Network;
 use std::sync::Arc;

@@ -13,6 +13,7 @@
 //! **What a hash can do.** Sources whose lines and tags are the same count as one. That never lets more in, and nobody
 //! can aim at it without the key.
 
+use super::Entry;
 use crate::dice::Dice;
 use crate::network::Network;
 use siphasher::sip128::{Hasher128, SipHasher13};
@@ -39,28 +40,6 @@ pub trait Measure {
 
     /// The number with one entry less, of one that weighs [`ONE`](Self::ONE) at least.
     fn less(&self, number: u64) -> u64;
-}
-
-/// How a source that wants to enter fares.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Entry<T> {
-    /// Within its limit.
-    Within(T),
-    /// It is at its limit: nothing has changed.
-    AtLimit,
-    /// The table has no room for another source: it enters, and is not counted.
-    Uncounted,
-}
-
-impl<T> Entry<T> {
-    /// The same with something made of what it holds.
-    pub fn map<U>(self, make: impl FnOnce(T) -> U) -> Entry<U> {
-        match self {
-            Self::Within(held) => Entry::Within(make(held)),
-            Self::AtLimit => Entry::AtLimit,
-            Self::Uncounted => Entry::Uncounted,
-        }
-    }
 }
 
 /// Where an entry was counted.
