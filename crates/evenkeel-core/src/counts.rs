@@ -68,6 +68,8 @@ metrics! {
     SERVICE_TO_BACKEND Counter "service_to_backend_bytes_total" "Bytes carried to backends";
     SERVICE_TO_CLIENT Counter "service_to_client_bytes_total" "Bytes carried to clients";
     SERVICE_RETRIES Counter "service_retries_total" "Connects tried again on another backend";
+    SERVICE_OBSERVED Counter "service_observed_total" "Clients who were let in although a rule that only observes was against them, by rule";
+    SERVICE_UNCOUNTED Counter "service_sources_uncounted_total" "Clients who were let in uncounted, as there were too many sources to count";
     SERVICE_DURATION Histogram "service_session_duration_seconds" "Time from accept to the end";
     SERVICE_QUEUED Histogram "service_session_queued_seconds" "Time waited for a seat at a backend, by sessions that waited";
     POOL_BACKENDS Gauge "pool_backends" "Backends of the pool, by state";

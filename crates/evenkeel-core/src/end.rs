@@ -167,6 +167,7 @@ impl End {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admit::Reason;
 
     #[test]
     fn every_end_has_a_word_of_its_own() {
@@ -181,7 +182,7 @@ mod tests {
         }
         let failed = End::NotConnected(ConnectFailure::Other(1));
         assert_eq!(words[failed.index()], "connect-failed");
-        let last = End::Rejected(Rejection::NoRoute);
-        assert_eq!((words[last.index()], last.index()), ("no-route", End::WORDS - 1));
+        let last = End::Rejected(Rejection::NotAdmitted(Reason::Rate));
+        assert_eq!((words[last.index()], last.index()), ("rate", End::WORDS - 1));
     }
 }

@@ -1,5 +1,6 @@
 //! What a client goes through between accept and the choice of a backend; as configured.
 
+use crate::admit::{GateRules, Reason};
 use crate::end::Side;
 use crate::network::Network;
 use crate::route::RouteTable;
@@ -14,6 +15,8 @@ use std::time::Duration;
 pub struct Reception {
     /// Who else may say where a client is; `None`: every client is where its connection comes from.
     pub accept_proxy: Option<AcceptProxy>,
+    /// Who may become a session at all.
+    pub gate: GateRules,
     /// Where its sessions go by what a TLS client asks for; `None`: all of them to one pool.
     pub routes: Option<Routes>,
 }
@@ -96,11 +99,13 @@ pub enum Rejection {
     NotTls,
     /// No route is for it.
     NoRoute,
+    /// The service's rules are against it.
+    NotAdmitted(Reason),
 }
 
 impl Rejection {
     /// The words of all rejections.
-    pub const WORDS: [&str; 12] = [
+    pub const WORDS: [&str; 16] = [
         "not-a-proxy",
         "header-missing",
         "header-late",
@@ -113,6 +118,10 @@ impl Rejection {
         "hello-malformed",
         "not-tls",
         "no-route",
+        "denied",
+        "source-sessions",
+        "source-rate",
+        "rate",
     ];
 
     /// The one word that names this rejection in logs and metrics.
@@ -135,6 +144,7 @@ impl Rejection {
             Self::HelloMalformed(_) => 9,
             Self::NotTls => 10,
             Self::NoRoute => 11,
+            Self::NotAdmitted(reason) => 12 + *reason as usize,
         }
     }
 
@@ -150,7 +160,7 @@ impl Rejection {
     /// Whose doing it was.
     pub fn by(&self) -> Side {
         match self {
-            Self::NotAProxy | Self::NoRoute => Side::Evenkeel,
+            Self::NotAProxy | Self::NoRoute | Self::NotAdmitted(_) => Side::Evenkeel,
             Self::HeaderMissing
             | Self::HeaderLate
             | Self::HeaderTooLong

@@ -1,6 +1,7 @@
 //! Listening sockets: bound on the control thread before a snapshot is published, so that binding can fail whole.
 
 use crate::books::Books;
+use crate::gate::{self, Gates};
 use crate::relay::set_keepalive;
 use crate::shared::Ceiling;
 use crate::{Inherited, Passed, PrepareError};
@@ -23,6 +24,7 @@ pub struct Publication {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) bound: BTreeMap<ListenerName, Arc<Bound>>,
     pub(crate) services: BTreeMap<ServiceName, Arc<Ceiling>>,
+    pub(crate) gates: Gates,
     pub(crate) books: Books,
 }
 
@@ -31,7 +33,8 @@ impl Publication {
     pub(crate) fn unbound(snapshot: Arc<Snapshot>, current: Option<&Publication>, workers: usize) -> Self {
         let services = current.map(|current| current.services.clone()).unwrap_or_default();
         let books = books(&snapshot, current, workers);
-        Self { snapshot, bound: BTreeMap::new(), services, books }
+        let gates = current.map(|current| current.gates.clone()).unwrap_or_default();
+        Self { snapshot, bound: BTreeMap::new(), services, gates, books }
     }
 
     /// The sockets that the listener of this name has under `next`, if they are bound already: its own, or those of a
@@ -139,7 +142,8 @@ pub(crate) fn prepare(
             .or_insert_with(|| ceiling(current.and_then(|c| c.services.get(&name.service)), listener));
     }
     let books = books(&snapshot, current, workers);
-    Ok(Publication { snapshot, bound, services, books })
+    let gates = gate::gates(&snapshot, current.map(|current| (&*current.snapshot, &current.gates)));
+    Ok(Publication { snapshot, bound, services, gates, books })
 }
 
 fn books(snapshot: &Snapshot, current: Option<&Publication>, workers: usize) -> Books {

@@ -2,6 +2,7 @@
 //! whoever wants to know sums over them.
 
 use crate::shared::count;
+use evenkeel_core::admit::{Reason, Reasons};
 use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::counts::{BUCKETS, bucket};
 use evenkeel_core::end::End;
@@ -27,6 +28,8 @@ pub struct ServiceCounts {
     pub to_client: AtomicU64,
     /// Ends, by [`End::index`].
     ends: Counters<{ End::WORDS }>,
+    /// Clients who were let in although a rule was against them, by [`Reason`].
+    observed: Counters<{ Reason::ALL.len() }>,
     duration: Histogram,
     queued: Histogram,
 }
@@ -42,6 +45,11 @@ impl ServiceCounts {
     }
 }
 
+/// Counts for what a client would have been refused by rules that only observe.
+pub fn observed(counts: &ServiceCounts, reasons: Reasons) {
+    reasons.iter().for_each(|reason| counts.observed.count(reason as usize));
+}
+
 impl ServiceCounts {
     fn set(&self, sums: &ServiceSums) {
         self.accepted.store(sums.accepted, Relaxed);
@@ -49,6 +57,7 @@ impl ServiceCounts {
         self.to_backend.store(sums.to_backend, Relaxed);
         self.to_client.store(sums.to_client, Relaxed);
         self.ends.set(&sums.ends);
+        self.observed.set(&sums.observed);
         self.duration.set(&sums.duration);
         self.queued.set(&sums.queued);
     }
@@ -184,6 +193,10 @@ pub struct ServiceSums {
     pub to_client: u64,
     /// Ends, by [`End::index`].
     pub ends: [u64; End::WORDS],
+    /// Clients who were let in although a rule was against them, by [`Reason`].
+    pub observed: [u64; Reason::ALL.len()],
+    /// Clients who were let in uncounted, as there were too many sources to count.
+    pub uncounted: u64,
     /// From accept to the end.
     pub duration: Times,
     /// In line for a seat, of those who waited.
@@ -259,8 +272,8 @@ impl Books {
         Self { services, pools: pools.collect() }
     }
 
-    /// What was counted of `service`; `open` is told by its ceiling.
-    pub fn service(&self, service: &ServiceName, open: u32) -> Option<ServiceSums> {
+    /// What was counted of `service`; `open` is told by its ceiling, `uncounted` by its gate.
+    pub fn service(&self, service: &ServiceName, open: u32, uncounted: u64) -> Option<ServiceSums> {
         let mut sums = ServiceSums {
             accepted: 0,
             open,
@@ -268,6 +281,8 @@ impl Books {
             to_backend: 0,
             to_client: 0,
             ends: [0; End::WORDS],
+            observed: [0; Reason::ALL.len()],
+            uncounted,
             duration: Times::default(),
             queued: Times::default(),
         };
@@ -277,6 +292,7 @@ impl Books {
             sums.to_backend += counts.to_backend.load(Relaxed);
             sums.to_client += counts.to_client.load(Relaxed);
             counts.ends.add_to(&mut sums.ends);
+            counts.observed.add_to(&mut sums.observed);
             counts.duration.add_to(&mut sums.duration);
             counts.queued.add_to(&mut sums.queued);
         }

@@ -7,6 +7,7 @@ mod bind;
 mod books;
 mod connect;
 mod early;
+mod gate;
 mod handover;
 mod header;
 mod helm;

@@ -3,12 +3,14 @@
 use crate::Report;
 use crate::bind::Bound;
 use crate::books::ServiceCounts;
+use crate::gate;
 use crate::pools::LocalPool;
 use crate::reactor::Token;
 use crate::session::{Places, Session};
 use crate::shared::{Ceiling, count};
 use crate::worker::Worker;
 use evenkeel_core::addr::Addr;
+use evenkeel_core::admit::Gate;
 use evenkeel_core::snapshot::Listener;
 use evenkeel_sys::poll::Readiness;
 use evenkeel_sys::socket;
@@ -40,6 +42,8 @@ pub struct Accepting {
     pub bound: Arc<Bound>,
     /// The ceiling of its service.
     pub ceiling: Arc<Ceiling>,
+    /// The gate of its service, if it has one.
+    pub gate: Option<Arc<Gate>>,
     /// Where this worker counts the service.
     pub counts: Arc<ServiceCounts>,
     /// While it rests: until when.
@@ -239,7 +243,18 @@ impl Worker {
             opening: RefCell::default(),
             counts: Arc::clone(&accepting.counts),
             places,
+            gate: accepting.gate.clone(),
+            source_place: OnceCell::new(),
         });
-        self.admit_to_table(session, client);
+        // Where a header is to come, nobody knows yet who the client is.
+        let is_known = session.listener.reception.accept_proxy.is_none();
+        match if is_known { gate::pass(self, &session) } else { Ok(()) } {
+            Ok(()) => self.admit_to_table(session, client),
+            Err(end) => {
+                let _ = socket::reset_on_close(&client);
+                self.account(&session, None, end);
+                self.on_room(session);
+            }
+        }
     }
 }

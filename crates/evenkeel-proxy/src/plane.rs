@@ -264,7 +264,8 @@ impl UserPlane {
     pub fn services(&self) -> BTreeMap<ServiceName, ServiceSums> {
         let Some(current) = &self.current else { return BTreeMap::new() };
         let sums = |(name, ceiling): (&ServiceName, &Arc<Ceiling>)| {
-            Some((name.clone(), current.books.service(name, ceiling.taken())?))
+            let uncounted = current.gates.get(name).map_or(0, |gate| gate.uncounted());
+            Some((name.clone(), current.books.service(name, ceiling.taken(), uncounted)?))
         };
         current.services.iter().filter_map(sums).collect()
     }

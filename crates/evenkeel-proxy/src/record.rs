@@ -1,6 +1,7 @@
 //! What is told about a session when it ends.
 
 use evenkeel_core::addr::Addr;
+use evenkeel_core::admit::Reasons;
 use evenkeel_core::attempt::Attempt;
 use evenkeel_core::end::End;
 use evenkeel_core::name::{ListenerName, PoolName};
@@ -25,6 +26,8 @@ pub struct SessionRecord {
     pub pool: Option<PoolName>,
     /// Who it was connected to, if anybody.
     pub backend: Option<Addr>,
+    /// Rules that only observe, and were against it.
+    pub observed: Reasons,
     /// The connects that failed, in order.
     pub failed_attempts: Vec<Attempt>,
     /// Time spent waiting for a seat.

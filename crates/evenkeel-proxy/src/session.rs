@@ -6,6 +6,7 @@
 use crate::books::{CountedSeat, ServiceCounts};
 use crate::connect::{self, Connected};
 use crate::early::Early;
+use crate::gate;
 use crate::header;
 use crate::pools::LocalPool;
 use crate::reactor::Row;
@@ -15,10 +16,12 @@ use crate::route;
 use crate::shared::Place;
 use crate::worker::Worker;
 use evenkeel_core::addr::Addr;
+use evenkeel_core::admit::{Gate, Reasons};
 use evenkeel_core::attempt::Attempt;
 use evenkeel_core::end::End;
 use evenkeel_core::name::PoolName;
 use evenkeel_core::snapshot::Listener;
+use evenkeel_core::sources::SourcePlace;
 use evenkeel_core::wire::client_hello::ClientHello;
 use evenkeel_sys::poll::Readiness;
 use evenkeel_sys::socket;
@@ -35,7 +38,10 @@ use std::time::{Duration, Instant, SystemTime};
 pub async fn serve(worker: Rc<Worker>, session: Rc<Session>, client: OwnedFd) -> Result<Established, End> {
     let refusal = Refusal(&client);
     let mut early = Early::default();
-    header::receive(&worker, &session, &client, &mut early).await?;
+    if session.listener.reception.accept_proxy.is_some() {
+        header::receive(&worker, &session, &client, &mut early).await?;
+        gate::pass(&worker, &session)?;
+    }
     let pool = route::choose(&worker, &session, &client, &mut early).await?;
     let connected = connect::with_retry(&worker, &session, &pool, &client).await?;
     let Connected { socket: backend, seat, rules } = connected;
@@ -88,6 +94,10 @@ pub struct Session {
     pub counts: Arc<ServiceCounts>,
     /// Its places under the ceilings of the process and the service.
     pub places: Places,
+    /// What its client has to pass, if anything.
+    pub gate: Option<Arc<Gate>>,
+    /// Its place among the sessions of its source, where those are counted.
+    pub source_place: OnceCell<Box<SourcePlace>>,
 }
 
 /// The places of a session under the ceilings.
@@ -140,6 +150,8 @@ impl Greeting {
 pub struct Opening {
     /// What the client has said, where that was read.
     pub greeting: Option<Box<Greeting>>,
+    /// For what it would have been refused.
+    pub observed: Reasons,
     /// The connects that failed.
     pub failed_attempts: Vec<Attempt>,
     /// Time spent waiting for a seat.
@@ -216,6 +228,7 @@ impl Session {
             server_name,
             pool: self.pool_name(),
             backend,
+            observed: opening.observed,
             failed_attempts: opening.failed_attempts,
             queued: opening.queued,
             connect,

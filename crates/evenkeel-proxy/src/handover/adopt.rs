@@ -10,6 +10,7 @@ use crate::session::{Opening, Origin, Places, Session};
 use crate::shared::Ceiling;
 use crate::worker::{Slot, Stage, Worker};
 use evenkeel_core::addr::Addr;
+use evenkeel_core::admit::{Gate, Reasons};
 use evenkeel_core::balance::{Balance, Picker};
 use evenkeel_core::end::End;
 use evenkeel_core::name::{ListenerName, PoolName};
@@ -24,17 +25,20 @@ use std::sync::Arc;
 /// Where sessions belong that are adopted together: looked up once for all of them.
 struct Homes {
     listeners: BTreeMap<ListenerName, Rc<Accepting>>,
-    strangers: BTreeMap<ListenerName, Stranger>,
+    /// Those of listeners that are not configured any more.
+    strangers: BTreeMap<ListenerName, Home>,
     pools: BTreeMap<PoolName, PoolHome>,
     /// The rules of the last one: most have the same.
     rules: Option<Arc<PoolRules>>,
 }
 
-/// A listener that is not configured any more.
-struct Stranger {
+/// What a session has of its service.
+#[derive(Clone)]
+struct Home {
     listener: Arc<Listener>,
     ceiling: Arc<Ceiling>,
     counts: Arc<ServiceCounts>,
+    gate: Option<Arc<Gate>>,
 }
 
 struct PoolHome {
@@ -63,12 +67,14 @@ impl Worker {
     fn adopt_one(self: &Rc<Self>, mut suspended: Suspended<OwnedFd>, homes: &mut Homes) {
         suspended.relay.rules = homes.shared_rules(suspended.relay.rules);
         let row = self.next_row();
-        let (listener, counts, of_service) = homes.at(&suspended);
+        let Home { listener, counts, ceiling, gate } = homes.at(&suspended);
         let (pool, seat) = homes.seat(self, &suspended);
+        let client = suspended.client.ip().map(|addr| addr.ip());
         let (peer, origin) = match suspended.via {
             None => (suspended.client, OnceCell::new()),
             Some(via) => (via, OnceCell::from(Box::new(Origin::of(suspended.client)))),
         };
+        let place = gate.and_then(|gate| gate.join(client));
         let session = Rc::new(Session {
             id: suspended.id,
             row,
@@ -81,12 +87,15 @@ impl Worker {
             backend_ready: Cell::new(Readiness::NONE),
             opening: RefCell::new(Opening {
                 greeting: None,
+                observed: Reasons::default(),
                 failed_attempts: suspended.failed_attempts,
                 queued: suspended.queued,
                 connected: Some((suspended.backend, suspended.connect)),
             }),
             counts,
-            places: Places { of_process: self.shared.sessions.join(), of_service: of_service.join() },
+            source_place: place.map_or_else(OnceCell::new, |place| OnceCell::from(Box::new(place))),
+            gate: None,
+            places: Places { of_process: self.shared.sessions.join(), of_service: ceiling.join() },
         });
         let relay = Relay::resume(suspended.relay, &self.tools.borrow());
         let [client, backend] = relay.sockets();
@@ -105,20 +114,26 @@ impl Worker {
 }
 
 impl Homes {
-    fn at(&mut self, session: &Suspended<OwnedFd>) -> (Arc<Listener>, Arc<ServiceCounts>, Arc<Ceiling>) {
+    fn at(&mut self, session: &Suspended<OwnedFd>) -> Home {
         if let Some(known) = self.listeners.get(&session.listener) {
-            return (Arc::clone(&known.listener), Arc::clone(&known.counts), Arc::clone(&known.ceiling));
+            return Home {
+                listener: Arc::clone(&known.listener),
+                ceiling: Arc::clone(&known.ceiling),
+                counts: Arc::clone(&known.counts),
+                gate: known.gate.clone(),
+            };
         }
         let of_service =
             self.listeners.values().find(|it| it.listener.name.service == session.listener.service);
         let name = &session.listener;
-        let stranger = self.strangers.entry(name.clone()).or_insert_with(|| Stranger {
+        let stranger = || Home {
             listener: Arc::new(stranger(session)),
             ceiling: of_service
                 .map_or_else(|| Arc::new(Ceiling::new(u32::MAX)), |known| Arc::clone(&known.ceiling)),
             counts: of_service.map_or_else(Arc::default, |known| Arc::clone(&known.counts)),
-        });
-        (Arc::clone(&stranger.listener), Arc::clone(&stranger.counts), Arc::clone(&stranger.ceiling))
+            gate: of_service.and_then(|known| known.gate.clone()),
+        };
+        self.strangers.entry(name.clone()).or_insert_with(stranger).clone()
     }
 
     fn seat(&mut self, worker: &Worker, session: &Suspended<OwnedFd>) -> (Rc<LocalPool>, CountedSeat) {

@@ -57,7 +57,9 @@ impl Worker {
                 (Some(known), Some(pool)) => Rc::ptr_eq(known, pool),
                 (known, pool) => known.is_none() && pool.is_none(),
             };
-            if known.is_some_and(|known| known.listener == *listener && same_pool(known)) {
+            let gate = publication.gates.get(&name.service);
+            let same_gate = |known: &Accepting| known.gate.as_ref().map(Arc::as_ptr) == gate.map(Arc::as_ptr);
+            if known.is_some_and(|it| it.listener == *listener && same_pool(it) && same_gate(it)) {
                 continue;
             }
             let number = known.map_or_else(|| self.next_listener(), |known| known.number);
@@ -67,6 +69,7 @@ impl Worker {
                 pool,
                 bound: Arc::clone(&publication.bound[name]),
                 ceiling: Arc::clone(&publication.services[&name.service]),
+                gate: gate.cloned(),
                 counts: publication.books.services[&name.service].of(self.index),
                 resting: Cell::new(known.and_then(|known| known.resting.get())),
             });

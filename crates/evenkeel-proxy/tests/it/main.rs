@@ -3,6 +3,7 @@
 
 mod conservation;
 mod counts;
+mod gate;
 mod handover;
 mod header;
 mod rig;

@@ -46,6 +46,7 @@ fn record() -> SessionRecord {
         client: addr(51_822),
         via: None,
         server_name: None,
+        observed: Default::default(),
         pool: Some(PoolName::new("web")),
         backend: Some(addr(5003)),
         failed_attempts: Vec::new(),

@@ -2,6 +2,7 @@
 
 use super::address::ListenSpec;
 use super::chain::Chain;
+use super::gate::Lists;
 use super::keys::{self, Context, Scope};
 use super::lower::{Section, Typed};
 use super::place::At;
@@ -105,7 +106,13 @@ fn sends<'a>(
 }
 
 /// The core's configuration of `services` and the pools that they need.
-pub fn compile(services: &[Bound<'_>], defaults: &Layer, builtin: &Layer, problems: &mut Problems) -> Config {
+pub fn compile(
+    services: &[Bound<'_>],
+    defaults: &Layer,
+    builtin: &Layer,
+    lists: &mut Lists<'_>,
+    problems: &mut Problems,
+) -> Config {
     let mut config = Config::default();
     for service in services {
         let own = &service.section.layer;
@@ -123,7 +130,7 @@ pub fn compile(services: &[Bound<'_>], defaults: &Layer, builtin: &Layer, proble
         }
         let chain = Chain::new([own, defaults], builtin);
         let default = service.sends.iter().find(|sends| sends.route.is_none());
-        let reception = Arc::new(reception::compile(service, &chain, problems));
+        let reception = Arc::new(reception::compile(service, &chain, lists, problems));
         config.listeners.extend(service.addrs.iter().map(|addr| {
             Arc::new(Listener {
                 open: true,

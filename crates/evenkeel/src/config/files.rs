@@ -10,6 +10,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Bytes of a file that lists networks, at most: a million networks with comments.
+const LIST_BYTES_MAX: u64 = 64 << 20;
+
 /// A configuration is at most this long, all files together.
 const BYTES_MAX: usize = 16 << 20;
 
@@ -144,7 +147,8 @@ impl Files<'_> {
     }
 }
 
-fn unreadable(path: &Path, place: &Place, error: &io::Error) -> Problem {
+/// `path`, which was written at `place`, cannot be read.
+pub fn unreadable(path: &Path, place: &Place, error: &io::Error) -> Problem {
     Problem::error(format!("cannot read {}", path.display())).at(place, reason(error))
 }
 
@@ -154,6 +158,16 @@ fn reason(error: &io::Error) -> String {
         io::ErrorKind::PermissionDenied => "permission denied".into(),
         io::ErrorKind::IsADirectory => "it is a directory".into(),
         _ => error.to_string(),
+    }
+}
+
+/// What a file that lists networks holds.
+pub fn read_list(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(LIST_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > LIST_BYTES_MAX {
+        true => Err(io::Error::other(format!("it is larger than {} MiB", LIST_BYTES_MAX >> 20))),
+        false => Ok(bytes),
     }
 }
 

@@ -165,6 +165,14 @@ pub enum Kind {
     Texts,
     /// A table of routes.
     Routes,
+    /// IP networks, and files that list them.
+    Access,
+    /// So many in a second, `"10/s"`.
+    Rate,
+    /// A number, or a table with keys of its own.
+    Limit,
+    /// A rate, or a table with keys of its own.
+    RateLimit,
     /// `"off"`, networks, or a table with keys of its own.
     AcceptProxy,
     /// `"off"`, a version, or a table with keys of its own.
@@ -211,6 +219,10 @@ impl Kind {
             Self::Health => "\"tcp\", \"off\", a path, a URL, or a table".into(),
             Self::SlowStart => "duration, \"off\", or a table".into(),
             Self::Networks => "network, or a list of them".into(),
+            Self::Access => "network or \"file:PATH\", or a list of them".into(),
+            Self::Rate => "number in a second, such as \"10/s\"".into(),
+            Self::Limit => "whole number, \"off\", or a table".into(),
+            Self::RateLimit => "rate such as \"10/s\", \"off\", or a table".into(),
             Self::Texts => "text, or a list of them".into(),
             Self::Routes => "table with a host name, `*.` and a suffix, or `*` for each key".into(),
             Self::Words(words) => {
@@ -226,7 +238,14 @@ impl Kind {
     pub fn has_inner_keys(&self) -> bool {
         matches!(
             self,
-            Self::Group | Self::Switch | Self::Health | Self::SlowStart | Self::AcceptProxy | Self::SendProxy
+            Self::Group
+                | Self::Switch
+                | Self::Health
+                | Self::SlowStart
+                | Self::AcceptProxy
+                | Self::SendProxy
+                | Self::Limit
+                | Self::RateLimit
         )
     }
 }
@@ -1127,6 +1146,176 @@ pub static KEYS: &[Key] = &[
         why: "slow clients are served, slow attackers are bounded",
         example: "3s",
         aliases: &[],
+    },
+    Key {
+        name: "allow",
+        scope: Scope::Client,
+        kind: Kind::Access,
+        default: Means("everybody"),
+        doc: "Only clients in these networks may connect. Each is a network, an address, or `\"file:PATH\"`: a file with one on each line, which is read again when it changes. `deny` goes before it.",
+        why: "who listens wants to be reached",
+        example: "[\"10.0.0.0/8\", \"file:offices.txt\"]",
+        aliases: &["whitelist", "allowlist", "allow-from"],
+    },
+    Key {
+        name: "deny",
+        scope: Scope::Client,
+        kind: Kind::Access,
+        default: Means("nobody"),
+        doc: "Clients in these networks may not connect, even if `allow` has them. Written as `allow`.",
+        why: "who listens wants to be reached",
+        example: "[\"192.0.2.0/24\", \"198.51.100.7\"]",
+        aliases: &["blacklist", "denylist", "block"],
+    },
+    Key {
+        name: "access-mode",
+        scope: Scope::Client,
+        kind: Kind::Word(&["enforce", "observe"]),
+        default: Is("enforce"),
+        doc: "Whether who may not connect is refused, or only counted and told of in the log.",
+        why: "a list is meant",
+        example: "observe",
+        aliases: &[],
+    },
+    Key {
+        name: "max-sessions-per-source",
+        scope: Scope::Client,
+        kind: Kind::Limit,
+        default: Means("no limit"),
+        doc: "Sessions of one source at once. A source is an address, or what `source-prefix` makes of it.",
+        why: "many clients may stand behind one address",
+        example: "100",
+        aliases: &["max-connections-per-ip", "conn-limit", "limit-conn", "max-conns-per-source"],
+    },
+    Key {
+        name: "max-sessions-per-source.limit",
+        scope: Scope::Client,
+        kind: Kind::Count(1, 1_048_575),
+        default: Means("none, it must be given"),
+        doc: "How many.",
+        why: "there is none that would be right for all",
+        example: "100",
+        aliases: &["number"],
+    },
+    Key {
+        name: "max-sessions-per-source.mode",
+        scope: Scope::Client,
+        kind: Kind::Word(&["enforce", "observe"]),
+        default: Is("enforce"),
+        doc: "Whether who is over the limit is refused, or only counted and told of in the log.",
+        why: "a limit is meant",
+        example: "observe",
+        aliases: &[],
+    },
+    Key {
+        name: "max-rate-per-source",
+        scope: Scope::Client,
+        kind: Kind::RateLimit,
+        default: Means("no limit"),
+        doc: "New connections of one source in a second: `\"10/s\"`.",
+        why: "many clients may stand behind one address",
+        example: "10/s",
+        aliases: &["rate-limit", "limit-req", "src-conn-rate", "conn-rate"],
+    },
+    Key {
+        name: "max-rate-per-source.rate",
+        scope: Scope::Client,
+        kind: Kind::Rate,
+        default: Means("none, it must be given"),
+        doc: "How fast.",
+        why: "there is none that would be right for all",
+        example: "10/s",
+        aliases: &[],
+    },
+    Key {
+        name: "max-rate-per-source.burst",
+        scope: Scope::Client,
+        kind: Kind::Count(1, 1_000_000),
+        default: Means("what comes in one second, at least 1"),
+        doc: "How many may come at once after a pause.",
+        why: "a page with many parts opens some connections at once",
+        example: "20",
+        aliases: &[],
+    },
+    Key {
+        name: "max-rate-per-source.mode",
+        scope: Scope::Client,
+        kind: Kind::Word(&["enforce", "observe"]),
+        default: Is("enforce"),
+        doc: "Whether who is over the limit is refused, or only counted and told of in the log.",
+        why: "a limit is meant",
+        example: "observe",
+        aliases: &[],
+    },
+    Key {
+        name: "max-rate",
+        scope: Scope::Client,
+        kind: Kind::RateLimit,
+        default: Means("no limit"),
+        doc: "New connections of all clients together in a second. Who is over it is refused; `max-sessions` lets clients wait instead.",
+        why: "backends that cannot take more are better protected by `max-sessions-per-backend`",
+        example: "1000/s",
+        aliases: &["maxconnrate", "rate-limit-sessions"],
+    },
+    Key {
+        name: "max-rate.rate",
+        scope: Scope::Client,
+        kind: Kind::Rate,
+        default: Means("none, it must be given"),
+        doc: "How fast.",
+        why: "there is none that would be right for all",
+        example: "1000/s",
+        aliases: &[],
+    },
+    Key {
+        name: "max-rate.burst",
+        scope: Scope::Client,
+        kind: Kind::Count(1, 1_000_000),
+        default: Means("what comes in one second, at least 1"),
+        doc: "How many may come at once after a pause.",
+        why: "clients come in bursts",
+        example: "2000",
+        aliases: &[],
+    },
+    Key {
+        name: "max-rate.mode",
+        scope: Scope::Client,
+        kind: Kind::Word(&["enforce", "observe"]),
+        default: Is("enforce"),
+        doc: "Whether who is over the limit is refused, or only counted and told of in the log.",
+        why: "a limit is meant",
+        example: "observe",
+        aliases: &[],
+    },
+    Key {
+        name: "source-prefix",
+        scope: Scope::Client,
+        kind: Kind::Group,
+        default: Means("the values of its keys"),
+        doc: "Which addresses are one source.",
+        why: "the keys below say more",
+        example: "{ ipv6 = 56 }",
+        aliases: &[],
+    },
+    Key {
+        name: "source-prefix.ipv4",
+        scope: Scope::Client,
+        kind: Kind::Count(8, 32),
+        default: Is("32"),
+        doc: "Bits that IPv4 addresses of one source have in common.",
+        why: "one address is one network behind a router, at least",
+        example: "24",
+        aliases: &["v4"],
+    },
+    Key {
+        name: "source-prefix.ipv6",
+        scope: Scope::Client,
+        kind: Kind::Count(16, 128),
+        default: Is("64"),
+        doc: "Bits that IPv6 addresses of one source have in common.",
+        why: "one host has 2⁶⁴ addresses to choose from",
+        example: "56",
+        aliases: &["v6"],
     },
     Key {
         name: "backlog",

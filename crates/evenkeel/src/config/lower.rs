@@ -291,6 +291,10 @@ impl<'a> Lower<'a> {
                 let networks = self.each(node, |node| setting::network(key, node));
                 Ok(list(node, networks, Setting::Networks))
             }
+            (Kind::Access, _) => {
+                let entries = self.each(node, |node| setting::access(key, node));
+                Ok(list(node, entries, Setting::Access))
+            }
             (Kind::Words(words), _) => {
                 let words = self.each(node, |node| setting::word(key, node, words));
                 Ok(Setting::Words(words.into_iter().map(|at| at.value).collect()))
@@ -311,6 +315,8 @@ impl<'a> Lower<'a> {
             (Kind::SlowStart, _) => "slow-start.duration",
             (Kind::AcceptProxy, _) => "accept-proxy.from",
             (Kind::SendProxy, _) => "send-proxy.version",
+            (Kind::Limit, _) => &format!("{}.limit", key.name),
+            (Kind::RateLimit, _) => &format!("{}.rate", key.name),
             _ => return Err(setting::wrong(key, node, &format!("expected {}", key.kind.describe()))),
         };
         let inner = keys::find(self.context, inner)

@@ -13,6 +13,7 @@ mod cross;
 pub mod edit;
 mod files;
 pub mod flags;
+mod gate;
 mod health;
 pub mod keys;
 mod lower;
@@ -29,12 +30,14 @@ mod watched;
 
 pub use flags::Flags;
 pub use problem::{Problem, Problems};
-pub use watched::Watched;
+pub use watched::{Watched, WatchedFiles};
 
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::{Config, Target};
+use gate::Lists;
+use std::io;
 use std::net::{IpAddr, ToSocketAddrs, UdpSocket};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Where a configuration comes from.
@@ -61,8 +64,8 @@ pub struct Loaded {
     pub config: Config,
     /// What is allowed, but hardly meant.
     pub warnings: Vec<Problem>,
-    /// The files that were read, and the folders that were searched for more.
-    pub files: Vec<Watched>,
+    /// What it was loaded from.
+    pub files: WatchedFiles,
 }
 
 /// What holds for the process as a whole.
@@ -119,13 +122,18 @@ pub struct World<'a> {
     pub variable: &'a dyn Fn(&str) -> Option<String>,
     /// The addresses that a name to listen on stands for, or why there are none.
     pub resolve: &'a dyn Fn(&str) -> Result<Vec<IpAddr>, String>,
+    /// What a file holds that lists networks.
+    pub read: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
 }
 
 /// Reads and understands the configuration at `source`.
 ///
 /// Fails with every mistake in it, over all its files.
 pub fn load(source: &Source) -> Result<Loaded, Problems> {
-    load_in(source, &World { variable: &|name| std::env::var(name).ok(), resolve: &resolve })
+    load_in(
+        source,
+        &World { variable: &|name| std::env::var(name).ok(), resolve: &resolve, read: &files::read_list },
+    )
 }
 
 fn load_in(source: &Source, world: &World<'_>) -> Result<Loaded, Problems> {
@@ -136,7 +144,8 @@ fn load_in(source: &Source, world: &World<'_>) -> Result<Loaded, Problems> {
     }
     let builtin = chain::builtin();
     let services = compile::bind(&typed, world, &mut problems);
-    let config = compile::compile(&services, &typed.defaults, &builtin, &mut problems);
+    let mut lists = Lists::new(world);
+    let config = compile::compile(&services, &typed.defaults, &builtin, &mut lists, &mut problems);
     cross::check(&typed, &services, &builtin, &mut problems);
     let admin = admin::compile(&typed, &builtin, &config, world, &mut problems);
     problems.sort();
@@ -145,7 +154,7 @@ fn load_in(source: &Source, world: &World<'_>) -> Result<Loaded, Problems> {
             settings: compile::settings(&typed, &builtin, admin),
             config,
             warnings: problems.list,
-            files: typed.files,
+            files: WatchedFiles { config: typed.files.into(), lists: lists.watched.into() },
         }),
         _ => Err(problems),
     }

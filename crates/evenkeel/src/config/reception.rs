@@ -2,6 +2,7 @@
 
 use super::chain::Chain;
 use super::compile::Bound;
+use super::gate::{self, Lists};
 use super::problem::{Problem, Problems};
 use super::routes;
 use super::setting::Setting;
@@ -9,8 +10,14 @@ use evenkeel_core::network::Network;
 use evenkeel_core::reception::{AcceptProxy, Others, Reception};
 
 /// The reception of `service`, whose settings are those of `chain`.
-pub fn compile(service: &Bound<'_>, chain: &Chain<'_>, problems: &mut Problems) -> Reception {
+pub fn compile(
+    service: &Bound<'_>,
+    chain: &Chain<'_>,
+    lists: &mut Lists<'_>,
+    problems: &mut Problems,
+) -> Reception {
     Reception {
+        gate: gate::compile(chain, lists, problems),
         accept_proxy: accept_proxy(&chain.only("accept-proxy"), problems),
         routes: routes::compile(service, chain, problems),
     }

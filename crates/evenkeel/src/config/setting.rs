@@ -57,6 +57,10 @@ pub enum Setting {
     Words(Vec<&'static str>),
     /// Texts.
     Texts(Vec<At<String>>),
+    /// Networks, and files that list them.
+    Access(Vec<At<AccessEntry>>),
+    /// So many in a second.
+    Rate(u32),
     /// Routes.
     Routes(Vec<Routed>),
 }
@@ -81,6 +85,15 @@ pub enum Entry {
     Pool(At<String>),
     /// A backend, with what is said about it.
     Backend(At<Target>, Layer),
+}
+
+/// An entry of `allow` or `deny`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccessEntry {
+    /// A network.
+    Network(Network),
+    /// A file that lists some, by its path as it was typed.
+    File(String),
 }
 
 /// A route of a service.
@@ -152,6 +165,7 @@ pub fn read(key: &Key, node: &Node) -> Result<Setting, Problem> {
         Kind::HttpMethod => token(key, node, "an HTTP method such as \"GET\"", |c| c.is_ascii_uppercase()),
         Kind::HttpHost => token(key, node, "a host name", |c| c.is_ascii_graphic() && !"/\\@?#".contains(c)),
         Kind::Leaving => leaving(key, node),
+        Kind::Rate => rate(key, node),
         Kind::Backend => backend(node),
         _ => match text {
             Some(text) => Ok(Setting::Text(text.into())),
@@ -269,6 +283,24 @@ pub fn network(key: &Key, node: &Node) -> Result<Network, Problem> {
             _ => problem,
         }
     })
+}
+
+/// The network, or the file with networks, that `node` names.
+pub fn access(key: &Key, node: &Node) -> Result<AccessEntry, Problem> {
+    match node.text().and_then(|text| text.strip_prefix("file:")) {
+        Some("") => Err(wrong(key, node, "expected a path behind `file:`")),
+        Some(path) => Ok(AccessEntry::File(path.to_owned())),
+        None => network(key, node).map(AccessEntry::Network),
+    }
+}
+
+/// `10/s`.
+fn rate(key: &Key, node: &Node) -> Result<Setting, Problem> {
+    let number = node.text().and_then(|text| text.strip_suffix("/s")?.parse().ok());
+    number
+        .filter(|number| (1..=1_000_000).contains(number))
+        .map(Setting::Rate)
+        .ok_or_else(|| wrong(key, node, "expected so many in a second, up to a million, such as \"10/s\""))
 }
 
 /// `keep`, `cut`, or `drain(30s)`.

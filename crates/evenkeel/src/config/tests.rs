@@ -18,6 +18,11 @@ const WORLD: World<'static> = World {
         "localhost" => Ok(vec!["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()]),
         _ => Err("no such host".into()),
     },
+    read: &|path| match path.file_name().and_then(|name| name.to_str()) {
+        Some("offices.txt") => Ok(b"# our own\n10.1.0.0/16\n2001:db8::/32 # v6\n".to_vec()),
+        Some("bad.txt") => Ok(b"10.0.0.0/8\n10.0.0.1/8\nnobody\n".to_vec()),
+        _ => Err(io::ErrorKind::NotFound.into()),
+    },
 };
 
 /// Everything that a file means, or everything that is wrong with it.
@@ -128,6 +133,12 @@ fn service_with(key: &keys::Key) -> Vec<flags::FlagValue> {
         "hello" | "hello.timeout" | "hello.max-bytes" | "hello.else" => {
             given.push(flag("route", "{ \"www.example.com\" = \"127.0.0.1:5002\" }"));
         }
+        "max-sessions-per-source.mode" => given.push(flag("max-sessions-per-source.limit", "9")),
+        "max-rate.burst" | "max-rate.mode" => given.push(flag("max-rate.rate", "9/s")),
+        "max-rate-per-source.burst" | "max-rate-per-source.mode" => {
+            given.push(flag("max-rate-per-source.rate", "9/s"));
+        }
+        "access-mode" => given.push(flag("deny", "10.0.0.0/8")),
         "accept-proxy.mode" | "accept-proxy.timeout" => given.push(flag("accept-proxy.from", "10.0.0.0/8")),
         _ => {}
     }
@@ -157,7 +168,7 @@ fn plain_again(loaded: &Loaded) -> Loaded {
         settings: loaded.settings.clone(),
         config: loaded.config.clone(),
         warnings: Vec::new(),
-        files: Vec::new(),
+        files: WatchedFiles::default(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Device, inode, length, and when it was changed. A folder changes when something in it comes or goes.
 type Stamp = (u64, u64, u64, i64, i64);
@@ -26,6 +27,15 @@ impl Watched {
     pub fn again(&self) -> Self {
         Self::look(&self.path)
     }
+}
+
+/// Everything that a configuration was loaded from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WatchedFiles {
+    /// The files that were read, and the folders that were searched for more.
+    pub config: Arc<[Watched]>,
+    /// The files that list networks.
+    pub lists: Arc<[Watched]>,
 }
 
 #[cfg(test)]

@@ -42,6 +42,10 @@ use tokio::sync::oneshot;
 use tokio::time::MissedTickBehavior;
 use trial::Trial;
 
+/// Told when a list cannot be loaded alone.
+const LIST_CHANGED: &str =
+    "a list of networks has changed, and so has the configuration: `evenkeel reload` takes both";
+
 /// How often the loop looks after itself: dropped lines, the watchdog, source ports.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -64,6 +68,8 @@ pub enum Input {
     Loaded(Box<Result<Loaded, Problems>>, Option<oneshot::Sender<Reload>>),
     /// Files of the configuration have changed.
     Changed,
+    /// A list of networks has changed, and so has the configuration, which is not loaded by itself.
+    ListChanged,
     /// Somebody asks.
     Asked(Question),
     /// An upgrade has come so far.
@@ -222,6 +228,7 @@ impl Loop {
             }
             Input::Report(report) => self.handle_report(now, report),
             Input::Loaded(loaded, answer) => self.handle_loaded(now, *loaded, answer),
+            Input::ListChanged => self.control.log.tell(Notice::Warning(LIST_CHANGED.to_owned())),
             Input::Changed if self.phase == Phase::Running => self.load_again(None),
             Input::Changed => {}
             Input::Asked(question) => self.handle_question(question),

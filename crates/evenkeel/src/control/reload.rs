@@ -49,7 +49,7 @@ impl Loop {
         if let (Ok(_), Some((watch, files))) = (&reload, watched) {
             // Whoever loads the file wants what is in it.
             self.trial = None;
-            self.control.watch = watch.then(|| Watch::start(files, self.control.inputs.clone()));
+            self.control.watch = Watch::start(files, watch, self.control.inputs.clone());
         }
         self.tell_reload(reload, answer);
     }

@@ -2,7 +2,7 @@
 
 use super::Loop;
 use super::question::{Reload, Wanted};
-use crate::config::Loaded;
+use crate::config::{Loaded, WatchedFiles};
 use crate::logging::Notice;
 use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::director::Connects;
@@ -35,7 +35,7 @@ impl Loop {
         }
         self.log_order(Some(wanted));
         let (settings, config) = (self.control.settings.clone(), self.control.director.config());
-        let before = Loaded { settings, config, warnings: Vec::new(), files: Vec::new() };
+        let before = Loaded { settings, config, warnings: Vec::new(), files: WatchedFiles::default() };
         let connects = self.connects();
         let now = Instant::now();
         let reload = self.take(now, loaded);

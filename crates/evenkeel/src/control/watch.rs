@@ -1,7 +1,8 @@
-//! Watches the configuration's files: when they have changed, and then stay the same for one look, they are loaded again.
+//! Watches the configuration's files, and the lists of networks that it names: when they have changed, and then stay the
+//! same for one look, they are loaded again.
 
 use super::Input;
-use crate::config::Watched;
+use crate::config::{Watched, WatchedFiles};
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,26 +19,41 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Looks at these files and folders, which were loaded as they are given. Needs a tokio runtime around it.
-    pub fn start(files: Vec<Watched>, inputs: Sender<Input>) -> Self {
+    /// Looks at `files`. Unless `whole`, only lists are loaded again by themselves, and only as long as the configuration
+    /// has not changed: nobody has said yet that it is to be loaded. Needs a tokio runtime around it.
+    ///
+    /// `None` if there is nothing to look at.
+    pub fn start(files: WatchedFiles, whole: bool, inputs: Sender<Input>) -> Option<Self> {
+        if !whole && files.lists.is_empty() {
+            return None;
+        }
         let mut task = JoinSet::new();
-        task.spawn(look(files.into(), inputs));
-        Self { _task: task }
+        task.spawn(look(files, whole, inputs));
+        Some(Self { _task: task })
     }
 }
 
-async fn look(mut loaded: Arc<[Watched]>, inputs: Sender<Input>) {
-    let mut seen = Arc::clone(&loaded);
+async fn look(mut loaded: WatchedFiles, whole: bool, inputs: Sender<Input>) {
+    let mut seen = loaded.clone();
     loop {
         sleep(EVERY).await;
-        let now = again(Arc::clone(&loaded)).await;
+        let now = WatchedFiles {
+            config: again(Arc::clone(&loaded.config)).await,
+            lists: again(Arc::clone(&loaded.lists)).await,
+        };
         // One that is still being written is not read.
-        let has_settled = mem::replace(&mut seen, Arc::clone(&now)) == now;
-        if has_settled && now != loaded {
-            loaded = now;
-            if inputs.send(Input::Changed).await.is_err() {
-                return;
-            }
+        let has_settled = mem::replace(&mut seen, now.clone()) == now;
+        let config_has_changed = now.config != loaded.config;
+        if !has_settled || (now.lists == loaded.lists && !(whole && config_has_changed)) {
+            continue;
+        }
+        let news = if whole || !config_has_changed { Input::Changed } else { Input::ListChanged };
+        loaded.lists = now.lists;
+        if whole {
+            loaded.config = now.config;
+        }
+        if inputs.send(news).await.is_err() {
+            return;
         }
     }
 }

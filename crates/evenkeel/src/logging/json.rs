@@ -128,6 +128,12 @@ pub fn session(out: &mut String, record: &SessionRecord) {
         item.end();
     }
     line.out.push(']');
+    line.raw("observed", '[');
+    for (index, reason) in record.observed.iter().enumerate() {
+        let comma = if index > 0 { "," } else { "" };
+        let _ = write!(line.out, "{comma}\"{reason}\"");
+    }
+    line.out.push(']');
     line.raw("queued_ms", Millis(record.queued))
         .millis_or_null("connect_ms", record.connect)
         .millis_or_null("first_byte_ms", record.first_byte)

@@ -35,6 +35,7 @@ fn record() -> SessionRecord {
         client: addr("10.0.0.7:51822"),
         via: None,
         server_name: None,
+        observed: Default::default(),
         pool: Some(PoolName::new("web")),
         backend: Some(addr("127.0.0.1:5003")),
         failed_attempts: Vec::new(),
@@ -135,7 +136,7 @@ fn a_session_that_failed_says_whose_fault_and_what_was_tried() {
 fn a_session_is_one_json_object_with_every_field() {
     let expected = r#"{"ts":"2026-11-22T14:02:11.031Z","id":7,"service":"web","listener":"[::]:8080","#
         .to_owned()
-        + r#""client":"10.0.0.7:51822","via":null,"sni":null,"pool":"web","backend":"127.0.0.1:5003","attempts":[],"queued_ms":0.000,"#
+        + r#""client":"10.0.0.7:51822","via":null,"sni":null,"pool":"web","backend":"127.0.0.1:5003","attempts":[],"observed":[],"queued_ms":0.000,"#
         + r#""connect_ms":0.210,"first_byte_ms":0.900,"ms":1.240,"to_backend":89,"to_client":412,"end":"ok","#
         + "\"by\":\"client\"}\n";
     assert_eq!(as_json(sessions(vec![record()])), expected);

@@ -183,6 +183,9 @@ fn details(out: &mut String, record: &SessionRecord) {
     {
         add(format_args!("{detail}"));
     }
+    for reason in record.observed.iter() {
+        add(format_args!("would be refused: {reason}"));
+    }
     if !record.queued.is_zero() {
         add(format_args!("queued {}", Took(record.queued)));
     }

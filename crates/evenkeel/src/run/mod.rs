@@ -128,7 +128,11 @@ pub fn start(
         notify::ready(&announce::status(&config));
     }
     Ok(Control {
-        watch: (settings.watch && options.source.is_some()).then(|| Watch::start(files, inputs.clone())),
+        watch: options
+            .source
+            .is_some()
+            .then(|| Watch::start(files, settings.watch, inputs.clone()))
+            .flatten(),
         discovery: Discovery::follow(&config, &inputs),
         manner: manner(options.demo),
         source: options.source,

@@ -161,6 +161,7 @@ impl Counted {
                 to.u64(n);
             }
             write_numbers(&mut to, &sums.ends);
+            write_numbers(&mut to, &sums.observed);
             write_times(&mut to, &sums.duration);
             write_times(&mut to, &sums.queued);
         }
@@ -197,6 +198,8 @@ impl Counted {
                 to_backend: from.u64()?,
                 to_client: from.u64()?,
                 ends: read_numbers(from)?,
+                observed: read_numbers(from)?,
+                uncounted: 0,
                 duration: read_times(from)?,
                 queued: read_times(from)?,
             };

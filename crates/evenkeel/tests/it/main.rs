@@ -9,6 +9,7 @@ mod choose;
 mod cli;
 
 mod failover;
+mod gate;
 mod harness;
 mod health;
 mod limits;

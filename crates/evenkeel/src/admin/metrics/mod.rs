@@ -5,6 +5,7 @@ mod text;
 
 use super::view::{self, Published};
 use crate::control::Picture;
+use evenkeel_core::admit::Reason;
 use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::counts::{self, Metric};
 use evenkeel_core::director::BackendView;
@@ -84,12 +85,13 @@ fn services(text: &mut Text, picture: &Picture) {
         text.family(metric);
         picture.services.iter().for_each(|(name, sums)| write(text, name.as_str(), sums));
     };
-    let numbers: [Of<ServiceSums, u64>; 5] = [
+    let numbers: [Of<ServiceSums, u64>; 6] = [
         (&counts::SERVICE_SESSIONS, |it| it.accepted),
         (&counts::SERVICE_SESSIONS_OPEN, |it| it.open.into()),
         (&counts::SERVICE_TO_BACKEND, |it| it.to_backend),
         (&counts::SERVICE_TO_CLIENT, |it| it.to_client),
         (&counts::SERVICE_RETRIES, |it| it.retries),
+        (&counts::SERVICE_UNCOUNTED, |it| it.uncounted),
     ];
     for (metric, value) in numbers {
         each(metric, &|text, name, sums| text.sample(metric.name, &[("service", name)], value(sums)));
@@ -97,6 +99,12 @@ fn services(text: &mut Text, picture: &Picture) {
     each(&counts::SERVICE_ENDS, &|text, name, sums| {
         for (word, count) in End::words().zip(sums.ends) {
             text.sample(counts::SERVICE_ENDS.name, &[("service", name), ("end", word)], count);
+        }
+    });
+    each(&counts::SERVICE_OBSERVED, &|text, name, sums| {
+        for (reason, count) in Reason::ALL.iter().zip(sums.observed) {
+            let labels = [("service", name), ("rule", reason.word())];
+            text.sample(counts::SERVICE_OBSERVED.name, &labels, count);
         }
     });
     each(&counts::SERVICE_DURATION, &|text, name, sums| {
