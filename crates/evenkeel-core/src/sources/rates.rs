@@ -67,8 +67,9 @@ impl Measure for Filling {
         ahead(number, Self::moment(self.0), Self::BITS)
     }
 
-    fn more(&self, number: u64) -> u64 {
-        Self::moment(self.0.wrapping_add(self.weight(number) + TICKS))
+    fn more(&self, number: Option<u64>) -> u64 {
+        let missing = number.map_or(0, |number| self.weight(number));
+        Self::moment(self.0.wrapping_add(missing + TICKS))
     }
 
     fn less(&self, number: u64) -> u64 {

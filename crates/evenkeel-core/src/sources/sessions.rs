@@ -75,8 +75,8 @@ impl Measure for Open {
         number
     }
 
-    fn more(&self, number: u64) -> u64 {
-        number + 1
+    fn more(&self, number: Option<u64>) -> u64 {
+        number.unwrap_or(0) + 1
     }
 
     fn less(&self, number: u64) -> u64 {

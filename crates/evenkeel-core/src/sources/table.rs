@@ -35,8 +35,8 @@ pub trait Measure {
     /// What a number weighs, to be compared with a limit; 0 says nothing, and needs no slot.
     fn weight(&self, number: u64) -> u64;
 
-    /// The number with one entry more; of one that weighs nothing, too.
-    fn more(&self, number: u64) -> u64;
+    /// The number with one entry more, or that of a first entry.
+    fn more(&self, number: Option<u64>) -> u64;
 
     /// The number with one entry less, of one that weighs [`ONE`](Self::ONE) at least.
     fn less(&self, number: u64) -> u64;
@@ -97,7 +97,7 @@ impl Table {
                 self.uncounted.fetch_add(1, Relaxed);
                 return Entry::Uncounted;
             };
-            let number = if seen.own.is_some() { number::<M>(word) } else { 0 };
+            let number = seen.own.map(|(_, word)| number::<M>(word));
             let entered = packed::<M>(home.tag, measure.more(number));
             if self.slot(slot).compare_exchange(word, entered, SeqCst, Relaxed).is_err() {
                 continue;
@@ -114,11 +114,8 @@ impl Table {
     pub fn leave<M: Measure>(&self, ticket: &Ticket, measure: &M) {
         let left = |word: u64| {
             let number = number::<M>(word);
-            if tag::<M>(word) != ticket.tag || measure.weight(number) < M::ONE {
-                return None;
-            }
-            let number = measure.less(number);
-            Some(if measure.weight(number) == 0 { 0 } else { packed::<M>(ticket.tag, number) })
+            let is_there = tag::<M>(word) == ticket.tag && measure.weight(number) >= M::ONE;
+            is_there.then(|| packed::<M>(ticket.tag, measure.less(number)))
         };
         let _ = self.slot(ticket.slot).fetch_update(SeqCst, SeqCst, left);
     }
@@ -162,6 +159,7 @@ impl Table {
             for (at, slot) in self.lines[line].0.iter().enumerate() {
                 let word = slot.load(SeqCst);
                 let found = Some((line * SLOTS + at, word));
+                // A slot that nobody has had yet is free, whatever its number means at this moment.
                 let weight = if word == 0 { 0 } else { measure.weight(number::<M>(word)) };
                 if weight == 0 {
                     room += 1;

@@ -89,6 +89,18 @@ fn a_clock_that_goes_back_earns_nothing() {
 }
 
 #[test]
+fn a_clock_that_begins_again_takes_nobody_for_somebody_else() {
+    let (start, rate) = (Instant::now(), Rate { per_second: 1000, burst: 2 });
+    let rates = SourceRates::new(rate, SLOTS, start, &mut Dice::new(1));
+    let mut now = start + Duration::from_secs(1 << 40) / 16 / 1000 - Duration::from_micros(500);
+    let within = [Entry::Within(()), Entry::Within(()), Entry::AtLimit];
+    assert_eq!([1; 3].map(|number| rates.enter(source(number), now)), within, "just before");
+    now += Duration::from_millis(1);
+    assert_eq!([2; 3].map(|number| rates.enter(source(number), now)), within, "just after");
+    assert_eq!([1; 2].map(|number| rates.enter(source(number), now)), [Entry::Within(()), Entry::AtLimit]);
+}
+
+#[test]
 fn a_session_that_is_there_already_is_counted_whatever_the_limit() {
     let sessions = Arc::new(SourceSessions::new(SLOTS, &mut Dice::new(1)));
     let places: Vec<_> = (0..3).map(|_| sessions.join(source(1))).collect();
