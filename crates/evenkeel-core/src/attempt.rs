@@ -11,16 +11,16 @@ use std::time::Duration;
 pub enum ConnectFailure {
     /// Nobody listens there (`ECONNREFUSED`).
     Refused,
-    /// Reset while the connect was in progress.
-    Reset,
+    /// Reset while the connect was in progress; the errno.
+    Reset(i32),
     /// No answer within `timeout.connect`, or the kernel gave up.
     TimedOut,
-    /// No route to it, or a router said so.
-    Unreachable,
+    /// No route to it, or a router said so; the errno tells which.
+    Unreachable(i32),
     /// A Unix socket that does not exist.
     NoSuchSocket,
-    /// We may not connect there (a Unix socket's mode, a firewall).
-    Denied,
+    /// We may not connect there (a Unix socket's mode, a firewall); the errno.
+    Denied(i32),
     /// We have no source port left towards it.
     NoSourcePort,
     /// We have no descriptor or memory for another socket; the errno.
@@ -52,25 +52,41 @@ impl ConnectFailure {
     pub fn index(&self) -> usize {
         match self {
             Self::Refused => 0,
-            Self::Reset => 1,
+            Self::Reset(_) => 1,
             Self::TimedOut => 2,
-            Self::Unreachable => 3,
+            Self::Unreachable(_) => 3,
             Self::NoSuchSocket => 4,
-            Self::Denied => 5,
+            Self::Denied(_) => 5,
             Self::NoSourcePort => 6,
             Self::NoResources(_) => 7,
             Self::Other(_) => 8,
         }
     }
 
+    /// What the kernel said, by Linux errno; `None` where it did not say anything, as at a timeout of ours.
+    pub fn errno(&self) -> Option<i32> {
+        let errno = match *self {
+            Self::NoSuchSocket => 2,
+            Self::NoSourcePort => 99,
+            Self::Refused => 111,
+            Self::TimedOut => 0,
+            Self::Reset(errno)
+            | Self::Unreachable(errno)
+            | Self::Denied(errno)
+            | Self::NoResources(errno)
+            | Self::Other(errno) => errno,
+        };
+        (errno != 0).then_some(errno)
+    }
+
     /// Whose fault it is. Ejection listens to the backend's faults only.
     pub fn fault(&self) -> Side {
         match self {
-            Self::Denied | Self::NoSourcePort | Self::NoResources(_) => Side::Evenkeel,
+            Self::Denied(_) | Self::NoSourcePort | Self::NoResources(_) => Side::Evenkeel,
             Self::Refused
-            | Self::Reset
+            | Self::Reset(_)
             | Self::TimedOut
-            | Self::Unreachable
+            | Self::Unreachable(_)
             | Self::NoSuchSocket
             | Self::Other(_) => Side::Backend,
         }
@@ -86,13 +102,13 @@ impl From<&io::Error> for ConnectFailure {
         match error.kind() {
             _ if NO_RESOURCES.contains(&errno) => Self::NoResources(errno),
             io::ErrorKind::ConnectionRefused => Self::Refused,
-            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => Self::Reset,
+            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => Self::Reset(errno),
             io::ErrorKind::TimedOut => Self::TimedOut,
             io::ErrorKind::HostUnreachable
             | io::ErrorKind::NetworkUnreachable
-            | io::ErrorKind::NetworkDown => Self::Unreachable,
+            | io::ErrorKind::NetworkDown => Self::Unreachable(errno),
             io::ErrorKind::NotFound => Self::NoSuchSocket,
-            io::ErrorKind::PermissionDenied => Self::Denied,
+            io::ErrorKind::PermissionDenied => Self::Denied(errno),
             io::ErrorKind::AddrNotAvailable => Self::NoSourcePort,
             _ => Self::Other(errno),
         }
@@ -103,11 +119,11 @@ impl fmt::Display for ConnectFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused => f.write_str("connection refused"),
-            Self::Reset => f.write_str("connection reset"),
+            Self::Reset(_) => f.write_str("connection reset"),
             Self::TimedOut => f.write_str("no answer in time"),
-            Self::Unreachable => f.write_str("no route to it"),
+            Self::Unreachable(_) => f.write_str("no route to it"),
             Self::NoSuchSocket => f.write_str("no such socket"),
-            Self::Denied => f.write_str("permission denied"),
+            Self::Denied(_) => f.write_str("permission denied"),
             Self::NoSourcePort => f.write_str("no source port left"),
             Self::NoResources(errno) => write!(f, "no descriptor or memory left (errno {errno})"),
             Self::Other(errno) => write!(f, "errno {errno}"),

@@ -74,6 +74,7 @@ metrics! {
     SERVICE_QUEUED Histogram "service_session_queued_seconds" "Time waited for a seat at a backend, by sessions that waited";
     POOL_BACKENDS Gauge "pool_backends" "Backends of the pool, by state";
     POOL_WAITING Gauge "pool_sessions_waiting" "Sessions that wait for a seat now";
+    POOL_CHECK_DURATION Histogram "pool_check_duration_seconds" "Time a health check took, by result";
     BACKEND_UP Gauge "backend_up" "Whether the backend may take traffic";
     BACKEND_WEIGHT Gauge "backend_weight" "Its share now; 0 while an operator keeps it out";
     BACKEND_SESSIONS Counter "backend_sessions_total" "Sessions connected to the backend";

@@ -49,6 +49,11 @@ impl Ejection {
         self.until
     }
 
+    /// Whether it followed so soon on another one that passing checks do not end it.
+    pub fn is_repeated(&self) -> bool {
+        self.doublings > 0
+    }
+
     /// Takes the backend out, and says for how long.
     ///
     /// The time doubles with every ejection that follows soon on a return, up to `max_time`; every whole `max_time`
@@ -73,7 +78,7 @@ impl Ejection {
     /// it sees less than the traffic does, and the backend sits its time out.
     pub fn observe(&mut self, passed: bool, rise: u32) -> bool {
         self.passes = if passed { self.passes + 1 } else { 0 };
-        passed && self.passes >= rise && self.doublings == 0
+        passed && self.passes >= rise && !self.is_repeated()
     }
 
     /// The backend is not out any more.

@@ -164,6 +164,31 @@ impl End {
     }
 }
 
+/// What happened, for a person; without whose doing it was where that is told beside it.
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Closed(side) => return write!(f, "both sides closed in order, the {side} first"),
+            Self::Reset(side) => return write!(f, "the {side} reset the connection"),
+            Self::Vanished(side) => return write!(f, "the {side} vanished: it answered nothing any more"),
+            Self::NotConnected(failure) => return write!(f, "no backend could be reached: {failure}"),
+            Self::Rejected(rejection) => return rejection.fmt(f),
+            Self::Failed(errno) => return write!(f, "evenkeel lacked something: errno {errno}"),
+            Self::Idle => "no byte moved for `timeout.idle`",
+            Self::HalfClosed => "one side had closed, and the other sent nothing for `timeout.half-close`",
+            Self::Lifetime => "`timeout.lifetime` was over",
+            Self::Drained => "the time to drain was over",
+            Self::Stopped => "evenkeel was ended at once",
+            Self::Ordered => "an operator had it closed",
+            Self::NoBackend => "no backend may take traffic",
+            Self::QueueFull => "every backend was at its cap, and the queue was full",
+            Self::QueueTimeout => "every backend was at its cap for `timeout.queue`",
+            Self::ClientLeft => "the client left before a backend was found",
+            Self::Panicked => "a defect of evenkeel",
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -28,6 +28,7 @@ pub mod eligible;
 pub mod end;
 pub mod half;
 pub mod health;
+pub mod history;
 pub mod host_name;
 pub mod load;
 pub mod name;

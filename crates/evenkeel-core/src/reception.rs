@@ -174,3 +174,29 @@ impl Rejection {
         }
     }
 }
+
+/// What happened, for a person.
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::HeaderMalformed(malformed) => return malformed.fmt(f),
+            Self::HelloMalformed(malformed) => return malformed.fmt(f),
+            Self::NotAProxy => "only proxies in `accept-proxy` may connect, and it is none of them",
+            Self::HeaderMissing => "the proxy sent no PROXY protocol header",
+            Self::HeaderLate => "the proxy did not send its header within `accept-proxy.timeout`",
+            Self::HeaderTooLong => "the proxy sent a header that is longer than any may be",
+            Self::HeaderForbidden => "a client that is no proxy sent a PROXY protocol header",
+            Self::Silent => "the client said nothing, where clients speak first",
+            Self::HelloLate => "the client did not say what it wants within `hello.timeout`",
+            Self::HelloTooLong => "the client's TLS hello is longer than `hello.max-bytes`",
+            Self::NotTls => "the client does not speak TLS",
+            Self::NoRoute => "no route is for what the client asks for",
+            Self::NotAdmitted(Reason::Denied) => "`allow` and `deny` do not let it in",
+            Self::NotAdmitted(Reason::SourceSessions) => {
+                "its source has as many sessions as `max-sessions-per-source` lets it have"
+            }
+            Self::NotAdmitted(Reason::SourceRate) => "its source connects faster than `max-rate-per-source`",
+            Self::NotAdmitted(Reason::Rate) => "clients connect faster than `max-rate`",
+        })
+    }
+}

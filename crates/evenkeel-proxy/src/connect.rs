@@ -6,7 +6,7 @@ use crate::Report;
 use crate::books::CountedSeat;
 use crate::header;
 use crate::pools::{LocalPool, Seating};
-use crate::session::{Interrupted, Session};
+use crate::session::{Interrupted, Reach, Session};
 use crate::shared::count;
 use crate::worker::Worker;
 use evenkeel_core::addr::Addr;
@@ -57,7 +57,7 @@ pub async fn with_retry(
                 let took = worker.reactor.now() - began;
                 seat.connected(took);
                 worker.on_seat_freed(local);
-                session.opening.borrow_mut().connected = Some((backend.addr.clone(), took));
+                session.opening.borrow_mut().reach = Reach::Connected(backend.addr.clone(), took);
                 return Ok(Connected { socket, seat, rules: Arc::clone(&pool.rules) });
             }
             Err(NotConnected::ClientLeft) => return Err(End::ClientLeft),
@@ -96,6 +96,7 @@ async fn seat(
     }
     let began = worker.reactor.now();
     let place = local.join_line(session.row).ok_or(End::QueueFull)?;
+    session.opening.borrow_mut().reach = Reach::InLine(began);
     let deadline = began + local.newest().rules.queue.timeout;
     let waited = session.until(worker, deadline, || place.is_first().then(choose).flatten()).await;
     drop(place);
@@ -145,6 +146,7 @@ async fn attempt(
     let (socket, connected) = socket::connect(name).map_err(|error| failed(&error))?;
     worker.reactor.add_stream(&socket, session.row, false).map_err(|error| failed(&error))?;
     if !connected {
+        session.opening.borrow_mut().reach = Reach::Connecting(backend.addr.clone(), worker.reactor.now());
         let is_first = session.opening.borrow().failed_attempts.is_empty();
         let settled = || {
             let told = session.backend_ready.get().writable();
@@ -198,15 +200,14 @@ fn note_failure(
     began: Instant,
 ) {
     let took = worker.reactor.now() - began;
-    session.opening.borrow_mut().failed_attempts.push(Attempt {
-        backend: backend.addr.clone(),
-        failure,
-        took,
-    });
+    let mut opening = session.opening.borrow_mut();
+    opening.failed_attempts.push(Attempt { backend: backend.addr.clone(), failure, took });
+    opening.reach = Reach::Nobody;
+    drop(opening);
     if failure.fault() == Side::Backend {
         let in_row = backend.load.note_failed();
         let key = BackendKey { pool: pool.name.clone(), addr: backend.addr.clone() };
-        worker.shared.report(Report::Suspect { key, failure, in_row });
+        worker.shared.report(Report::Suspect { key, failure, in_row, took });
     }
 }
 

@@ -148,7 +148,7 @@ fn suspended<'a>(
     relay: SuspendedRelay<BorrowedFd<'a>>,
 ) -> Option<Suspended<BorrowedFd<'a>>> {
     let opening = session.opening.borrow();
-    let (backend, connect) = opening.connected.clone()?;
+    let (backend, connect) = opening.reach.clone().connected()?;
     let pool = session.pool_name()?;
     Some(Suspended {
         id: session.id,

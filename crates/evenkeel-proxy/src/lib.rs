@@ -34,4 +34,5 @@ pub use plane::{Handed, PlaneOptions, PrepareError, Report, Started, Totals, Use
 pub use record::SessionRecord;
 pub use relay::{Held, Patience, SuspendedDirection, SuspendedRelay};
 pub use reserved::{Open, Reserved};
+pub use session::Reach;
 pub use visit::{Closing, Filter, SessionView, Visit, Visited};

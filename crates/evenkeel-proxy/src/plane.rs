@@ -42,8 +42,8 @@ pub struct PlaneOptions {
     pub workers: usize,
     /// Sessions at once, in all; at this many it stops accepting until one ends.
     pub max_sessions: u32,
-    /// Whether session records are made at all.
-    pub records: bool,
+    /// Whether a record is made of every session, or only of those at which something is worth a look.
+    pub all_records: bool,
 }
 
 impl PlaneOptions {
@@ -71,6 +71,8 @@ pub enum Report {
         failure: ConnectFailure,
         /// Failures in a row, this one included.
         in_row: u32,
+        /// How long it took.
+        took: Duration,
     },
     /// So many sessions are open that no more are accepted until one ends. Told once, until the ceiling was left, and
     /// once a second at most.

@@ -46,6 +46,13 @@ pub struct SessionRecord {
     pub end: End,
 }
 
+impl SessionRecord {
+    /// Whether something was not as it should be: it waited, failed over, or did not end in order.
+    pub fn is_noteworthy(&self) -> bool {
+        !self.end.is_ok() || !self.failed_attempts.is_empty() || !self.queued.is_zero()
+    }
+}
+
 /// Records that go to their reader together.
 const BATCH: usize = 64;
 

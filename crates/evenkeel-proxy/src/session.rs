@@ -156,8 +156,39 @@ pub struct Opening {
     pub failed_attempts: Vec<Attempt>,
     /// Time spent waiting for a seat.
     pub queued: Duration,
+    /// How far it has come.
+    pub reach: Reach,
+}
+
+/// How far a session has come on its way to a backend.
+#[derive(Clone, Debug, Default)]
+pub enum Reach {
+    /// Nobody is chosen.
+    #[default]
+    Nobody,
+    /// Waits in line for a seat, since then.
+    InLine(Instant),
+    /// Waits for an answer of this backend, since then.
+    Connecting(Addr, Instant),
+    /// Is connected to this backend, which took so long.
+    Connected(Addr, Duration),
+}
+
+impl Reach {
     /// Who it is connected to, and how long that took.
-    pub connected: Option<(Addr, Duration)>,
+    pub fn connected(self) -> Option<(Addr, Duration)> {
+        match self {
+            Self::Connected(backend, took) => Some((backend, took)),
+            Self::Nobody | Self::InLine(_) | Self::Connecting(..) => None,
+        }
+    }
+}
+
+impl Opening {
+    /// Whether the first backend that was tried took it, at once.
+    pub fn was_smooth(&self) -> bool {
+        self.failed_attempts.is_empty() && self.queued.is_zero()
+    }
 }
 
 /// Why a wait ended without what it was for.
@@ -209,7 +240,10 @@ impl Session {
 
     /// Who it is connected to, if anybody.
     pub fn backend(&self) -> Option<Addr> {
-        self.opening.borrow().connected.as_ref().map(|(addr, _)| addr.clone())
+        match &self.opening.borrow().reach {
+            Reach::Connected(addr, _) => Some(addr.clone()),
+            _ => None,
+        }
     }
 
     /// What is told of the session now that it has ended; `relay` if it came so far.
@@ -217,7 +251,7 @@ impl Session {
         let duration = now.saturating_duration_since(self.accepted);
         let opening = self.opening.take();
         let first_byte = relay.and_then(Relay::first_byte);
-        let (backend, connect) = opening.connected.unzip();
+        let (backend, connect) = opening.reach.connected().unzip();
         let server_name = opening.greeting.and_then(|greeting| greeting.server_name);
         SessionRecord {
             id: self.id,

@@ -24,7 +24,9 @@ pub struct Shared {
     wakes: Box<[Wake]>,
     reports: SyncSender<Report>,
     reports_dropped: AtomicU64,
-    records: Option<SyncSender<Vec<SessionRecord>>>,
+    records: SyncSender<Vec<SessionRecord>>,
+    /// Whether a record of every session is wanted.
+    pub all_records: bool,
     undrained: AtomicUsize,
     /// A connect to one of these ports may have it as its source port as well.
     pub source_ports: RangeInclusive<u16>,
@@ -70,7 +72,8 @@ impl Shared {
             wakes: (0..options.workers).map(|_| Wake::new()).collect::<io::Result<_>>()?,
             reports,
             reports_dropped: AtomicU64::new(0),
-            records: options.records.then_some(records),
+            records,
+            all_records: options.all_records,
             undrained: AtomicUsize::new(options.workers),
             source_ports: limits::source_ports(),
         })
@@ -86,11 +89,6 @@ impl Shared {
         self.wakes.iter().enumerate().filter(|(index, _)| *index != worker).for_each(|(_, wake)| wake.wake());
     }
 
-    /// Whether anybody wants session records.
-    pub fn wants_records(&self) -> bool {
-        self.records.is_some()
-    }
-
     /// Tells the control plane; what it has no room for is dropped and counted.
     pub fn report(&self, report: Report) {
         if self.reports.try_send(report).is_err() {
@@ -100,9 +98,8 @@ impl Shared {
 
     /// Hands over records; what there is no room for is dropped and counted.
     pub fn hand_over(&self, worker: usize, records: Vec<SessionRecord>) {
-        let Some(sender) = &self.records else { return };
         let number = records.len() as u64;
-        if sender.try_send(records).is_err() {
+        if self.records.try_send(records).is_err() {
             count(&self.counts[worker].records_dropped, number);
         }
     }

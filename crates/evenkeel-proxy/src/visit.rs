@@ -3,9 +3,10 @@
 
 use crate::reactor::Row;
 use crate::relay::Relay;
-use crate::session::Session;
+use crate::session::{Reach, Session};
 use crate::worker::{Stage, Worker};
 use evenkeel_core::addr::Addr;
+use evenkeel_core::attempt::Attempt;
 use evenkeel_core::end::End;
 use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
 use std::net::IpAddr;
@@ -52,6 +53,12 @@ pub struct SessionView {
     pub to_backend: u64,
     /// Bytes that the client's socket took.
     pub to_client: u64,
+    /// The connects that failed, in order.
+    pub failed_attempts: Vec<Attempt>,
+    /// Time spent waiting for a seat.
+    pub queued: Duration,
+    /// How far it has come on its way to a backend.
+    pub reach: Reach,
 }
 
 /// What one step of one worker came to.
@@ -158,6 +165,7 @@ fn view(session: &Session, stage: &Stage, now: Instant) -> SessionView {
         Stage::Relaying { relay, .. } => Some(relay),
         Stage::Opening(_) | Stage::Away => None,
     };
+    let opening = session.opening.borrow();
     SessionView {
         id: session.id,
         listener: session.listener.name.clone(),
@@ -168,5 +176,8 @@ fn view(session: &Session, stage: &Stage, now: Instant) -> SessionView {
         idle: relay.map(|relay| now.saturating_duration_since(relay.last_active())),
         to_backend: relay.map_or(0, Relay::to_backend),
         to_client: relay.map_or(0, Relay::to_client),
+        failed_attempts: opening.failed_attempts.clone(),
+        queued: opening.queued,
+        reach: opening.reach.clone(),
     }
 }

@@ -407,7 +407,7 @@ impl Worker {
         let now = self.reactor.now();
         let duration = now.saturating_duration_since(session.accepted);
         session.counts.end(end, duration, session.opening.borrow().queued);
-        if self.shared.wants_records() {
+        if self.shared.all_records || !end.is_ok() || !session.opening.borrow().was_smooth() {
             self.records.borrow_mut().push(session.record(relay, end, now), now);
         }
     }

@@ -74,7 +74,7 @@ fn bytes_go_through_and_are_accounted_for() {
     let backend = TcpListener::bind("127.0.0.1:0").unwrap();
     let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let config = config(&[dead, backend.local_addr().unwrap()]);
-    let options = PlaneOptions { workers: 2, max_sessions: 100, records: true };
+    let options = PlaneOptions { workers: 2, max_sessions: 100, all_records: true };
     let Started { mut plane, records, .. } = UserPlane::start(&options).unwrap();
     let director = Director::new(Instant::now(), config, 1);
     let publication = plane.prepare(director.snapshot(), &mut Default::default()).unwrap();

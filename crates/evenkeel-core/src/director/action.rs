@@ -89,9 +89,15 @@ pub enum EventKind {
     /// The time of an ejection is over, or checks passed meanwhile.
     Returned,
     /// The backend joined the pool.
-    Added,
+    Added {
+        /// Who wanted that.
+        by: Origin,
+    },
     /// The backend left the pool.
-    Removed,
+    Removed {
+        /// Who wanted that.
+        by: Origin,
+    },
     /// No backend of the pool may take traffic.
     AllDown,
     /// Some backend of the pool may take traffic again.
@@ -112,6 +118,27 @@ pub enum EventKind {
         /// The name.
         host: Arc<str>,
     },
+}
+
+/// Who wants a backend in its pool, or out of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The configuration.
+    Config,
+    /// An operator.
+    Order,
+    /// This name, which stands for other addresses now.
+    Name(Arc<str>),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config => f.write_str("the configuration"),
+            Self::Order => f.write_str("an order"),
+            Self::Name(host) => write!(f, "an answer for `{host}`"),
+        }
+    }
 }
 
 /// Why a backend went out.
@@ -143,8 +170,8 @@ impl EventKind {
             Self::Ejected { .. } => "ejected",
             Self::NotEjected { .. } => "not-ejected",
             Self::Returned => "returned",
-            Self::Added => "added",
-            Self::Removed => "removed",
+            Self::Added { .. } => "added",
+            Self::Removed { .. } => "removed",
             Self::AllDown => "all-down",
             Self::Recovered => "recovered",
             Self::BackupsIn => "backups-in",
@@ -172,8 +199,12 @@ impl fmt::Display for EventKind {
             }
             Self::NotEjected { cause } => write!(f, "fails but stays, too few would be left: {cause}"),
             Self::Returned => f.write_str("is back after its ejection"),
-            Self::Added => f.write_str("was added"),
-            Self::Removed => f.write_str("was removed"),
+            Self::Added { by: Origin::Name(host) } => write!(f, "was added: `{host}` stands for it"),
+            Self::Added { by } => write!(f, "was added by {by}"),
+            Self::Removed { by: Origin::Name(host) } => {
+                write!(f, "was removed: `{host}` stands for it no longer")
+            }
+            Self::Removed { by } => write!(f, "was removed by {by}"),
             Self::AllDown => f.write_str("has no backend left"),
             Self::Recovered => f.write_str("has a backend again"),
             Self::BackupsIn => f.write_str("uses its backups: no other backend is left"),

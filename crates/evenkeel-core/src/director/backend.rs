@@ -41,7 +41,7 @@ pub(super) struct BackendState {
     load: Arc<Load>,
     pub health: Health,
     /// Without a verdict it counts as up from then on.
-    checking_until: Instant,
+    pub checking_until: Instant,
     pub ejection: Ejection,
     /// When it last failed: by a check that took it down, or in live traffic.
     pub failed_at: Option<Instant>,
@@ -296,8 +296,13 @@ impl BackendState {
         out.timers.set(&mut self.armed, None, || Timer::Backend(key.clone()));
     }
 
+    /// When its next probe is due; `None` while one is under way, or when it is not checked.
+    pub fn next_probe(&self) -> Option<Instant> {
+        (self.wanted.check.is_some() && !self.probe.in_flight).then_some(self.probe.due)
+    }
+
     fn next_wake(&self) -> Option<Instant> {
-        let probe = (self.wanted.check.is_some() && !self.probe.in_flight).then_some(self.probe.due);
+        let probe = self.next_probe();
         let turn = match self.standing() {
             Standing::Checking => Some(self.checking_until),
             Standing::Ejected => self.ejection.until(),

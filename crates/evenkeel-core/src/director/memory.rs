@@ -3,7 +3,7 @@
 use super::backend::BackendState;
 use super::outbox::Outbox;
 use super::pool::{PoolState, Resolved};
-use super::{Action, Director};
+use super::{Action, Director, Origin};
 use crate::addr::Addr;
 use crate::eject::Ejection;
 use crate::eligible::Standing;
@@ -91,7 +91,7 @@ impl PoolState {
                 *known = Resolved { addrs: addrs.clone(), failing: false };
             }
         }
-        self.reconcile(now, out);
+        self.reconcile(now, &Origin::Config, out);
         (self.all_down, self.backups_in) = (memory.all_down, memory.backups_in);
         self.born = memory.born.or(self.born);
         for memory in &memory.backends {

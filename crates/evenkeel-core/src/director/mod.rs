@@ -7,19 +7,21 @@ mod config;
 mod memory;
 mod order;
 mod outbox;
+mod outlook;
 mod plan;
 mod pool;
 mod reconcile;
 mod view;
 
 pub use crate::eligible::Standing;
-pub use action::{Action, Cause, Closed, Event, EventKind};
+pub use action::{Action, Cause, Closed, Event, EventKind, Origin};
 pub use config::{AllDown, Config, EjectionRules, Leaving, Member, PoolConfig, SlowStart, Target};
 pub use memory::{BackendMemory, Memory, PoolMemory};
 pub use order::{BackendOrder, Difference, Duty, Order, OrderError};
 pub(crate) use outbox::after;
+pub use outlook::{CheckOutlook, Hindrance, Outlook};
 pub use plan::{BackendPlan, Change, Connects, Plan, PoolPlan};
-pub use view::{BackendView, Tally};
+pub use view::{BackendView, State, Tally};
 
 use crate::addr::Addr;
 use crate::attempt::ConnectFailure;
@@ -251,6 +253,16 @@ impl Director {
     /// What there is to be seen of every backend, in the order of the configuration.
     pub fn views(&self) -> Vec<BackendView> {
         self.order.iter().flat_map(|name| self.pools[name].views()).collect()
+    }
+
+    /// What there is to be seen of one backend, why it takes no traffic if it does not, and what would change that.
+    pub fn outlook(&self, now: Instant, key: &BackendKey) -> Option<Outlook> {
+        self.pools.get(&key.pool)?.outlook(now, &key.addr)
+    }
+
+    /// The one word for how a backend stands; removed is one that is not there.
+    pub fn state(&self, key: &BackendKey) -> State {
+        self.pools.get(&key.pool).map_or(State::Removed, |pool| pool.state(&key.addr))
     }
 
     fn wake(&mut self, now: Instant) {

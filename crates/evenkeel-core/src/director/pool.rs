@@ -1,6 +1,6 @@
 //! One pool as the director sees it: its backends, which of them take traffic, and the picture made of that.
 
-use super::action::{Action, Cause, Closed, EventKind};
+use super::action::{Action, Cause, Closed, EventKind, Origin};
 use super::backend::BackendState;
 use super::config::{Leaving, PoolConfig};
 use super::order::{BackendOrder, Difference, Duty, OrderError, PoolOrders, member_at};
@@ -97,7 +97,7 @@ impl PoolState {
         }
         let configured = member_at(&self.config, &key.addr).is_some();
         self.orders.take(&key.addr, order, configured);
-        self.reconcile(now, out);
+        self.reconcile(now, &Origin::Order, out);
         out.changed.insert(key.pool);
         Ok(())
     }
@@ -250,6 +250,11 @@ impl PoolState {
         let at = rules.map(|rules| after(now, ramp::step(&rules)));
         let name = &self.config.name;
         out.timers.set(&mut self.ramp_armed, at, || Timer::Ramp(name.clone()));
+    }
+
+    /// Whether `backend` takes new sessions, as the pool was last published.
+    pub fn takes(&self, backend: &BackendState) -> bool {
+        self.tier.takes(&backend.candidate())
     }
 
     /// It left: takes its timers back.

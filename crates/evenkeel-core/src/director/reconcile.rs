@@ -1,7 +1,7 @@
 //! Which backends a pool should have, by its configuration and by what its names stand for, and how it gets there from
 //! those it has.
 
-use super::action::EventKind;
+use super::action::{EventKind, Origin};
 use super::backend::{BackendState, CheckAt, Wanted};
 use super::config::{Member, PoolConfig, Target};
 use super::order::PoolOrders;
@@ -30,7 +30,7 @@ impl PoolState {
         }
         self.orders.give_way(&self.config, &config);
         self.config = config;
-        self.reconcile(now, out);
+        self.reconcile(now, &Origin::Config, out);
         // With fewer failures allowed, some are suspects although nobody will report it.
         self.forgive_suspects();
     }
@@ -62,15 +62,15 @@ impl PoolState {
             out.announce(&self.config.name, None, event);
         }
         let changed = resolved.addrs != known.addrs;
-        self.names.insert(host, resolved);
+        self.names.insert(Arc::clone(&host), resolved);
         if changed {
-            self.reconcile(now, out);
+            self.reconcile(now, &Origin::Name(host), out);
         }
         changed
     }
 
-    /// Makes the backends those that are wanted: whoever is one already stays as it is.
-    pub fn reconcile(&mut self, now: Instant, out: &mut Outbox) {
+    /// Makes the backends those that are wanted, because of `by`: whoever is one already stays as it is.
+    pub fn reconcile(&mut self, now: Instant, by: &Origin, out: &mut Outbox) {
         let wanted = wanted(&self.config, &self.orders, &self.names);
         let mut known: BTreeMap<Addr, BackendState> =
             std::mem::take(&mut self.backends).into_iter().map(|it| (it.key.addr.clone(), it)).collect();
@@ -80,13 +80,16 @@ impl PoolState {
             let probe_at = after(now, delay(nth, total, wanted.check.as_ref()));
             let mut backend = match known.remove(&addr) {
                 Some(backend) => self.keep(now, backend, wanted, probe_at, out),
-                None => self.add(now, addr, wanted, probe_at, out),
+                None => {
+                    out.announce(&self.config.name, Some(&addr), EventKind::Added { by: by.clone() });
+                    self.add(now, addr, wanted, probe_at)
+                }
             };
             backend.rearm(out);
             self.backends.push(backend);
         }
         for (addr, backend) in known {
-            out.announce(&self.config.name, Some(&addr), EventKind::Removed);
+            out.announce(&self.config.name, Some(&addr), EventKind::Removed { by: by.clone() });
             close(&backend, self.config.on_remove, out);
             backend.leave(out);
         }
@@ -113,15 +116,7 @@ impl PoolState {
         backend
     }
 
-    fn add(
-        &self,
-        now: Instant,
-        addr: Addr,
-        wanted: Wanted,
-        probe_at: Instant,
-        out: &mut Outbox,
-    ) -> BackendState {
-        out.announce(&self.config.name, Some(&addr), EventKind::Added);
+    fn add(&self, now: Instant, addr: Addr, wanted: Wanted, probe_at: Instant) -> BackendState {
         let key = BackendKey { pool: self.config.name.clone(), addr };
         let mut backend = BackendState::new(now, key, wanted, probe_at);
         if backend.standing() == Standing::Up {

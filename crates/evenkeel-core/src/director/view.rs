@@ -27,6 +27,58 @@ pub struct BackendView {
     pub tally: Tally,
 }
 
+/// The one word for how a backend stands, operators included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Not checked yet.
+    Checking,
+    /// Takes traffic, as far as its tier is in use.
+    Up,
+    /// Its checks fail.
+    Down,
+    /// Live traffic failed.
+    Ejected,
+    /// An operator sends it nothing new.
+    Drain,
+    /// The same, and its sessions were closed.
+    Disabled,
+    /// It is not in its pool any more.
+    Removed,
+}
+
+impl State {
+    /// All that a backend of a pool can be in.
+    pub const ALL: [Self; 6] =
+        [Self::Checking, Self::Up, Self::Down, Self::Ejected, Self::Drain, Self::Disabled];
+
+    /// The word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Checking => "checking",
+            Self::Up => "up",
+            Self::Down => "down",
+            Self::Ejected => "ejected",
+            Self::Drain => "drain",
+            Self::Disabled => "disabled",
+            Self::Removed => "removed",
+        }
+    }
+}
+
+impl BackendView {
+    /// How it stands, in one word.
+    pub fn state(&self) -> State {
+        match (self.duty, self.standing) {
+            (Duty::Drain, _) => State::Drain,
+            (Duty::Off, _) => State::Disabled,
+            (Duty::On, Standing::Checking) => State::Checking,
+            (Duty::On, Standing::Up) => State::Up,
+            (Duty::On, Standing::Down) => State::Down,
+            (Duty::On, Standing::Ejected) => State::Ejected,
+        }
+    }
+}
+
 /// What is counted of a backend since it joined.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {

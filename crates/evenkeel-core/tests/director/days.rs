@@ -248,7 +248,7 @@ impl Day {
                         (EventKind::Ejected { time, .. }, Some(addr)) => {
                             self.model.get_mut(&event.pool).unwrap().ejected(self.now, addr, *time);
                         }
-                        (EventKind::Removed, Some(addr)) => {
+                        (EventKind::Removed { .. }, Some(addr)) => {
                             let (pool, addr) = (event.pool.clone(), addr.clone());
                             self.loads.remove(&BackendKey { pool, addr });
                         }

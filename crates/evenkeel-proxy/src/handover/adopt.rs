@@ -6,7 +6,7 @@ use crate::books::{CountedSeat, ServiceCounts};
 use crate::listener::Accepting;
 use crate::pools::LocalPool;
 use crate::relay::Relay;
-use crate::session::{Opening, Origin, Places, Session};
+use crate::session::{Opening, Origin, Places, Reach, Session};
 use crate::shared::Ceiling;
 use crate::worker::{Slot, Stage, Worker};
 use evenkeel_core::addr::Addr;
@@ -90,7 +90,7 @@ impl Worker {
                 observed: Reasons::default(),
                 failed_attempts: suspended.failed_attempts,
                 queued: suspended.queued,
-                connected: Some((suspended.backend, suspended.connect)),
+                reach: Reach::Connected(suspended.backend, suspended.connect),
             }),
             counts,
             source_place: place.map_or_else(OnceCell::new, |place| OnceCell::from(Box::new(place))),

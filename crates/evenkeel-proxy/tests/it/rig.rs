@@ -66,7 +66,8 @@ impl Parts {
 
     /// Starts a plane that listens there.
     pub fn start_at(self, place: Place) -> Rig {
-        let options = PlaneOptions { workers: self.workers, max_sessions: self.max_sessions, records: true };
+        let options =
+            PlaneOptions { workers: self.workers, max_sessions: self.max_sessions, all_records: true };
         let Started { mut plane, reports, records } = UserPlane::start(&options).unwrap();
         let publication = plane.prepare(self.snapshot(&place), &mut Inherited::new()).unwrap();
         plane.publish(publication);

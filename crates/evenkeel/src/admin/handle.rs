@@ -5,7 +5,7 @@ use super::args::Args;
 use super::guard::Peer;
 use super::reply::{Refused, Reply};
 use super::routes::Op;
-use super::{change, metrics, openapi, orders, view};
+use super::{change, metrics, openapi, orders, view, why};
 use crate::config;
 use crate::control::{Picture, Question, Wanted};
 use crate::logging::{Told, count};
@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 /// Sessions that are shown unless told otherwise.
-const SESSIONS: u64 = 100;
+pub const SESSIONS: u64 = 100;
 
 /// Does it.
 pub async fn perform(desk: &Desk, op: Op, peer: Peer, args: &Args) -> Result<Reply, Refused> {
@@ -47,6 +47,9 @@ pub async fn perform(desk: &Desk, op: Op, peer: Peer, args: &Args) -> Result<Rep
             Ok(Reply::Json(view::pool(&picture, &view::by_pool(&picture), pool)))
         }
         Op::Backends => backends(&*desk.look().await?, args),
+        Op::WhyBackend => why::backend(desk, args).await,
+        Op::WhySession => why::session(desk, args).await,
+        Op::WhyClient => why::client(desk, args).await,
         Op::Sessions => sessions(desk, args).await,
         Op::CloseSessions => close_sessions(desk, peer, args).await,
         Op::Events => events(desk, args).await,
@@ -159,7 +162,7 @@ pub fn address(text: &str) -> Result<Addr, Refused> {
 }
 
 /// What a visit of all sessions came to: those that were wanted, and how many there are.
-async fn visit(
+pub async fn visit(
     desk: &Desk,
     filter: Filter,
     limit: usize,

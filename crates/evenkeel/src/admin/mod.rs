@@ -14,6 +14,7 @@ mod reply;
 mod routes;
 mod server;
 mod view;
+mod why;
 
 use crate::config::AdminSettings;
 use crate::control::{Input, Picture, Question};

@@ -48,6 +48,12 @@ pub enum Op {
     Pool,
     /// All backends.
     Backends,
+    /// Why a backend is as it is.
+    WhyBackend,
+    /// What became of a session, and why.
+    WhySession,
+    /// What became of a client's sessions.
+    WhyClient,
     /// Open sessions.
     Sessions,
     /// Closing some of them.
@@ -192,6 +198,13 @@ pub static ROUTES: &[Route] = &[
         route(GET, "/api/v1/backends", Op::Backends, Answer::Json, "All backends with what they counted"),
         &[may("pool", Text, "Of this pool")],
     ),
+    route(
+        GET,
+        "/api/v1/pools/{pool}/backends/{backend}/why",
+        Op::WhyBackend,
+        Answer::Json,
+        "Why a backend is as it is, with its last checks, failures and changes; also of one that left lately",
+    ),
     with(
         route(GET, "/api/v1/sessions", Op::Sessions, Answer::Json, "Open sessions"),
         &[
@@ -213,6 +226,23 @@ pub static ROUTES: &[Route] = &[
             SESSION_CLIENT,
             may("all", Flag, "Every session, when nothing else says which"),
         ],
+    ),
+    route(
+        GET,
+        "/api/v1/sessions/{id}",
+        Op::WhySession,
+        Answer::Json,
+        "What became of a session that is open or ended lately, and who else it could have been sent to",
+    ),
+    with(
+        route(
+            GET,
+            "/api/v1/clients/{ip}",
+            Op::WhyClient,
+            Answer::Json,
+            "The last sessions of a client, and where a balance by its address sends it",
+        ),
+        &[may("limit", Number(SESSIONS_MAX), "So many sessions at most, the last ones; 100 unless told")],
     ),
     with(
         route(GET, "/api/v1/events", Op::Events, Answer::Events, "What was told lately"),

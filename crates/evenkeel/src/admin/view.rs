@@ -2,10 +2,11 @@
 
 use crate::control::Picture;
 use crate::logging::Rfc3339;
+use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::balance::Balance;
 use evenkeel_core::counts::percentile;
 use evenkeel_core::director::{
-    BackendPlan, BackendView, Change, Difference, Duty, Leaving, Plan, PoolConfig, Standing, Target,
+    BackendPlan, BackendView, Change, Difference, Leaving, Plan, PoolConfig, Target,
 };
 use evenkeel_core::end::End;
 use evenkeel_core::health::Verdict;
@@ -119,7 +120,8 @@ pub fn pool(picture: &Picture, views: &ByPool<'_>, pool: &Pool) -> Value {
     })
 }
 
-fn services_of<'a>(picture: &'a Picture, pool: &PoolName) -> Vec<&'a str> {
+/// The services that send to `pool`.
+pub fn services_of<'a>(picture: &'a Picture, pool: &PoolName) -> Vec<&'a str> {
     let listeners = picture.snapshot.listeners.values().filter(|it| it.pools().any(|it| it == pool));
     let mut services: Vec<&str> = listeners.map(|it| it.name.service.as_str()).collect();
     services.dedup();
@@ -168,12 +170,6 @@ impl<'a> Published<'a> {
 }
 
 fn backend(picture: &Picture, view: &BackendView, published: &Backend, sums: &BackendSums) -> Value {
-    let failures: serde_json::Map<_, _> = evenkeel_core::attempt::ConnectFailure::WORDS
-        .into_iter()
-        .zip(sums.failures)
-        .filter(|(_, count)| *count > 0)
-        .map(|(word, count)| (word.to_owned(), count.into()))
-        .collect();
     let last_check = view.tally.last_check.as_ref().map(|(at, verdict)| {
         let ago_ms = millis(picture.now.saturating_duration_since(*at));
         match verdict {
@@ -186,7 +182,7 @@ fn backend(picture: &Picture, view: &BackendView, published: &Backend, sums: &Ba
     json!({
         "pool": view.key.pool.as_str(),
         "addr": view.key.addr.to_string(),
-        "state": state(view),
+        "state": view.state().word(),
         "takes_traffic": published.eligible,
         "weight": view.weight,
         "backup": view.backup,
@@ -196,7 +192,7 @@ fn backend(picture: &Picture, view: &BackendView, published: &Backend, sums: &Ba
             "connected": sums.sessions,
             "max": (view.max_sessions != u32::MAX).then_some(view.max_sessions),
         },
-        "connect_failures": failures,
+        "connect_failures": failures(sums),
         "connect_failures_in_row": published.load.failures_in_row(),
         "connect_ms": times(&sums.connect),
         "to_backend": sums.to_backend,
@@ -210,18 +206,10 @@ fn backend(picture: &Picture, view: &BackendView, published: &Backend, sums: &Ba
     })
 }
 
-/// Every word for how a backend stands.
-pub const STATES: [&str; 6] = ["checking", "up", "down", "ejected", "drain", "disabled"];
-
-/// The one word for how a backend stands.
-pub fn state(view: &BackendView) -> &'static str {
-    match (view.duty, view.standing) {
-        (Duty::Drain | Duty::Off, _) => view.duty.word(),
-        (Duty::On, Standing::Checking) => "checking",
-        (Duty::On, Standing::Up) => "up",
-        (Duty::On, Standing::Down) => "down",
-        (Duty::On, Standing::Ejected) => "ejected",
-    }
+/// Connects that failed, by reason.
+pub fn failures(sums: &BackendSums) -> serde_json::Map<String, Value> {
+    let counts = ConnectFailure::WORDS.into_iter().zip(sums.failures).filter(|(_, count)| *count > 0);
+    counts.map(|(word, count)| (word.to_owned(), count.into())).collect()
 }
 
 /// Where an order has made something else of the configuration.
@@ -355,6 +343,7 @@ fn times(times: &Times) -> Value {
     json!({"count": count, "p50": percent(50), "p90": percent(90), "p99": percent(99)})
 }
 
-fn millis(time: Duration) -> f64 {
+/// In milliseconds, to the microsecond.
+pub fn millis(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e3
 }

@@ -2,7 +2,8 @@
 
 use super::question::{Picture, Question, Wanted};
 use super::stop::Phase;
-use super::{Input, Loop};
+use super::{Input, Kept, Loop};
+use crate::config::LogFormat;
 use crate::logging::Notice;
 use evenkeel_core::director::{Difference, Duty};
 use evenkeel_core::name::ServiceName;
@@ -14,6 +15,12 @@ impl Loop {
         // Whoever does not wait any more needs no answer.
         match question {
             Question::Look(answer) => drop(answer.send(Box::new(self.picture()))),
+            Question::Backend(key, answer) => drop(answer.send(self.explain(&key))),
+            Question::Candidates(pool, at, answer) => drop(answer.send(self.candidates(&pool, at))),
+            Question::Ended(sought, answer) => {
+                let noteworthy_only = self.control.settings.log == LogFormat::Off;
+                drop(answer.send(Kept { noteworthy_only, ..self.past.recent.find(sought) }));
+            }
             Question::Visit(visit, order) => {
                 self.log_order(order);
                 self.control.plane.visit(visit);
@@ -56,6 +63,7 @@ impl Loop {
             totals: control.plane.totals(),
             services: control.plane.services(),
             backends: control.plane.backends(),
+            checks: self.past.checks.clone(),
             phase: match self.phase {
                 Phase::Running => "running",
                 Phase::LameDuck(_) => "lame-duck",

@@ -2,7 +2,9 @@
 
 mod answer;
 mod orders;
+mod past;
 mod question;
+mod recent;
 mod reload;
 mod stop;
 #[cfg(test)]
@@ -10,9 +12,13 @@ mod tests;
 mod trial;
 mod upgrade;
 mod watch;
+mod why;
 
+pub use past::CheckTimes;
 pub use question::{NotOrdered, Picture, Question, Reload, Reloads, Wanted};
+pub use recent::{Kept, Sought};
 pub use watch::Watch;
+pub use why::{Candidate, Explained};
 
 use crate::admin::{Admin, Bound};
 use crate::binding;
@@ -30,8 +36,9 @@ use evenkeel_core::director::{Action, Closed, Director, EventKind, Leaving};
 use evenkeel_core::health::{Check, Verdict};
 use evenkeel_core::name::{BackendKey, PoolName};
 use evenkeel_core::ports::Ports;
-use evenkeel_proxy::{Inherited, Report, UserPlane};
+use evenkeel_proxy::{Inherited, Report, SessionRecord, UserPlane};
 use evenkeel_sys::limits;
+use past::Past;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -51,8 +58,10 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// What happens outside, besides signals and time.
 pub enum Input {
-    /// A probe has ended.
-    Verdict(BackendKey, Verdict),
+    /// A probe has ended, after so long.
+    Verdict(BackendKey, Verdict, Duration),
+    /// Sessions have ended.
+    Ended(Vec<SessionRecord>),
     /// A name was looked up.
     Resolved {
         /// For this pool.
@@ -123,6 +132,10 @@ struct Loop {
     /// Source ports, and where they run short.
     ports: Ports,
     trial: Option<Trial>,
+    /// What happened lately.
+    past: Past,
+    /// Whether the director is another one since its actions were last performed.
+    follows_anew: bool,
     /// Sessions to close that could not be found at first, and when to look again.
     closings: Vec<(Instant, Closed, Leaving)>,
     /// Why it ends, once it does.
@@ -170,6 +183,7 @@ impl Control {
 impl Loop {
     fn new(control: Control) -> Self {
         let permits = Arc::new(Semaphore::new(PROBES_MAX));
+        let past = Past::begin(Instant::now(), &control.director);
         Self {
             control,
             phase: Phase::Running,
@@ -180,6 +194,8 @@ impl Loop {
             reloads: Reloads::none(),
             ports: Ports::new(limits::source_ports()),
             trial: None,
+            past,
+            follows_anew: false,
             closings: Vec::new(),
             ended: None,
             handing: None,
@@ -203,9 +219,13 @@ impl Loop {
                     if let EventKind::Down { .. } | EventKind::Ejected { .. } = event.kind {
                         self.control.discovery.doubt(&event.pool);
                     }
+                    self.past.note_event(Instant::now(), &event, &self.control.director);
                     self.control.log.tell(Notice::Pool(event));
                 }
             }
+        }
+        if std::mem::take(&mut self.follows_anew) {
+            self.past.follow(Instant::now(), &self.control.director);
         }
     }
 
@@ -213,16 +233,20 @@ impl Loop {
         let (permits, inputs) = (Arc::clone(&self.permits), self.control.inputs.clone());
         tokio::spawn(async move {
             let Ok(_permit) = permits.acquire().await else { return };
-            let verdict = probe::run(&key.addr, &target, &check).await;
+            let (verdict, took) = probe::timed(&key.addr, &target, &check).await;
             // Nobody listens any more when the process ends.
-            let _ = inputs.send(Input::Verdict(key, verdict)).await;
+            let _ = inputs.send(Input::Verdict(key, verdict, took)).await;
         });
     }
 
     fn handle_input(&mut self, input: Input) {
         let now = Instant::now();
         match input {
-            Input::Verdict(key, verdict) => self.control.director.handle_probe(now, &key, verdict),
+            Input::Verdict(key, verdict, took) => {
+                self.past.note_check(now, &key, &verdict, took);
+                self.control.director.handle_probe(now, &key, verdict);
+            }
+            Input::Ended(records) => self.past.recent.take(records),
             Input::Resolved { pool, host, addrs } => {
                 self.control.director.handle_resolved(now, &pool, &host, addrs);
             }
@@ -238,7 +262,8 @@ impl Loop {
 
     fn handle_report(&mut self, now: Instant, report: Report) {
         let notice = match report {
-            Report::Suspect { key, failure, in_row } => {
+            Report::Suspect { key, failure, in_row, took } => {
+                self.past.chronicle.note_failure(now, &key, failure, took);
                 return self.control.director.handle_suspect(now, &key, failure, in_row);
             }
             Report::Drained => return self.ended = Some("drained"),

@@ -1,10 +1,11 @@
 //! What others ask of the control loop, and what it shows them. An answer that nobody waits for any more is dropped.
 
+use super::{Candidate, CheckTimes, Explained, Kept, Sought};
 use crate::config::Loaded;
 use crate::logging::Told;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::{BackendView, Config, Difference, Duty, Order, OrderError, Plan};
-use evenkeel_core::name::{BackendKey, ListenerName, ServiceName};
+use evenkeel_core::name::{BackendKey, ListenerName, PoolName, ServiceName};
 use evenkeel_core::snapshot::Snapshot;
 use evenkeel_proxy::{BackendSums, ServiceSums, Totals, Visit};
 use std::collections::BTreeMap;
@@ -16,6 +17,12 @@ use tokio::sync::{broadcast, oneshot};
 pub enum Question {
     /// How does everything look?
     Look(oneshot::Sender<Box<Picture>>),
+    /// Why is this backend as it is? The pool may be named by a service.
+    Backend(BackendKey, oneshot::Sender<Option<Box<Explained>>>),
+    /// How do the backends of this pool stand, and how did they at that time?
+    Candidates(PoolName, Instant, oneshot::Sender<Vec<Candidate>>),
+    /// Which sessions that have ended are still known?
+    Ended(Sought, oneshot::Sender<Kept>),
     /// Which sessions are there? The workers answer; and if any are to be closed, this one says who wants it and what.
     Visit(Visit, Option<Wanted>),
     /// What was told lately, and what will be?
@@ -84,6 +91,8 @@ pub struct Picture {
     pub services: BTreeMap<ServiceName, ServiceSums>,
     /// By backend.
     pub backends: BTreeMap<BackendKey, BackendSums>,
+    /// How long checks took, by pool.
+    pub checks: BTreeMap<PoolName, CheckTimes>,
     /// How far the end has come: `running`, `lame-duck`, `draining`.
     pub phase: &'static str,
     /// When the process took its first connection.

@@ -2,7 +2,6 @@
 
 use super::notice::{Listening, Notice, Stopped};
 use super::units::Rfc3339;
-use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::director::EventKind;
 use evenkeel_core::end::End;
 use evenkeel_proxy::SessionRecord;
@@ -121,7 +120,7 @@ pub fn session(out: &mut String, record: &SessionRecord) {
         }
         let mut item = Object::new(line.out);
         item.text("backend", &attempt.backend).text("failure", attempt.failure.word());
-        if let Some(errno) = errno_of(attempt.failure) {
+        if let Some(errno) = attempt.failure.errno() {
             item.raw("errno", errno);
         }
         item.raw("ms", Millis(attempt.took));
@@ -152,13 +151,6 @@ pub fn session(out: &mut String, record: &SessionRecord) {
     line.text("by", record.end.by());
     line.end();
     out.push('\n');
-}
-
-fn errno_of(failure: ConnectFailure) -> Option<i32> {
-    match failure {
-        ConnectFailure::NoResources(errno) | ConnectFailure::Other(errno) => Some(errno),
-        _ => None,
-    }
 }
 
 /// Appends the line of an event.
@@ -263,14 +255,15 @@ fn pool_event(line: &mut Object<'_>, kind: &EventKind) {
         EventKind::Unresolved { host, error } => {
             line.text("host", host).text("cause", error);
         }
+        EventKind::Added { by } | EventKind::Removed { by } => {
+            line.text("by", by);
+        }
         EventKind::Resolved { host } => {
             line.text("host", host);
         }
         EventKind::AssumedUp
         | EventKind::Unchecked
         | EventKind::Returned
-        | EventKind::Added
-        | EventKind::Removed
         | EventKind::AllDown
         | EventKind::Recovered
         | EventKind::BackupsIn

@@ -43,7 +43,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 enum Item {
     /// An event, when it happened, and its place among those that wait.
     Notice(SystemTime, Notice, Place),
-    /// Records, and where the empty list goes once they are written.
+    /// Records, and where they go once they are written.
     Sessions(Vec<SessionRecord>, SyncSender<Vec<SessionRecord>>),
 }
 
@@ -103,11 +103,14 @@ impl Log {
         self.items.is_some()
     }
 
-    /// Starts to write a line for each of these records.
-    pub fn collect(&mut self, records: Receiver<Vec<SessionRecord>>) -> std::io::Result<()> {
-        if let Some(items) = self.items.clone() {
-            self.collected = Some(spawn("records", move || collect::run(&records, &items))?);
-        }
+    /// Starts to write a line for each of these records, and hands them on to `keep`.
+    pub fn collect(
+        &mut self,
+        records: Receiver<Vec<SessionRecord>>,
+        keep: impl FnMut(Vec<SessionRecord>) + Send + 'static,
+    ) -> std::io::Result<()> {
+        let items = self.items.clone();
+        self.collected = Some(spawn("records", move || collect::run(&records, items.as_ref(), keep))?);
         Ok(())
     }
 

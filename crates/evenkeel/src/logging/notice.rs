@@ -249,8 +249,8 @@ impl Notice {
                 | EventKind::Unresolved { .. } => Level::Warning,
                 EventKind::Up { .. }
                 | EventKind::Returned
-                | EventKind::Added
-                | EventKind::Removed
+                | EventKind::Added { .. }
+                | EventKind::Removed { .. }
                 | EventKind::Recovered
                 | EventKind::Unchecked
                 | EventKind::BackupsOut

@@ -260,11 +260,11 @@ fn every_way_to_end_is_documented() {
     let documented = include_str!("../../../../docs/operating.md");
     let failures = [
         ConnectFailure::Refused,
-        ConnectFailure::Reset,
+        ConnectFailure::Reset(104),
         ConnectFailure::TimedOut,
-        ConnectFailure::Unreachable,
+        ConnectFailure::Unreachable(113),
         ConnectFailure::NoSuchSocket,
-        ConnectFailure::Denied,
+        ConnectFailure::Denied(13),
         ConnectFailure::NoSourcePort,
         ConnectFailure::NoResources(24),
         ConnectFailure::Other(95),
@@ -375,7 +375,7 @@ fn the_collector_joins_what_waits_and_ends_with_the_plane() {
         plane.send(vec![record(), record()]).unwrap();
     }
     drop(plane);
-    let collector = thread::spawn(move || collect::run(&records, &items));
+    let collector = thread::spawn(move || collect::run(&records, Some(&items), drop));
     let mut batches = Vec::new();
     for item in received {
         let Item::Sessions(mut records, give_back) = item else { panic!("only sessions are collected") };
@@ -391,7 +391,7 @@ fn the_collector_joins_what_waits_and_ends_with_the_plane() {
 fn while_the_writer_is_stuck_records_wait_in_the_channel_of_the_plane() {
     let (plane, records) = sync_channel(3);
     let (items, received) = channel();
-    let collector = thread::spawn(move || collect::run(&records, &items));
+    let collector = thread::spawn(move || collect::run(&records, Some(&items), drop));
     plane.send(vec![record()]).unwrap();
     let stuck = received.recv().unwrap();
     (0..3).for_each(|_| plane.send(vec![record()]).unwrap());

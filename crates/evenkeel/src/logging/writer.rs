@@ -69,11 +69,10 @@ impl<W: Write> Writer<W> {
                 drop(place);
                 self.notice(at, &notice);
             }
-            Item::Sessions(mut records, give_back) => {
+            Item::Sessions(records, give_back) => {
                 self.sessions(&records);
                 // The collector hands over more when this is written, not before.
                 self.flush();
-                records.clear();
                 // It may have ended meanwhile.
                 let _ = give_back.send(records);
             }

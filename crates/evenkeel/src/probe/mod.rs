@@ -13,6 +13,7 @@ use evenkeel_core::health::{Check, CheckKind, ProbeFailure, Verdict};
 use evenkeel_core::snapshot::SendProxy;
 use evenkeel_core::wire::{proxy, proxy_v1, proxy_v2};
 use std::net::SocketAddr;
+use std::time::Duration;
 use stream::Connected;
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -26,14 +27,21 @@ const ANSWER_MAX: usize = 64 * 1024;
 /// Asks `target` what `check` wants to know of `backend`. Takes `check.timeout` at most, unless this process lacks descriptors or
 /// memory: that says nothing about the backend, so it is asked again until it can be.
 pub async fn run(backend: &Addr, target: &Addr, check: &Check) -> Verdict {
+    timed(backend, target, check).await.0
+}
+
+/// The same, and how long it took, whatever it saw.
+pub async fn timed(backend: &Addr, target: &Addr, check: &Check) -> (Verdict, Duration) {
     // Whoever else is asked about a backend does not expect what a session begins with there.
     let introduce = check.introduce.filter(|_| backend == target);
     loop {
         let began = Instant::now();
-        match ask(target, check, introduce, began + check.timeout).await {
-            Ok(()) => return Verdict::Pass(began.elapsed()),
+        let result = ask(target, check, introduce, began + check.timeout).await;
+        let took = began.elapsed();
+        match result {
+            Ok(()) => return (Verdict::Pass(took), took),
             Err(ProbeFailure::Connect(ConnectFailure::NoResources(_))) => sleep(check.fast_interval).await,
-            Err(failure) => return Verdict::Fail(failure),
+            Err(failure) => return (Verdict::Fail(failure), took),
         }
     }
 }

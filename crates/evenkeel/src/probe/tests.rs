@@ -3,7 +3,6 @@
 use super::*;
 use evenkeel_core::health::{ExchangeCheck, HttpCheck};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixListener};
 

@@ -96,10 +96,14 @@ pub fn start(
     }
     let mut director =
         Director::new(Instant::now(), config.clone(), RandomState::new().hash_one(options.began));
-    let plane = PlaneOptions { workers: room.workers, max_sessions: room.max_sessions, records: log.is_on() };
+    let plane =
+        PlaneOptions { workers: room.workers, max_sessions: room.max_sessions, all_records: log.is_on() };
     let Started { mut plane, reports, records } =
         UserPlane::start(&plane).map_err(|error| system("start the workers", &error))?;
-    log.collect(records).map_err(|error| system("start the log", &error))?;
+    let ended = inputs.clone();
+    // Nobody keeps them any more when the control loop has ended.
+    let keep = move |records| drop(ended.blocking_send(Input::Ended(records)));
+    log.collect(records, keep).map_err(|error| system("start the log", &error))?;
     forward(reports, inputs.clone()).map_err(|error| system("start the control loop", &error))?;
 
     let (mut predecessor, mut reserved) = (options.predecessor, None);

@@ -62,10 +62,7 @@ pub fn read_listener(from: &mut Reader<'_>) -> Option<ListenerName> {
 }
 
 fn write_attempt(to: &mut Writer, attempt: &Attempt) {
-    let errno = match attempt.failure {
-        ConnectFailure::NoResources(errno) | ConnectFailure::Other(errno) => errno,
-        _ => 0,
-    };
+    let errno = attempt.failure.errno().unwrap_or(0);
     to.addr(&attempt.backend);
     to.size(attempt.failure.index());
     to.u32(errno.cast_unsigned());
@@ -77,11 +74,11 @@ fn read_attempt(from: &mut Reader<'_>) -> Option<Attempt> {
     let (index, errno) = (from.size()?, from.u32()?.cast_signed());
     let failure = match index {
         0 => ConnectFailure::Refused,
-        1 => ConnectFailure::Reset,
+        1 => ConnectFailure::Reset(errno),
         2 => ConnectFailure::TimedOut,
-        3 => ConnectFailure::Unreachable,
+        3 => ConnectFailure::Unreachable(errno),
         4 => ConnectFailure::NoSuchSocket,
-        5 => ConnectFailure::Denied,
+        5 => ConnectFailure::Denied(errno),
         6 => ConnectFailure::NoSourcePort,
         7 => ConnectFailure::NoResources(errno),
         _ => ConnectFailure::Other(errno),

@@ -19,3 +19,4 @@ mod orders;
 mod plan;
 mod stop;
 mod upgrade;
+mod why;

@@ -4,11 +4,11 @@
 mod text;
 
 use super::view::{self, Published};
-use crate::control::Picture;
+use crate::control::{CheckTimes, Picture};
 use evenkeel_core::admit::Reason;
 use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::counts::{self, Metric};
-use evenkeel_core::director::BackendView;
+use evenkeel_core::director::{BackendView, State};
 use evenkeel_core::end::End;
 use evenkeel_core::snapshot::Backend;
 use evenkeel_proxy::{BackendSums, ServiceSums};
@@ -24,6 +24,9 @@ const DURATIONS: RangeInclusive<usize> = 9..=26;
 
 /// 0.1 ms to 4 s: connects time out.
 const CONNECTS: RangeInclusive<usize> = 7..=22;
+
+/// 0.1 ms to 67 s: a check may have a long timeout.
+const CHECKS: RangeInclusive<usize> = 7..=26;
 
 /// A metric, and how its value is found.
 type Of<T, V> = (&'static Metric, fn(&T) -> V);
@@ -120,14 +123,24 @@ fn pools(text: &mut Text, picture: &Picture) {
     let views = view::by_pool(picture);
     for name in picture.snapshot.pools.keys() {
         let views = views.get(name).copied().unwrap_or_default();
-        for state in view::STATES {
-            let count = views.iter().filter(|it| view::state(it) == state).count();
-            text.sample(counts::POOL_BACKENDS.name, &[("pool", name.as_str()), ("state", state)], count);
+        for state in State::ALL {
+            let count = views.iter().filter(|it| it.state() == state).count();
+            let labels = [("pool", name.as_str()), ("state", state.word())];
+            text.sample(counts::POOL_BACKENDS.name, &labels, count);
         }
     }
     text.family(&counts::POOL_WAITING);
     for (name, pool) in &picture.snapshot.pools {
         text.sample(counts::POOL_WAITING.name, &[("pool", name.as_str())], pool.waiting.load(Relaxed));
+    }
+    text.family(&counts::POOL_CHECK_DURATION);
+    let none = CheckTimes::default();
+    for name in picture.snapshot.pools.keys() {
+        let CheckTimes { passed, failed } = picture.checks.get(name).unwrap_or(&none);
+        for (result, times) in [("passed", passed), ("failed", failed)] {
+            let labels = [("pool", name.as_str()), ("result", result)];
+            text.histogram(counts::POOL_CHECK_DURATION.name, &labels, times, CHECKS);
+        }
     }
 }
 
