@@ -2,7 +2,7 @@
 //! last few are kept, and of backends that have left only so many.
 
 use crate::attempt::ConnectFailure;
-use crate::director::{EventKind, State};
+use crate::director::{EventKind, Order, State};
 use crate::health::Verdict;
 use crate::name::BackendKey;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -57,7 +57,7 @@ pub enum Because {
     /// Somebody ordered it.
     Order {
         /// What.
-        what: String,
+        order: Box<Order>,
         /// Who.
         by: String,
     },
@@ -86,13 +86,24 @@ impl History {
         Self { state, since: now, checks, failures, changes }
     }
 
+    /// When it came into the state in which it is, or the first time since when it is known to be in it.
+    pub fn in_state_since(&self) -> Instant {
+        let turn = self.changes.iter().rev().find(|it| it.from != it.to);
+        turn.or_else(|| self.changes.front().filter(|_| !self.is_whole())).map_or(self.since, |it| it.at)
+    }
+
+    /// Whether no change was forgotten.
+    fn is_whole(&self) -> bool {
+        self.changes.len() < KEPT
+    }
+
     /// The state it was in at `time`; `None` if that is too long ago to be known.
     pub fn state_at(&self, time: Instant) -> Option<State> {
         if let Some(change) = self.changes.iter().rev().find(|it| it.at <= time) {
             return Some(change.to);
         }
-        let is_whole = self.changes.len() < KEPT;
-        (is_whole && time >= self.since).then(|| self.changes.front().map_or(self.state, |first| first.from))
+        (self.is_whole() && time >= self.since)
+            .then(|| self.changes.front().map_or(self.state, |first| first.from))
     }
 }
 
@@ -183,6 +194,8 @@ mod tests {
             [0, 9, 10, 19, 20, 99].map(at),
             [State::Checking, State::Checking, State::Down, State::Down, State::Up, State::Up].map(Some)
         );
+        chronicle.note_change(begin + 30 * MS, &key(1), State::Up, Because::Config);
+        assert_eq!(chronicle.of(&key(1)).unwrap().in_state_since(), begin + 20 * MS);
         let before = begin.checked_sub(MS).unwrap();
         assert_eq!(chronicle.of(&key(1)).unwrap().state_at(before), None);
     }

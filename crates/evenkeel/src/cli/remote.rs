@@ -1,8 +1,9 @@
 //! Commands for an evenkeel that runs.
 
 use super::json;
-use crate::remote::{Command as Asked, Order, Whom};
+use crate::remote::{Command as Asked, Order, Subject, Whom};
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// All of them.
@@ -22,7 +23,7 @@ pub fn commands() -> Vec<Command> {
         sessions(),
         events(),
     ];
-    duties.into_iter().chain(others).map(|it| it.args(whom_args())).collect()
+    duties.into_iter().chain(others).map(|it| it.args(whom_args())).chain([why()]).collect()
 }
 
 fn whom_args() -> [Arg; 2] {
@@ -223,10 +224,69 @@ fn events() -> Command {
         .arg(json("Print one JSON object a line"))
 }
 
+fn why() -> Command {
+    let about = |name: &'static str, about: &'static str, arg: Arg| {
+        Command::new(name)
+            .about(about)
+            .arg(arg.required(true))
+            .arg(json("Print one JSON object"))
+            .args(whom_args())
+    };
+    let backend = about(
+        "backend",
+        "Its last checks, failures and changes, and what would bring it back",
+        Arg::new("addr").value_name("ADDR").help("Its address, written as in `to`"),
+    )
+    .arg(
+        Arg::new("pool")
+            .long("pool")
+            .value_name("POOL")
+            .help("Its pool, or a service that sends there, where several have this address"),
+    );
+    let id = Arg::new("id").value_name("ID").value_parser(clap::value_parser!(u64));
+    let ip = Arg::new("ip").value_name("IP").value_parser(clap::value_parser!(IpAddr));
+    Command::new("why")
+        .about("Why a backend, a session or a client is as it is")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .disable_help_subcommand(true)
+        .subcommand(backend)
+        .subcommand(about(
+            "session",
+            "Whom it tried, how long it waited, how it ended and whose doing that was",
+            id.help("Its number, as in the log and in `evenkeel sessions`"),
+        ))
+        .subcommand(about(
+            "client",
+            "Its last sessions, and where its address sends it",
+            ip.help("Its IP address"),
+        ))
+        .after_help(
+            "What happened lately is kept in memory: 32 checks, failures and changes of each backend, and some thousand \
+             sessions. Ends with 1 if what is asked about is not known.",
+        )
+}
+
+fn subject(matches: &ArgMatches) -> Option<(Whom, Asked)> {
+    let (name, matches) = matches.subcommand()?;
+    let text = |name: &str| matches.get_one::<String>(name).cloned();
+    let subject = match name {
+        "backend" => Subject::Backend { addr: text("addr")?, pool: text("pool") },
+        "session" => Subject::Session(*matches.get_one("id")?),
+        _ => Subject::Client(*matches.get_one("ip")?),
+    };
+    Some((whom(matches), Asked::Why { subject, json: matches.get_flag("json") }))
+}
+
+fn whom(matches: &ArgMatches) -> Whom {
+    Whom { admin: matches.get_one("admin").cloned(), token_file: matches.get_one("token-file").cloned() }
+}
+
 /// What `matches`, of the command called `name`, asks of whom.
 pub fn understand(name: &str, matches: &ArgMatches) -> Option<(Whom, Asked)> {
     let flag = |name: &str| matches.get_flag(name);
     let asked = match name {
+        "why" => return subject(matches),
         "status" if flag("ready") => Asked::Ready { quiet: flag("quiet") },
         "status" => Asked::Status { json: flag("json") },
         "reload" => Asked::Reload { quiet: flag("quiet") },
@@ -247,9 +307,7 @@ pub fn understand(name: &str, matches: &ArgMatches) -> Option<(Whom, Asked)> {
         "events" => Asked::Events { follow: flag("follow"), json: flag("json") },
         _ => Asked::Order { order: order(name, matches)?, quiet: flag("quiet") },
     };
-    let whom =
-        Whom { admin: matches.get_one("admin").cloned(), token_file: matches.get_one("token-file").cloned() };
-    Some((whom, asked))
+    Some((whom(matches), asked))
 }
 
 fn order(verb: &str, matches: &ArgMatches) -> Option<Order> {

@@ -16,7 +16,7 @@ mod why;
 
 pub use past::CheckTimes;
 pub use question::{NotOrdered, Picture, Question, Reload, Reloads, Wanted};
-pub use recent::{Kept, Sought};
+pub use recent::{Ended, Keeper, Kept, Sought};
 pub use watch::Watch;
 pub use why::{Candidate, Explained};
 
@@ -36,7 +36,7 @@ use evenkeel_core::director::{Action, Closed, Director, EventKind, Leaving};
 use evenkeel_core::health::{Check, Verdict};
 use evenkeel_core::name::{BackendKey, PoolName};
 use evenkeel_core::ports::Ports;
-use evenkeel_proxy::{Inherited, Report, SessionRecord, UserPlane};
+use evenkeel_proxy::{Inherited, Report, UserPlane};
 use evenkeel_sys::limits;
 use past::Past;
 use std::net::IpAddr;
@@ -61,7 +61,7 @@ pub enum Input {
     /// A probe has ended, after so long.
     Verdict(BackendKey, Verdict, Duration),
     /// Sessions have ended.
-    Ended(Vec<SessionRecord>),
+    Ended(Ended),
     /// A name was looked up.
     Resolved {
         /// For this pool.
@@ -246,7 +246,7 @@ impl Loop {
                 self.past.note_check(now, &key, &verdict, took);
                 self.control.director.handle_probe(now, &key, verdict);
             }
-            Input::Ended(records) => self.past.recent.take(records),
+            Input::Ended(ended) => self.past.recent.take(ended),
             Input::Resolved { pool, host, addrs } => {
                 self.control.director.handle_resolved(now, &pool, &host, addrs);
             }

@@ -21,15 +21,9 @@ impl Loop {
     /// Carries out an order, whole or not at all.
     pub(super) fn carry_out(&mut self, order: Order, by: String) -> Result<(), NotOrdered> {
         let what = order.to_string();
-        let about = match &order {
-            Order::Backend(key, _) => {
-                self.control.director.pool_of(key.pool.as_str()).map(|pool| (pool, key.addr.clone()).into())
-            }
-            Order::Service(..) => None,
-        };
-        let result = self.try_to_carry_out(order);
-        if let (Ok(()), Some(key)) = (&result, about) {
-            self.past.note_order(Instant::now(), &key, (&what, &by), &self.control.director);
+        let result = self.try_to_carry_out(order.clone());
+        if result.is_ok() {
+            self.past.note_order(Instant::now(), order, &by, &self.control.director);
         }
         let notice = match &result {
             Ok(()) => Notice::Ordered { what, by },

@@ -2,7 +2,7 @@
 
 use super::recent::Recent;
 use evenkeel_core::counts::bucket;
-use evenkeel_core::director::{Director, Event, EventKind, Origin};
+use evenkeel_core::director::{Director, Event, EventKind, Order, Origin};
 use evenkeel_core::health::Verdict;
 use evenkeel_core::history::{Because, Chronicle};
 use evenkeel_core::name::{BackendKey, PoolName};
@@ -71,9 +71,12 @@ impl Past {
         self.chronicle.note_change(now, &key, director.state(&key), Because::Event(event.kind.clone()));
     }
 
-    /// An order about a backend was carried out: what it was, and who gave it.
-    pub fn note_order(&mut self, now: Instant, key: &BackendKey, order: (&str, &str), director: &Director) {
-        let because = Because::Order { what: order.0.to_owned(), by: order.1.to_owned() };
-        self.chronicle.note_change(now, key, director.state(key), because);
+    /// An order about a backend was carried out; `by` gave it.
+    pub fn note_order(&mut self, now: Instant, order: Order, by: &str, director: &Director) {
+        let Order::Backend(BackendKey { pool, addr }, _) = &order else { return };
+        let Some(pool) = director.pool_of(pool.as_str()) else { return };
+        let key = BackendKey { pool, addr: addr.clone() };
+        let because = Because::Order { order: Box::new(order), by: by.to_owned() };
+        self.chronicle.note_change(now, &key, director.state(&key), because);
     }
 }

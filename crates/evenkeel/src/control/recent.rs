@@ -1,9 +1,13 @@
 //! Sessions that have ended lately. Bounded, and those worth a look are kept apart: a flood of good ones does not wash
 //! them away.
 
+use super::Input;
 use evenkeel_proxy::SessionRecord;
 use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use tokio::sync::mpsc::Sender;
 
 /// Sessions of each kind that are kept; a record is some 300 bytes.
 pub const KEPT: usize = 2048;
@@ -11,11 +15,46 @@ pub const KEPT: usize = 2048;
 /// Clients that are named to somebody who asks for one that is not there.
 const CLIENTS_MAX: usize = 1000;
 
+/// Batches of them on their way to the control loop, at most.
+const UNDER_WAY_MAX: usize = 4;
+
+/// Sessions that have ended, on their way to the control loop.
+pub struct Ended {
+    records: Vec<SessionRecord>,
+    /// How many were not kept so far; also what counts the batches that are under way.
+    missed: Arc<AtomicU64>,
+}
+
+/// Hands ended sessions to the control loop. Never waits: what it has no room for is not kept, and counted.
+pub struct Keeper {
+    inputs: Sender<Input>,
+    missed: Arc<AtomicU64>,
+}
+
+impl Keeper {
+    /// By way of `inputs`.
+    pub fn new(inputs: Sender<Input>) -> Self {
+        Self { inputs, missed: Arc::default() }
+    }
+
+    /// These have ended.
+    pub fn keep(&self, records: Vec<SessionRecord>) {
+        let number = records.len() as u64;
+        let is_full = Arc::strong_count(&self.missed) > UNDER_WAY_MAX;
+        let ended = Ended { records, missed: Arc::clone(&self.missed) };
+        if is_full || self.inputs.try_send(Input::Ended(ended)).is_err() {
+            self.missed.fetch_add(number, Relaxed);
+        }
+    }
+}
+
 /// The last sessions, oldest first.
 #[derive(Debug, Default)]
 pub struct Recent {
     smooth: VecDeque<SessionRecord>,
     noteworthy: VecDeque<SessionRecord>,
+    /// Sessions that did not come here: the control loop was busy.
+    missed: u64,
 }
 
 /// Which sessions are wanted.
@@ -34,6 +73,8 @@ pub struct Kept {
     pub sessions: Vec<SessionRecord>,
     /// The lowest and the highest number that is kept.
     pub ids: Option<(u64, u64)>,
+    /// Sessions that were not kept, because the control loop was busy.
+    pub missed: u64,
     /// Whether only those worth a look are kept: there is no log.
     pub noteworthy_only: bool,
     /// Other clients of which some are, when there is none of this one.
@@ -42,8 +83,9 @@ pub struct Kept {
 
 impl Recent {
     /// These have ended.
-    pub fn take(&mut self, records: Vec<SessionRecord>) {
-        for record in records {
+    pub fn take(&mut self, ended: Ended) {
+        self.missed = ended.missed.load(Relaxed);
+        for record in ended.records {
             let ring = if record.is_noteworthy() { &mut self.noteworthy } else { &mut self.smooth };
             if ring.len() == KEPT {
                 ring.pop_front();
@@ -66,7 +108,7 @@ impl Recent {
             clients.extend(all().rev().filter_map(client).take(CLIENTS_MAX));
         }
         let ids = ids().min().zip(ids().max());
-        Kept { sessions, ids, noteworthy_only: false, clients }
+        Kept { sessions, ids, missed: self.missed, noteworthy_only: false, clients }
     }
 }
 
@@ -86,8 +128,10 @@ mod tests {
     #[test]
     fn a_flood_of_good_sessions_does_not_wash_away_one_that_failed() {
         let mut recent = Recent::default();
-        recent.take(vec![record(1, "192.0.2.1:1", End::Idle)]);
-        recent.take((2..10_000).map(|id| record(id, "192.0.2.2:1", End::Closed(Side::Client))).collect());
+        recent.take(ended(vec![record(1, "192.0.2.1:1", End::Idle)]));
+        recent.take(ended(
+            (2..10_000).map(|id| record(id, "192.0.2.2:1", End::Closed(Side::Client))).collect(),
+        ));
         let ids = |sought| recent.find(sought).sessions.iter().map(|it| it.id).collect::<Vec<_>>();
         assert_eq!(
             (ids(Sought::Id(1)), ids(Sought::Id(2)), ids(Sought::Id(9999))),
@@ -102,13 +146,33 @@ mod tests {
     #[test]
     fn a_client_is_its_address_whatever_the_listener() {
         let mut recent = Recent::default();
-        recent.take(vec![record(1, "[::ffff:192.0.2.1]:7", End::Closed(Side::Client))]);
+        recent.take(ended(vec![record(1, "[::ffff:192.0.2.1]:7", End::Closed(Side::Client))]));
         assert_eq!(recent.find(Sought::Client("192.0.2.1".parse().unwrap())).sessions.len(), 1);
+    }
+
+    #[test]
+    fn what_a_busy_control_loop_has_no_room_for_is_counted_and_not_kept() {
+        let (inputs, mut received) = tokio::sync::mpsc::channel(100);
+        let keeper = Keeper::new(inputs);
+        let two = || vec![record(1, "192.0.2.1:1", End::Idle), record(2, "192.0.2.1:1", End::Idle)];
+        (0..10).for_each(|_| keeper.keep(two()));
+        let mut recent = Recent::default();
+        while let Ok(Input::Ended(ended)) = received.try_recv() {
+            recent.take(ended);
+        }
+        let kept = recent.find(Sought::Id(1));
+        assert_eq!((kept.sessions.len(), kept.missed), (UNDER_WAY_MAX, 12));
+        keeper.keep(two());
+        assert!(received.try_recv().is_ok(), "there is room again");
     }
 
     #[test]
     fn a_record_is_as_small_as_the_documents_say() {
         assert!(2 * KEPT * size_of::<SessionRecord>() <= 1_500_000, "{}", size_of::<SessionRecord>());
+    }
+
+    fn ended(records: Vec<SessionRecord>) -> Ended {
+        Ended { records, missed: Arc::default() }
     }
 
     fn record(id: u64, client: &str, end: End) -> SessionRecord {

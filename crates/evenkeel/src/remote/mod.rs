@@ -8,6 +8,7 @@ mod save;
 mod sessions;
 mod status;
 mod table;
+mod why;
 
 use crate::admin::encode;
 use crate::error::{Exit, RunError};
@@ -17,6 +18,7 @@ pub use orders::Order;
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::ExitCode;
+pub use why::Subject;
 
 /// `plan --detailed-exitcode` found something to change, as `terraform plan` has it.
 const CHANGES: u8 = 2;
@@ -99,6 +101,13 @@ pub enum Command {
         /// Print JSON.
         json: bool,
     },
+    /// Why is something as it is?
+    Why {
+        /// What.
+        subject: Subject,
+        /// Print JSON.
+        json: bool,
+    },
     /// What was told lately?
     Events {
         /// And what will be?
@@ -135,6 +144,7 @@ pub fn run(whom: &Whom, command: Command) -> Result<ExitCode, RunError> {
         Command::Diff { json } => orders::diff(whom, json),
         Command::Sessions { filter, close: true, json } => sessions::close(whom, &filter, json),
         Command::Sessions { filter, close: false, json } => sessions::list(whom, &filter, json),
+        Command::Why { subject, json } => why::why(whom, &subject, json),
         Command::Events { follow, json } => events::run(whom, follow, json),
     };
     done.map(|()| ExitCode::SUCCESS)

@@ -112,14 +112,17 @@ fn backend(backend: &Value) -> Vec<String> {
     ]
 }
 
-fn word(value: &Value) -> &str {
+/// A word; a dash where there is none.
+pub fn word(value: &Value) -> &str {
     value.as_str().unwrap_or("-")
 }
 
-fn number(value: &Value) -> u64 {
+/// A number; 0 where there is none.
+pub fn number(value: &Value) -> u64 {
     value.as_u64().unwrap_or(0)
 }
 
-fn list(value: &Value) -> &[Value] {
+/// A list; an empty one where there is none.
+pub fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }

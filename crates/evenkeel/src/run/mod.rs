@@ -6,7 +6,7 @@ use crate::admin::{self, Bound};
 use crate::binding;
 use crate::ceiling::{self, Needs};
 use crate::config::{Loaded, Settings, Source};
-use crate::control::{Control, Input, Watch};
+use crate::control::{Control, Input, Keeper, Watch};
 use crate::discover::Discovery;
 use crate::error::{Exit, RunError};
 use crate::logging::{Log, Notice};
@@ -100,10 +100,9 @@ pub fn start(
         PlaneOptions { workers: room.workers, max_sessions: room.max_sessions, all_records: log.is_on() };
     let Started { mut plane, reports, records } =
         UserPlane::start(&plane).map_err(|error| system("start the workers", &error))?;
-    let ended = inputs.clone();
-    // Nobody keeps them any more when the control loop has ended.
-    let keep = move |records| drop(ended.blocking_send(Input::Ended(records)));
-    log.collect(records, keep).map_err(|error| system("start the log", &error))?;
+    let keeper = Keeper::new(inputs.clone());
+    log.collect(records, move |records| keeper.keep(records))
+        .map_err(|error| system("start the log", &error))?;
     forward(reports, inputs.clone()).map_err(|error| system("start the control loop", &error))?;
 
     let (mut predecessor, mut reserved) = (options.predecessor, None);

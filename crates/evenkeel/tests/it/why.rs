@@ -1,7 +1,7 @@
 //! Asking why: a backend that went out, a session that failed over, where a client's sessions went.
 
 use crate::harness::Setup;
-use evenkeel_testkit::{Place, Server, eventually, port};
+use evenkeel_testkit::{Peer, Place, Server, Silent, eventually, port};
 use serde_json::{Value, json};
 
 const HEALTH: &str =
@@ -164,7 +164,7 @@ fn without_a_log_what_failed_is_kept_all_the_same() {
         .keys("balance = \"first\"\neject = \"off\"")
         .spawn();
     let count = || running.ask("GET", "/api/v1/clients/127.0.0.1");
-    eventually("it listens", || evenkeel_testkit::Peer::try_connect(&running.place).ok());
+    eventually("it listens", || Peer::try_connect(&running.place).ok());
     running.tally(1);
     let sessions = eventually("it is kept", || Some(count()).filter(|it| it.status == 200)).json();
     assert_eq!(sessions["sessions"][0]["attempts"][0]["failure"], "refused");
@@ -214,4 +214,91 @@ fn how_long_checks_took_is_counted_by_pool_and_result() {
         let value = page.lines().find_map(|it| it.strip_prefix(&count)?.parse::<u64>().ok());
         assert!(value.is_some_and(|it| it > 0), "{result}: {value:?}");
     }
+}
+
+#[test]
+fn a_session_that_is_being_opened_says_what_it_waits_for() {
+    let (server, silent) = (Server::echo(), Silent::start());
+    let busy = Setup::to([]).backend(server.place(), "max-sessions = 1").ready();
+    let first = busy.connect();
+    first.check_echo("hello");
+    let _second = busy.connect();
+    let waiting = eventually("it waits", || {
+        let sessions = busy.look("/api/v1/sessions")["sessions"].clone();
+        let id = sessions.as_array()?.iter().find(|it| it["backend"].is_null())?["id"].clone();
+        Some(busy.look(&format!("/api/v1/sessions/{id}"))).filter(|it| it["stage"] == "in-line")
+    });
+    assert_eq!(waiting["candidates"][0]["excluded_now"], "full");
+    assert!(waiting["stage_ms"].as_f64() > Some(0.0), "{waiting}");
+
+    let quiet = Setup::to([silent.place()]).keys("timeout = { connect = \"20s\" }").ready();
+    let _client = quiet.connect();
+    let connecting = eventually("it connects", || {
+        let id = quiet.look("/api/v1/sessions")["sessions"][0]["id"].as_u64()?;
+        Some(quiet.look(&format!("/api/v1/sessions/{id}"))).filter(|it| it["stage"] == "connecting")
+    });
+    assert_eq!(connecting["trying"], silent.place().to_string());
+}
+
+#[test]
+fn commands_tell_people_the_same_in_eighty_columns() {
+    let (dead, server) = (Place::local(port::free()), Server::hello("a"));
+    let mut running = Setup::to([&dead, server.place()]).keys(HEALTH).keys("balance = \"first\"").ready();
+    running.wait_backend("down", &dead);
+    running.wait_backend("up", server.place());
+    running.tally(1);
+    let id = running.wait_session("the session", |_| true)["id"].clone();
+    eventually("it is kept", || {
+        (running.ask("GET", &format!("/api/v1/sessions/{id}")).status == 200).then_some(())
+    });
+    let told = |args: &str, parts: &[&str]| {
+        let (code, out, errors) = running.command(args);
+        assert_eq!((code, errors.as_str()), (0, ""), "{args}");
+        for part in parts {
+            assert!(out.contains(part), "{part} in {out}");
+        }
+        assert!(out.lines().all(|it| it.chars().count() <= 80 && !it.contains('\x1b')), "{out}");
+    };
+    let is_down = format!("web {dead} is down since ");
+    told(&format!("why backend {dead}"), &[&is_down, "connection refused (errno 111)", "back when"]);
+    told(&format!("why backend {dead} --pool web"), &[" failed in "]);
+    told(
+        &format!("why session {id}"),
+        &[&format!("session {id} of web ended well"), &server.place().to_string(), "no: down"],
+    );
+    told("why client 127.0.0.1", &["1 that ended lately", &server.place().to_string()]);
+    let (code, out, _) = running.command(&format!("why backend {dead} --json"));
+    let json: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &json["state"]), (0, &json!("down")));
+}
+
+#[test]
+fn commands_about_what_is_not_there_say_how_to_find_it() {
+    let server = Server::hello("a");
+    let place = server.place();
+    let more = format!(
+        "[pool.twin]\nto = [\"{place}\"]\nhealth = \"off\"\n[tcp.twin]\nlisten = \"127.0.0.1:{}\"\nto = \"pool:twin\"",
+        port::free()
+    );
+    let running = Setup::to([place]).top(&more).ready();
+    let wrong = |args: &str| {
+        let (code, out, errors) = running.command(args);
+        assert_eq!(out, "", "{args}");
+        (code, errors)
+    };
+    let (code, errors) = wrong(&format!("why backend {place}"));
+    assert!(code == 2 && errors.contains("--pool twin") && errors.contains("--pool web"), "{errors}");
+    let (code, errors) = wrong("why backend 127.0.0.1:1");
+    assert!(code == 1 && errors.contains("no pool has a backend at 127.0.0.1:1"), "{errors}");
+    let (code, errors) = wrong("why backend db:80");
+    assert!(code == 1 && errors.contains("is a name"), "{errors}");
+    let (code, errors) = wrong("why session 4711");
+    assert!(code == 1 && errors.contains("`evenkeel sessions`"), "{errors}");
+    let (code, errors) = wrong("why client 192.0.2.1");
+    assert!(code == 1 && errors.contains("no session of 192.0.2.1 is open"), "{errors}");
+    assert_eq!(wrong("why client x").0, 2);
+    assert_eq!(running.command(&format!("remove twin {place}")).0, 0);
+    assert_eq!(running.command(&format!("remove web {place}")).0, 0);
+    let (code, out, _) = running.command(&format!("why backend {place} --pool web"));
+    assert!(code == 0 && out.contains("is removed since") && out.contains("`evenkeel add web "), "{out}");
 }

@@ -1,6 +1,7 @@
 //! Answers why something is as it is: a backend, a session, the sessions of a client.
 
 mod backend;
+mod reasons;
 mod session;
 
 use super::args::Args;
@@ -60,7 +61,7 @@ fn near<'a>(written: &str, among: impl Iterator<Item = &'a str>) -> String {
     let words: Vec<&str> = among.collect();
     match suggest::word(written, &words) {
         Some(word) => format!("; did you mean {word}?"),
-        None if words.is_empty() => "; there is none at all".to_owned(),
+        None if words.is_empty() => String::new(),
         None => format!("; there is {}", some_of(&words)),
     }
 }
@@ -104,7 +105,11 @@ fn no_session(id: u64, kept: &Kept) -> Refused {
     } else {
         ""
     };
-    Refused::missing(format!("no session {id} is open, and none ended lately: {known}{only}"))
+    let missed = match kept.missed {
+        0 => String::new(),
+        missed => format!("; {} did not get there in time", Grouped(missed)),
+    };
+    Refused::missing(format!("no session {id} is open, and none ended lately: {known}{missed}{only}"))
 }
 
 /// What became of the sessions of a client, and where it belongs.
