@@ -86,10 +86,14 @@ impl History {
         Self { state, since: now, checks, failures, changes }
     }
 
-    /// When it came into the state in which it is, or the first time since when it is known to be in it.
-    pub fn in_state_since(&self) -> Instant {
-        let turn = self.changes.iter().rev().find(|it| it.from != it.to);
-        turn.or_else(|| self.changes.front().filter(|_| !self.is_whole())).map_or(self.since, |it| it.at)
+    /// When it came into the state in which it is, and whether it was that very moment: it may have been in it before
+    /// anybody took notes, or since longer than they are kept.
+    pub fn in_state_since(&self) -> (Instant, bool) {
+        if let Some(turn) = self.changes.iter().rev().find(|it| it.from != it.to) {
+            return (turn.at, true);
+        }
+        let oldest = self.changes.front().filter(|_| !self.is_whole());
+        (oldest.map_or(self.since, |it| it.at), false)
     }
 
     /// Whether no change was forgotten.
@@ -195,7 +199,7 @@ mod tests {
             [State::Checking, State::Checking, State::Down, State::Down, State::Up, State::Up].map(Some)
         );
         chronicle.note_change(begin + 30 * MS, &key(1), State::Up, Because::Config);
-        assert_eq!(chronicle.of(&key(1)).unwrap().in_state_since(), begin + 20 * MS);
+        assert_eq!(chronicle.of(&key(1)).unwrap().in_state_since(), (begin + 20 * MS, true));
         let before = begin.checked_sub(MS).unwrap();
         assert_eq!(chronicle.of(&key(1)).unwrap().state_at(before), None);
     }
@@ -214,6 +218,7 @@ mod tests {
         assert_eq!(lengths, [KEPT; 3]);
         assert_eq!((history.checks[0].at, history.failures[31].at), (begin + 68 * MS, begin + 99 * MS));
         assert_eq!(history.state_at(begin), None, "what was then has been forgotten");
+        assert_eq!(history.in_state_since(), (begin + 68 * MS, false), "at least");
     }
 
     #[test]

@@ -229,6 +229,7 @@ fn a_session_that_is_being_opened_says_what_it_waits_for() {
         Some(busy.look(&format!("/api/v1/sessions/{id}"))).filter(|it| it["stage"] == "in-line")
     });
     assert_eq!(waiting["candidates"][0]["excluded_now"], "full");
+    assert_eq!(busy.look(&path(&server))["reasons"][0]["reason"], "full");
     assert!(waiting["stage_ms"].as_f64() > Some(0.0), "{waiting}");
 
     let quiet = Setup::to([silent.place()]).keys("timeout = { connect = \"20s\" }").ready();

@@ -19,6 +19,7 @@ pub fn view(picture: &Picture, explained: &Explained) -> Value {
     let index = pool.and_then(|pool| pool.backends.iter().position(|it| it.addr == key.addr));
     let published = pool.zip(index).map(|(pool, index)| &pool.backends[index]);
     let is_resort = |(pool, index): (&Arc<Pool>, usize)| pool.last_resort.contains(&(index as u32));
+    let (since, is_exact) = history.in_state_since();
     let clock = Clock { now: *now, wall: SystemTime::now() };
     let sums = picture.backends.get(key).filter(|_| published.is_some());
     json!({
@@ -26,7 +27,7 @@ pub fn view(picture: &Picture, explained: &Explained) -> Value {
         "addr": key.addr.to_string(),
         "services": services_of(picture, &key.pool),
         "state": history.state.word(),
-        "since": clock.at(history.in_state_since()),
+        "since": clock.note(since, json!({"at_least": !is_exact})),
         "takes_traffic": published.is_some_and(|it| it.eligible),
         "last_resort": pool.zip(index).is_some_and(is_resort),
         "weight": outlook.as_ref().map(|it| it.view.weight),

@@ -12,6 +12,7 @@ use evenkeel_core::name::PoolName;
 use evenkeel_core::snapshot::Backend;
 use evenkeel_proxy::{Reach, SessionRecord, SessionView};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 /// Candidates that are shown at most: those it has tried come first.
@@ -78,19 +79,18 @@ pub fn explained(picture: &Picture, story: &Story, candidates: &[Candidate]) -> 
     let mut value = view(story);
     let pool = story.pool().and_then(|pool| picture.snapshot.pools.get(pool));
     let backends = pool.map_or(&[][..], |pool| &pool.backends);
-    let mut views: Vec<(u8, Value)> = candidates
-        .iter()
-        .filter_map(|it| {
-            let published = backends.iter().find(|backend| backend.addr == it.outlook.view.key.addr)?;
-            let outcome = outcome(story, &published.addr);
-            Some((u8::from(outcome.is_none()), candidate(it, published, outcome)))
-        })
-        .collect();
-    let total = views.len();
-    views.sort_by_key(|(rank, _)| *rank);
-    views.truncate(CANDIDATES_MAX);
-    value["candidates"] = views.into_iter().map(|(_, view)| view).collect();
-    value["candidates_total"] = total.into();
+    let places: BTreeMap<&Addr, usize> =
+        backends.iter().enumerate().map(|(index, it)| (&it.addr, index)).collect();
+    let mut known: Vec<(&Candidate, usize)> =
+        candidates.iter().filter_map(|it| Some((it, *places.get(&it.outlook.view.key.addr)?))).collect();
+    known.sort_by_key(|(_, index)| outcome(story, &backends[*index].addr).is_none());
+    let view = |(it, index): &(&Candidate, usize)| {
+        let mut view = candidate(it, &backends[*index], outcome(story, &backends[*index].addr));
+        view["last_resort"] = pool.is_some_and(|it| it.last_resort.contains(&(*index as u32))).into();
+        view
+    };
+    value["candidates"] = known.iter().take(CANDIDATES_MAX).map(view).collect();
+    value["candidates_total"] = known.len().into();
     value
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 pub fn show(page: &mut Page, why: &Value) {
     let state = word(&why["state"]);
     let (time, ago) = when(&why["since"]);
+    let since = if why["since"]["at_least"] == true { "at least since" } else { "since" };
     let takes = why["takes_traffic"] == true;
     let traffic = match () {
         () if takes => "takes traffic",
@@ -23,7 +24,7 @@ pub fn show(page: &mut Page, why: &Value) {
     };
     let name = format!("{} {}", word(&why["pool"]), word(&why["addr"]));
     let state = if state == "drain" { "draining" } else { state };
-    page.line(tone, &format!("{name} is {state} since {time}, {ago}; it {traffic}"));
+    page.line(tone, &format!("{name} is {state} {since} {time}, {ago}; it {traffic}"));
     page.block("\n");
     for reason in list(&why["reasons"]) {
         page.term("why", Tone::Plain, word(&reason["says"]));

@@ -76,7 +76,12 @@ impl Page {
 
     /// A term and what there is to say about it.
     pub fn term(&mut self, term: &str, tone: Tone, text: &str) {
-        let cell = format!("  {term:<width$}", width = TERM - 2);
+        let mut cell = format!("  {term:<width$}", width = TERM - 2);
+        if cell.chars().count() > TERM {
+            self.painted(Tone::Dim, &cell);
+            self.text.push('\n');
+            cell = " ".repeat(TERM);
+        }
         self.hang(TERM, &[(&cell, Tone::Dim)], tone, text);
     }
 
@@ -180,6 +185,13 @@ mod tests {
             lines[0].starts_with("  why         word word") && lines[1].starts_with("              word")
         );
         assert!(lines.iter().all(|it| it.chars().count() <= WIDTH), "{lines:?}");
+    }
+
+    #[test]
+    fn a_long_term_has_a_line_for_itself() {
+        let mut page = Page { text: String::new(), colour: false };
+        page.term("a-pool-with-a-name ->", Tone::Plain, "10.0.0.1:80");
+        assert_eq!(page.text, "  a-pool-with-a-name ->\n              10.0.0.1:80\n");
     }
 
     #[test]

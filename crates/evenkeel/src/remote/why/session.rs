@@ -6,6 +6,9 @@ use super::page::{Page, Tone, cause, took, when};
 use crate::logging::Bytes;
 use serde_json::{Value, json};
 
+/// Backends that are shown, those first that it has tried.
+const SHOWN_MAX: usize = 16;
+
 /// The page about it.
 pub fn show(page: &mut Page, session: &Value) {
     let (id, service) = (&session["id"], word(&session["service"]));
@@ -75,6 +78,7 @@ fn reach(page: &mut Page, session: &Value) {
 
 fn candidates(page: &mut Page, session: &Value) {
     let candidates = list(&session["candidates"]);
+    let candidates = &candidates[..candidates.len().min(SHOWN_MAX)];
     if candidates.is_empty() {
         return;
     }
@@ -92,7 +96,9 @@ fn candidates(page: &mut Page, session: &Value) {
         ("OPEN", Right),
     ];
     let row = |it: &Value| {
-        let excluded = it["excluded_now"].as_str().map(|why| format!("no: {why}"));
+        let is_resort = it["last_resort"] == true;
+        let chance = if is_resort { "last resort" } else { "no" };
+        let excluded = it["excluded_now"].as_str().map(|why| format!("{chance}: {why}"));
         vec![
             word(&it["addr"]).to_owned(),
             word(&it["outcome"]).to_owned(),
