@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn a_history_is_as_small_as_the_documents_say() {
         let sizes = [size_of::<Checked>(), size_of::<Failed>(), size_of::<Changed>()];
-        assert!(sizes.iter().sum::<usize>() * KEPT <= 8_000, "{sizes:?}");
+        assert!(sizes.iter().sum::<usize>() * KEPT <= 6_000, "{sizes:?}");
     }
 
     #[test]
