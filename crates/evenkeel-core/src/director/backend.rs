@@ -115,13 +115,14 @@ impl BackendState {
     }
 
     /// What there is to be seen of it, and what operators want of it.
-    pub fn view(&self, duty: Duty) -> BackendView {
+    pub fn view(&self, duty: Duty, now: Instant, pool: &PoolConfig) -> BackendView {
         let Wanted { weight, backup, limits, check } = &self.wanted;
         BackendView {
             key: self.key.clone(),
             standing: self.standing(),
             duty,
             weight: *weight,
+            slow_start: self.percent(now, pool),
             backup: *backup,
             max_sessions: limits.sessions,
             checked: check.is_some(),

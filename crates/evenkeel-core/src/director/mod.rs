@@ -251,8 +251,8 @@ impl Director {
     }
 
     /// What there is to be seen of every backend, in the order of the configuration.
-    pub fn views(&self) -> Vec<BackendView> {
-        self.order.iter().flat_map(|name| self.pools[name].views()).collect()
+    pub fn views(&self, now: Instant) -> Vec<BackendView> {
+        self.order.iter().flat_map(|name| self.pools[name].views(now)).collect()
     }
 
     /// What there is to be seen of one backend, why it takes no traffic if it does not, and what would change that.

@@ -108,8 +108,8 @@ impl PoolState {
     }
 
     /// What there is to be seen of its backends.
-    pub fn views(&self) -> impl Iterator<Item = BackendView> {
-        self.backends.iter().map(|it| it.view(self.orders.duty(&it.key.addr)))
+    pub fn views(&self, now: Instant) -> impl Iterator<Item = BackendView> {
+        self.backends.iter().map(move |it| it.view(self.orders.duty(&it.key.addr), now, &self.config))
     }
 
     /// A probe of the backend at `addr` has ended.

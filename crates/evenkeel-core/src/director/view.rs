@@ -17,6 +17,8 @@ pub struct BackendView {
     pub duty: Duty,
     /// Its share, slow start not counted; 0 takes nothing.
     pub weight: u32,
+    /// What percentage of that it has while it starts slowly.
+    pub slow_start: Option<u32>,
     /// Takes traffic only while no primary can.
     pub backup: bool,
     /// Sessions at once at most; `u32::MAX` is no limit.

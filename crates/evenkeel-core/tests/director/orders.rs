@@ -45,6 +45,7 @@ fn one_that_drains_gets_nothing_new_and_comes_back_slowly() {
     stage.pass(40 * SECOND);
     stage.order(duty(2, Duty::On)).unwrap();
     assert_eq!(stage.takers(), "1*100 2*10 3*100");
+    assert_eq!(stage.director.views(stage.now)[1].slow_start, Some(10));
     assert_eq!(stage.director.differences(), []);
 }
 

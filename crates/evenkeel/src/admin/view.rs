@@ -4,7 +4,7 @@ use crate::control::Picture;
 use crate::logging::Rfc3339;
 use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::balance::Balance;
-use evenkeel_core::counts::percentile;
+use evenkeel_core::counts::{bound_micros, percentile};
 use evenkeel_core::director::{
     BackendPlan, BackendView, Change, Difference, Leaving, Plan, PoolConfig, Target,
 };
@@ -185,6 +185,7 @@ fn backend(picture: &Picture, view: &BackendView, published: &Backend, sums: &Ba
         "state": view.state().word(),
         "takes_traffic": published.eligible,
         "weight": view.weight,
+        "slow_start_percent": view.slow_start,
         "backup": view.backup,
         "sessions": {
             "open": published.load.sessions(),
@@ -340,7 +341,11 @@ fn balance(balance: Balance) -> &'static str {
 fn times(times: &Times) -> Value {
     let percent = |percent| percentile(&times.buckets, percent).map(millis);
     let count: u64 = times.buckets.iter().sum();
-    json!({"count": count, "p50": percent(50), "p90": percent(90), "p99": percent(99)})
+    // Each is how many took less than so long, but not less than the one before: who asks twice sees what was between.
+    let buckets = (0..).zip(times.buckets).filter(|(_, count)| *count > 0);
+    let buckets = buckets.map(|(bucket, count)| (bound_micros(bucket) as f64 / 1e3, count));
+    let buckets: Vec<(f64, u64)> = buckets.collect();
+    json!({"count": count, "p50": percent(50), "p90": percent(90), "p99": percent(99), "buckets": buckets})
 }
 
 /// In milliseconds, to the microsecond.

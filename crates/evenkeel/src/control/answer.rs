@@ -53,11 +53,11 @@ impl Loop {
     }
 
     fn picture(&self) -> Picture {
-        let control = &self.control;
+        let (control, now) = (&self.control, Instant::now());
         Picture {
-            now: Instant::now(),
+            now,
             snapshot: control.plane.snapshot().cloned().unwrap_or_default(),
-            views: control.director.views(),
+            views: control.director.views(now),
             duties: duties(&control.director.differences()),
             bound: control.plane.bound().into_iter().collect(),
             totals: control.plane.totals(),

@@ -89,7 +89,7 @@ impl Loop {
         match closed {
             Closed::Service(service) => director.duty(service) == Duty::On,
             Closed::Backend(key) => {
-                let view = director.views().into_iter().find(|it| it.key == *key);
+                let view = director.views(Instant::now()).into_iter().find(|it| it.key == *key);
                 view.is_some_and(|it| it.duty == Duty::On && it.standing == Standing::Up)
             }
         }

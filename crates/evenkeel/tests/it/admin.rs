@@ -35,6 +35,7 @@ fn services_pools_and_backends_are_seen_with_what_they_counted() {
     );
     assert_eq!((&alive["state"], &alive["takes_traffic"]), (&json!("up"), &json!(true)));
     assert_eq!(alive["sessions"]["connected"], 1);
+    assert_eq!(alive["connect_ms"]["buckets"], json!([[alive["connect_ms"]["p99"], 1]]));
     assert_eq!(refused["connect_failures"]["refused"], service["retries"]);
     assert_eq!(running.look("/api/v1/pools/web")["services"], json!(["web"]));
     assert_eq!(running.look("/api/v1/listeners")["listeners"][0]["bound"], running.place.to_string());
