@@ -69,13 +69,14 @@ impl PoolState {
     /// How the backend at `addr` stands, in one word.
     pub fn state(&self, addr: &Addr) -> State {
         let index = self.index.get(addr);
-        index.map_or(State::Removed, |&index| self.backends[index].view(self.orders.duty(addr)).state())
+        let duty = self.orders.duty(addr);
+        index.map_or(State::Removed, |&index| State::of(duty, self.backends[index].standing()))
     }
 
     /// Why the backend at `addr` takes no traffic, and what would change that.
     pub fn outlook(&self, now: Instant, addr: &Addr) -> Option<Outlook> {
         let backend = &self.backends[*self.index.get(addr)?];
-        let view = backend.view(self.orders.duty(addr));
+        let view = backend.view(self.orders.duty(addr), now, &self.config);
         let mut hindrances = backend.hindrances(view.duty);
         if hindrances.is_empty() && view.backup && !self.takes(backend) {
             hindrances.push(Hindrance::Backup);

@@ -53,6 +53,18 @@ impl State {
     pub const ALL: [Self; 6] =
         [Self::Checking, Self::Up, Self::Down, Self::Ejected, Self::Drain, Self::Disabled];
 
+    /// What these two come to.
+    pub fn of(duty: Duty, standing: Standing) -> Self {
+        match (duty, standing) {
+            (Duty::Drain, _) => Self::Drain,
+            (Duty::Off, _) => Self::Disabled,
+            (Duty::On, Standing::Checking) => Self::Checking,
+            (Duty::On, Standing::Up) => Self::Up,
+            (Duty::On, Standing::Down) => Self::Down,
+            (Duty::On, Standing::Ejected) => Self::Ejected,
+        }
+    }
+
     /// The word.
     pub fn word(self) -> &'static str {
         match self {
@@ -70,14 +82,7 @@ impl State {
 impl BackendView {
     /// How it stands, in one word.
     pub fn state(&self) -> State {
-        match (self.duty, self.standing) {
-            (Duty::Drain, _) => State::Drain,
-            (Duty::Off, _) => State::Disabled,
-            (Duty::On, Standing::Checking) => State::Checking,
-            (Duty::On, Standing::Up) => State::Up,
-            (Duty::On, Standing::Down) => State::Down,
-            (Duty::On, Standing::Ejected) => State::Ejected,
-        }
+        State::of(self.duty, self.standing)
     }
 }
 

@@ -40,7 +40,7 @@ impl Past {
 
     /// The backends of `director` are those that are there.
     pub fn follow(&mut self, now: Instant, director: &Director) {
-        let present = director.views().into_iter().map(|view| (view.key.clone(), view.state())).collect();
+        let present = director.views(now).into_iter().map(|view| (view.key.clone(), view.state())).collect();
         self.chronicle.follow(now, &present);
         let pools: BTreeSet<_> = present.into_keys().map(|key| key.pool).collect();
         self.checks.retain(|pool, _| pools.contains(pool));

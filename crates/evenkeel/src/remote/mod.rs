@@ -4,6 +4,7 @@ mod events;
 mod http;
 mod orders;
 mod plan;
+mod read;
 mod save;
 mod sessions;
 mod status;

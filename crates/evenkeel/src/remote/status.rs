@@ -1,5 +1,6 @@
 //! `evenkeel status`: services and backends at one look.
 
+use super::read::{failed_connects, failed_sessions, last_check, list, number, word};
 use super::table::{Align::Left, Align::Right, table};
 use crate::logging::{Bytes, Grouped, Took};
 use serde_json::Value;
@@ -73,31 +74,19 @@ fn service(service: &Value) -> Vec<String> {
         [one] => one.to_owned(),
         [first, ..] => format!("{first} and {} more", listeners.len() - 1),
     };
-    let ends = service["ends"].as_object();
-    let failed: u64 =
-        ends.into_iter().flatten().filter(|(word, _)| *word != "ok").map(|it| number(it.1)).sum();
     vec![
         word(&service["name"]).to_owned(),
         listens,
         word(&service["pool"]).to_owned(),
         Grouped(number(&service["sessions"]["open"])).to_string(),
         Grouped(number(&service["sessions"]["accepted"])).to_string(),
-        Grouped(failed).to_string(),
+        Grouped(failed_sessions(service)).to_string(),
         Bytes(number(&service["to_backend"])).to_string(),
         Bytes(number(&service["to_client"])).to_string(),
     ]
 }
 
 fn backend(backend: &Value) -> Vec<String> {
-    let failures = backend["connect_failures"].as_object();
-    let failed: u64 = failures.into_iter().flatten().map(|it| number(it.1)).sum();
-    let last = &backend["checks"]["last"];
-    let check = match (last["passed"].as_bool(), last["cause"].as_str()) {
-        (Some(true), _) => format!("passed, {} ms", last["ms"]),
-        (_, Some(cause)) => cause.to_owned(),
-        _ if backend["checks"].is_null() => "not checked".to_owned(),
-        _ => "none yet".to_owned(),
-    };
     let backup = if backend["backup"] == true { ", backup" } else { "" };
     vec![
         word(&backend["pool"]).to_owned(),
@@ -106,23 +95,8 @@ fn backend(backend: &Value) -> Vec<String> {
         backend["weight"].to_string(),
         Grouped(number(&backend["sessions"]["open"])).to_string(),
         Grouped(number(&backend["sessions"]["connected"])).to_string(),
-        Grouped(failed).to_string(),
+        Grouped(failed_connects(backend)).to_string(),
         backend["connect_ms"]["p50"].as_f64().map_or_else(String::new, |ms| format!("{ms} ms")),
-        check,
+        last_check(backend),
     ]
-}
-
-/// A word; a dash where there is none.
-pub fn word(value: &Value) -> &str {
-    value.as_str().unwrap_or("-")
-}
-
-/// A number; 0 where there is none.
-pub fn number(value: &Value) -> u64 {
-    value.as_u64().unwrap_or(0)
-}
-
-/// A list; an empty one where there is none.
-pub fn list(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
 }

@@ -1,6 +1,6 @@
 //! Why a backend is as it is, for a person.
 
-use super::super::status::{list, number, word};
+use super::super::read::{list, number, word};
 use super::page::{Page, Tone, cause, duration, took, when};
 use crate::logging::{Took, count};
 use serde_json::Value;

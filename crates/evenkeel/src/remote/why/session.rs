@@ -1,6 +1,6 @@
 //! What became of a session, for a person.
 
-use super::super::status::{list, number, word};
+use super::super::read::{list, number, word};
 use super::super::table::{Align::Left, Align::Right, table};
 use super::page::{Page, Tone, cause, took, when};
 use crate::logging::Bytes;
