@@ -20,6 +20,7 @@ mod probe;
 mod remote;
 mod run;
 mod signals;
+mod top;
 mod upgrade;
 
 use cli::Invocation;
@@ -94,6 +95,7 @@ fn perform(invocation: Invocation, life: Life, herald: Option<&Herald>) -> Resul
         Invocation::DemoOrder(order, port) => demo::orders::send(order, port),
         Invocation::DemoLoad(port) => demo::load::run(port),
         Invocation::Check { source, name, live, json } => check::run(&source, &name, live, json),
+        Invocation::Top(whom, interval) => top::run(whom, interval),
         Invocation::Remote(whom, command) => return remote::run(&whom, command),
         Invocation::Explain { key, form } => explain::run(key.as_deref(), form),
         Invocation::Completions(shell) => {

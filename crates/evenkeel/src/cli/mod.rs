@@ -11,6 +11,7 @@ use crate::remote::{Command as Asked, Whom};
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Arg, ArgAction, ArgMatches, ColorChoice, Command};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Where `run` and `check` look for a configuration when they are not told.
 pub const DEFAULT_CONFIG: &str = "/etc/evenkeel/evenkeel.toml";
@@ -43,6 +44,7 @@ Steer it:
   save         Write to the config file what was ordered
 
 Watch it:
+  top          Live view in the terminal, and orders from there
   status       How a running evenkeel does
   sessions     Open sessions, and closing some of them
   events       What was told lately
@@ -63,6 +65,7 @@ Examples:
   evenkeel tcp 8080 5001 5002 5003
   evenkeel tcp --listen :5432 --to db1:5432 --to db2:5432 --balance least-conn
   evenkeel check evenkeel.toml && evenkeel run -c evenkeel.toml
+  evenkeel top --interval 500ms
   evenkeel explain timeout.connect
 
 First time? Run `evenkeel demo`.";
@@ -98,6 +101,8 @@ pub enum Invocation {
     DemoLoad(u16),
     /// Ask an evenkeel that runs.
     Remote(Whom, Asked),
+    /// Show a running evenkeel, asked again after each of these times.
+    Top(Whom, Duration),
     /// Explain a key, or list all of them.
     Explain {
         /// Which.
@@ -315,6 +320,7 @@ pub fn understand(matches: &ArgMatches) -> Option<Invocation> {
         "completions" => Invocation::Completions(*matches.get_one("shell")?),
         "man" => Invocation::Man,
         "version" => Invocation::Version { json: json() },
+        "top" => Invocation::Top(remote::whom(matches), *matches.get_one("interval")?),
         name => {
             let (whom, asked) = remote::understand(name, matches)?;
             Invocation::Remote(whom, asked)

@@ -5,11 +5,13 @@ use crate::remote::{Command as Asked, Order, Subject, Whom};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// All of them.
 pub fn commands() -> Vec<Command> {
     let duties = DUTIES.map(|(verb, about, help)| duty(verb, about, help));
     let others = [
+        top(),
         status(),
         reload(),
         weight(),
@@ -48,6 +50,40 @@ fn flag(name: &'static str, help: &'static str) -> Arg {
 
 fn quiet() -> Arg {
     flag("quiet", "Print nothing when all is well").short('q')
+}
+
+const TOP: &str = "\
+Keys:
+  arrows, Tab, Enter, Esc   move, go to the other table, open, go back
+  s, S, /, Space            sort, the other way round, filter, pause
+  d, x, e                   drain, disable, enable a backend or a service
+  w, c                      set the weight of a backend; close a session
+  ?, q                      help, leave
+
+Orders are given only after a question that says what they will do. P50 and P99 are how long connects took in the \
+last ten seconds. A terminal of 80x24 shows all that matters; in a wider one there are more columns. `NO_COLOR` or \
+`--color never` turn colours off. For scripts there is `evenkeel status --json`.";
+
+fn top() -> Command {
+    let interval = Arg::new("interval")
+        .long("interval")
+        .value_name("DURATION")
+        .default_value("1s")
+        .value_parser(interval)
+        .help("Time between two looks, 100ms to 1h");
+    Command::new("top")
+        .about("Live view in the terminal, and orders from there")
+        .arg(interval)
+        .after_help(TOP)
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let duration =
+        crate::config::duration(text).map_err(|what| format!("{what}; write for instance 1s or 500ms"))?;
+    match duration.as_millis() {
+        100..=3_600_000 => Ok(duration),
+        _ => Err("it is not between 100ms and 1h".to_owned()),
+    }
 }
 
 fn status() -> Command {
@@ -278,7 +314,8 @@ fn subject(matches: &ArgMatches) -> Option<(Whom, Asked)> {
     Some((whom(matches), Asked::Why { subject, json: matches.get_flag("json") }))
 }
 
-fn whom(matches: &ArgMatches) -> Whom {
+/// Which evenkeel `matches` mean.
+pub fn whom(matches: &ArgMatches) -> Whom {
     Whom { admin: matches.get_one("admin").cloned(), token_file: matches.get_one("token-file").cloned() }
 }
 

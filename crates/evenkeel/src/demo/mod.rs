@@ -142,6 +142,7 @@ fn intro(front: u16, servers: &[u16]) -> String {
     let list: Vec<String> = servers.iter().map(|&port| local(port).to_string()).collect();
     let _ = writeln!(text, "  servers   {}\n", list.join("  "));
     let _ = writeln!(text, "Try it in another terminal, several times:\n  curl localhost:{front}\n");
+    let _ = writeln!(text, "See it live in a third one:\n  {program} top\n");
     let last = servers[servers.len() - 1];
     let middle = servers[servers.len() / 2];
     text.push_str("Then break it:\n");

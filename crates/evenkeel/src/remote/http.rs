@@ -10,7 +10,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How long an answer may take to begin. A reload looks names up.
+/// How long an answer may take to begin, unless told otherwise. A reload looks names up.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Bytes of an answer at most.
@@ -59,9 +59,26 @@ impl Answer {
 
 /// Asks for `path`, with `body` if there is one, in a way that may take its time.
 pub fn call(whom: &Whom, method: &str, path: &str, body: Option<&Value>) -> Result<Answer, RunError> {
-    let (name, stream) = connect(whom)?;
+    call_within(PATIENCE, whom, method, path, body)
+}
+
+/// The same, if the answer begins within `patience`.
+pub fn call_within(
+    patience: Duration,
+    whom: &Whom,
+    method: &str,
+    path: &str,
+    body: Option<&Value>,
+) -> Result<Answer, RunError> {
+    let (name, stream) = connect(whom, patience)?;
     let token = whom.token_file.as_ref().map(token).transpose()?;
-    let cut = |error: io::Error| RunError::new(Exit::Unavailable, format!("no answer from {name}: {error}"));
+    let cut = |error: io::Error| {
+        let why = match error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => format!("nothing within {} s", patience.as_secs()),
+            _ => error.to_string(),
+        };
+        RunError::new(Exit::Unavailable, format!("no answer from {name}: {why}"))
+    };
     exchange(stream, &host(&name), method, path, token.as_deref(), body).map_err(cut)
 }
 
@@ -108,20 +125,29 @@ fn exchange(
     Ok(Answer { status, body })
 }
 
+/// The same evenkeel by its address, so that it stays the same whatever else is started.
+pub fn pinned(whom: Whom) -> Result<Whom, RunError> {
+    Ok(Whom { admin: Some(address(&whom)?), ..whom })
+}
+
+fn address(whom: &Whom) -> Result<String, RunError> {
+    match &whom.admin {
+        Some(place) => Ok(place.trim_start_matches("http://").trim_end_matches('/').to_owned()),
+        None => only(),
+    }
+}
+
 /// Connects, and says to what.
-fn connect(whom: &Whom) -> Result<(String, Box<dyn Stream>), RunError> {
-    let place = match &whom.admin {
-        Some(place) => place.trim_start_matches("http://").trim_end_matches('/').to_owned(),
-        None => only()?,
-    };
+fn connect(whom: &Whom, patience: Duration) -> Result<(String, Box<dyn Stream>), RunError> {
+    let place = address(whom)?;
     let path = place.strip_prefix("unix:").or(place.starts_with(['/', '.']).then_some(place.as_str()));
     let connected = match path {
         Some(path) => UnixStream::connect(path).and_then(|stream| {
-            stream.set_read_timeout(Some(PATIENCE))?;
+            stream.set_read_timeout(Some(patience))?;
             Ok(Box::new(stream) as Box<dyn Stream>)
         }),
         None => TcpStream::connect(&*place).and_then(|stream| {
-            stream.set_read_timeout(Some(PATIENCE))?;
+            stream.set_read_timeout(Some(patience))?;
             Ok(Box::new(stream) as Box<dyn Stream>)
         }),
     };

@@ -4,7 +4,7 @@ mod events;
 mod http;
 mod orders;
 mod plan;
-mod read;
+pub mod read;
 mod save;
 mod sessions;
 mod status;
@@ -15,7 +15,8 @@ use crate::admin::encode;
 use crate::error::{Exit, RunError};
 use crate::output;
 use http::call;
-pub use orders::Order;
+pub use http::{call_within, pinned};
+pub use orders::{Order, request};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -178,7 +179,7 @@ fn ready(whom: &Whom, quiet: bool) -> Result<(), RunError> {
 }
 
 /// As it stands behind the question mark of a URL.
-fn query(pairs: &[(&str, String)]) -> String {
+pub fn query(pairs: &[(&str, String)]) -> String {
     let pairs: Vec<_> = pairs.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
     if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
 }

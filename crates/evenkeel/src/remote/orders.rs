@@ -7,7 +7,7 @@ use crate::output;
 use serde_json::{Map, Value, json};
 
 /// What is to be done.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Order {
     /// `drain`, `disable` or `enable` a service, or a backend of a pool.
     Duty {
@@ -47,9 +47,15 @@ pub enum Order {
 
 /// Has it done, and says so unless `quiet`.
 pub fn give(whom: &Whom, order: Order, quiet: bool) -> Result<(), RunError> {
+    let (method, path, body) = request(order);
+    tell(&call(whom, method, &path, body.as_ref())?.json()?, quiet)
+}
+
+/// The request that has it done: method, path and body.
+pub fn request(order: Order) -> (&'static str, String, Option<Value>) {
     let backends = |name: &str| format!("/api/v1/pools/{}/backends", encode(name));
     let backend = |name: &str, backend: &str| format!("{}/{}", backends(name), encode(backend));
-    let (method, path, body) = match order {
+    match order {
         Order::Duty { verb, name, backend: None } => {
             ("POST", format!("/api/v1/services/{}/{verb}", encode(&name)), None)
         }
@@ -64,8 +70,7 @@ pub fn give(whom: &Whom, order: Order, quiet: bool) -> Result<(), RunError> {
             ("POST", backends(&name), Some(Value::Object(fields)))
         }
         Order::Remove { name, backend: addr } => ("DELETE", backend(&name, &addr), None),
-    };
-    tell(&call(whom, method, &path, body.as_ref())?.json()?, quiet)
+    }
 }
 
 /// Prints the differences, one a line.

@@ -20,12 +20,17 @@ pub fn list(value: &Value) -> &[Value] {
 /// How many sessions of a service ended other than they should.
 pub fn failed_sessions(service: &Value) -> u64 {
     let ends = service["ends"].as_object();
-    ends.into_iter().flatten().filter(|(word, _)| *word != "ok").map(|it| number(it.1)).sum()
+    sum(ends.into_iter().flatten().filter(|(word, _)| *word != "ok").map(|it| number(it.1)))
 }
 
 /// How many connects to a backend failed.
 pub fn failed_connects(backend: &Value) -> u64 {
-    backend["connect_failures"].as_object().into_iter().flatten().map(|it| number(it.1)).sum()
+    sum(backend["connect_failures"].as_object().into_iter().flatten().map(|it| number(it.1)))
+}
+
+/// Of numbers that somebody else has written.
+pub fn sum(numbers: impl Iterator<Item = u64>) -> u64 {
+    numbers.fold(0, u64::saturating_add)
 }
 
 /// What the last check of a backend saw.

@@ -18,5 +18,6 @@ mod log;
 mod orders;
 mod plan;
 mod stop;
+mod top;
 mod upgrade;
 mod why;

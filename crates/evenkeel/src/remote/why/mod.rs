@@ -5,7 +5,7 @@ mod client;
 mod page;
 mod session;
 
-use super::status::{list, word};
+use super::read::{list, word};
 use super::{Whom, call, get, pretty};
 use crate::admin::encode;
 use crate::config::{backend_address, suggest};

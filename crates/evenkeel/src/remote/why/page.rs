@@ -1,6 +1,6 @@
 //! A page for a terminal of 80 columns: headings, terms with their text, and what happened when.
 
-use super::super::status::word;
+use super::super::read::word;
 use crate::logging::Took;
 use crate::{cli, output};
 use evenkeel_sys::clock::time_of_day;
