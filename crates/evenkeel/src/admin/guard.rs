@@ -1,5 +1,5 @@
 //! Who is answered. A Unix socket has a mode of its own; over TCP there is a token, or this machine may look and not touch.
-//! Web pages get nothing: a browser reaches the loopback interface of whoever uses it.
+//! Web pages of other sites get nothing: a browser reaches the loopback interface of whoever uses it.
 
 use hyper::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, ORIGIN};
 use hyper::{Method, StatusCode};
@@ -9,6 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
 /// Characters of a token at least: fewer could be guessed.
 const TOKEN_MIN: usize = 16;
@@ -72,6 +73,8 @@ pub struct Knock<'a> {
     pub headers: &'a HeaderMap,
     /// Whether anybody may know the answer.
     pub is_open: bool,
+    /// Whether the answer is the dashboard, to which others may link.
+    pub is_page: bool,
 }
 
 /// Why a request is not answered.
@@ -79,34 +82,54 @@ pub type Refusal = (StatusCode, &'static str);
 
 /// Whether `peer` is answered.
 pub fn admit(peer: &Peer, token: Option<&Token>, knock: &Knock<'_>) -> Result<(), Refusal> {
-    let text = |name: &HeaderName| knock.headers.get(name).and_then(|it| it.to_str().ok());
-    let host = text(&HOST);
-    let is_own = |origin: &str| host.is_some_and(|host| origin.strip_prefix("http://") == Some(host));
-    let is_foreign_site = text(&FETCH_SITE).is_some_and(|site| !["same-origin", "none"].contains(&site));
-    if is_foreign_site || knock.headers.contains_key(ORIGIN) && !text(&ORIGIN).is_some_and(is_own) {
+    if is_foreign(knock) {
         return Err((StatusCode::FORBIDDEN, "a web page of another site asks"));
     }
-    let Peer::Tcp(_) = peer else { return Ok(()) };
-    if knock.is_open {
-        return Ok(());
+    let host = text(knock, &HOST);
+    match (peer, token) {
+        _ if knock.is_open => Ok(()),
+        // A port of whoever uses a browser may lead here, by `ssh -L`: see below. Programs call a socket what they like.
+        (Peer::Unix { .. }, _) if host.is_none_or(|it| is_machine(it) || !it.contains('.')) => Ok(()),
+        (Peer::Tcp(_), Some(token)) => has_token(token, knock),
+        // Whoever answers for a name may let it point here, and a page under that name would be of the same origin.
+        (Peer::Tcp(_), None) if host.is_some_and(is_machine) => match *knock.method {
+            Method::GET | Method::HEAD => Ok(()),
+            _ => may_change(peer, token).map_err(|why| (StatusCode::FORBIDDEN, why)),
+        },
+        _ => Err((StatusCode::FORBIDDEN, "without a token, ask by an address: the Host is a name")),
     }
-    if let Some(token) = token {
-        let given = knock.headers.get(AUTHORIZATION).map_or(&[][..], |it| it.as_bytes());
-        let given = given.strip_prefix(b"Bearer ").unwrap_or_default();
-        let refusal = (StatusCode::UNAUTHORIZED, "send the token: `Authorization: Bearer …`");
-        return if token.is(given) { Ok(()) } else { Err(refusal) };
+}
+
+/// Whether `peer`, once admitted, may change something.
+pub fn may_change(peer: &Peer, token: Option<&Token>) -> Result<(), &'static str> {
+    match peer {
+        Peer::Tcp(_) if token.is_none() => {
+            Err("to change something, use the Unix socket, or set `admin.token-file`")
+        }
+        _ => Ok(()),
     }
-    // Whoever answers for a name may let it point here, and a page under that name would be of the same origin.
-    if !host.is_some_and(is_machine) {
-        return Err((StatusCode::FORBIDDEN, "without a token, ask by an address: the Host is a name"));
-    }
-    if *knock.method != Method::GET && *knock.method != Method::HEAD {
-        return Err((
-            StatusCode::FORBIDDEN,
-            "to change something, use the Unix socket, or set `admin.token-file`",
-        ));
-    }
-    Ok(())
+}
+
+fn text<'a>(knock: &Knock<'a>, name: &HeaderName) -> Option<&'a str> {
+    knock.headers.get(name).and_then(|it| it.to_str().ok())
+}
+
+/// Whether a page of another site asks. One that links to the dashboard is none: what comes is the same for everybody, and
+/// does not open in a frame.
+fn is_foreign(knock: &Knock<'_>) -> bool {
+    let is_site = text(knock, &FETCH_SITE).is_none_or(|site| ["same-origin", "none"].contains(&site));
+    let is_link = knock.is_page && text(knock, &FETCH_DEST) == Some("document");
+    let host = text(knock, &HOST);
+    let is_own = |origin: &str| host.is_some_and(|host| origin.strip_prefix("http://") == Some(host));
+    let is_origin = !knock.headers.contains_key(ORIGIN) || text(knock, &ORIGIN).is_some_and(is_own);
+    !(is_origin && (is_site || is_link))
+}
+
+fn has_token(token: &Token, knock: &Knock<'_>) -> Result<(), Refusal> {
+    let given = knock.headers.get(AUTHORIZATION).map_or(&[][..], |it| it.as_bytes());
+    let given = given.strip_prefix(b"Bearer ").unwrap_or_default();
+    let refusal = (StatusCode::UNAUTHORIZED, "send the token: `Authorization: Bearer …`");
+    if token.is(given) { Ok(()) } else { Err(refusal) }
 }
 
 /// Whether a `Host` names this machine by an address, or as `localhost`.
@@ -134,7 +157,7 @@ mod tests {
             headers.insert(name, HeaderValue::from_str(value).unwrap());
         }
         let token = with_token.then(|| Token(SECRET.to_owned()));
-        let knock = Knock { method: &method, headers: &headers, is_open: false };
+        let knock = Knock { method: &method, headers: &headers, is_open: false, is_page: false };
         admit(peer, token.as_ref(), &knock).map_or_else(|(status, _)| status.as_u16(), |()| 200)
     }
 
@@ -146,6 +169,37 @@ mod tests {
         assert_eq!(status(&UNIX, false, Method::POST, ""), 200);
         assert_eq!(status(&UNIX, true, Method::DELETE, "host: anything"), 200);
         assert_eq!(status(&UNIX, false, Method::GET, "host: x\norigin: http://evil.example"), 403);
+    }
+
+    #[test]
+    fn a_name_that_points_to_a_tunnel_opens_nothing() {
+        for host in ["localhost:9900", "127.0.0.1:9900", "[::1]:9900", "x"] {
+            assert_eq!(status(&UNIX, false, Method::POST, &format!("host: {host}")), 200, "{host}");
+        }
+        for host in ["rebound.example:9900", "127.0.0.1.evil.example"] {
+            assert_eq!(status(&UNIX, false, Method::GET, &format!("host: {host}")), 403, "{host}");
+        }
+    }
+
+    #[test]
+    fn others_may_link_to_the_page_and_no_more() {
+        let link = |is_page: bool, dest: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, HeaderValue::from_static("127.0.0.1:9900"));
+            headers.insert(FETCH_SITE, HeaderValue::from_static("cross-site"));
+            headers.insert(FETCH_DEST, HeaderValue::from_static(dest));
+            admit(&TCP, None, &Knock { method: &Method::GET, headers: &headers, is_open: is_page, is_page })
+                .is_ok()
+        };
+        assert!(link(true, "document"));
+        assert!(!link(true, "iframe") && !link(true, "script") && !link(false, "document"));
+    }
+
+    #[test]
+    fn who_may_only_look_is_told_why() {
+        let token = Token(SECRET.to_owned());
+        assert!(may_change(&UNIX, None).is_ok() && may_change(&TCP, Some(&token)).is_ok());
+        assert!(may_change(&TCP, None).unwrap_err().contains("admin.token-file"));
     }
 
     #[test]

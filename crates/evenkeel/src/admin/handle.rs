@@ -5,7 +5,7 @@ use super::args::Args;
 use super::guard::Peer;
 use super::reply::{Refused, Reply};
 use super::routes::Op;
-use super::{change, metrics, openapi, orders, view, why};
+use super::{change, dashboard, guard, metrics, openapi, orders, view, why};
 use crate::config;
 use crate::control::{Picture, Question, Wanted};
 use crate::logging::{Told, count};
@@ -27,11 +27,17 @@ pub const SESSIONS: u64 = 100;
 /// Does it.
 pub async fn perform(desk: &Desk, op: Op, peer: Peer, args: &Args) -> Result<Reply, Refused> {
     match op {
+        Op::Page => Ok(dashboard::page()),
+        Op::Asset => dashboard::file(args.text("file").unwrap_or_default()),
         Op::Live => desk.look().await.map(|_| Reply::Text(true, "ok\n".into())),
         Op::Ready => ready(&*desk.look().await?, args.flag("verbose")),
         Op::ServiceReady => service_ready(&*desk.look().await?, args),
         Op::Metrics => Ok(Reply::Metrics(metrics::write(&*desk.look().await?))),
         Op::OpenApi => Ok(Reply::Raw(openapi::document())),
+        Op::Access => {
+            let why = guard::may_change(&peer, desk.token.as_ref()).err();
+            Ok(Reply::Json(json!({"change": why.is_none(), "why": why})))
+        }
         Op::Status => Ok(Reply::Json(view::status(&*desk.look().await?))),
         Op::Services => Ok(Reply::Json(json!({"services": view::services(&*desk.look().await?)}))),
         Op::Service => {

@@ -3,6 +3,7 @@
 
 mod args;
 mod change;
+mod dashboard;
 mod guard;
 mod handle;
 mod metrics;
@@ -168,8 +169,13 @@ impl Desk {
     /// The answer to a request of `peer`.
     async fn answer(&self, peer: Peer, request: Request<Incoming>) -> Response<Bytestream> {
         let found = routes::find(request.method(), request.uri().path());
-        let is_open = matches!(&found, Found::Route(route, _) if route.op.is_open());
-        let knock = Knock { method: request.method(), headers: request.headers(), is_open };
+        let op = if let Found::Route(route, _) = &found { Some(route.op) } else { None };
+        let knock = Knock {
+            method: request.method(),
+            headers: request.headers(),
+            is_open: op.is_some_and(routes::Op::is_open),
+            is_page: op == Some(routes::Op::Page),
+        };
         let outcome = match guard::admit(&peer, self.token.as_ref(), &knock) {
             Err((status, what)) => Err(Refused { status, what: what.to_owned() }),
             Ok(()) => match found {

@@ -107,6 +107,8 @@ fn responses(route: &Route) -> Value {
     let content = match route.answer {
         Answer::Json => json!({"application/json": object}),
         Answer::Text => json!({"text/plain": text}),
+        Answer::Page => json!({"text/html": text}),
+        Answer::Asset => json!({"text/css": text, "text/javascript": text, "image/svg+xml": text}),
         Answer::Events => json!({"application/json": object, "text/event-stream": text}),
     };
     let error = json!({

@@ -1,9 +1,13 @@
 //! What is sent back: text, JSON, or events as they come.
 
+use super::dashboard::{self, Asset};
 use crate::logging::Told;
 use http_body_util::Full;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -12,7 +16,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::sync::mpsc::Receiver;
 
-const CONTENT_TYPE_OPTIONS: HeaderName = HeaderName::from_static("x-content-type-options");
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// Why something was not done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +52,8 @@ pub enum Reply {
     Metrics(String),
     /// A JSON value.
     Json(Value),
+    /// A file of the dashboard.
+    Asset(&'static Asset),
     /// JSON that was made already.
     Raw(String),
     /// Events: those that there are, then those that come.
@@ -103,6 +109,9 @@ pub fn respond(outcome: Result<Reply, Refused>) -> Response<Bytestream> {
             (StatusCode::SERVICE_UNAVAILABLE, "text/plain; charset=utf-8", full(text))
         }
         Ok(Reply::Metrics(text)) => (StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", full(text)),
+        Ok(Reply::Asset(asset)) => {
+            (StatusCode::OK, asset.kind, Bytestream::Full(Full::new(asset.text.into())))
+        }
         Ok(Reply::Json(value)) => (StatusCode::OK, "application/json", full(format!("{value:#}\n"))),
         Ok(Reply::Raw(text)) => (StatusCode::OK, "application/json", full(text)),
         Ok(Reply::Follow(first, more)) => {
@@ -114,9 +123,14 @@ pub fn respond(outcome: Result<Reply, Refused>) -> Response<Bytestream> {
     };
     let mut response = Response::new(body);
     *response.status_mut() = status;
-    for (name, value) in
-        [(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-store"), (CONTENT_TYPE_OPTIONS, "nosniff")]
-    {
+    for (name, value) in [
+        (CONTENT_TYPE, kind),
+        (CACHE_CONTROL, "no-store"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (RESOURCE_POLICY, "same-origin"),
+        (REFERRER_POLICY, "no-referrer"),
+        (CONTENT_SECURITY_POLICY, dashboard::POLICY),
+    ] {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response

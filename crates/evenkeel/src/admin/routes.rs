@@ -24,6 +24,10 @@ pub struct Route {
 /// What can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
+    /// The dashboard.
+    Page,
+    /// A file of it.
+    Asset,
     /// Whether the control loop turns.
     Live,
     /// Whether it takes traffic.
@@ -34,6 +38,8 @@ pub enum Op {
     Metrics,
     /// This table.
     OpenApi,
+    /// What whoever asks may do.
+    Access,
     /// How it does as a whole.
     Status,
     /// All services.
@@ -77,9 +83,10 @@ pub enum Op {
 }
 
 impl Op {
-    /// Whether anybody may know the answer: those who ask on behalf of a cluster have no token.
+    /// Whether anybody may know the answer: those who ask on behalf of a cluster have no token, and the dashboard is the
+    /// same everywhere and asks for it.
     pub fn is_open(self) -> bool {
-        matches!(self, Self::Live | Self::Ready | Self::ServiceReady)
+        matches!(self, Self::Live | Self::Ready | Self::ServiceReady | Self::Page | Self::Asset)
     }
 }
 
@@ -90,6 +97,10 @@ pub enum Answer {
     Json,
     /// Text for people or for Prometheus.
     Text,
+    /// A page for a browser.
+    Page,
+    /// What the page is made of.
+    Asset,
     /// A JSON object, or with `follow` server-sent events.
     Events,
 }
@@ -170,6 +181,8 @@ const WEIGHT_MAX: u64 = 1000;
 
 /// All of them.
 pub static ROUTES: &[Route] = &[
+    route(GET, "/", Op::Page, Answer::Page, "The dashboard"),
+    route(GET, "/dashboard/{file}", Op::Asset, Answer::Asset, "What the dashboard is made of"),
     route(GET, "/livez", Op::Live, Answer::Text, "Whether the process works"),
     route(GET, "/healthz", Op::Live, Answer::Text, "The same, by its older name"),
     with(
@@ -188,6 +201,13 @@ pub static ROUTES: &[Route] = &[
     ),
     route(GET, "/metrics", Op::Metrics, Answer::Text, "Everything that is counted, for Prometheus"),
     route(GET, "/openapi.json", Op::OpenApi, Answer::Json, "This description"),
+    route(
+        GET,
+        "/api/v1/access",
+        Op::Access,
+        Answer::Json,
+        "Whether whoever asks may change something, and why not",
+    ),
     route(GET, "/api/v1/status", Op::Status, Answer::Json, "How it does as a whole"),
     route(GET, "/api/v1/services", Op::Services, Answer::Json, "All services with what they counted"),
     route(GET, "/api/v1/services/{service}", Op::Service, Answer::Json, "One service"),

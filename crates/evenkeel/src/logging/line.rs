@@ -2,6 +2,7 @@
 
 use super::notice::{Listening, Notice, Stopped};
 use super::units::{Grouped, Took, count};
+use evenkeel_core::addr::Addr;
 use std::fmt;
 
 /// Addresses of one service that a line shows.
@@ -45,6 +46,9 @@ impl fmt::Display for Notice {
                 write!(f, "reloaded: {}, {}", count(*listeners, "listener"), count(*backends, "backend"))
             }
             Self::ReloadRefused { why } => write!(f, "reload refused, everything stays as it was: {why}"),
+            Self::Admin { addr: addr @ Addr::Ip(_) } => {
+                write!(f, "can be asked at {addr}: a dashboard at http://{addr}/")
+            }
             Self::Admin { addr } => write!(f, "can be asked at {addr}: `evenkeel status`"),
             Self::Ordered { what, by } => write!(f, "order of {by}: {what}"),
             Self::Trial { time } => write!(f, "on trial: goes back in {} unless confirmed", Took(*time)),

@@ -195,6 +195,7 @@ fn all_notices() -> Vec<Notice> {
         Notice::SignalIgnored { signal: "SIGUSR2", why: "no reason" },
         Notice::Reloaded { listeners: 1, backends: 3 },
         Notice::ReloadRefused { why: "a mistake".to_owned() },
+        Notice::Admin { addr: addr("127.0.0.1:9900") },
         Notice::Admin { addr: Addr::Unix(std::path::Path::new("/run/evenkeel/control.sock").into()) },
         Notice::Ordered { what: "reload".to_owned(), by: "uid 0 (pid 7)".to_owned() },
         Notice::Trial { time: Duration::from_secs(60) },
@@ -228,6 +229,7 @@ fn every_event_is_one_line_for_people() {
 <6>SIGUSR2 ignored: no reason
 <6>reloaded: 1 listener, 3 backends
 <3>reload refused, everything stays as it was: a mistake
+<6>can be asked at 127.0.0.1:9900: a dashboard at http://127.0.0.1:9900/
 <6>can be asked at unix:/run/evenkeel/control.sock: `evenkeel status`
 <6>order of uid 0 (pid 7): reload
 <6>on trial: goes back in 1m00s unless confirmed

@@ -47,7 +47,10 @@ fn what_is_not_there_is_404_and_what_makes_no_sense_400() {
     let server = Server::echo();
     let running = Setup::to([server.place()]).ready();
     for path in [
-        "/",
+        "/index.html",
+        "/dashboard/",
+        "/dashboard/none.js",
+        "/dashboard/..%2fstyle.css",
         "/api/v1",
         "/api/v1/services/x",
         "/api/v1/pools/x",

@@ -1,6 +1,6 @@
 //! What strangers at the admin API can have: so many connections, so many bytes, so much time.
 
-use crate::ask::{exchange, request};
+use crate::ask::{Answer, exchange, request};
 use crate::harness::Setup;
 use evenkeel_testkit::{Server, eventually};
 use std::io::{ErrorKind, Read, Write};
@@ -44,6 +44,29 @@ fn connections_are_so_many_and_who_is_slow_gives_way() {
         });
     }
     running.connect().check_echo("traffic never noticed");
+}
+
+#[test]
+fn a_body_that_does_not_come_is_given_up_and_nothing_is_done() {
+    let server = Server::echo();
+    let mut running = Setup::to([server.place()]).ready();
+    let mut slow = running.admin();
+    // The first bytes of a body, and then one now and then: what counts is when the last one has come.
+    let head = request("POST", "/api/v1/reload", "host: x\r\ncontent-length: 100\r\n");
+    slow.write_all((head + "{").as_bytes()).unwrap();
+    slow.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    let (began, mut answer) = (Instant::now(), Vec::new());
+    let status = eventually("it is refused", || {
+        let _ = slow.write_all(b" ");
+        let mut bytes = [0; 1024];
+        let count = slow.read(&mut bytes).unwrap_or(0);
+        answer.extend_from_slice(&bytes[..count]);
+        answer.ends_with(b"}\n").then(|| Answer::parse(&answer).status)
+    });
+    let waited = began.elapsed();
+    assert_eq!(status, 408);
+    assert!((Duration::from_secs(8)..Duration::from_secs(20)).contains(&waited), "{waited:?}");
+    assert_eq!(running.count_events("reloaded"), 0);
 }
 
 #[test]

@@ -7,7 +7,7 @@ mod ask;
 mod carry;
 mod choose;
 mod cli;
-
+mod dashboard;
 mod failover;
 mod gate;
 mod harness;
