@@ -10,6 +10,7 @@ mod cli;
 mod dashboard;
 mod failover;
 mod gate;
+mod grafana;
 mod harness;
 mod health;
 mod limits;
