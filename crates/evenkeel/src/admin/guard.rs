@@ -82,6 +82,9 @@ pub type Refusal = (StatusCode, &'static str);
 
 /// Whether `peer` is answered.
 pub fn admit(peer: &Peer, token: Option<&Token>, knock: &Knock<'_>) -> Result<(), Refusal> {
+    if knock.headers.get_all(HOST).iter().count() > 1 {
+        return Err((StatusCode::BAD_REQUEST, "it names two hosts"));
+    }
     if is_foreign(knock) {
         return Err((StatusCode::FORBIDDEN, "a web page of another site asks"));
     }
@@ -154,7 +157,7 @@ mod tests {
         for line in lines.lines() {
             let (name, value) = line.trim().split_once(": ").unwrap();
             let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
-            headers.insert(name, HeaderValue::from_str(value).unwrap());
+            headers.append(name, HeaderValue::from_str(value).unwrap());
         }
         let token = with_token.then(|| Token(SECRET.to_owned()));
         let knock = Knock { method: &method, headers: &headers, is_open: false, is_page: false };
@@ -193,6 +196,11 @@ mod tests {
         };
         assert!(link(true, "document"));
         assert!(!link(true, "iframe") && !link(true, "script") && !link(false, "document"));
+    }
+
+    #[test]
+    fn of_two_hosts_neither_counts() {
+        assert_eq!(status(&UNIX, false, Method::GET, "host: 127.0.0.1\nhost: evil.example"), 400);
     }
 
     #[test]

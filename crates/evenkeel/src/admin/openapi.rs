@@ -46,7 +46,7 @@ fn operation(route: &Route) -> Value {
             "in": "query",
             "required": field.required,
             "description": field.doc,
-            "schema": schema(field.kind),
+            "schema": in_query_schema(field.kind),
         })
     });
     let mut operation = json!({
@@ -91,6 +91,14 @@ fn body(fields: &[Field]) -> Value {
         "required": required,
         "additionalProperties": false,
     })
+}
+
+/// In a query the name of a flag alone is a yes.
+fn in_query_schema(kind: FieldKind) -> Value {
+    match kind {
+        FieldKind::Flag => json!({"anyOf": [{"type": "boolean"}, {"const": ""}]}),
+        other => schema(other),
+    }
 }
 
 fn schema(kind: FieldKind) -> Value {
