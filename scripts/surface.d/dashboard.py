@@ -1,6 +1,8 @@
 """The dashboard in Chromium, as somebody uses it who has a backend that fails."""
 
+import contextlib
 import pathlib
+import socket
 
 import kit
 from axe_playwright_python.sync_playwright import Axe
@@ -22,8 +24,12 @@ def run(checks):
                 down_and_up(page, evenkeel, backends[1])
             with checks.check("it drains a backend behind a dialog that says what will happen, and enables it again"):
                 drain(page, evenkeel, backends[0])
+            with checks.check("it filters sessions, closes one, and drains and enables a service"):
+                sessions_and_services(page, evenkeel, backends)
+            with checks.check("counters that begin anew leave a gap in its rates, and no spike"):
+                gaps(page)
             with checks.check("it is used by keyboard alone: views, dialogs that hold the focus, Esc"):
-                keyboard(page, evenkeel, backends[0])
+                keyboard(page, evenkeel)
             with checks.check("in light and dark, wide and on a phone, nothing sticks out, and axe finds nothing"):
                 looks(page)
             with checks.check("what evenkeel says is text, not markup"):
@@ -105,13 +111,57 @@ def weigh(page, evenkeel, backend):
     page.click("#detail [data-close]")
 
 
+def sessions_and_services(page, evenkeel, backends):
+    with socket.create_connection(("127.0.0.1", evenkeel.web)) as one, socket.create_connection(("127.0.0.1", evenkeel.other)):
+        page.view("sessions")
+        page.wait_for_selector("#session-rows tbody tr >> nth=1")
+        page.fill('#session-filter [name="client"]', "nobody")
+        page.wait_for_selector("#session-problem:has-text('not an IP address')")
+        page.fill('#session-filter [name="client"]', "127.0.0.1")
+        page.select_option('#session-filter [name="service"]', "web")
+        page.wait_for_selector("#session-count:has-text('1 session')")
+        page.click("#close-all")
+        assert "1 session matched" in page.inner_text("#confirm")
+        page.keyboard.press("Escape")
+        page.click('#session-rows [data-name="close"]')
+        page.click("#confirm-do")
+        one.settimeout(kit.PATIENCE)
+        with contextlib.suppress(ConnectionError):
+            assert one.recv(1) == b""
+        kit.until("only the other is left", lambda: evenkeel.look("/api/v1/sessions")["matched"] == 1)
+    page.view("overview")
+    order = lambda name: page.click(f'#services tr[data-key="other"] [data-name="{name}"]') or page.click("#confirm-do")
+    order("drain")
+    kit.until("it listens no more", lambda: evenkeel.look("/api/v1/services/other")["duty"] == "drain")
+    page.wait_for_selector('#services tr[data-key="other"] [data-state="drain"]')
+    order("enable")
+    kit.until("it listens again", lambda: kit.echoes(evenkeel.other))
+
+
+GAPS = """import("/dashboard/history.js").then(({ History }) => {
+  const history = new History();
+  const see = (at, count) => history.note(at, [], [["n", count]]);
+  see(0, 100); see(2000, 120); see(4000, 5); see(6000, 9); see(60000, 1e9); see(62000, 1e9 + 2);
+  history.restart();
+  see(64000, 7); see(66000, 9); see(66000, 11);
+  return history.points("n").map((it) => it.value);
+})"""
+
+
+def gaps(page):
+    rates = page.evaluate(GAPS)
+    assert rates == [None, 10, None, 2, None, 1, None, 1, None], rates
+
+
 def focus(page):
     return page.evaluate("(e => e.id || e.dataset.name || e.getAttribute('href') || e.tagName)(document.activeElement)")
 
 
-def keyboard(page, evenkeel, backend):
+def keyboard(page, evenkeel):
+    page.view("backends")
     page.reload()
     page.wait_for_selector("#backend-rows tbody tr")
+    first = page.inner_text('#backend-rows [data-name="open"] >> nth=0')
     seen = []
     while "drain" not in seen:
         page.keyboard.press("Tab")
@@ -126,6 +176,17 @@ def keyboard(page, evenkeel, backend):
         assert page.evaluate(inside), "the focus has left the dialog"
     page.keyboard.press("Escape")
     assert not page.is_visible("#confirm") and focus(page) == "drain", "the focus is back where it was"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_selector('#backend-rows tbody tr:first-child [data-name="drain"]', state="hidden")
+    assert evenkeel.state(first) == "drain"
+    assert focus(page) == "disable", f"what is left of the orders has the focus, not {focus(page)}"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    kit.until("it is enabled again", lambda: evenkeel.state(first) == "up")
     outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
     assert outline == "solid", "where the focus is can be seen"
 

@@ -373,7 +373,7 @@ pub static KEYS: &[Key] = &[
             "the Unix socket `control.sock` in /run/evenkeel, or else in a folder of the user's own",
         ),
         doc: "Where it answers, written as the `listen` of a service. A Unix socket has the mode 0600. An address \
-              that is not of this machine alone needs `admin.token-file`.",
+              that is not of this machine alone needs `admin.token-file`. At a TCP address a browser finds a dashboard.",
         why: "a Unix socket cannot be reached by other users, other machines, or web pages",
         example: "[\"unix:/run/evenkeel/control.sock\", \"127.0.0.1:9900\"]",
         aliases: &["bind", "address", "socket"],
@@ -386,7 +386,7 @@ pub static KEYS: &[Key] = &[
             "none: over TCP everything can be looked at from this machine, and nothing be changed",
         ),
         doc: "A file with a secret of at least 16 characters. Over TCP only who sends it (`Authorization: Bearer …`) \
-              is answered, but for `/livez` and `/readyz`.",
+              is answered, but for `/livez`, `/readyz` and the page of the dashboard, which asks for it.",
         why: "a secret of our own making would have to be told to somebody",
         example: "/etc/evenkeel/admin.token",
         aliases: &["token", "secret", "password"],

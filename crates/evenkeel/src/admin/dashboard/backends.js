@@ -3,8 +3,7 @@
 import { count, millis, number, rate, NONE } from "./format.js";
 import { $, buttonIn, chip, element, options, setText, table } from "./dom.js";
 import { spark } from "./chart.js";
-import { guard, isFree } from "./access.js";
-import { backendOrders, propose } from "./orders.js";
+import { backendOrders, buttons } from "./orders.js";
 import { STATES } from "./overview.js";
 import { open } from "./detail.js";
 
@@ -34,16 +33,10 @@ function words(failures) {
 // Whether somebody should look at it.
 export const isOut = (backend) => !backend.takes_traffic && !(backend.backup && backend.state === "up");
 
-export function drawOrders(cell, names, about) {
-  for (const name of names) {
-    const button = buttonIn(cell, name, (row) => isFree(button) && propose(backendOrders(row.pool, row.backend)[name]));
-    button.className = "order small";
-    setText(button, { drain: "Drain", disable: "Disable", enable: "Enable", weight: "Weight…" }[name]);
-    button.setAttribute("aria-label", `${button.textContent} ${about.backend.addr}`);
-    const isOn = !["drain", "disabled"].includes(about.backend.state);
-    button.hidden = name === "enable" ? isOn : name !== "weight" && (name === "drain" ? !isOn : about.backend.state === "disabled");
-    guard(button);
-  }
+// The orders that make sense of a backend as it stands.
+export function drawOrders(cell, { backend }, more = []) {
+  const shown = { drain: ["disable", "enable"], disabled: ["enable"] }[backend.state] ?? ["drain", "disable"];
+  buttons(cell, [...shown, ...more], backend.addr, (it) => backendOrders(it.pool, it.backend));
 }
 
 function drawState(cell, { backend }) {
@@ -83,7 +76,7 @@ function columns(app) {
     } },
     { title: "Connect, p50 / p99", end: true, draw: (cell, { backend }) =>
       setText(cell, backend.connect_ms.count > 0 ? `${millis(backend.connect_ms.p50)} / ${millis(backend.connect_ms.p99)}` : NONE) },
-    { title: "Orders", class: "orders", draw: (cell, it) => drawOrders(cell, ["drain", "disable", "enable"], it) },
+    { title: "Orders", class: "orders", draw: (cell, it) => drawOrders(cell, it) },
   ];
 }
 

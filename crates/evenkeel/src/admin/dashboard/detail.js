@@ -87,7 +87,7 @@ export function draw() {
   setText(parts.head.children[1], `in pool ${about.pool}: ${cause(backend)}`);
   parts.orders.dataset.key = about.addr;
   parts.orders.item = { pool, backend };
-  drawOrders(parts.orders, ["drain", "disable", "enable", "weight"], parts.orders.item);
+  drawOrders(parts.orders, parts.orders.item, ["weight"]);
   parts.orders.append(parts.sessions);
   parts.list.replaceChildren(...facts(backend).map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))));
   look(about);

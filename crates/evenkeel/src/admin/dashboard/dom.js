@@ -33,13 +33,13 @@ export function chip(target, state, text = state) {
 
 // Makes the children of `parent` those of `items`, in this order; one with a known key is kept and drawn anew.
 export function reconcile(parent, items, key, make, draw) {
-  const known = new Map([...parent.children].map((child) => [child.dataset.key, child]));
+  const left = new Set(parent.children);
+  const known = new Map([...left].map((child) => [child.dataset.key, child]));
   let place = parent.firstElementChild;
   for (const item of items) {
     const name = String(key(item));
     let child = known.get(name);
-    if (child) known.delete(name);
-    else {
+    if (!left.delete(child)) {
       child = make(item);
       child.dataset.key = name;
     }
@@ -48,7 +48,7 @@ export function reconcile(parent, items, key, make, draw) {
     if (child === place) place = place.nextElementSibling;
     else parent.insertBefore(child, place);
   }
-  for (const child of known.values()) child.remove();
+  for (const child of left) child.remove();
 }
 
 // A table whose columns are `{title, draw(cell, item)}`, with `end: true` for numbers. Roles are spelled out because a
@@ -82,6 +82,13 @@ export function buttonIn(cell, name, use) {
     cell.append(button);
   }
   return button;
+}
+
+// Changes a cell's buttons. If the one that had the focus is hidden by that, another one of them has it.
+export function keepFocus(cell, change) {
+  const had = document.activeElement;
+  change();
+  if (cell.contains(had) && had.hidden) cell.querySelector("button:not([hidden])")?.focus();
 }
 
 // Fills a `select`, and keeps what was chosen if it is still there.

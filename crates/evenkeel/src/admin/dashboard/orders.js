@@ -2,7 +2,8 @@
 
 import { backendPath, order, servicePath } from "./api.js";
 import { count, number } from "./format.js";
-import { $, element, setText, toast } from "./dom.js";
+import { $, buttonIn, element, keepFocus, setText, toast } from "./dom.js";
+import { guard, isFree } from "./access.js";
 
 const UNTIL = "That holds over reloads: until another order, until the file no longer has it, or until evenkeel ends.";
 
@@ -90,6 +91,22 @@ export const reload = {
     "Open sessions go on. Of backends that are no longer in the file, on-remove says what becomes of theirs."],
   command: "evenkeel reload",
 };
+
+const BUTTONS = { drain: "Drain", disable: "Disable", enable: "Enable", weight: "Weight…" };
+
+// Buttons for the orders that are `shown`, about `name`; `ordersOf` makes them of what the row is about by then.
+export function buttons(cell, shown, name, ordersOf) {
+  keepFocus(cell, () => {
+    for (const [order, label] of Object.entries(BUTTONS)) {
+      const button = buttonIn(cell, order, (item) => isFree(button) && propose(ordersOf(item)[order]));
+      button.className = "order small";
+      setText(button, label);
+      button.setAttribute("aria-label", `${label} ${name}`);
+      button.hidden = !shown.includes(order);
+      guard(button);
+    }
+  });
+}
 
 let done = () => {};
 

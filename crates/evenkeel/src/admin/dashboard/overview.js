@@ -1,11 +1,10 @@
 // The first view: how it does as a whole, by service and by pool.
 
 import { bytesPerSecond, bytes, count, millis, number, rate, NONE } from "./format.js";
-import { $, buttonIn, chip, element, reconcile, setText, table } from "./dom.js";
+import { $, chip, element, reconcile, setText, table } from "./dom.js";
 import { chart, spark } from "./chart.js";
 import { failed } from "./history.js";
-import { guard, isFree } from "./access.js";
-import { propose, serviceOrders } from "./orders.js";
+import { buttons, serviceOrders } from "./orders.js";
 
 // Pools that are drawn: each takes more room than a row.
 const POOLS_MAX = 60;
@@ -38,15 +37,8 @@ function endsShown(service) {
 }
 
 function orders(cell, service) {
-  const wanted = service.duty === "enabled" ? ["drain", "disable"] : ["enable"];
-  for (const name of ["drain", "disable", "enable"]) {
-    const button = buttonIn(cell, name, (about) => isFree(button) && propose(serviceOrders(about)[name]));
-    button.className = "order small";
-    setText(button, { drain: "Drain", disable: "Disable", enable: "Enable" }[name]);
-    button.setAttribute("aria-label", `${button.textContent} service ${service.name}`);
-    button.hidden = !wanted.includes(name);
-    guard(button);
-  }
+  const shown = { enabled: ["drain", "disable"], drain: ["disable", "enable"], disabled: ["enable"] }[service.duty] ?? [];
+  buttons(cell, shown, `service ${service.name}`, serviceOrders);
 }
 
 function serviceColumns(app) {
