@@ -1,6 +1,7 @@
 """Chromium, told to keep to itself, and a page of it that notes what it asked for and what went wrong."""
 
 import contextlib
+import shutil
 
 import kit
 from playwright.sync_api import sync_playwright
@@ -13,7 +14,7 @@ FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-
 def chromium(*flags):
     """A browser whose profile is new, empty and gone afterwards: playwright makes the folder."""
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=[*FLAGS, *flags])
+        browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=[*FLAGS, *flags])
         try:
             yield browser
         finally:
