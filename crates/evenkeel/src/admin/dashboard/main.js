@@ -2,7 +2,7 @@
 
 import { get, token } from "./api.js";
 import { clock, number, seconds } from "./format.js";
-import { $, element, setText } from "./dom.js";
+import { $, setText } from "./dom.js";
 import { History, measure } from "./history.js";
 import * as access from "./access.js";
 import * as backends from "./backends.js";
@@ -18,19 +18,22 @@ const PERIOD_MS = 2000;
 // An answer that takes long is asked for less often: looking must not be what keeps it busy.
 const SHARE = 10;
 
-const app = { status: null, now: Date.now(), span: 0, history: new History(), seen: null };
+const app = { status: null, now: Date.now(), span: 0, history: new History(), seen: null, trialEnd: null };
 const views = {};
 let view = "overview";
 let timer = null;
 let isAsking = false;
 
-function banner(kind, text, button) {
-  const shown = $("banner");
-  shown.hidden = kind == null;
-  if (kind == null || shown.dataset.text === text) return;
-  shown.dataset.kind = kind;
-  shown.dataset.text = text;
-  shown.replaceChildren(text, ...(button ? [button] : []));
+// Says `text` above everything; `act` is a button beside it, `{label, use}`.
+function banner(kind, text, act) {
+  $("banner").hidden = kind == null;
+  if (kind == null) return;
+  $("banner").dataset.kind = kind;
+  setText($("banner-text"), text);
+  $("banner-do").hidden = act == null;
+  if (act == null) return;
+  setText($("banner-do"), act.label);
+  $("banner-do").onclick = act.use;
 }
 
 // Another process than the one before: its counters begin anew, and its events have numbers of their own.
@@ -75,17 +78,27 @@ async function take(status) {
 function tell(status) {
   const again = app.seen.again;
   if (status.phase !== "running") banner("warning", `It is stopping (${status.phase}): ${number(status.sessions.open)} sessions are open.`);
-  else if (status.config.trial_s != null) banner("warning", `A configuration is on trial: it goes back in ${seconds(status.config.trial_s)} unless confirmed.`);
+  else if (status.config.trial_s != null) onTrial(status.config.trial_s);
   else if (status.config.problem) banner("warning", `The last reload was refused: ${status.config.problem}`);
   else if (again && app.now - again < 15000) banner("note", "Another process answers now: evenkeel was started again or upgraded.");
   else banner(null);
+}
+
+function onTrial(left_s) {
+  const end = app.now + left_s * 1000;
+  // Only full seconds are told. A moment that jumps to and fro would be read aloud every time.
+  if (app.trialEnd == null || Math.abs(app.trialEnd - end) > 3000) app.trialEnd = end;
+  const confirm = { label: "Keep it", use: (event) => access.isFree(event.currentTarget) && orders.propose(orders.confirm) };
+  banner("warning", `A configuration is on trial: it goes back at ${clock(app.trialEnd)} unless it is confirmed.`, confirm);
+  access.guard($("banner-do"));
 }
 
 // Whether to ask again: without the token there is nothing to be had.
 function miss(error) {
   if (error.status === 401) {
     const ask = () => access.ask(token.get() == null ? null : "That is not the token.", look);
-    banner("warning", "It is guarded by a token. ", element("button", { type: "button", onclick: ask }, "Give the token"));
+    banner("warning", "It is guarded by a token.", { label: "Give the token", use: ask });
+    $("banner-do").removeAttribute("aria-disabled");
     ask();
     return false;
   }

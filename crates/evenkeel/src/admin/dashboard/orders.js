@@ -92,6 +92,12 @@ export const reload = {
   command: "evenkeel reload",
 };
 
+export const confirm = {
+  verb: "Keep it", danger: false, method: "POST", path: "/api/v1/confirm", title: "Keep the configuration that is on trial?",
+  facts: ["It holds from now on and does not go back by itself.", "The file stays as it is, and counts again from the next reload or start on."],
+  command: "evenkeel confirm",
+};
+
 const BUTTONS = { drain: "Drain", disable: "Disable", enable: "Enable", weight: "Weight…" };
 
 // Buttons for the orders that are `shown`, about `name`; `ordersOf` makes them of what the row is about by then.
