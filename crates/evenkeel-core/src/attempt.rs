@@ -25,13 +25,15 @@ pub enum ConnectFailure {
     NoSourcePort,
     /// We have no descriptor or memory for another socket; the errno.
     NoResources(i32),
+    /// It was reached, and asked for TLS in the way of PostgreSQL, and did not want to.
+    NoTls,
     /// Any other errno.
     Other(i32),
 }
 
 impl ConnectFailure {
     /// The words of all failures.
-    pub const WORDS: [&str; 9] = [
+    pub const WORDS: [&str; 10] = [
         "refused",
         "connect-reset",
         "connect-timeout",
@@ -40,6 +42,7 @@ impl ConnectFailure {
         "denied",
         "no-source-port",
         "no-resources",
+        "no-tls",
         "connect-failed",
     ];
 
@@ -59,7 +62,8 @@ impl ConnectFailure {
             Self::Denied(_) => 5,
             Self::NoSourcePort => 6,
             Self::NoResources(_) => 7,
-            Self::Other(_) => 8,
+            Self::NoTls => 8,
+            Self::Other(_) => 9,
         }
     }
 
@@ -69,7 +73,7 @@ impl ConnectFailure {
             Self::NoSuchSocket => 2,
             Self::NoSourcePort => 99,
             Self::Refused => 111,
-            Self::TimedOut => 0,
+            Self::TimedOut | Self::NoTls => 0,
             Self::Reset(errno)
             | Self::Unreachable(errno)
             | Self::Denied(errno)
@@ -88,6 +92,7 @@ impl ConnectFailure {
             | Self::TimedOut
             | Self::Unreachable(_)
             | Self::NoSuchSocket
+            | Self::NoTls
             | Self::Other(_) => Side::Backend,
         }
     }
@@ -125,6 +130,7 @@ impl fmt::Display for ConnectFailure {
             Self::NoSuchSocket => f.write_str("no such socket"),
             Self::Denied(_) => f.write_str("permission denied"),
             Self::NoSourcePort => f.write_str("no source port left"),
+            Self::NoTls => f.write_str("it does not take TLS"),
             Self::NoResources(errno) => write!(f, "no descriptor or memory left (errno {errno})"),
             Self::Other(errno) => write!(f, "errno {errno}"),
         }

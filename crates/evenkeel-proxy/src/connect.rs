@@ -6,6 +6,7 @@ use crate::Report;
 use crate::books::CountedSeat;
 use crate::header;
 use crate::pools::{LocalPool, Seating};
+use crate::postgres;
 use crate::session::{Interrupted, Reach, Session};
 use crate::shared::count;
 use crate::worker::Worker;
@@ -52,7 +53,8 @@ pub async fn with_retry(
         let began = worker.reactor.now();
         let deadline = (began + rules.timeout).min(started + rules.total);
         let attempted = attempt(worker, session, backend, deadline).await;
-        match attempted.and_then(|socket| introduce(session, client, socket, &pool.rules)) {
+        let introduced = attempted.and_then(|socket| introduce(session, client, socket, &pool.rules));
+        match request_tls(worker, session, introduced, deadline).await {
             Ok(socket) => {
                 let took = worker.reactor.now() - began;
                 seat.connected(took);
@@ -181,6 +183,24 @@ fn introduce(
 ) -> Result<OwnedFd, NotConnected> {
     let said = rules.send_proxy.map_or(Ok(()), |version| header::send(session, client, &backend, version));
     said.map_err(|error| NotConnected::Failed(ConnectFailure::from(&error)))?;
+    Ok(backend)
+}
+
+/// Asks a new backend for TLS, if the client had to ask before it said what it wants.
+async fn request_tls(
+    worker: &Worker,
+    session: &Session,
+    introduced: Result<OwnedFd, NotConnected>,
+    deadline: Instant,
+) -> Result<OwnedFd, NotConnected> {
+    let backend = introduced?;
+    let is_postgres = session.opening.borrow().greeting.as_ref().is_some_and(|it| it.is_postgres);
+    if is_postgres {
+        match postgres::ask(worker, session, &backend, deadline).await {
+            Ok(answer) => answer.map_err(NotConnected::Failed)?,
+            Err(_) => return Err(NotConnected::ClientLeft),
+        }
+    }
     Ok(backend)
 }
 

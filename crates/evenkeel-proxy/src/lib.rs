@@ -15,6 +15,7 @@ mod inherited;
 mod listener;
 mod plane;
 mod pools;
+mod postgres;
 mod reactor;
 mod record;
 mod relay;

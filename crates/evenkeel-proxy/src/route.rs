@@ -3,6 +3,7 @@
 
 use crate::early::{Early, NoMore};
 use crate::pools::LocalPool;
+use crate::postgres;
 use crate::session::{Greeting, Session};
 use crate::worker::Worker;
 use evenkeel_core::end::End;
@@ -48,11 +49,20 @@ async fn by_route<'a>(
     }
     let mut reader = Reader::new(routes.longest);
     let deadline = worker.reactor.now() + routes.timeout;
+    let mut asked_before = false;
     let stranger = loop {
+        if early.bytes().first() == Some(&0) && !asked_before {
+            // PostgreSQL. Should it be something else after all, the reader says so.
+            match postgres::answer(worker, session, client, early, deadline).await {
+                Ok(answered) => asked_before = answered,
+                Err(NoMore::TooLate) => break Rejection::HelloLate,
+                Err(_) => return Err(End::ClientLeft),
+            }
+        }
         match reader.read(early.bytes()) {
             Ok(Parse::Complete { value, .. }) => {
                 let name = taken(session, routes, Some(&value));
-                session.opening.borrow_mut().greeting = Some(Box::new(Greeting::of(&value)));
+                session.opening.borrow_mut().greeting = Some(Box::new(Greeting::of(&value, asked_before)));
                 return Ok(name);
             }
             Ok(Parse::Partial) => {}
@@ -67,7 +77,10 @@ async fn by_route<'a>(
         }
     };
     match (routes.strangers, stranger) {
-        (Strangers::Served, Rejection::NotTls | Rejection::Silent) => Ok(taken(session, routes, None)),
+        // A client that was answered waits for nobody but whom it asks for.
+        (Strangers::Served, Rejection::NotTls | Rejection::Silent) if !asked_before => {
+            Ok(taken(session, routes, None))
+        }
         _ => Err(stranger.into()),
     }
 }

@@ -133,14 +133,17 @@ pub struct Greeting {
     pub server_name: Option<Box<str>>,
     /// The protocol that it likes best.
     pub alpn: Option<Box<[u8]>>,
+    /// Whether it asked for TLS before, in the way of PostgreSQL: so has the backend to be.
+    pub is_postgres: bool,
 }
 
 impl Greeting {
     /// What a hello says.
-    pub fn of(hello: &ClientHello<'_>) -> Self {
+    pub fn of(hello: &ClientHello<'_>, is_postgres: bool) -> Self {
         Self {
             server_name: hello.server_name.as_deref().map(Into::into),
             alpn: hello.alpn.clone().next().map(Into::into),
+            is_postgres,
         }
     }
 }

@@ -5,6 +5,7 @@
 pub mod client_hello;
 pub mod crc32c;
 mod cursor;
+pub mod postgres;
 pub mod proxy;
 pub mod proxy_v1;
 pub mod proxy_v2;

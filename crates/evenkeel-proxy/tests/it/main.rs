@@ -6,6 +6,7 @@ mod counts;
 mod gate;
 mod handover;
 mod header;
+mod postgres;
 mod rig;
 mod route;
 mod session_table;

@@ -483,7 +483,8 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Client,
         kind: Kind::Word(&["close", "default"]),
         default: Is("close"),
-        doc: "What becomes of clients that speak something else, or say nothing in time. With `default` they go to `to`, or \
+        doc: "What becomes of clients that speak something else, or say nothing in time. PostgreSQL clients, which ask for TLS \
+              first, are answered, and their backend is asked the same. With `default` they go to `to`, or \
               to the route `\"*\"`.",
         why: "whoever asks for nothing by name is seldom meant to be served",
         example: "default",

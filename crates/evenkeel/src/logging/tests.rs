@@ -269,6 +269,7 @@ fn every_way_to_end_is_documented() {
         ConnectFailure::Denied(13),
         ConnectFailure::NoSourcePort,
         ConnectFailure::NoResources(24),
+        ConnectFailure::NoTls,
         ConnectFailure::Other(95),
     ];
     let ends = [

@@ -81,6 +81,7 @@ fn read_attempt(from: &mut Reader<'_>) -> Option<Attempt> {
         5 => ConnectFailure::Denied(errno),
         6 => ConnectFailure::NoSourcePort,
         7 => ConnectFailure::NoResources(errno),
+        8 => ConnectFailure::NoTls,
         _ => ConnectFailure::Other(errno),
     };
     Some(Attempt { backend, failure, took: from.duration()? })
