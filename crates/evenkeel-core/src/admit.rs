@@ -63,7 +63,7 @@ impl Reason {
     /// The word for logs and metrics.
     pub fn word(self) -> &'static str {
         match self {
-            Self::Denied => "denied",
+            Self::Denied => "not-allowed",
             Self::SourceSessions => "source-sessions",
             Self::SourceRate => "source-rate",
             Self::Rate => "rate",

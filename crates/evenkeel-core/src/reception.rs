@@ -118,7 +118,7 @@ impl Rejection {
         "hello-malformed",
         "not-tls",
         "no-route",
-        "denied",
+        "not-allowed",
         "source-sessions",
         "source-rate",
         "rate",

@@ -69,7 +69,7 @@ fn an_address_that_is_denied_is_refused() {
     let mut scene = Scene::new(GateRules { access: enforce(deny("192.0.2.0/24")), ..Default::default() });
     assert_eq!(
         ["192.0.2.7", "::ffff:192.0.2.7", "10.0.0.1"].map(|it| scene.admit(it)),
-        ["denied", "denied", "in"]
+        ["not-allowed", "not-allowed", "in"]
     );
     assert_eq!(scene.admit("unix"), "in", "the socket's file says who may connect");
 }
@@ -133,8 +133,8 @@ fn what_only_observes_says_so_and_the_others_are_asked_all_the_same() {
         rate: enforce(Rate { per_second: 1, burst: 2 }),
         prefixes: Prefixes::default(),
     });
-    assert_eq!(scene.admit("10.0.0.1"), "in denied");
-    assert_eq!(scene.admit("10.0.0.1"), "in denied source-sessions source-rate");
+    assert_eq!(scene.admit("10.0.0.1"), "in not-allowed");
+    assert_eq!(scene.admit("10.0.0.1"), "in not-allowed source-sessions source-rate");
     assert_eq!(scene.admit("10.0.0.1"), "rate");
     scene.now += SECOND;
     scene.inside.clear();

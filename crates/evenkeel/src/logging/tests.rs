@@ -260,41 +260,8 @@ fn every_event_is_valid_json_under_its_word_and_is_documented() {
 #[test]
 fn every_way_to_end_is_documented() {
     let documented = include_str!("../../../../docs/operating.md");
-    let failures = [
-        ConnectFailure::Refused,
-        ConnectFailure::Reset(104),
-        ConnectFailure::TimedOut,
-        ConnectFailure::Unreachable(113),
-        ConnectFailure::NoSuchSocket,
-        ConnectFailure::Denied(13),
-        ConnectFailure::NoSourcePort,
-        ConnectFailure::NoResources(24),
-        ConnectFailure::NoTls,
-        ConnectFailure::Other(95),
-    ];
-    let ends = [
-        End::Closed(Side::Client),
-        End::Reset(Side::Client),
-        End::Reset(Side::Backend),
-        End::Vanished(Side::Client),
-        End::Vanished(Side::Backend),
-        End::Idle,
-        End::HalfClosed,
-        End::Lifetime,
-        End::Drained,
-        End::Stopped,
-        End::NoBackend,
-        End::QueueFull,
-        End::QueueTimeout,
-        End::ClientLeft,
-        End::Failed(12),
-    ];
-    for end in failures.map(End::NotConnected).into_iter().chain(ends) {
-        assert!(
-            documented.contains(&format!("`{}`", end.word())),
-            "{} is not in docs/operating.md",
-            end.word()
-        );
+    for word in End::words() {
+        assert!(documented.contains(&format!("`{word}`")), "{word} is not in docs/operating.md");
     }
 }
 

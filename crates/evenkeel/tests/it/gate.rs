@@ -20,7 +20,7 @@ fn a_list_that_changes_holds_from_then_on_and_a_bad_one_changes_nothing() {
     open.check_echo("a session keeps what it was born with");
     eventually("the refusal is counted", || {
         let (_, services, _) = running.command("status --json");
-        services.contains("\"denied\": 1").then_some(())
+        services.contains("\"not-allowed\": 1").then_some(())
     });
 
     running.forget();
