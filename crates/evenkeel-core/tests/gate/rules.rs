@@ -138,7 +138,11 @@ fn what_only_observes_says_so_and_the_others_are_asked_all_the_same() {
     assert_eq!(scene.admit("10.0.0.1"), "rate");
     scene.now += SECOND;
     scene.inside.clear();
-    assert_eq!(scene.admit("10.0.0.1"), "in not-allowed", "those who would have been refused are not counted");
+    assert_eq!(
+        scene.admit("10.0.0.1"),
+        "in not-allowed",
+        "those who would have been refused are not counted"
+    );
 }
 
 #[test]

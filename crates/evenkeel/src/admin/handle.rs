@@ -5,7 +5,7 @@ use super::args::Args;
 use super::guard::Peer;
 use super::reply::{Refused, Reply};
 use super::routes::Op;
-use super::{change, dashboard, guard, metrics, openapi, orders, view, why};
+use super::{change, dashboard, guard, metrics, openapi, orders, upgrade, view, why};
 use crate::config;
 use crate::control::{Picture, Question, Wanted};
 use crate::logging::{Told, count};
@@ -64,6 +64,7 @@ pub async fn perform(desk: &Desk, op: Op, peer: Peer, args: &Args) -> Result<Rep
             Ok(Reply::Json(view::config(&config.listeners, &config.pools)))
         }
         Op::Reload => reload(desk, peer).await,
+        Op::Upgrade => upgrade::upgrade(desk, peer, args).await,
         Op::Order(kind) => orders::give(desk, kind, peer, args).await,
         Op::Plan => change::plan(desk, args).await,
         Op::Apply => change::apply(desk, peer, args).await,
@@ -238,9 +239,15 @@ async fn events(desk: &Desk, args: &Args) -> Result<Reply, Refused> {
         return Err(Refused::unavailable("too many follow the events already"));
     };
     let (sender, told) = mpsc::channel(1);
+    let mut open = desk.open.clone();
     tokio::spawn(async move {
         let _seat = seat;
-        pass_on(more, &sender).await;
+        tokio::select! {
+            // What was told before it leaves still goes out.
+            biased;
+            () = pass_on(more, &sender) => {}
+            _ = open.changed() => {}
+        }
     });
     Ok(Reply::Follow(VecDeque::from(recent), told))
 }

@@ -14,6 +14,7 @@ pub mod place;
 mod reply;
 mod routes;
 mod server;
+mod upgrade;
 mod view;
 mod why;
 
@@ -33,11 +34,10 @@ use reply::{Bytestream, Refused};
 use routes::Found;
 use server::Socket;
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::Sender;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -60,28 +60,62 @@ pub fn descriptors(settings: &AdminSettings) -> usize {
     settings.listen.as_ref().map_or(1, Vec::len) * (1 + connections_max())
 }
 
+/// How long answers that were asked for may still take when it leaves.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
+
 /// Listening sockets that nobody is served at yet.
 pub struct Bound {
-    sockets: Vec<Socket>,
-    addrs: Vec<Addr>,
-    files: Vec<place::File>,
+    doors: Vec<Door>,
     token: Option<Token>,
     /// Why there is no default socket.
     problem: Option<String>,
 }
 
-/// The admin API, while it is served.
+/// A listening socket, and where it is.
+struct Door {
+    /// As configured; `None` is the default socket.
+    wanted: Option<Addr>,
+    addr: Addr,
+    socket: Arc<Socket>,
+    file: Option<Arc<place::File>>,
+}
+
+/// The admin API, while it is served; dropped, it ends at once.
 pub struct Admin {
-    _tasks: JoinSet<()>,
-    _files: Vec<place::File>,
+    doors: Vec<Door>,
+    tasks: JoinSet<()>,
+    /// Its end tells the tasks to end, each in order.
+    open: watch::Sender<()>,
+}
+
+impl Admin {
+    /// Lets go of its addresses, and gives a wait until the requests that were taken have been answered, for a while.
+    pub fn leave(self) -> impl Future<Output = ()> {
+        let Self { doors, mut tasks, open } = self;
+        drop((doors, open));
+        async move {
+            // Whoever does not read its answer by then goes without.
+            let _ = timeout(LAST_ANSWERS, async { while tasks.join_next().await.is_some() {} }).await;
+        }
+    }
+
+    /// The socket that was bound for `wanted`, for another one that is to be served there.
+    fn door(&self, wanted: Option<&Addr>) -> Option<io::Result<Door>> {
+        let door = self.doors.iter().find(|it| it.wanted.as_ref() == wanted)?;
+        Some(door.socket.again().map(|socket| Door {
+            wanted: door.wanted.clone(),
+            addr: door.addr.clone(),
+            socket: Arc::new(socket),
+            file: door.file.clone(),
+        }))
+    }
 }
 
 impl Bound {
-    /// Listens as `settings` say. Without the default socket evenkeel starts all the same, but not without one that
-    /// was asked for. Needs a tokio runtime around it.
-    pub fn bind(settings: Option<&AdminSettings>) -> Result<Self, RunError> {
-        let (sockets, addrs, files) = Default::default();
-        let mut bound = Self { sockets, addrs, files, token: None, problem: None };
+    /// Listens as `settings` say, where that is so already with the sockets of `before`. Without the default socket
+    /// evenkeel starts all the same, but not without one that was asked for. Needs a tokio runtime around it.
+    pub fn bind(settings: Option<&AdminSettings>, before: Option<&Admin>) -> Result<Self, RunError> {
+        let mut bound = Self { doors: Vec::new(), token: None, problem: None };
         let Some(settings) = settings else { return Ok(bound) };
         if let Some(path) = &settings.token_file {
             let token = Token::read(path);
@@ -92,41 +126,29 @@ impl Bound {
                 )
             })?);
         }
-        let Some(listen) = &settings.listen else {
-            let unix = place::bind_default().and_then(|(socket, file)| bound.add_unix(socket, file));
-            bound.problem =
-                unix.err().map(|error| format!("no admin socket, so commands find nothing here: {error}"));
-            return Ok(bound);
+        let door = |wanted: Option<&Addr>| match before.and_then(|it| it.door(wanted)) {
+            Some(door) => door,
+            None => open(wanted),
         };
-        for addr in listen {
-            let added = match addr {
-                Addr::Unix(path) => place::bind(path).and_then(|(socket, file)| bound.add_unix(socket, file)),
-                Addr::Ip(addr) => bound.add_tcp(*addr),
-            };
-            added.map_err(|error| refused(addr, &error))?;
+        match &settings.listen {
+            Some(listen) => {
+                for addr in listen {
+                    bound.doors.push(door(Some(addr)).map_err(|error| refused(addr, &error))?);
+                }
+            }
+            None => match door(None) {
+                Ok(door) => bound.doors.push(door),
+                Err(error) => {
+                    bound.problem = Some(format!("no admin socket, so commands find nothing here: {error}"));
+                }
+            },
         }
         Ok(bound)
     }
 
-    fn add_unix(&mut self, socket: std::os::fd::OwnedFd, file: place::File) -> io::Result<()> {
-        self.addrs.push(Addr::Unix(file.path().into()));
-        self.sockets.push(Socket::Unix(tokio::net::UnixListener::from_std(socket.into())?));
-        self.files.push(file);
-        Ok(())
-    }
-
-    fn add_tcp(&mut self, addr: SocketAddr) -> io::Result<()> {
-        let socket = evenkeel_sys::socket::bind_ip(addr, false)?;
-        evenkeel_sys::socket::listen(&socket, place::BACKLOG)?;
-        let listener = tokio::net::TcpListener::from_std(socket.into())?;
-        self.addrs.push(Addr::Ip(listener.local_addr()?));
-        self.sockets.push(Socket::Tcp(listener));
-        Ok(())
-    }
-
     /// What is to be told of it.
     pub fn notices(&self) -> Vec<Notice> {
-        let places = self.addrs.iter().map(|addr| Notice::Admin { addr: addr.clone() });
+        let places = self.doors.iter().map(|door| Notice::Admin { addr: door.addr.clone() });
         places.chain(self.problem.clone().map(Notice::Warning)).collect()
     }
 
@@ -135,13 +157,33 @@ impl Bound {
         let connections = connections_max();
         // Whoever follows the events must not keep others from asking.
         let followers = Arc::new(Semaphore::new(connections / 2));
-        let desk = Arc::new(Desk { inputs, token: self.token, followers });
+        let (open, is_open) = watch::channel(());
+        let desk = Arc::new(Desk { inputs, token: self.token, followers, open: is_open });
         let mut tasks = JoinSet::new();
-        for socket in self.sockets {
-            tasks.spawn(server::serve(socket, connections, Arc::clone(&desk)));
+        for door in &self.doors {
+            tasks.spawn(server::serve(Arc::clone(&door.socket), connections, Arc::clone(&desk)));
         }
-        Admin { _tasks: tasks, _files: self.files }
+        Admin { doors: self.doors, tasks, open }
     }
+}
+
+/// Listens at `wanted`, or at the default socket.
+fn open(wanted: Option<&Addr>) -> io::Result<Door> {
+    let unix = |(socket, file): (std::os::fd::OwnedFd, place::File)| {
+        let socket = Socket::Unix(tokio::net::UnixListener::from_std(socket.into())?);
+        Ok((Addr::Unix(file.path().into()), socket, Some(Arc::new(file))))
+    };
+    let (addr, socket, file) = match wanted {
+        None => place::bind_default().and_then(unix)?,
+        Some(Addr::Unix(path)) => place::bind(path).and_then(unix)?,
+        Some(Addr::Ip(addr)) => {
+            let socket = evenkeel_sys::socket::bind_ip(*addr, false)?;
+            evenkeel_sys::socket::listen(&socket, place::BACKLOG)?;
+            let listener = tokio::net::TcpListener::from_std(socket.into())?;
+            (Addr::Ip(listener.local_addr()?), Socket::Tcp(listener), None)
+        }
+    };
+    Ok(Door { wanted: wanted.cloned(), addr, socket: Arc::new(socket), file })
 }
 
 fn refused(addr: &Addr, error: &io::Error) -> RunError {
@@ -163,6 +205,8 @@ pub struct Desk {
     token: Option<Token>,
     /// Seats for those who follow events.
     followers: Arc<Semaphore>,
+    /// Closed when it leaves: no new requests, and no end of events.
+    open: watch::Receiver<()>,
 }
 
 impl Desk {

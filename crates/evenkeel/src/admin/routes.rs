@@ -70,6 +70,8 @@ pub enum Op {
     Config,
     /// Loading the file again.
     Reload,
+    /// Handing everything over to a new process.
+    Upgrade,
     /// Something is to be done to a service or a backend.
     Order(Kind),
     /// What another configuration would change.
@@ -371,6 +373,20 @@ pub static ROUTES: &[Route] = &[
         "Where orders have made something else of the configuration in force",
     ),
     route(POST, "/api/v1/reload", Op::Reload, Answer::Json, "Load the file again, as a whole or not at all"),
+    with(
+        route(
+            POST,
+            "/api/v1/upgrade",
+            Op::Upgrade,
+            Answer::Json,
+            "Start the program again and hand everything over to it; answered when that is over, by the old process",
+        ),
+        &[may(
+            "binary",
+            Text,
+            "This program instead, by its absolute path; only at the Unix socket, and for its user or root",
+        )],
+    ),
 ];
 
 /// What a path leads to.

@@ -8,6 +8,9 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
+use std::io;
+use std::os::fd::AsFd;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -38,26 +41,51 @@ pub enum Socket {
     Tcp(TcpListener),
 }
 
-/// Serves `socket` until it is dropped. So many connections at once; more wait to be accepted.
-pub async fn serve(socket: Socket, connections_max: usize, desk: Arc<Desk>) {
-    let seats = Arc::new(Semaphore::new(connections_max));
+impl Socket {
+    /// The same socket once more.
+    pub fn again(&self) -> io::Result<Self> {
+        Ok(match self {
+            Self::Unix(listener) => {
+                Self::Unix(UnixListener::from_std(listener.as_fd().try_clone_to_owned()?.into())?)
+            }
+            Self::Tcp(listener) => {
+                Self::Tcp(TcpListener::from_std(listener.as_fd().try_clone_to_owned()?.into())?)
+            }
+        })
+    }
+}
+
+/// Serves `socket` until the desk is closed, and then those who have asked. So many connections at once; more wait to be
+/// accepted.
+pub async fn serve(socket: Arc<Socket>, connections_max: usize, desk: Arc<Desk>) {
     // Ends the connections' tasks on drop.
     let mut connections = JoinSet::new();
+    let mut open = desk.open.clone();
+    tokio::select! {
+        _ = open.changed() => {}
+        () = accept(&socket, connections_max, &desk, &mut connections) => {}
+    }
+    drop(socket);
+    while connections.join_next().await.is_some() {}
+}
+
+async fn accept(socket: &Socket, connections_max: usize, desk: &Arc<Desk>, connections: &mut JoinSet<()>) {
+    let seats = Arc::new(Semaphore::new(connections_max));
     loop {
         // The semaphore is never closed.
         let Ok(seat) = Arc::clone(&seats).acquire_owned().await else { return };
-        let accepted = match &socket {
+        let accepted = match socket {
             Socket::Unix(listener) => listener.accept().await.map(|(stream, _)| {
                 let who = stream.peer_cred();
                 let peer = who.map_or(Peer::Unix { uid: u32::MAX, pid: None }, |it| Peer::Unix {
                     uid: it.uid(),
                     pid: it.pid(),
                 });
-                connections.spawn(connection(stream, peer, Arc::clone(&desk), seat));
+                connections.spawn(connection(stream, peer, Arc::clone(desk), seat));
             }),
             Socket::Tcp(listener) => listener.accept().await.map(|(stream, addr)| {
                 let _ = stream.set_nodelay(true);
-                connections.spawn(connection(stream, Peer::Tcp(addr), Arc::clone(&desk), seat));
+                connections.spawn(connection(stream, Peer::Tcp(addr), Arc::clone(desk), seat));
             }),
         };
         if accepted.is_err() {
@@ -77,13 +105,22 @@ async fn connection(
         let desk = Arc::clone(&desk);
         async move { Ok::<_, Infallible>(desk.answer(peer, request).await) }
     });
+    let mut open = desk.open.clone();
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD_MAX)
         .max_headers(HEADERS_MAX)
         .serve_connection(TokioIo::new(Patient::new(stream, READ_TIMEOUT)), service);
+    let mut served = pin!(served);
     // Whoever asks badly, late or not at all is gone.
-    let _ = served.await;
+    let ended = tokio::select! {
+        _ = &mut served => true,
+        _ = open.changed() => false,
+    };
+    if !ended {
+        served.as_mut().graceful_shutdown();
+        let _ = served.await;
+    }
     drop(seat);
 }

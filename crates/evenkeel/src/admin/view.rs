@@ -38,6 +38,7 @@ pub fn status(picture: &Picture) -> Value {
             "refused": picture.reloads.refused,
             "problem": picture.reloads.problem,
             "trial_s": picture.trial.map(|it| it.as_secs()),
+            "upgrade_timeout_s": picture.upgrade_timeout.as_secs(),
         },
         "services": services(picture),
         "pools": pools(picture),

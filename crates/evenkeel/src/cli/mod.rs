@@ -29,6 +29,7 @@ Run it:
   run          Run from a config file [default: /etc/evenkeel/evenkeel.toml]
   check        Check a config file and show every mistake
   reload       Load the config file again, whole or not at all
+  upgrade      Hand every connection over to a new process
 
 Steer it:
   drain        Send nothing new to a backend or a service
@@ -230,7 +231,8 @@ fn run() -> Command {
             keys::find(keys::Context::Top, name).map(|key| tcp::flag(key).help_heading(None))
         }))
         .after_help(
-            "SIGTERM drains and ends, a second one ends at once. SIGHUP, or `evenkeel reload`, loads the file again.",
+            "SIGTERM drains and ends, a second one ends at once. SIGHUP, or `evenkeel reload`, loads the file again; \
+             SIGUSR2, or `evenkeel upgrade`, hands everything over to a new process.",
         )
 }
 

@@ -14,6 +14,7 @@ pub fn commands() -> Vec<Command> {
         top(),
         status(),
         reload(),
+        upgrade(),
         weight(),
         add(),
         remove(),
@@ -106,6 +107,25 @@ fn reload() -> Command {
         .after_help(
             "No connection is dropped. Ends with 0 if the file holds now, with 1 and the reason if it was refused: \
              everything stays as it was.",
+        )
+}
+
+fn upgrade() -> Command {
+    Command::new("upgrade")
+        .about("Hand every connection over to a new process")
+        .arg(
+            Arg::new("binary")
+                .long("binary")
+                .value_name("PATH")
+                .value_parser(clap::value_parser!(PathBuf))
+                .help("This program, from now on; the one that it was started by unless told"),
+        )
+        .arg(json("Print one JSON object"))
+        .arg(quiet().conflicts_with("json"))
+        .after_help(
+            "The new process reads the config file again; every session moves to it, and nobody is cut. Ends with 0 when \
+             the new process has everything, with 1 and the reason if it was refused or failed: everything stays as it \
+             was; with 69 if nobody can be asked, or no answer came; with 77 if it may not ask, or name a program.",
         )
 }
 
@@ -327,6 +347,11 @@ pub fn understand(name: &str, matches: &ArgMatches) -> Option<(Whom, Asked)> {
         "status" if flag("ready") => Asked::Ready { quiet: flag("quiet") },
         "status" => Asked::Status { json: flag("json") },
         "reload" => Asked::Reload { quiet: flag("quiet") },
+        "upgrade" => Asked::Upgrade {
+            binary: matches.get_one("binary").cloned(),
+            json: flag("json"),
+            quiet: flag("quiet"),
+        },
         "sessions" => sessions_asked(matches),
         "plan" => Asked::Plan {
             path: matches.get_one::<PathBuf>("file")?.clone(),

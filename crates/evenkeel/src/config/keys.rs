@@ -339,7 +339,7 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Process,
         kind: at_least(1),
         default: Is("30s"),
-        doc: "How long a new binary may take to be ready after SIGUSR2. Then it is given up, and everything stays as it was.",
+        doc: "How long a new binary may take to be ready after SIGUSR2 or `evenkeel upgrade`. Then it is given up, and everything stays as it was.",
         why: "it has only to read its configuration; more than that means that it hangs",
         example: "30s",
         aliases: &[],

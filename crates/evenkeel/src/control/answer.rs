@@ -31,6 +31,7 @@ impl Loop {
                 self.log_order(Some(order));
                 self.load_again(Some(answer));
             }
+            Question::Upgrade(binary, wanted, answer) => self.upgrade_for(binary, wanted, answer),
             Question::Order(order, by, answer) => drop(answer.send(self.carry_out(order, by))),
             Question::Plan(loaded, answer) => {
                 let director = &self.control.director;
@@ -75,6 +76,7 @@ impl Loop {
             lines_dropped: self.dropped(),
             reloads: self.reloads.clone(),
             trial: self.trial.as_ref().map(|it| it.left(Instant::now())),
+            upgrade_timeout: control.settings.upgrade_timeout,
         }
     }
 }

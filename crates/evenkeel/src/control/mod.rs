@@ -15,7 +15,7 @@ mod watch;
 mod why;
 
 pub use past::CheckTimes;
-pub use question::{NotOrdered, Picture, Question, Reload, Reloads, Wanted};
+pub use question::{NotOrdered, NotUpgraded, Picture, Question, Reload, Reloads, Upgraded, Wanted};
 pub use recent::{Ended, Keeper, Kept, Sought};
 pub use watch::Watch;
 pub use why::{Candidate, Explained};
@@ -29,7 +29,6 @@ use crate::notify;
 use crate::probe::{self, PROBES_MAX};
 use crate::signals::{self, Manner, Signal, Signals, Situation};
 use crate::upgrade::arrive::Receiving;
-use crate::upgrade::hand::Handing;
 use crate::upgrade::{Again, Step, supervise};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::{Action, Closed, Director, EventKind, Leaving};
@@ -46,8 +45,10 @@ use stop::Phase;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::sync::oneshot;
-use tokio::time::MissedTickBehavior;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, timeout};
 use trial::Trial;
+use upgrade::Moving;
 
 /// Told when a list cannot be loaded alone.
 const LIST_CHANGED: &str =
@@ -55,6 +56,9 @@ const LIST_CHANGED: &str =
 
 /// How often the loop looks after itself: dropped lines, the watchdog, source ports.
 const TICK: Duration = Duration::from_secs(1);
+
+/// How long the end waits for answers that are on their way.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// What happens outside, besides signals and time.
 pub enum Input {
@@ -103,6 +107,8 @@ pub struct Control {
     pub source: Option<Source>,
     /// The admin API, once it is served.
     pub admin: Option<Admin>,
+    /// Answers of one that is served no more.
+    pub answering: JoinSet<()>,
     /// How this process is started anew, or why that cannot be.
     pub again: Result<Again, &'static str>,
     /// What is still to come from the process before this one.
@@ -140,19 +146,34 @@ struct Loop {
     closings: Vec<(Instant, Closed, Leaving)>,
     /// Why it ends, once it does.
     ended: Option<&'static str>,
-    /// The upgrade under way, and the signal that came meanwhile.
-    handing: Option<(Handing, Option<Signal>)>,
+    /// The upgrade under way.
+    moving: Option<Moving>,
     /// The process that has everything now.
     successor: Option<u32>,
-    /// Whether the admin API is still to be bound: the process before this one is only just leaving.
-    admin_due: bool,
+    /// When to bind the admin API: the process before this one is only just leaving it.
+    admin_due: Option<Instant>,
 }
 
 impl Control {
     /// Serves the admin API at `bound`.
     pub fn serve_admin(&mut self, bound: Bound) {
         bound.notices().into_iter().for_each(|notice| self.log.tell(notice));
+        self.leave_admin();
         self.admin = Some(bound.serve(self.inputs.clone()));
+    }
+
+    /// Serves it no more; whoever has asked is still answered.
+    fn leave_admin(&mut self) {
+        while self.answering.try_join_next().is_some() {}
+        if let Some(admin) = self.admin.take() {
+            self.answering.spawn(admin.leave());
+        }
+    }
+
+    /// Waits for answers that are on their way.
+    async fn last_answers(&mut self) {
+        // One that nobody reads must not hold the end.
+        let _ = timeout(LAST_ANSWERS, async { while self.answering.join_next().await.is_some() {} }).await;
     }
 
     /// Turns until the process should end, and ends the plane and the log. Gives the process that has everything now, if
@@ -171,10 +192,12 @@ impl Control {
                     turning.control.director.handle_timeout(Instant::now());
                 }
                 () = until(turning.phase_ends()) => turning.handle_phase_end(),
+                () = until(turning.admin_due) => turning.bind_admin(),
                 _ = tick.tick() => turning.handle_tick(),
             }
         }
         let successor = turning.successor;
+        turning.control.last_answers().await;
         turning.end(inputs);
         successor
     }
@@ -198,9 +221,9 @@ impl Loop {
             follows_anew: false,
             closings: Vec::new(),
             ended: None,
-            handing: None,
+            moving: None,
             successor: None,
-            admin_due: false,
+            admin_due: None,
         }
     }
 
@@ -294,7 +317,6 @@ impl Loop {
 
     fn handle_tick(&mut self) {
         notify::alive();
-        self.bind_admin();
         self.close_again(Instant::now());
         self.judge(Instant::now());
         let lost = self.control.plane.totals().reports_dropped;

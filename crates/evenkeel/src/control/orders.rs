@@ -4,6 +4,7 @@
 use super::Loop;
 use super::question::NotOrdered;
 use super::stop::Phase;
+use super::upgrade::MOVING;
 use crate::binding;
 use crate::logging::Notice;
 use evenkeel_core::director::Standing;
@@ -36,6 +37,9 @@ impl Loop {
     fn try_to_carry_out(&mut self, order: Order) -> Result<(), NotOrdered> {
         if self.phase != Phase::Running {
             return Err(NotOrdered::Impossible("it is stopping".to_owned()));
+        }
+        if self.is_beyond_change() {
+            return Err(NotOrdered::Impossible(MOVING.to_owned()));
         }
         let proposal = self.control.director.order(Instant::now(), order).map_err(NotOrdered::Unknown)?;
         self.adopt(proposal).map_err(NotOrdered::Impossible)

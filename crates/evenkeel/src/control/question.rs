@@ -9,6 +9,7 @@ use evenkeel_core::name::{BackendKey, ListenerName, PoolName, ServiceName};
 use evenkeel_core::snapshot::Snapshot;
 use evenkeel_proxy::{BackendSums, ServiceSums, Totals, Visit};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{broadcast, oneshot};
@@ -31,6 +32,8 @@ pub enum Question {
     Config(oneshot::Sender<Config>),
     /// Load the file again.
     Reload(Wanted, oneshot::Sender<Reload>),
+    /// Hand everything over to a new process, of this program if one is given.
+    Upgrade(Option<PathBuf>, Wanted, oneshot::Sender<Upgrade>),
     /// Carry out an order, of whom the log is told.
     Order(Order, String, oneshot::Sender<Result<(), NotOrdered>>),
     /// What would this configuration change?
@@ -73,6 +76,35 @@ pub struct Taken {
     pub backends: usize,
 }
 
+/// What came of an upgrade, seen from the old process.
+pub type Upgrade = Result<Upgraded, NotUpgraded>;
+
+/// The new process has everything.
+#[derive(Clone, Copy, Debug)]
+pub struct Upgraded {
+    /// Who had it.
+    pub old_pid: u32,
+    /// Who has it.
+    pub pid: u32,
+    /// Sessions that moved.
+    pub sessions: u64,
+    /// How long they stood still.
+    pub pause: Duration,
+    /// Sessions that end in the old process.
+    pub left: u64,
+    /// Why none moved, if that is not by chance.
+    pub kept: Option<&'static str>,
+}
+
+/// Why everything is as it was.
+#[derive(Clone, Debug)]
+pub enum NotUpgraded {
+    /// It cannot be begun now.
+    Impossible(&'static str),
+    /// The new process did not come up, or could not take over.
+    Failed(String),
+}
+
 /// Everything at one moment.
 pub struct Picture {
     /// When.
@@ -107,6 +139,8 @@ pub struct Picture {
     pub reloads: Reloads,
     /// How much time is left to confirm what is on trial.
     pub trial: Option<Duration>,
+    /// How long a new process may take to be ready.
+    pub upgrade_timeout: Duration,
 }
 
 /// Reloads so far.

@@ -2,6 +2,7 @@
 
 use super::question::{Reload, Taken};
 use super::stop::Phase;
+use super::upgrade::MOVING;
 use super::{Input, Loop, Watch};
 use crate::config::{self, Loaded, Problems, Settings};
 use crate::discover::Discovery;
@@ -79,7 +80,7 @@ impl Loop {
             return Err("it is stopping".to_owned());
         }
         if self.is_moving() {
-            return Err("an upgrade is under way; try again when it is over".to_owned());
+            return Err(MOVING.to_owned());
         }
         let proposal = self.control.director.propose(now, loaded.config.clone());
         let snapshot = proposal.snapshot();

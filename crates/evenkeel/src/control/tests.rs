@@ -41,7 +41,7 @@ async fn turn_until(turning: &mut Loop, inputs: &mut Receiver<Input>, is_done: i
             turning.perform();
         }
     };
-    tokio::time::timeout(evenkeel_testkit::PATIENCE, turn).await.expect("not in time");
+    timeout(evenkeel_testkit::PATIENCE, turn).await.expect("not in time");
 }
 
 fn connect(port: u16) -> Peer {

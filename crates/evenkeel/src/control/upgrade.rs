@@ -1,54 +1,118 @@
 //! Hands everything over to a new process, or takes it over from the one before.
 
 use super::Loop;
+use super::question::{NotUpgraded, Upgrade, Upgraded, Wanted};
 use super::stop::Phase;
 use crate::admin::Bound;
 use crate::error::Exit;
 use crate::logging::Notice;
 use crate::notify;
 use crate::signals::Signal;
-use crate::upgrade::hand::{self, Limits};
+use crate::upgrade::hand::{self, Handing, Limits};
 use crate::upgrade::past::{Counted, Past};
-use crate::upgrade::{Gone, Step, arrive::Arrived, supervise};
-use std::time::Duration;
+use crate::upgrade::{Again, Gone, Step, arrive::Arrived, supervise};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
 
 /// How long an upgrade waits, at most, for sessions that are being opened; those that are not open then stay here.
 const SETTLE_MAX: Duration = Duration::from_secs(10);
 
+/// How soon binding the admin API is tried again while its address is taken: the process before is only just leaving it.
+const SOON: Duration = Duration::from_millis(50);
+
+/// Why something cannot be changed now.
+pub(super) const MOVING: &str = "an upgrade is under way; try again when it is over";
+
+/// An upgrade under way, in the old process.
+pub(super) struct Moving {
+    handing: Handing,
+    /// The signal to stop that came meanwhile.
+    postponed: Option<Signal>,
+    /// Whether the new process was told what this one knows: what changes from then on would be lost.
+    is_told: bool,
+    /// Who waits for what comes of it.
+    answer: Option<oneshot::Sender<Upgrade>>,
+}
+
+impl Moving {
+    fn answer(&mut self, outcome: Upgrade) {
+        // Whoever asked may be gone.
+        self.answer.take().into_iter().for_each(|answer| drop(answer.send(outcome.clone())));
+    }
+}
+
 impl Loop {
     /// Whether sessions are about to move, here or to here.
     pub(super) fn is_moving(&self) -> bool {
-        self.handing.is_some() || self.control.receiving.is_some()
+        self.moving.is_some() || self.control.receiving.is_some()
+    }
+
+    /// Whether what is changed now would be lost.
+    pub(super) fn is_beyond_change(&self) -> bool {
+        self.moving.as_ref().is_some_and(|it| it.is_told) || self.control.receiving.is_some()
     }
 
     /// A signal asks for an upgrade.
     pub(super) fn upgrade(&mut self, signal: Signal) {
-        if let Err(why) = self.begin_upgrade() {
+        let begun = self.may_upgrade().and_then(|again| self.begin_upgrade(&again, None));
+        if let Err(NotUpgraded::Impossible(why)) = begun {
             self.control.log.tell(Notice::SignalIgnored { signal: signal.name(), why });
         }
     }
 
-    /// Starts the program again, and hands everything over to it. Says why that cannot be; what comes of it is told in the
-    /// log.
-    fn begin_upgrade(&mut self) -> Result<(), &'static str> {
+    /// Somebody asks for one, and waits for what comes of it.
+    pub(super) fn upgrade_for(
+        &mut self,
+        binary: Option<PathBuf>,
+        wanted: Wanted,
+        answer: oneshot::Sender<Upgrade>,
+    ) {
+        let again = match self.may_upgrade() {
+            Ok(again) => Again { binary: binary.unwrap_or(again.binary), ..again },
+            Err(error) => return drop(answer.send(Err(error))),
+        };
+        self.log_order(Some(wanted));
+        // Whoever asked is told by then.
+        let _ = self.begin_upgrade(&again, Some(answer));
+    }
+
+    /// How the program is started again, or why it cannot be now.
+    fn may_upgrade(&self) -> Result<Again, NotUpgraded> {
         if self.phase != Phase::Running {
-            return Err("it is stopping");
+            return Err(NotUpgraded::Impossible("it is stopping"));
         }
         if self.is_moving() {
-            return Err("an upgrade is under way");
+            return Err(NotUpgraded::Impossible("an upgrade is under way"));
         }
-        let again = self.control.again.clone()?;
+        self.control.again.clone().map_err(NotUpgraded::Impossible)
+    }
+
+    /// Starts the program again, and hands everything over to it. What comes of it is told in the log, and to whoever waits
+    /// for it.
+    fn begin_upgrade(
+        &mut self,
+        again: &Again,
+        answer: Option<oneshot::Sender<Upgrade>>,
+    ) -> Result<(), NotUpgraded> {
         self.control.log.tell(Notice::Upgrading { binary: again.binary.display().to_string() });
         let limits = Limits {
             start: self.control.settings.upgrade_timeout,
             settle: self.settle_time(),
             drain: self.control.settings.drain,
         };
-        match hand::begin(&again, &self.control.plane, limits, &self.control.inputs) {
-            Ok(handing) => self.handing = Some((handing, None)),
-            Err(error) => self.control.log.tell(Notice::UpgradeFailed { why: error.to_string() }),
+        match hand::begin(again, &self.control.plane, limits, &self.control.inputs) {
+            Ok(handing) => {
+                self.moving = Some(Moving { handing, postponed: None, is_told: false, answer });
+                Ok(())
+            }
+            Err(error) => {
+                let failed = NotUpgraded::Failed(error.to_string());
+                answer.into_iter().for_each(|answer| drop(answer.send(Err(failed.clone()))));
+                self.control.log.tell(Notice::UpgradeFailed { why: error.to_string() });
+                Err(failed)
+            }
         }
-        Ok(())
     }
 
     /// As long as opening a session takes, at most.
@@ -63,9 +127,9 @@ impl Loop {
         if let Some(receiving) = self.control.receiving.take() {
             receiving.decline();
         }
-        let Some((handing, postponed)) = &mut self.handing else { return false };
-        *postponed = Some(signal);
-        handing.cancel();
+        let Some(moving) = &mut self.moving else { return false };
+        moving.postponed = Some(signal);
+        moving.handing.cancel();
         true
     }
 
@@ -76,33 +140,44 @@ impl Loop {
                 let plane = &self.control.plane;
                 let (last_id, open, memory) = (plane.last_id(), plane.open(), self.control.director.memory());
                 let _ = reply.send(Past { last_id, open, memory }.write());
+                self.moving.iter_mut().for_each(|it| it.is_told = true);
             }
             Step::Counted(reply) => drop(reply.send(Counted::by(&self.control.plane).write())),
             Step::Gone(gone) => self.handle_gone(gone),
-            Step::Failed(why) => {
-                let postponed = self.handing.take().and_then(|(_, postponed)| postponed);
-                self.control.log.tell(Notice::UpgradeFailed { why });
-                postponed.into_iter().for_each(|signal| self.stop(signal));
-            }
+            Step::Failed(why) => self.handle_failed(why),
             Step::Arrived(arrived) => self.handle_arrived(&arrived),
+            Step::Alone => self.admin_due = Some(Instant::now()),
             Step::Forsaken(why) => self.handle_forsaken(why),
         }
+    }
+
+    /// Nothing has happened.
+    fn handle_failed(&mut self, why: String) {
+        self.control.log.tell(Notice::UpgradeFailed { why: why.clone() });
+        let Some(mut moving) = self.moving.take() else { return };
+        moving.answer(Err(NotUpgraded::Failed(why)));
+        moving.postponed.into_iter().for_each(|signal| self.stop(signal));
     }
 
     /// The new process has everything: what is left ends here.
     fn handle_gone(&mut self, gone: Gone) {
         let Gone { pid, listeners, sessions, pause, kept } = gone;
-        let postponed = self.handing.take().and_then(|(_, postponed)| postponed);
         self.control.plane.keep_files(true, |name| listeners.contains(name));
-        // The new process binds the very same addresses.
-        self.control.admin = None;
         let left = self.control.plane.totals().open;
         self.control.log.tell(Notice::Upgraded { pid, sessions, pause, left });
         if let Some(kept) = kept {
             self.control.log.tell(Notice::Warning(format!("no session was handed over: {kept}")));
         }
+        let mut moving = self.moving.take();
+        let old_pid = std::process::id();
+        moving
+            .iter_mut()
+            .for_each(|it| it.answer(Ok(Upgraded { old_pid, pid, sessions, pause, left, kept })));
+        // The new process binds the very same addresses, once it hears nothing more of `moving`.
+        self.control.leave_admin();
         self.successor = Some(pid);
         // It is in charge now.
+        let postponed = moving.and_then(|it| it.postponed);
         postponed.into_iter().for_each(|signal| supervise::pass_on(pid, signal));
         self.drain();
     }
@@ -114,24 +189,17 @@ impl Loop {
         }
         self.control.plane.keep_files(false, |_| true);
         notify::ready("took over");
-        self.admin_due = true;
     }
 
-    /// Binds the admin API after an upgrade; tries again at the next tick while the old process still has the address.
+    /// Binds the admin API after an upgrade; tries again soon while its address is still taken.
     pub(super) fn bind_admin(&mut self) {
-        if !self.admin_due {
-            return;
-        }
-        match Bound::bind(self.control.settings.admin.as_ref()) {
-            Ok(bound) => {
-                self.admin_due = false;
-                self.control.serve_admin(bound);
+        self.admin_due = None;
+        match Bound::bind(self.control.settings.admin.as_ref(), None) {
+            Ok(bound) => self.control.serve_admin(bound),
+            Err(error) if error.exit == Exit::Unavailable && self.phase == Phase::Running => {
+                self.admin_due = Some(Instant::now() + SOON);
             }
-            Err(error) if error.exit == Exit::Unavailable && self.phase == Phase::Running => {}
-            Err(error) => {
-                self.admin_due = false;
-                self.control.log.tell(Notice::Warning(error.what));
-            }
+            Err(error) => self.control.log.tell(Notice::Warning(error.what)),
         }
     }
 

@@ -1,7 +1,7 @@
 //! One request to a running evenkeel: HTTP/1.0, whose answers end with the connection.
 
 use super::Whom;
-use crate::admin::place;
+use crate::admin;
 use crate::error::{Exit, RunError};
 use serde_json::Value;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
@@ -46,8 +46,8 @@ impl Answer {
         })?;
         match value["error"].as_str() {
             _ if status < 400 => Ok(value),
-            Some(error) => Err(RunError::new(Exit::Failed, error)),
-            None => Err(RunError::new(Exit::Failed, format!("status {status}"))),
+            Some(error) => Err(RunError::new(exit(status), error)),
+            None => Err(RunError::new(exit(status), format!("status {status}"))),
         }
     }
 
@@ -57,12 +57,20 @@ impl Answer {
     }
 }
 
+/// The exit status for a refusal.
+fn exit(status: u16) -> Exit {
+    match status {
+        401 | 403 => Exit::NoPermission,
+        _ => Exit::Failed,
+    }
+}
+
 /// Asks for `path`, with `body` if there is one, in a way that may take its time.
 pub fn call(whom: &Whom, method: &str, path: &str, body: Option<&Value>) -> Result<Answer, RunError> {
     call_within(PATIENCE, whom, method, path, body)
 }
 
-/// The same, if the answer begins within `patience`.
+/// The same, for an answer that may take `patience` to begin.
 pub fn call_within(
     patience: Duration,
     whom: &Whom,
@@ -127,10 +135,11 @@ fn exchange(
 
 /// The same evenkeel by its address, so that it stays the same whatever else is started.
 pub fn pinned(whom: Whom) -> Result<Whom, RunError> {
-    Ok(Whom { admin: Some(address(&whom)?), ..whom })
+    Ok(Whom { admin: Some(place(&whom)?), ..whom })
 }
 
-fn address(whom: &Whom) -> Result<String, RunError> {
+/// Where it is asked.
+pub fn place(whom: &Whom) -> Result<String, RunError> {
     match &whom.admin {
         Some(place) => Ok(place.trim_start_matches("http://").trim_end_matches('/').to_owned()),
         None => only(),
@@ -139,7 +148,7 @@ fn address(whom: &Whom) -> Result<String, RunError> {
 
 /// Connects, and says to what.
 fn connect(whom: &Whom, patience: Duration) -> Result<(String, Box<dyn Stream>), RunError> {
-    let place = address(whom)?;
+    let place = place(whom)?;
     let path = place.strip_prefix("unix:").or(place.starts_with(['/', '.']).then_some(place.as_str()));
     let connected = match path {
         Some(path) => UnixStream::connect(path).and_then(|stream| {
@@ -165,7 +174,7 @@ fn connect(whom: &Whom, patience: Duration) -> Result<(String, Box<dyn Stream>),
 
 /// The one evenkeel that runs.
 fn only() -> Result<String, RunError> {
-    let found = place::find();
+    let found = admin::place::find();
     match &found[..] {
         [one] => Ok(format!("unix:{}", one.display())),
         [] => Err(RunError::new(Exit::Unavailable, "no evenkeel that could be asked was found")

@@ -9,6 +9,7 @@ mod save;
 mod sessions;
 mod status;
 mod table;
+mod upgrade;
 mod why;
 
 use crate::admin::encode;
@@ -49,6 +50,15 @@ pub enum Command {
     },
     /// Load the file again.
     Reload {
+        /// Say nothing when it worked.
+        quiet: bool,
+    },
+    /// Hand everything over to a new process.
+    Upgrade {
+        /// Of this program.
+        binary: Option<PathBuf>,
+        /// Print JSON.
+        json: bool,
         /// Say nothing when it worked.
         quiet: bool,
     },
@@ -141,6 +151,7 @@ pub fn run(whom: &Whom, command: Command) -> Result<ExitCode, RunError> {
                 quiet,
             )
         }
+        Command::Upgrade { binary, json, quiet } => upgrade::run(whom, binary.as_deref(), json, quiet),
         Command::Order { order, quiet } => orders::give(whom, order, quiet),
         Command::Save { path, quiet } => save::save(whom, &path, quiet),
         Command::Diff { json } => orders::diff(whom, json),

@@ -25,6 +25,7 @@ use std::sync::mpsc as threads;
 use std::thread::available_parallelism;
 use std::time::Instant;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 /// Inputs that wait for the control loop, at most; whoever has another one waits.
 const INPUTS_MAX: usize = 1024;
@@ -60,7 +61,7 @@ pub fn run(loaded: Loaded, options: Options) -> Result<(), RunError> {
         let (inputs, received) = mpsc::channel(INPUTS_MAX);
         // The process before this one still has the sockets: they are bound when it has left.
         let settings = loaded.settings.admin.as_ref().filter(|_| options.predecessor.is_none());
-        let admin = Bound::bind(settings)?;
+        let admin = Bound::bind(settings, None)?;
         let mut control = start(loaded, options, inherited, inputs)?;
         control.serve_admin(admin);
         let successor = control.run(received, &mut signals).await;
@@ -142,6 +143,7 @@ pub fn start(
         again: options.again,
         receiving,
         admin: None,
+        answering: JoinSet::new(),
         director,
         plane,
         log,

@@ -151,8 +151,14 @@ impl Predecessor {
                 Err(broken) => Step::Forsaken(broken.to_string()),
             };
             drop(reserved);
+            let has_arrived = matches!(step, Step::Arrived(_));
             // Nobody listens any more when this process ends.
             let _ = inputs.blocking_send(Input::Upgrade(step));
+            if has_arrived {
+                // It closes its end, or ends, when it has left all addresses.
+                let _ = self.line.hear(Instant::now() + MOVING_MAX);
+                let _ = inputs.blocking_send(Input::Upgrade(Step::Alone));
+            }
         };
         thread::Builder::new().name("upgrade".to_owned()).spawn(work)?;
         Ok(Receiving { line })

@@ -43,6 +43,8 @@ pub enum Step {
     Failed(String),
     /// The new process: it has it all.
     Arrived(arrive::Arrived),
+    /// The new process: the old one has left the addresses of its admin API.
+    Alone,
     /// The new process: the old one goes on, for this reason.
     Forsaken(String),
 }

@@ -1,109 +1,14 @@
 //! Upgrades: another process takes over, and nobody who is connected notices.
 
-use crate::harness::{Running, Setup};
+use crate::chain::{Chain, pid_of, replace, replaceable};
+use crate::harness::Setup;
 use evenkeel_testkit::pattern::Pattern;
 use evenkeel_testkit::{Ending, Peer, Place, Server, Signal, eventually, port, serve};
-use rustix::process::{Pid, kill_process, test_kill_process};
-use serde_json::Value;
-use std::ops::{Deref, DerefMut};
+use rustix::process::kill_process;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::thread;
-use std::time::{Duration, Instant};
-
-/// A balancer and the processes after it: they write to the same standard output.
-struct Chain {
-    running: Running,
-    /// The first of them, and those that came up after it.
-    pids: Vec<u32>,
-}
-
-impl Deref for Chain {
-    type Target = Running;
-
-    fn deref(&self) -> &Running {
-        &self.running
-    }
-}
-
-impl DerefMut for Chain {
-    fn deref_mut(&mut self) -> &mut Running {
-        &mut self.running
-    }
-}
-
-impl Drop for Chain {
-    fn drop(&mut self) {
-        self.look();
-        for pid in &self.pids[1..] {
-            let _ = kill_process(pid_of(*pid), Signal::KILL);
-        }
-    }
-}
-
-fn pid_of(pid: u32) -> Pid {
-    Pid::from_raw(pid.cast_signed()).unwrap()
-}
-
-impl Chain {
-    fn new(setup: Setup) -> Self {
-        let running = setup.ready();
-        Self { pids: vec![running.pid()], running }
-    }
-
-    /// Notes who has come up.
-    fn look(&mut self) {
-        for line in self.running.log().iter().filter(|line| line["event"] == "ready") {
-            let pid = u32::try_from(line["pid"].as_u64().unwrap()).unwrap();
-            if !self.pids.contains(&pid) {
-                self.pids.push(pid);
-            }
-        }
-    }
-
-    /// Sends a signal to the process in charge.
-    fn tell(&self, signal: Signal) {
-        kill_process(pid_of(*self.pids.last().unwrap()), signal).unwrap();
-    }
-
-    /// One upgrade; what was told of it.
-    fn upgrade(&mut self) -> Value {
-        let before = self.count_events("upgraded");
-        self.tell(Signal::USR2);
-        self.wait_upgraded(before + 1)
-    }
-
-    /// Waits until so many upgrades are told of.
-    fn wait_upgraded(&mut self, count: usize) -> Value {
-        eventually("the upgrade", || {
-            assert_eq!(self.count_events("upgrade-failed"), 0, "{:?}", self.log());
-            (self.count_events("upgraded") == count).then_some(())
-        });
-        let told: Vec<_> = self.log().into_iter().filter(|line| line["event"] == "upgraded").collect();
-        self.look();
-        assert_eq!(told[count - 1]["pid"], *self.pids.last().unwrap());
-        told[count - 1].clone()
-    }
-
-    /// Waits until every process but the one in charge has ended.
-    fn wait_alone(&mut self) {
-        for pid in &self.pids[1..self.pids.len() - 1] {
-            let began = Instant::now();
-            eventually("an old process ends", || test_kill_process(pid_of(*pid)).err());
-            assert!(began.elapsed() < Duration::from_secs(20));
-        }
-        assert_eq!(self.running.exit_code(), 0);
-        let ended = self.pids.len() - 1;
-        eventually("their last lines", || (self.count_events("stopped") == ended).then_some(()));
-    }
-
-    fn wait_failed(&mut self) -> String {
-        let failed = self.wait_event("upgrade-failed");
-        self.forget();
-        failed["message"].as_str().unwrap().to_owned()
-    }
-}
+use std::time::Duration;
 
 /// A server that sends back what it receives, after `text`.
 fn greeting_echo(text: &'static str) -> Server {
@@ -273,7 +178,7 @@ fn unix_sockets_move_and_their_file_stays_until_the_last_one_ends() {
     client.check_echo("after");
     chain.connect().check_echo("new");
     drop(client);
-    chain.tell(Signal::TERM);
+    chain.signal_newest(Signal::TERM);
     let Place::Unix(path) = &front else { unreachable!() };
     eventually("the file goes with the last process", || (!path.exists()).then_some(()));
 }
@@ -322,26 +227,6 @@ fn twice_at_once_is_one_upgrade() {
     client.check_echo("after");
     chain.wait_alone();
     assert_eq!(chain.count_events("upgrading"), 1);
-}
-
-/// A balancer whose program can be replaced.
-fn replaceable(server: &Server, top: &str) -> (tempfile::TempDir, PathBuf, Chain, Peer) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("evenkeel");
-    std::fs::copy(env!("CARGO_BIN_EXE_evenkeel"), &path).unwrap();
-    let program = path.display().to_string();
-    let setup = Setup::to([server.place()]).top(top).start(|start| start.program(&program));
-    let chain = Chain::new(setup);
-    let client = chain.connect();
-    client.check_echo("before");
-    (folder, path, chain, client)
-}
-
-fn replace(path: &PathBuf, script: &str) {
-    let next = path.with_extension("next");
-    std::fs::write(&next, script).unwrap();
-    std::fs::set_permissions(&next, std::fs::Permissions::from_mode(0o755)).unwrap();
-    std::fs::rename(&next, path).unwrap();
 }
 
 #[test]
