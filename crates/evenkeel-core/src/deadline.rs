@@ -21,8 +21,8 @@ impl Deadlines {
     }
 
     /// For a session that another process established and watched so far.
-    pub fn resume(established: Instant, active: Instant, half_closed: bool) -> Self {
-        Self { established, active, half_closed, drain: None }
+    pub fn resume(established: Instant, active: Instant, half_closed: bool, drain: Option<Instant>) -> Self {
+        Self { established, active, half_closed, drain: drain.map(Box::new) }
     }
 
     /// Bytes have moved.
@@ -40,6 +40,11 @@ impl Deadlines {
     pub fn on_drain(&mut self, at: Instant) {
         let at = self.drain.as_deref().map_or(at, |known| at.min(*known));
         self.drain = Some(Box::new(at));
+    }
+
+    /// When the session must be over, if it must.
+    pub fn drain(&self) -> Option<Instant> {
+        self.drain.as_deref().copied()
     }
 
     /// When the session was established.

@@ -95,6 +95,10 @@ impl Worker {
     /// Gives every established session to `hand`, and stands still until the word comes whether they have gone. Gives back
     /// the commands that came meanwhile.
     pub fn suspend(self: &Rc<Self>, hand: &Hand, done: Done, inbox: &Receiver<Command>) -> VecDeque<Command> {
+        // Whoever is to be closed would be out of reach.
+        while !self.visits.borrow().is_empty() {
+            self.visit();
+        }
         let rows = self.give(hand);
         drop(done);
         let mut later = VecDeque::new();

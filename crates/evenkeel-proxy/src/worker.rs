@@ -4,7 +4,7 @@ mod obey;
 
 use crate::Report;
 use crate::bind::Publication;
-use crate::books::CountedSeat;
+use crate::books::{CountedSeat, ServiceCounts};
 use crate::handover::{Done, Hand, Settling, Suspended};
 use crate::listener::Accepting;
 use crate::pools::LocalPool;
@@ -12,11 +12,12 @@ use crate::reactor::{self, Reactor, Row, Token};
 use crate::record::Batch;
 use crate::relay::{Progress, Relay, Tools};
 use crate::session::{self, Established, Session};
-use crate::shared::{Counts, Shared, count};
+use crate::shared::{Ceiling, Counts, Shared, count};
 use crate::visit::{Progressing, Visit};
+use evenkeel_core::admit::Gate;
 use evenkeel_core::dice::Dice;
 use evenkeel_core::end::{End, Side};
-use evenkeel_core::name::{ListenerName, PoolName};
+use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
 use evenkeel_sys::poll::Readiness;
 use evenkeel_sys::socket;
 use slab::Slab;
@@ -71,6 +72,8 @@ pub struct Worker {
     pub shared: Arc<Shared>,
     /// Where it accepts.
     pub accepting: RefCell<BTreeMap<u32, Rc<Accepting>>>,
+    /// The services as published, also those that accept nothing.
+    pub services: RefCell<BTreeMap<ServiceName, Service>>,
     /// Where their sessions go.
     pub pools: RefCell<BTreeMap<PoolName, Rc<LocalPool>>>,
     /// The session table.
@@ -94,6 +97,16 @@ pub struct Worker {
     told_accept_failure: Cell<Option<Instant>>,
     /// Bytes, since the ready list was begun.
     moved: Cell<u64>,
+}
+
+/// A service in one worker.
+pub struct Service {
+    /// Its ceiling.
+    pub ceiling: Arc<Ceiling>,
+    /// Where this worker counts it.
+    pub counts: Arc<ServiceCounts>,
+    /// What its clients have to pass, if anything.
+    pub gate: Option<Arc<Gate>>,
 }
 
 /// A row of the session table.
@@ -138,6 +151,7 @@ impl Worker {
             reactor,
             shared,
             accepting: RefCell::default(),
+            services: RefCell::default(),
             pools: RefCell::default(),
             table: RefCell::default(),
             visits: RefCell::default(),

@@ -1,6 +1,7 @@
-//! What a director has seen, beyond its configuration, as plain data: another process goes on from there.
+//! What a director has seen and was ordered, beyond its configuration, as plain data: another process goes on from there.
 
 use super::backend::BackendState;
+use super::order::{Duty, PoolOrders, WishMemory};
 use super::outbox::Outbox;
 use super::pool::{PoolState, Resolved};
 use super::{Action, Director, Origin};
@@ -8,14 +9,16 @@ use crate::addr::Addr;
 use crate::eject::Ejection;
 use crate::eligible::Standing;
 use crate::health::Health;
-use crate::name::PoolName;
+use crate::name::{BackendKey, PoolName, ServiceName};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// What a director has seen.
+/// What a director has seen, and what operators want of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
+    /// What they want of services.
+    pub duties: Vec<(ServiceName, Duty)>,
     /// By pool.
     pub pools: Vec<PoolMemory>,
 }
@@ -33,6 +36,8 @@ pub struct PoolMemory {
     pub backups_in: bool,
     /// The names that were resolved, and the last good answer for each.
     pub names: Vec<(Arc<str>, Vec<IpAddr>)>,
+    /// What operators want of its backends.
+    pub orders: Vec<WishMemory>,
     /// Its backends.
     pub backends: Vec<BackendMemory>,
 }
@@ -53,21 +58,32 @@ pub struct BackendMemory {
 }
 
 impl Director {
-    /// What it has seen until now.
+    /// What it has seen until now, and what operators want.
     pub fn memory(&self) -> Memory {
-        Memory { pools: self.pools.values().map(PoolState::memory).collect() }
+        Memory { duties: self.duties(), pools: self.pools.values().map(PoolState::memory).collect() }
     }
 
-    /// Goes on from what another director had seen, wherever its configuration is about the same pools and backends. Call
-    /// it before the first snapshot is published; nothing of it is announced.
+    /// What operators want of services.
+    pub fn duties(&self) -> Vec<(ServiceName, Duty)> {
+        self.duties.iter().map(|(name, duty)| (name.clone(), *duty)).collect()
+    }
+
+    /// Goes on from what another director had seen, and with the orders that it had, wherever its configuration is about the
+    /// same services, pools and backends; what the configuration has changed counts. Call it before the first snapshot is
+    /// published; nothing of it is announced.
     pub fn recall(&mut self, now: Instant, memory: &Memory) {
+        self.duties = memory.duties.iter().cloned().collect();
+        self.forget_duties();
         for memory in &memory.pools {
             if let Some(pool) = self.pools.get_mut(&memory.name) {
                 pool.recall(now, memory, &mut self.out);
                 self.out.changed.insert(memory.name.clone());
             }
         }
-        self.out.actions.retain(|action| matches!(action, Action::Probe { .. }));
+        let pools = &self.pools;
+        let is_there =
+            |key: &BackendKey| pools.get(&key.pool).is_some_and(|it| it.index.contains_key(&key.addr));
+        self.out.actions.retain(|action| matches!(action, Action::Probe { key, .. } if is_there(key)));
         self.begin(now);
     }
 }
@@ -81,6 +97,7 @@ impl PoolState {
             all_down: self.all_down,
             backups_in: self.backups_in,
             names: resolved.map(|(host, it)| (Arc::clone(host), it.addrs.clone())).collect(),
+            orders: self.orders.memory(&self.config),
             backends: self.backends.iter().map(BackendState::memory).collect(),
         }
     }
@@ -91,6 +108,7 @@ impl PoolState {
                 *known = Resolved { addrs: addrs.clone(), failing: false };
             }
         }
+        self.orders = PoolOrders::recalled(&memory.orders, &self.config);
         self.reconcile(now, &Origin::Config, out);
         (self.all_down, self.backups_in) = (memory.all_down, memory.backups_in);
         self.born = memory.born.or(self.born);

@@ -17,7 +17,7 @@ pub use crate::eligible::Standing;
 pub use action::{Action, Cause, Closed, Event, EventKind, Origin};
 pub use config::{AllDown, Config, EjectionRules, Leaving, Member, PoolConfig, SlowStart, Target};
 pub use memory::{BackendMemory, Memory, PoolMemory};
-pub use order::{BackendOrder, Difference, Duty, Order, OrderError};
+pub use order::{BackendOrder, Difference, Duty, Order, OrderError, Wish, WishMemory};
 pub(crate) use outbox::after;
 pub use outlook::{CheckOutlook, Hindrance, Outlook};
 pub use plan::{BackendPlan, Change, Connects, Plan, PoolPlan};
@@ -147,8 +147,7 @@ impl Director {
 
     fn configure(&mut self, now: Instant, config: Config) {
         self.listeners = config.listeners;
-        let is_there = |name: &ServiceName| self.listeners.iter().any(|it| it.name.service == *name);
-        self.duties.retain(|name, _| is_there(name));
+        self.forget_duties();
         self.order = config.pools.iter().map(|it| it.name.clone()).collect();
         let mut known = mem::take(&mut self.pools);
         for config in config.pools {
@@ -168,6 +167,12 @@ impl Director {
             self.out.changed.remove(&name);
             pool.leave(&mut self.out);
         }
+    }
+
+    /// Drops what operators want of services that are not there.
+    fn forget_duties(&mut self) {
+        let is_there = |name: &ServiceName| self.listeners.iter().any(|it| it.name.service == *name);
+        self.duties.retain(|name, _| is_there(name));
     }
 
     /// Asks for the probes that are due, and makes the picture that the caller publishes.

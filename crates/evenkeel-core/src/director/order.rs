@@ -120,11 +120,42 @@ pub(super) struct PoolOrders(BTreeMap<Addr, Wish>);
 
 /// The orders about one backend that still stand.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Wish {
-    duty: Duty,
-    weight: Option<u32>,
-    added: Option<Member>,
-    removed: bool,
+pub struct Wish {
+    /// Whether it takes new sessions.
+    pub duty: Duty,
+    /// Its share.
+    pub weight: Option<u32>,
+    /// That it be there though not configured, like this.
+    pub added: Option<Member>,
+    /// That it not be there though configured.
+    pub removed: bool,
+}
+
+impl Wish {
+    /// The file says `after` of the backend where it said `before`: newer than the orders, so what it changed counts.
+    fn give_way(&mut self, before: Option<&Member>, after: Option<&Member>) {
+        match (before, after) {
+            (Some(_), None) | (None, Some(_)) => *self = Self::default(),
+            (Some(before), Some(after)) if before != after => {
+                self.removed = false;
+                if before.weight != after.weight {
+                    self.weight = None;
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What a director remembers of the orders about one backend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WishMemory {
+    /// Where the backend is.
+    pub addr: Addr,
+    /// What is wanted of it.
+    pub wish: Wish,
+    /// What the configuration says of it, to be compared with one that may be newer.
+    pub configured: Option<Member>,
 }
 
 impl PoolOrders {
@@ -147,22 +178,34 @@ impl PoolOrders {
         self.prune();
     }
 
-    /// The file says `after` where it said `before`: newer than the orders, so what it changed counts.
+    /// The file says `after` where it said `before`.
     pub fn give_way(&mut self, before: &PoolConfig, after: &PoolConfig) {
         for (addr, wish) in &mut self.0 {
-            let (before, after) = (member_at(before, addr), member_at(after, addr));
-            match (before, after) {
-                (Some(_), None) | (None, Some(_)) => *wish = Wish::default(),
-                (Some(before), Some(after)) if before != after => {
-                    wish.removed = false;
-                    if before.weight != after.weight {
-                        wish.weight = None;
-                    }
-                }
-                _ => {}
-            }
+            wish.give_way(member_at(before, addr), member_at(after, addr));
         }
         self.prune();
+    }
+
+    /// The orders that still stand beside `config`.
+    pub fn memory(&self, config: &PoolConfig) -> Vec<WishMemory> {
+        let remembered = |(addr, wish): (&Addr, &Wish)| WishMemory {
+            addr: addr.clone(),
+            wish: wish.clone(),
+            configured: member_at(config, addr).cloned(),
+        };
+        self.0.iter().map(remembered).collect()
+    }
+
+    /// The orders that are remembered, as far as they stand beside `config`, which is newer.
+    pub fn recalled(memory: &[WishMemory], config: &PoolConfig) -> Self {
+        let recalled = |memory: &WishMemory| {
+            let mut wish = memory.wish.clone();
+            wish.give_way(memory.configured.as_ref(), member_at(config, &memory.addr));
+            (memory.addr.clone(), wish)
+        };
+        let mut orders = Self(memory.iter().map(recalled).collect());
+        orders.prune();
+        orders
     }
 
     fn prune(&mut self) {

@@ -1,7 +1,10 @@
 //! A director that goes on from what another one had seen, as after an upgrade.
 
-use crate::stage::{MS, SECOND, Stage, member, name, pool, web};
-use evenkeel_core::director::{Config, Director};
+use crate::stage::{MS, SECOND, Stage, addr, key, member, name, pool, web};
+use evenkeel_core::director::{BackendOrder, Config, Difference, Director, Duty, Order};
+use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
+use evenkeel_core::snapshot::{Listener, SocketOptions};
+use std::sync::Arc;
 
 /// The stage with another director, which remembers what the one before it had seen.
 fn succeeded(stage: &Stage, config: Config) -> Stage {
@@ -87,4 +90,83 @@ fn that_nobody_is_left_is_not_told_again() {
     next.verdicts("P");
     next.pass(20 * MS);
     assert_eq!(next.told(), "1 up, recovered");
+}
+
+fn order(number: u8, order: BackendOrder) -> Order {
+    Order::Backend(key("web", number), order)
+}
+
+/// Four that are up; 1 drains, 2 has another weight, 3 is removed, and 9 was added.
+fn ordered() -> Stage {
+    let mut stage = Stage::new(web(4));
+    stage.verdicts("PPPP");
+    for order in [
+        order(1, BackendOrder::Duty(Duty::Drain)),
+        order(2, BackendOrder::Weight(5)),
+        order(3, BackendOrder::Remove),
+        order(9, BackendOrder::Add(member(9))),
+    ] {
+        stage.order(order).unwrap();
+    }
+    stage.verdicts("---P");
+    stage.pass(20 * MS);
+    assert_eq!(stage.takers(), "2*5 4 9");
+    stage
+}
+
+#[test]
+fn orders_go_on_and_nobody_is_closed_by_that() {
+    let stage = ordered();
+    let mut next = succeeded(&stage, web(4));
+    assert_eq!(next.director.differences(), stage.director.differences());
+    assert_eq!((next.takers(), next.told()), ("2*5 4 9".into(), String::new()));
+    assert_eq!(next.director.memory(), stage.director.memory());
+    next.order(order(1, BackendOrder::Duty(Duty::On))).unwrap();
+    next.order(order(3, BackendOrder::Add(member(3)))).unwrap();
+    next.order(order(9, BackendOrder::Remove)).unwrap();
+    assert_eq!(
+        next.director.differences(),
+        [Difference::Weight { key: key("web", 2), configured: Some(1), ordered: 5 }]
+    );
+}
+
+#[test]
+fn what_the_new_file_changed_is_newer_than_the_orders() {
+    let mut config = web(4);
+    config.pools[0].members[0].weight = 3;
+    config.pools[0].members[1].weight = 2;
+    config.pools[0].members[2].backup = true;
+    config.pools[0].members.push(member(9));
+    let mut stage = ordered();
+    let next = succeeded(&stage, config.clone());
+    stage.reload(config);
+    assert_eq!(next.director.differences(), stage.director.differences(), "as by a reload");
+    assert_eq!(next.director.differences(), [Difference::Backend(key("web", 1), Duty::Drain)]);
+    let other = Config { listeners: Vec::new(), pools: vec![pool("other", vec![member(1)])] };
+    assert_eq!(succeeded(&stage, other).director.differences(), []);
+}
+
+#[test]
+fn a_service_that_drains_goes_on_draining() {
+    let listener = |service: &str| {
+        Arc::new(Listener {
+            name: ListenerName { service: ServiceName::new(service), addr: addr(100) },
+            pool: Some(PoolName::new("web")),
+            reception: Arc::default(),
+            open: true,
+            backlog: 1,
+            max_sessions: 9,
+            socket: SocketOptions { keepalive: None, user_timeout: None },
+            unix_mode: 0o600,
+        })
+    };
+    let config = |service| Config { listeners: vec![listener(service)], ..web(1) };
+    let mut stage = Stage::new(config("web"));
+    stage.order(Order::Service(ServiceName::new("web"), Duty::Drain)).unwrap();
+    let next = succeeded(&stage, config("web"));
+    assert!(next.current.listeners.values().all(|it| !it.open));
+    assert_eq!(next.director.memory(), stage.director.memory());
+    let next = succeeded(&stage, config("another"));
+    assert!(next.current.listeners.values().all(|it| it.open));
+    assert_eq!(next.director.memory().duties, []);
 }

@@ -8,7 +8,7 @@ use crate::pools::LocalPool;
 use crate::relay::Relay;
 use crate::session::{Opening, Origin, Places, Reach, Session};
 use crate::shared::Ceiling;
-use crate::worker::{Slot, Stage, Worker};
+use crate::worker::{Service, Slot, Stage, Worker};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::admit::{Gate, Reasons};
 use evenkeel_core::balance::{Balance, Picker};
@@ -67,7 +67,7 @@ impl Worker {
     fn adopt_one(self: &Rc<Self>, mut suspended: Suspended<OwnedFd>, homes: &mut Homes) {
         suspended.relay.rules = homes.shared_rules(suspended.relay.rules);
         let row = self.next_row();
-        let Home { listener, counts, ceiling, gate } = homes.at(&suspended);
+        let Home { listener, counts, ceiling, gate } = homes.at(self, &suspended);
         let (pool, seat) = homes.seat(self, &suspended);
         let client = suspended.client.ip().map(|addr| addr.ip());
         let (peer, origin) = match suspended.via {
@@ -114,8 +114,9 @@ impl Worker {
 }
 
 impl Homes {
-    fn at(&mut self, session: &Suspended<OwnedFd>) -> Home {
-        if let Some(known) = self.listeners.get(&session.listener) {
+    fn at(&mut self, worker: &Worker, session: &Suspended<OwnedFd>) -> Home {
+        let name = &session.listener;
+        if let Some(known) = self.listeners.get(name) {
             return Home {
                 listener: Arc::clone(&known.listener),
                 ceiling: Arc::clone(&known.ceiling),
@@ -123,15 +124,22 @@ impl Homes {
                 gate: known.gate.clone(),
             };
         }
-        let of_service =
-            self.listeners.values().find(|it| it.listener.name.service == session.listener.service);
-        let name = &session.listener;
-        let stranger = || Home {
-            listener: Arc::new(stranger(session)),
-            ceiling: of_service
-                .map_or_else(|| Arc::new(Ceiling::new(u32::MAX)), |known| Arc::clone(&known.ceiling)),
-            counts: of_service.map_or_else(Arc::default, |known| Arc::clone(&known.counts)),
-            gate: of_service.and_then(|known| known.gate.clone()),
+        let stranger = || {
+            let (services, listener) = (worker.services.borrow(), Arc::new(stranger(session)));
+            match services.get(&name.service) {
+                Some(Service { ceiling, counts, gate }) => Home {
+                    listener,
+                    ceiling: Arc::clone(ceiling),
+                    counts: Arc::clone(counts),
+                    gate: gate.clone(),
+                },
+                None => Home {
+                    listener,
+                    ceiling: Arc::new(Ceiling::new(u32::MAX)),
+                    counts: Arc::default(),
+                    gate: None,
+                },
+            }
         };
         self.strangers.entry(name.clone()).or_insert_with(stranger).clone()
     }

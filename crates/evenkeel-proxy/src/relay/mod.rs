@@ -154,6 +154,7 @@ impl Relay {
             established: self.deadlines.established(),
             active: self.deadlines.last_active(),
             is_half_closed: self.deadlines.is_half_closed(),
+            drain: self.deadlines.drain(),
             first_byte: self.first_byte,
             lost: self.lost.as_deref().map(|lost| (lost.side, lost.end, lost.since)),
             first_closed: self.first_closed,
@@ -164,7 +165,7 @@ impl Relay {
     /// The relay that was suspended. Its sockets have to be watched, and what they are ready for told, before it
     /// advances.
     pub fn resume(suspended: SuspendedRelay<OwnedFd>, tools: &Tools) -> Self {
-        let SuspendedRelay { established, active, is_half_closed, .. } = suspended;
+        let SuspendedRelay { established, active, is_half_closed, drain, .. } = suspended;
         let lost = suspended.lost.map(|(side, end, since)| Box::new(Lost { side, end, since }));
         Self {
             client: suspended.client,
@@ -172,7 +173,7 @@ impl Relay {
             to_backend: Direction::resume(suspended.to_backend, tools),
             to_client: Direction::resume(suspended.to_client, tools),
             rules: suspended.rules,
-            deadlines: Deadlines::resume(established, active, is_half_closed),
+            deadlines: Deadlines::resume(established, active, is_half_closed, drain),
             first_byte: suspended.first_byte,
             lost,
             first_closed: suspended.first_closed,

@@ -27,6 +27,8 @@ pub struct SuspendedRelay<F> {
     pub active: Instant,
     /// Whether one side has sent everything.
     pub is_half_closed: bool,
+    /// When it must be over, if it must.
+    pub drain: Option<Instant>,
     /// When the first byte for the client came.
     pub first_byte: Option<Instant>,
     /// The side that is gone without having said so, what the session ends as, and since when.

@@ -1,12 +1,13 @@
 //! What the control plane wants of a worker: to accept and pick as published, to drain, to stop.
 
-use super::{Command, Drain, Slot, Stage, Worker, tenant};
+use super::{Command, Drain, Service, Slot, Stage, Worker, tenant};
 use crate::bind::Publication;
 use crate::listener::Accepting;
 use crate::pools::LocalPool;
 use crate::reactor::Row;
+use crate::shared::Ceiling;
 use evenkeel_core::end::End;
-use evenkeel_core::name::ListenerName;
+use evenkeel_core::name::{ListenerName, ServiceName};
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -41,6 +42,7 @@ impl Worker {
     /// Accepts where the publication says and nowhere else, and picks from its pools.
     fn reconcile(self: &Rc<Self>, publication: &Publication) {
         self.reconcile_pools(publication);
+        self.reconcile_services(publication);
         if self.draining.get().is_some() {
             return;
         }
@@ -78,6 +80,15 @@ impl Worker {
             }
             self.accepting.borrow_mut().insert(number, accepting);
         }
+    }
+
+    fn reconcile_services(&self, publication: &Publication) {
+        let service = |(name, ceiling): (&ServiceName, &Arc<Ceiling>)| {
+            let counts = publication.books.services.get(name)?.of(self.index);
+            let gate = publication.gates.get(name).cloned();
+            Some((name.clone(), Service { ceiling: Arc::clone(ceiling), counts, gate }))
+        };
+        *self.services.borrow_mut() = publication.services.iter().filter_map(service).collect();
     }
 
     fn reconcile_pools(&self, publication: &Publication) {

@@ -72,6 +72,7 @@ fn owned(lent: &Suspended<BorrowedFd<'_>>) -> Suspended<OwnedFd> {
             established: lent.relay.established,
             active: lent.relay.active,
             is_half_closed: lent.relay.is_half_closed,
+            drain: lent.relay.drain,
             first_byte: lent.relay.first_byte,
             lost: lent.relay.lost,
             first_closed: lent.relay.first_closed,
@@ -252,4 +253,18 @@ fn moved_sessions_are_seen_by_visits() {
     new.plane().visit(Visit { filter: Filter::default(), limit: 0, close: Some(Closing::Now), answer });
     assert_eq!(seen.iter().sum::<u64>(), 100);
     (0..100).for_each(|_| assert_eq!(new.record().end, End::Ordered));
+}
+
+#[test]
+fn sessions_that_are_to_be_closed_soon_are_so_after_they_have_moved() {
+    let server = Server::start(&Place::any(), serve::stay("x"));
+    let (mut old, mut new) = (next(&server), next(&server));
+    let clients: Vec<_> = (0..20).map(|_| old.connect()).collect();
+    clients.iter().for_each(|client| assert_eq!(client.receive(1).unwrap(), b"x"));
+    let (from, to) = (Duration::from_millis(300), Duration::from_millis(600));
+    let close = Some(Closing::Within(from, to));
+    // It may not have begun yet when they are asked to move.
+    old.plane().visit(Visit { filter: Filter::default(), limit: 0, close, answer: Box::new(drop) });
+    move_over(&mut old, &mut new);
+    (0..20).for_each(|_| assert_eq!(new.record().end, End::Drained));
 }

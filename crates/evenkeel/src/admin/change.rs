@@ -41,13 +41,9 @@ pub async fn apply(desk: &Desk, peer: Peer, args: &Args) -> Result<Reply, Refuse
 /// What is on trial holds for good.
 pub async fn confirm(desk: &Desk, peer: Peer) -> Result<Reply, Refused> {
     let wanted = Wanted { by: peer.to_string(), what: "confirm".into() };
-    match desk.ask(|answer| Question::Confirm(wanted, answer)).await? {
-        true => Ok(Reply::Json(json!({"message": "confirmed"}))),
-        false => {
-            let what = "nothing waits to be confirmed; it may have gone back already".to_owned();
-            Err(Refused { status: StatusCode::CONFLICT, what })
-        }
-    }
+    let confirmed = desk.ask(|answer| Question::Confirm(wanted, answer)).await?;
+    confirmed.map_err(|what| Refused { status: StatusCode::CONFLICT, what: what.to_owned() })?;
+    Ok(Reply::Json(json!({"message": "confirmed"})))
 }
 
 /// Reads it, on a thread of its own: names to listen on may take their time to be looked up.

@@ -17,6 +17,7 @@ mod why;
 pub use past::CheckTimes;
 pub use question::{NotOrdered, NotUpgraded, Picture, Question, Reload, Reloads, Upgraded, Wanted};
 pub use recent::{Ended, Keeper, Kept, Sought};
+pub use trial::Trial;
 pub use watch::Watch;
 pub use why::{Candidate, Explained};
 
@@ -29,9 +30,10 @@ use crate::notify;
 use crate::probe::{self, PROBES_MAX};
 use crate::signals::{self, Manner, Signal, Signals, Situation};
 use crate::upgrade::arrive::Receiving;
+use crate::upgrade::counted::Closings;
 use crate::upgrade::{Again, Step, supervise};
 use evenkeel_core::addr::Addr;
-use evenkeel_core::director::{Action, Closed, Director, EventKind, Leaving};
+use evenkeel_core::director::{Action, Director, EventKind};
 use evenkeel_core::health::{Check, Verdict};
 use evenkeel_core::name::{BackendKey, PoolName};
 use evenkeel_core::ports::Ports;
@@ -47,7 +49,6 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, timeout};
-use trial::Trial;
 use upgrade::Moving;
 
 /// Told when a list cannot be loaded alone.
@@ -113,6 +114,8 @@ pub struct Control {
     pub again: Result<Again, &'static str>,
     /// What is still to come from the process before this one.
     pub receiving: Option<Receiving>,
+    /// What that had on trial.
+    pub trial: Option<Trial>,
     /// Who is in charge.
     pub manner: Manner,
     /// Threads that carry traffic.
@@ -143,7 +146,7 @@ struct Loop {
     /// Whether the director is another one since its actions were last performed.
     follows_anew: bool,
     /// Sessions to close that could not be found at first, and when to look again.
-    closings: Vec<(Instant, Closed, Leaving)>,
+    closings: Closings,
     /// Why it ends, once it does.
     ended: Option<&'static str>,
     /// The upgrade under way.
@@ -204,7 +207,8 @@ impl Control {
 }
 
 impl Loop {
-    fn new(control: Control) -> Self {
+    fn new(mut control: Control) -> Self {
+        let trial = control.trial.take();
         let permits = Arc::new(Semaphore::new(PROBES_MAX));
         let past = Past::begin(Instant::now(), &control.director);
         Self {
@@ -216,7 +220,7 @@ impl Loop {
             started: SystemTime::now(),
             reloads: Reloads::none(),
             ports: Ports::new(limits::source_ports()),
-            trial: None,
+            trial,
             past,
             follows_anew: false,
             closings: Vec::new(),

@@ -78,6 +78,10 @@ impl Loop {
 
     /// Looks once more for sessions to close, unless what they are at has come back.
     pub(super) fn close_again(&mut self, now: Instant) {
+        // Those that move take this with them.
+        if self.is_moving() {
+            return;
+        }
         let (due, later) = std::mem::take(&mut self.closings).into_iter().partition(|(at, ..)| *at <= now);
         self.closings = later;
         let due: Vec<(Instant, Closed, Leaving)> = due;

@@ -40,8 +40,8 @@ pub enum Question {
     Plan(Box<Loaded>, oneshot::Sender<Plan>),
     /// Make it hold; if a time is given, only when it is confirmed within that.
     Apply(Box<Loaded>, Option<Duration>, Wanted, oneshot::Sender<Reload>),
-    /// What is on trial holds for good. Was there anything?
-    Confirm(Wanted, oneshot::Sender<bool>),
+    /// What is on trial holds for good.
+    Confirm(Wanted, oneshot::Sender<Result<(), &'static str>>),
     /// Where do the running state and the configuration in force differ?
     Differences(oneshot::Sender<Vec<Difference>>),
 }

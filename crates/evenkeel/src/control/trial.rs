@@ -2,10 +2,12 @@
 
 use super::Loop;
 use super::question::{Reload, Wanted};
-use crate::config::{Loaded, WatchedFiles};
+use super::upgrade::MOVING;
+use crate::config::{Loaded, Settings, WatchedFiles};
 use crate::logging::Notice;
+use crate::upgrade::intent::{Held, OnTrial};
 use evenkeel_core::attempt::ConnectFailure;
-use evenkeel_core::director::Connects;
+use evenkeel_core::director::{Config, Connects};
 use evenkeel_core::end::End;
 use evenkeel_core::name::ServiceName;
 use evenkeel_proxy::ServiceSums;
@@ -13,7 +15,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// What is on trial, and what comes back if it fails.
-pub(super) struct Trial {
+pub struct Trial {
     until: Instant,
     before: Loaded,
     /// What was counted when it began.
@@ -25,6 +27,28 @@ impl Trial {
     pub fn left(&self, now: Instant) -> Duration {
         self.until.saturating_duration_since(now)
     }
+
+    /// Goes on with one that another process began. Gives what holds, too. `settings` are those that no reload changes.
+    pub fn resume(packed: OnTrial, settings: &Settings) -> (Self, Settings, Config) {
+        let settings_of = |held: &Held| {
+            let Held { lame_duck, drain, upgrade_timeout, .. } = *held;
+            Settings { lame_duck, drain, upgrade_timeout, ..settings.clone() }
+        };
+        let OnTrial { until, now, before, connects } = packed;
+        let (settings, before_settings) = (settings_of(&now), settings_of(&before));
+        let before = whole(before_settings, before.config);
+        (Self { until, before, connects: connects.into_iter().collect() }, settings, now.config)
+    }
+}
+
+/// What holds, as if it had been loaded.
+fn whole(settings: Settings, config: Config) -> Loaded {
+    Loaded { settings, config, warnings: Vec::new(), files: WatchedFiles::default() }
+}
+
+fn held(settings: &Settings, config: Config) -> Held {
+    let Settings { lame_duck, drain, upgrade_timeout, .. } = *settings;
+    Held { config, lame_duck, drain, upgrade_timeout }
 }
 
 impl Loop {
@@ -34,8 +58,7 @@ impl Loop {
             return Err("another configuration waits to be confirmed".to_owned());
         }
         self.log_order(Some(wanted));
-        let (settings, config) = (self.control.settings.clone(), self.control.director.config());
-        let before = Loaded { settings, config, warnings: Vec::new(), files: WatchedFiles::default() };
+        let before = whole(self.control.settings.clone(), self.control.director.config());
         let connects = self.connects();
         let now = Instant::now();
         let reload = self.take(now, loaded);
@@ -47,17 +70,32 @@ impl Loop {
         reload
     }
 
-    /// What is on trial holds for good; whether there was anything.
-    pub(super) fn confirm(&mut self, wanted: Wanted) -> bool {
-        let was_on_trial = self.trial.take().is_some();
-        if was_on_trial {
-            self.log_order(Some(wanted));
+    /// What is on trial holds for good.
+    pub(super) fn confirm(&mut self, wanted: Wanted) -> Result<(), &'static str> {
+        if self.is_beyond_change() {
+            return Err(MOVING);
         }
-        was_on_trial
+        self.trial.take().ok_or("nothing waits to be confirmed; it may have gone back already")?;
+        self.log_order(Some(wanted));
+        Ok(())
     }
 
-    /// Looks how the trial goes.
+    /// What is on trial, for another process.
+    pub(super) fn packed_trial(&self) -> Option<OnTrial> {
+        let Trial { until, before, connects } = self.trial.as_ref()?;
+        Some(OnTrial {
+            until: *until,
+            now: held(&self.control.settings, self.control.director.config()),
+            before: held(&before.settings, before.config.clone()),
+            connects: connects.iter().map(|(name, connects)| (name.clone(), *connects)).collect(),
+        })
+    }
+
+    /// Looks how the trial goes. While sessions move it waits: whoever has them then goes back, if need be.
     pub(super) fn judge(&mut self, now: Instant) {
+        if self.is_moving() {
+            return;
+        }
         let Some(trial) = &self.trial else { return };
         if trial.until <= now {
             self.go_back(now, "nobody confirmed it in time");

@@ -8,8 +8,10 @@ use crate::error::Exit;
 use crate::logging::Notice;
 use crate::notify;
 use crate::signals::Signal;
+use crate::upgrade::counted::Counted;
 use crate::upgrade::hand::{self, Handing, Limits};
-use crate::upgrade::past::{Counted, Past};
+use crate::upgrade::intent::Intent;
+use crate::upgrade::past::Past;
 use crate::upgrade::{Again, Gone, Step, arrive::Arrived, supervise};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -101,7 +103,8 @@ impl Loop {
             settle: self.settle_time(),
             drain: self.control.settings.drain,
         };
-        match hand::begin(again, &self.control.plane, limits, &self.control.inputs) {
+        let intent = Intent { duties: self.control.director.duties(), trial: self.packed_trial() };
+        match hand::begin(again, &self.control.plane, intent, limits, &self.control.inputs) {
             Ok(handing) => {
                 self.moving = Some(Moving { handing, postponed: None, is_told: false, answer });
                 Ok(())
@@ -139,10 +142,14 @@ impl Loop {
             Step::Past(reply) => {
                 let plane = &self.control.plane;
                 let (last_id, open, memory) = (plane.last_id(), plane.open(), self.control.director.memory());
-                let _ = reply.send(Past { last_id, open, memory }.write());
+                let is_on_trial = self.trial.is_some();
+                let _ = reply.send(Past { last_id, open, memory, is_on_trial }.write());
                 self.moving.iter_mut().for_each(|it| it.is_told = true);
             }
-            Step::Counted(reply) => drop(reply.send(Counted::by(&self.control.plane).write())),
+            Step::Counted(reply) => {
+                let counted = Counted::by(&self.control.plane, self.closings.clone());
+                drop(reply.send(counted.write()));
+            }
             Step::Gone(gone) => self.handle_gone(gone),
             Step::Failed(why) => self.handle_failed(why),
             Step::Arrived(arrived) => self.handle_arrived(&arrived),
@@ -186,6 +193,7 @@ impl Loop {
         self.control.receiving = None;
         if let Some(counted) = &arrived.counted {
             counted.hand_to(&self.control.plane);
+            self.closings.extend(counted.closings.iter().cloned());
         }
         self.control.plane.keep_files(false, |_| true);
         notify::ready("took over");

@@ -6,7 +6,7 @@ use crate::admin::{self, Bound};
 use crate::binding;
 use crate::ceiling::{self, Needs};
 use crate::config::{Loaded, Settings, Source};
-use crate::control::{Control, Input, Keeper, Watch};
+use crate::control::{Control, Input, Keeper, Trial, Watch};
 use crate::discover::Discovery;
 use crate::error::{Exit, RunError};
 use crate::logging::{Log, Notice};
@@ -15,8 +15,10 @@ use crate::probe::PROBES_MAX;
 use crate::signals::{self, Manner, Signals};
 use crate::upgrade::Again;
 use crate::upgrade::arrive::Predecessor;
+use crate::upgrade::intent::Intent;
+use crate::upgrade::past::Past;
 use crate::upgrade::supervise::{self, supervise};
-use evenkeel_core::director::{Config, Director};
+use evenkeel_core::director::{Config, Director, Memory};
 use evenkeel_proxy::{Inherited, PlaneOptions, Publication, Report, Reserved, Started, UserPlane};
 use evenkeel_sys::limits;
 use std::hash::{BuildHasher, RandomState};
@@ -48,6 +50,13 @@ pub struct Options {
     pub demo: bool,
 }
 
+impl Options {
+    /// What operators want of the process before this one.
+    fn intent(&self) -> Option<&Intent> {
+        self.predecessor.as_ref().and_then(Predecessor::intent)
+    }
+}
+
 /// Runs until the process should end. Fails only before any traffic was taken.
 pub fn run(loaded: Loaded, options: Options) -> Result<(), RunError> {
     let inherited = notify::inherited();
@@ -64,11 +73,15 @@ pub fn run(loaded: Loaded, options: Options) -> Result<(), RunError> {
         let admin = Bound::bind(settings, None)?;
         let mut control = start(loaded, options, inherited, inputs)?;
         control.serve_admin(admin);
-        let successor = control.run(received, &mut signals).await;
-        let Some(successor) = successor.filter(|_| supervise::is_first()) else { return Ok(0) };
-        supervise(successor, &mut signals)
-            .await
-            .map_err(|error| system("wait for the process in charge", &error))
+        let Some(successor) = control.run(received, &mut signals).await else { return Ok(0) };
+        if supervise::is_first() {
+            let status = supervise(successor, &mut signals).await;
+            return status.map_err(|error| system("wait for the process in charge", &error));
+        }
+        if supervise::passes_signals_on() {
+            supervise::pass_last_signals_on(successor, &mut signals).await;
+        }
+        Ok(0)
     });
     // A lookup that hangs in the system's resolver must not delay the end.
     runtime.shutdown_background();
@@ -89,14 +102,13 @@ pub fn start(
     mut inherited: Inherited,
     inputs: mpsc::Sender<Input>,
 ) -> Result<Control, RunError> {
-    let Loaded { settings, config, warnings, files } = loaded;
+    let (Loaded { settings, config, warnings, files }, mut trial) = on_trial(loaded, &options);
     let room = room(&settings, &config);
     let mut log = Log::start(settings.log).map_err(|error| system("start the log", &error))?;
     for warning in warnings {
         log.tell(Notice::Warning(warning.to_string()));
     }
-    let mut director =
-        Director::new(Instant::now(), config.clone(), RandomState::new().hash_one(options.began));
+    let mut director = direct(config.clone(), &options);
     let plane =
         PlaneOptions { workers: room.workers, max_sessions: room.max_sessions, all_records: log.is_on() };
     let Started { mut plane, reports, records } =
@@ -110,8 +122,11 @@ pub fn start(
     let sockets = predecessor.as_mut().map_or(&mut inherited, Predecessor::sockets);
     let mut publication =
         plane.prepare(director.snapshot(), sockets).map_err(|error| binding::refused(&error))?;
-    if let Some(predecessor) = &mut predecessor {
-        (publication, reserved) = take_over(predecessor, &mut director, &plane, publication)?;
+    if let Some(predecessor) = &mut predecessor
+        && let Some(past) = wait_for_past(predecessor)?
+    {
+        trial = trial.filter(|_| past.is_on_trial);
+        (publication, reserved) = go_on_from(&past, &mut director, &plane, &publication)?;
     }
     for notice in announce::listening(&publication, &config) {
         log.tell(notice);
@@ -142,6 +157,7 @@ pub fn start(
         source: options.source,
         again: options.again,
         receiving,
+        trial,
         admin: None,
         answering: JoinSet::new(),
         director,
@@ -154,20 +170,39 @@ pub fn start(
     })
 }
 
-/// Waits until it is this process's turn to accept, and goes on from what the one before has seen.
-fn take_over(
-    predecessor: &mut Predecessor,
+/// What holds: what was loaded, or what the process before has on trial.
+fn on_trial(loaded: Loaded, options: &Options) -> (Loaded, Option<Trial>) {
+    let packed = options.intent().and_then(|intent| intent.trial.clone());
+    let Some(packed) = packed else { return (loaded, None) };
+    let (trial, settings, config) = Trial::resume(packed, &loaded.settings);
+    (Loaded { settings, config, ..loaded }, Some(trial))
+}
+
+/// Who decides. A service that drains in the process before is not to be bound here.
+fn direct(config: Config, options: &Options) -> Director {
+    let mut director = Director::new(Instant::now(), config, RandomState::new().hash_one(options.began));
+    if let Some(intent) = options.intent() {
+        director.recall(Instant::now(), &Memory { duties: intent.duties.clone(), pools: Vec::new() });
+    }
+    director
+}
+
+/// Waits until it is this process's turn to accept.
+fn wait_for_past(predecessor: &mut Predecessor) -> Result<Option<Past>, RunError> {
+    let past = predecessor.wait_for_past();
+    past.map_err(|broken| RunError::new(Exit::Failed, format!("cannot take over: {broken}")))
+}
+
+/// Goes on from what the process before has seen, with room for its sessions.
+fn go_on_from(
+    past: &Past,
     director: &mut Director,
     plane: &UserPlane,
-    publication: Publication,
+    publication: &Publication,
 ) -> Result<(Publication, Option<Reserved>), RunError> {
-    let past = predecessor
-        .wait_for_past()
-        .map_err(|broken| RunError::new(Exit::Failed, format!("cannot take over: {broken}")))?;
-    let Some(past) = past else { return Ok((publication, None)) };
     plane.number_on_from(past.last_id);
     director.recall(Instant::now(), &past.memory);
-    let renewed = plane.renew(&publication, director.snapshot());
+    let renewed = plane.renew(publication, director.snapshot());
     let publication = renewed.map_err(|error| binding::refused(&error))?;
     let reserved = plane.reserve(&publication, &past.open);
     Ok((publication, Some(reserved)))

@@ -1,8 +1,10 @@
 //! The new process: takes the listening sockets, comes up beside the old one, and goes on with its sessions once it has
 //! them all.
 
+use super::counted::Counted;
+use super::intent::Intent;
 use super::line::{Broken, Line, Message, Word};
-use super::past::{Counted, Past};
+use super::past::Past;
 use super::wire::{Reader, Writer};
 use super::{FORMAT, MOVING_MAX, Step, VARIABLE, session};
 use crate::control::Input;
@@ -32,7 +34,8 @@ const DESCRIPTORS_MORE: u64 = 1024;
 #[derive(Debug)]
 pub struct Predecessor {
     line: Line,
-    speaks_ours: bool,
+    /// What operators want of it; `None`: it does not speak our format.
+    intent: Option<Intent>,
     /// What its listeners are configured to be at, in its order.
     addrs: Vec<Addr>,
     inherited: Inherited,
@@ -49,13 +52,8 @@ pub struct Arrived {
 pub fn predecessor() -> Option<Predecessor> {
     let channel = Channel::inherited(&std::env::var(VARIABLE).ok()?)?;
     let line = Line(Arc::new(channel));
-    match introduction(&line) {
-        Ok((speaks_ours, listeners)) => {
-            let mut inherited = Inherited::new();
-            let addrs = listeners.iter().map(|(addr, _)| addr.clone()).collect();
-            listeners.into_iter().for_each(|(addr, passed)| inherited.pass(addr, passed));
-            Some(Predecessor { line, speaks_ours, addrs, inherited })
-        }
+    match introduction(line.clone()) {
+        Ok(predecessor) => Some(predecessor),
         Err(broken) => {
             let _ = line.say(Word::Failed, broken.to_string().as_bytes(), &[], Instant::now() + MOVING_MAX);
             None
@@ -63,24 +61,28 @@ pub fn predecessor() -> Option<Predecessor> {
     }
 }
 
-/// Whether it speaks our format, and its listeners.
-fn introduction(line: &Line) -> Result<(bool, Vec<(Addr, Passed)>), Broken> {
+/// What it says of itself first: what operators want of it, if it speaks our format, and its listeners.
+fn introduction(line: Line) -> Result<Predecessor, Broken> {
     let by = Instant::now() + MOVING_MAX;
-    let (mut speaks_ours, mut listeners) = (false, Vec::new());
+    let mut told = Predecessor { line, intent: None, addrs: Vec::new(), inherited: Inherited::new() };
     loop {
-        let Message { word, bytes, descriptors } = line.hear(by)?;
+        let Message { word, bytes, descriptors } = told.line.hear(by)?;
+        let mut from = Reader::new(&bytes);
         match word {
             Word::Hello => {
-                let mut from = Reader::new(&bytes);
-                speaks_ours = from.u32() == Some(FORMAT);
-                limits::make_room(from.u64().unwrap_or_default() * DESCRIPTORS_EACH + DESCRIPTORS_MORE);
+                let speaks_ours = from.u32() == Some(FORMAT);
+                let open = from.u64().unwrap_or_default();
+                limits::make_room(open.saturating_mul(DESCRIPTORS_EACH).saturating_add(DESCRIPTORS_MORE));
+                if speaks_ours {
+                    told.intent = Some(Intent::read(&mut from).ok_or(Broken::Nonsense)?);
+                }
             }
             Word::Listener => {
-                let mut from = Reader::new(&bytes);
                 let (ours, addr) = from.bool().zip(from.addr()).ok_or(Broken::Nonsense)?;
-                listeners.push((addr, Passed { sockets: descriptors, ours }));
+                told.addrs.push(addr.clone());
+                told.inherited.pass(addr, Passed { sockets: descriptors, ours });
             }
-            Word::Listeners => return Ok((speaks_ours, listeners)),
+            Word::Listeners => return Ok(told),
             _ => return Err(Broken::Nonsense),
         }
     }
@@ -104,6 +106,11 @@ impl Predecessor {
         Herald(self.line.clone())
     }
 
+    /// What operators want of it, as far as that has to be known before anything is bound.
+    pub fn intent(&self) -> Option<&Intent> {
+        self.intent.as_ref()
+    }
+
     /// Its listening sockets, to be taken from.
     pub fn sockets(&mut self) -> &mut Inherited {
         &mut self.inherited
@@ -119,7 +126,7 @@ impl Predecessor {
         self.line.say(Word::Ready, &to.bytes, &[], Instant::now() + MOVING_MAX)?;
         let message = self.line.hear(Instant::now() + PATIENCE)?;
         match message.word {
-            Word::Past if !self.speaks_ours => Ok(None),
+            Word::Past if self.intent.is_none() => Ok(None),
             Word::Past => Past::read(&message.bytes).map(Some).ok_or(Broken::Nonsense),
             _ => Err(Broken::Nonsense),
         }

@@ -1,6 +1,7 @@
 //! The old process: starts the new one, hands everything over, and goes on as if nothing had happened when that fails.
 //! All of it is on a thread of its own, which may wait.
 
+use super::intent::Intent;
 use super::line::{Broken, Line, PIECE_MAX, Word};
 use super::wire::{Reader, Writer};
 use super::{Again, FORMAT, Gone, MOVING_MAX, SUPERVISED, Step, VARIABLE, session, supervise};
@@ -63,6 +64,7 @@ struct Hand {
     listeners: Vec<(ListenerName, bool, Vec<OwnedFd>)>,
     /// Sessions, about.
     open: u64,
+    intent: Intent,
     limits: Limits,
     /// Whether the new process accepts already, so that it has sessions of its own.
     accepts: bool,
@@ -83,6 +85,7 @@ impl Drop for Hand {
 pub fn begin(
     again: &Again,
     plane: &UserPlane,
+    intent: Intent,
     limits: Limits,
     inputs: &Sender<Input>,
 ) -> io::Result<Handing> {
@@ -106,6 +109,7 @@ pub fn begin(
         inputs: inputs.clone(),
         listeners,
         open: plane.totals().open,
+        intent,
         limits,
         accepts: false,
         over: false,
@@ -187,6 +191,7 @@ impl Hand {
         let mut hello = Writer::new();
         hello.u32(FORMAT);
         hello.u64(self.open);
+        self.intent.write(&mut hello);
         self.line.say(Word::Hello, &hello.bytes, &[], by)?;
         for (name, ours, sockets) in &self.listeners {
             let mut to = Writer::new();

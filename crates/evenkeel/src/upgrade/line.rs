@@ -22,7 +22,7 @@ const MESSAGE_MAX: usize = 1 << 30;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Word {
-    /// The format that the old process speaks, and how many sessions it has, about.
+    /// The format that the old process speaks, how many sessions it has, about, and what operators want in that format.
     Hello = 1,
     /// A listener, with its sockets.
     Listener = 2,

@@ -5,7 +5,10 @@
 
 pub mod arrive;
 pub mod binary;
+mod config;
+pub mod counted;
 pub mod hand;
+pub mod intent;
 mod line;
 pub mod past;
 mod session;
@@ -24,8 +27,9 @@ const VARIABLE: &str = "EVENKEEL_UPGRADE_FD";
 /// The variable that tells a process that whoever wants something of it may ask the process before it.
 const SUPERVISED: &str = "EVENKEEL_SUPERVISED";
 
-/// What both sides mean by the bytes of sessions, and of what was seen and counted. Changes with every change of those.
-const FORMAT: u32 = 1;
+/// What both sides mean by the bytes of sessions, and of what was seen, ordered and counted. Changes with every change of
+/// those.
+const FORMAT: u32 = 2;
 
 /// How long sessions may stand still while they move; it takes milliseconds, unless the machine is in distress.
 const MOVING_MAX: Duration = Duration::from_secs(10);

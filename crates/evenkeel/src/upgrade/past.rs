@@ -1,12 +1,12 @@
-//! What a process has seen and counted, as bytes, for the one that goes on from there.
+//! What a process has seen and was ordered, as bytes, for the one that goes on from there.
 
+use super::config::{read_member, write_member};
 use super::wire::{Reader, Writer};
-use evenkeel_core::director::{BackendMemory, Memory, PoolMemory};
+use evenkeel_core::director::{BackendMemory, Duty, Memory, PoolMemory, Wish, WishMemory};
 use evenkeel_core::eject::PackedEjection;
 use evenkeel_core::health::{Health, HealthState};
 use evenkeel_core::name::{BackendKey, PoolName, ServiceName};
-use evenkeel_proxy::{BackendSums, Open, ServiceSums, Times, Totals, UserPlane};
-use std::collections::BTreeMap;
+use evenkeel_proxy::Open;
 
 /// What is told before the new process accepts.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,8 +15,10 @@ pub struct Past {
     pub last_id: u64,
     /// Where sessions are open.
     pub open: Open,
-    /// What the director has seen.
+    /// What the director has seen, and was ordered.
     pub memory: Memory,
+    /// Whether what was on trial still is.
+    pub is_on_trial: bool,
 }
 
 impl Past {
@@ -32,7 +34,9 @@ impl Past {
             write_key(to, key);
             to.u32(*sessions);
         });
+        write_duties(&mut to, &self.memory.duties);
         to.list(&self.memory.pools, write_pool);
+        to.bool(self.is_on_trial);
         to.bytes
     }
 
@@ -44,17 +48,73 @@ impl Past {
             services: from.list(|from| Some((ServiceName::new(from.text()?), from.u32()?)))?,
             backends: from.list(|from| Some((read_key(from)?, from.u32()?)))?,
         };
-        let memory = Memory { pools: from.list(read_pool)? };
-        from.is_done().then_some(Self { last_id, open, memory })
+        let memory = Memory { duties: read_duties(&mut from)?, pools: from.list(read_pool)? };
+        let is_on_trial = from.bool()?;
+        from.is_done().then_some(Self { last_id, open, memory, is_on_trial })
     }
 }
 
-fn write_key(to: &mut Writer, key: &BackendKey) {
+/// Writes what operators want of services.
+pub fn write_duties(to: &mut Writer, duties: &[(ServiceName, Duty)]) {
+    to.list(duties, |to, (service, duty)| {
+        to.text(service.as_str());
+        write_duty(to, *duty);
+    });
+}
+
+/// Reads it.
+pub fn read_duties(from: &mut Reader<'_>) -> Option<Vec<(ServiceName, Duty)>> {
+    from.list(|from| Some((ServiceName::new(from.text()?), read_duty(from)?)))
+}
+
+fn write_duty(to: &mut Writer, duty: Duty) {
+    to.u8(match duty {
+        Duty::On => 0,
+        Duty::Drain => 1,
+        Duty::Off => 2,
+    });
+}
+
+fn read_duty(from: &mut Reader<'_>) -> Option<Duty> {
+    Some(match from.u8()? {
+        0 => Duty::On,
+        1 => Duty::Drain,
+        2 => Duty::Off,
+        _ => return None,
+    })
+}
+
+fn write_wish(to: &mut Writer, memory: &WishMemory) {
+    let Wish { duty, weight, added, removed } = &memory.wish;
+    to.addr(&memory.addr);
+    write_duty(to, *duty);
+    to.option(*weight, Writer::u32);
+    to.option(added.as_ref(), write_member);
+    to.bool(*removed);
+    to.option(memory.configured.as_ref(), write_member);
+}
+
+fn read_wish(from: &mut Reader<'_>) -> Option<WishMemory> {
+    Some(WishMemory {
+        addr: from.addr()?,
+        wish: Wish {
+            duty: read_duty(from)?,
+            weight: from.option(Reader::u32)?,
+            added: from.option(read_member)?,
+            removed: from.bool()?,
+        },
+        configured: from.option(read_member)?,
+    })
+}
+
+/// Writes the identity of a backend.
+pub fn write_key(to: &mut Writer, key: &BackendKey) {
     to.text(key.pool.as_str());
     to.addr(&key.addr);
 }
 
-fn read_key(from: &mut Reader<'_>) -> Option<BackendKey> {
+/// Reads it.
+pub fn read_key(from: &mut Reader<'_>) -> Option<BackendKey> {
     Some(BackendKey { pool: PoolName::new(from.text()?), addr: from.addr()? })
 }
 
@@ -67,6 +127,7 @@ fn write_pool(to: &mut Writer, pool: &PoolMemory) {
         to.text(host);
         to.list(addrs, Writer::ip);
     });
+    to.list(&pool.orders, write_wish);
     to.list(&pool.backends, write_backend);
 }
 
@@ -77,6 +138,7 @@ fn read_pool(from: &mut Reader<'_>) -> Option<PoolMemory> {
         all_down: from.bool()?,
         backups_in: from.bool()?,
         names: from.list(|from| Some((from.text()?.into(), from.list(Reader::ip)?)))?,
+        orders: from.list(read_wish)?,
         backends: from.list(read_backend)?,
     })
 }
@@ -119,129 +181,4 @@ fn read_backend(from: &mut Reader<'_>) -> Option<BackendMemory> {
         failed_at: from.option(Reader::instant)?,
         ramp_since: from.option(Reader::instant)?,
     })
-}
-
-/// What a plane has counted.
-#[derive(Debug)]
-pub struct Counted {
-    totals: Totals,
-    services: BTreeMap<ServiceName, ServiceSums>,
-    backends: BTreeMap<BackendKey, BackendSums>,
-}
-
-impl Counted {
-    /// By `plane`, until now.
-    pub fn by(plane: &UserPlane) -> Self {
-        Self { totals: plane.totals(), services: plane.services(), backends: plane.backends() }
-    }
-
-    /// Lets `plane` go on from there.
-    pub fn hand_to(&self, plane: &UserPlane) {
-        plane.count_on_from(&self.totals, &self.services, &self.backends);
-    }
-
-    /// As bytes.
-    pub fn write(&self) -> Vec<u8> {
-        let mut to = Writer::new();
-        let totals = &self.totals;
-        for n in [
-            totals.accepted,
-            totals.ceilings,
-            totals.accept_failures,
-            totals.panics,
-            totals.records_dropped,
-            totals.reports_dropped,
-        ] {
-            to.u64(n);
-        }
-        to.size(self.services.len());
-        for (name, sums) in &self.services {
-            to.text(name.as_str());
-            for n in [sums.accepted, sums.retries, sums.to_backend, sums.to_client] {
-                to.u64(n);
-            }
-            write_numbers(&mut to, &sums.ends);
-            write_numbers(&mut to, &sums.observed);
-            write_times(&mut to, &sums.duration);
-            write_times(&mut to, &sums.queued);
-        }
-        to.size(self.backends.len());
-        for (key, sums) in &self.backends {
-            write_key(&mut to, key);
-            for n in [sums.sessions, sums.to_backend, sums.to_client] {
-                to.u64(n);
-            }
-            write_numbers(&mut to, &sums.failures);
-            write_times(&mut to, &sums.connect);
-        }
-        to.bytes
-    }
-
-    /// From bytes.
-    pub fn read(bytes: &[u8]) -> Option<Self> {
-        let from = &mut Reader::new(bytes);
-        let totals = Totals {
-            accepted: from.u64()?,
-            ceilings: from.u64()?,
-            accept_failures: from.u64()?,
-            panics: from.u64()?,
-            records_dropped: from.u64()?,
-            reports_dropped: from.u64()?,
-            ..Totals::default()
-        };
-        let services = from.list(|from| {
-            let name = ServiceName::new(from.text()?);
-            let sums = ServiceSums {
-                accepted: from.u64()?,
-                open: 0,
-                retries: from.u64()?,
-                to_backend: from.u64()?,
-                to_client: from.u64()?,
-                ends: read_numbers(from)?,
-                observed: read_numbers(from)?,
-                uncounted: 0,
-                duration: read_times(from)?,
-                queued: read_times(from)?,
-            };
-            Some((name, sums))
-        })?;
-        let backends = from.list(|from| {
-            let key = read_key(from)?;
-            let sums = BackendSums {
-                sessions: from.u64()?,
-                to_backend: from.u64()?,
-                to_client: from.u64()?,
-                failures: read_numbers(from)?,
-                connect: read_times(from)?,
-            };
-            Some((key, sums))
-        })?;
-        let counted = Self {
-            totals,
-            services: services.into_iter().collect(),
-            backends: backends.into_iter().collect(),
-        };
-        from.is_done().then_some(counted)
-    }
-}
-
-/// With how many they are: a version that counts more kinds of something reads what there is.
-fn write_numbers<const N: usize>(to: &mut Writer, numbers: &[u64; N]) {
-    to.list(numbers, |to, n| to.u64(*n));
-}
-
-fn read_numbers<const N: usize>(from: &mut Reader<'_>) -> Option<[u64; N]> {
-    let read = from.list(Reader::u64)?;
-    let mut numbers = [0; N];
-    numbers.iter_mut().zip(read).for_each(|(number, read)| *number = read);
-    Some(numbers)
-}
-
-fn write_times(to: &mut Writer, times: &Times) {
-    write_numbers(to, &times.buckets);
-    to.u64(times.micros);
-}
-
-fn read_times(from: &mut Reader<'_>) -> Option<Times> {
-    Some(Times { buckets: read_numbers(from)?, micros: from.u64()? })
 }

@@ -99,6 +99,7 @@ fn write_relay<'a>(
     to.instant(relay.established);
     to.instant(relay.active);
     to.bool(relay.is_half_closed);
+    to.option(relay.drain, Writer::instant);
     to.option(relay.first_byte, Writer::instant);
     to.option(relay.lost, |to, (side, end, since)| {
         write_side(to, side);
@@ -126,6 +127,7 @@ fn read_relay(
         established: from.instant()?,
         active: from.instant()?,
         is_half_closed: from.bool()?,
+        drain: from.option(Reader::instant)?,
         first_byte: from.option(Reader::instant)?,
         lost: from.option(|from| {
             let (side, vanished) = (read_side(from)?, from.bool()?);
@@ -196,7 +198,8 @@ fn read_direction(
     Some(SuspendedDirection { half, held, gathers }).filter(SuspendedDirection::is_sound)
 }
 
-fn write_rules(to: &mut Writer, rules: &PoolRules) {
+/// Writes the rules of a pool's sessions.
+pub fn write_rules(to: &mut Writer, rules: &PoolRules) {
     // What is only for connecting is not told: the session is connected.
     let PoolRules { connect, queue, session, socket, send_proxy: _ } = rules;
     to.duration(connect.timeout);
@@ -206,9 +209,15 @@ fn write_rules(to: &mut Writer, rules: &PoolRules) {
     to.u32(connect.retry_min_per_second);
     to.u32(queue.length);
     to.duration(queue.timeout);
-    for limit in [session.idle, session.half_close, session.lifetime, socket.user_timeout] {
+    for limit in [session.idle, session.half_close, session.lifetime] {
         to.option(limit, Writer::duration);
     }
+    write_socket(to, *socket);
+}
+
+/// Writes options of sockets.
+pub fn write_socket(to: &mut Writer, socket: SocketOptions) {
+    to.option(socket.user_timeout, Writer::duration);
     to.option(socket.keepalive, |to, keepalive| {
         to.duration(keepalive.idle);
         to.duration(keepalive.interval);
@@ -216,7 +225,17 @@ fn write_rules(to: &mut Writer, rules: &PoolRules) {
     });
 }
 
-fn read_rules(from: &mut Reader<'_>) -> Option<PoolRules> {
+/// Reads them.
+pub fn read_socket(from: &mut Reader<'_>) -> Option<SocketOptions> {
+    let user_timeout = from.option(Reader::duration)?;
+    let keepalive = from.option(|from| {
+        Some(Keepalive { idle: from.duration()?, interval: from.duration()?, count: from.u32()? })
+    })?;
+    Some(SocketOptions { keepalive, user_timeout })
+}
+
+/// Reads them.
+pub fn read_rules(from: &mut Reader<'_>) -> Option<PoolRules> {
     let connect = ConnectRules {
         timeout: from.duration()?,
         total: from.duration()?,
@@ -227,10 +246,5 @@ fn read_rules(from: &mut Reader<'_>) -> Option<PoolRules> {
     let queue = QueueRules { length: from.u32()?, timeout: from.duration()? };
     let mut limit = || from.option(Reader::duration);
     let session = SessionLimits { idle: limit()?, half_close: limit()?, lifetime: limit()? };
-    let user_timeout = limit()?;
-    let keepalive = from.option(|from| {
-        Some(Keepalive { idle: from.duration()?, interval: from.duration()?, count: from.u32()? })
-    })?;
-    let socket = SocketOptions { keepalive, user_timeout };
-    Some(PoolRules { connect, queue, session, socket, send_proxy: None })
+    Some(PoolRules { connect, queue, session, socket: read_socket(from)?, send_proxy: None })
 }

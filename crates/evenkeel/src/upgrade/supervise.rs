@@ -6,7 +6,12 @@ use crate::signals::{Signal, Signals};
 use rustix::process::{Pid, WaitOptions, WaitStatus, getpid, kill_process, wait};
 use std::fs;
 use std::io;
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
+
+/// How long a signal that was sent may take to arrive.
+const LAST_SIGNALS: Duration = Duration::from_millis(20);
 
 /// Whether this process is the first one of a container, or of a machine.
 pub fn is_first() -> bool {
@@ -22,6 +27,13 @@ pub fn passes_signals_on() -> bool {
 pub fn pass_on(pid: u32, signal: Signal) {
     if let Some(pid) = Pid::from_raw(pid.cast_signed()) {
         let _ = kill_process(pid, signal.number());
+    }
+}
+
+/// Sends signals on that come while this process ends: until it has, it is taken for the one in charge.
+pub async fn pass_last_signals_on(successor: u32, signals: &mut Signals) {
+    while let Ok(signal) = timeout(LAST_SIGNALS, signals.next()).await {
+        pass_on(successor, signal);
     }
 }
 

@@ -1,19 +1,23 @@
 //! What is told comes out as it went in; what is cut short or changed on the way is refused, and never a panic.
 
+use super::intent::{Held, Intent, OnTrial};
 use super::past::Past;
 use super::session;
 use super::wire::{Reader, Writer};
+use crate::config::Source;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::{Attempt, ConnectFailure};
 use evenkeel_core::dice::Dice;
-use evenkeel_core::director::{BackendMemory, Memory, PoolMemory};
+use evenkeel_core::director::{
+    BackendMemory, Connects, Duty, Member, Memory, PoolMemory, Target, Wish, WishMemory,
+};
 use evenkeel_core::eject::PackedEjection;
 use evenkeel_core::end::{End, Side};
 use evenkeel_core::half::PackedHalf;
 use evenkeel_core::health::{Health, HealthState};
 use evenkeel_core::name::{BackendKey, ListenerName, PoolName, ServiceName};
 use evenkeel_core::snapshot::{ConnectRules, Keepalive, PoolRules, QueueRules, SessionLimits, SocketOptions};
-use evenkeel_proxy::{Held, Open, Patience, Suspended, SuspendedDirection, SuspendedRelay};
+use evenkeel_proxy::{Open, Patience, Suspended, SuspendedDirection, SuspendedRelay};
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -70,18 +74,19 @@ fn session(fd: BorrowedFd<'_>) -> Suspended<BorrowedFd<'_>> {
             backend: fd,
             to_backend: SuspendedDirection {
                 half: half(9),
-                held: Held::Pipe { read_end: fd, write_end: fd },
+                held: evenkeel_proxy::Held::Pipe { read_end: fd, write_end: fd },
                 gathers: true,
             },
             to_client: SuspendedDirection {
                 half: half(4),
-                held: Held::Memory(b"held".to_vec()),
+                held: evenkeel_proxy::Held::Memory(b"held".to_vec()),
                 gathers: false,
             },
             rules: Arc::new(rules()),
             established: now - 8 * SECOND,
             active: now - SECOND,
             is_half_closed: true,
+            drain: Some(now + SECOND),
             first_byte: Some(now - 7 * SECOND),
             lost: Some((Side::Backend, End::Vanished(Side::Backend), now)),
             first_closed: Some(Side::Client),
@@ -108,10 +113,10 @@ fn read(bytes: &[u8], descriptors: usize) -> Option<Suspended<OwnedFd>> {
 fn shown<F: std::fmt::Debug>(session: &Suspended<F>) -> String {
     let SuspendedRelay { to_backend, to_client, rules, lost, .. } = &session.relay;
     let memory = match &to_client.held {
-        Held::Memory(bytes) => bytes,
+        evenkeel_proxy::Held::Memory(bytes) => bytes,
         _ => panic!("{to_client:?}"),
     };
-    assert!(matches!(to_backend.held, Held::Pipe { .. }));
+    assert!(matches!(to_backend.held, evenkeel_proxy::Held::Pipe { .. }));
     let Suspended { id, listener, client, pool, failed_attempts, queued, backend, connect, .. } = session;
     let known = (id, listener, client, pool, failed_attempts, queued, backend, connect);
     let flags = (session.relay.is_half_closed, session.relay.first_closed, session.relay.patience);
@@ -153,6 +158,96 @@ fn what_is_cut_short_or_changed_never_panics() {
     }
 }
 
+fn wish(at: &str) -> WishMemory {
+    let member = |target, check_port| Member {
+        target,
+        weight: 3,
+        backup: true,
+        max_sessions: 9,
+        max_connecting: 8,
+        check_port,
+        check_addr: Some("::1".parse().unwrap()),
+    };
+    WishMemory {
+        addr: addr(at),
+        wish: Wish {
+            duty: Duty::Drain,
+            weight: Some(7),
+            added: Some(member(Target::Addr(addr(at)), Some(81))),
+            removed: true,
+        },
+        configured: Some(member(Target::Name { host: "name".into(), port: 80 }, None)),
+    }
+}
+
+/// Nearly everything that can be configured.
+const CONFIG: &str = r#"
+[pool.assets]
+to = ["10.0.0.21:80", "name.example:80"]
+balance = "round-robin"
+health = { send = "PING", expect = "PONG" }
+eject = "off"
+slow-start = "off"
+[tcp.assets]
+listen = ":8081"
+to = "pool:assets"
+[tcp.web]
+listen = ["127.0.0.1:8080", "unix:/run/web.sock"]
+to = ["10.0.0.1:80", { addr = "10.0.0.3:80", weight = 4, backup = true, max-sessions = 500, check-port = 8008 }]
+balance = "maglev"
+all-down = "close"
+on-down = "cut"
+on-remove = "drain(7s)"
+max-sessions = 50000
+health = { http = "/healthz", host = "web.example.com", status = "200-299", body = "fine", port = 81 }
+[tcp.db]
+listen = "127.0.0.1:8082"
+to = ["10.0.0.4:80"]
+balance = "least-conn"
+health = { tcp = true }
+[tcp.plain]
+listen = "127.0.0.1:8083"
+to = ["10.0.0.4:80"]
+balance = "first"
+health = "off"
+"#;
+
+#[test]
+fn a_configuration_on_trial_comes_out_as_it_went_in() {
+    let loaded = |text: &str| crate::config::load(&Source::Text(text.to_owned())).unwrap();
+    let held = |text: &str| Held {
+        config: loaded(text).config,
+        lame_duck: SECOND,
+        drain: 2 * SECOND,
+        upgrade_timeout: 3 * SECOND,
+    };
+    let small = "[tcp.web]\nlisten = \"127.0.0.1:8080\"\nto = [\"10.0.0.1:80\"]\n";
+    let trial = OnTrial {
+        until: Instant::now() + SECOND,
+        now: held(CONFIG),
+        before: held(small),
+        connects: vec![(ServiceName::new("web"), Connects { tried: 7, failed: 1 })],
+    };
+    let intent = Intent { duties: vec![(ServiceName::new("web"), Duty::Off)], trial: Some(trial) };
+    let mut to = Writer::new();
+    intent.write(&mut to);
+    let mut read = Intent::read(&mut Reader::new(&to.bytes)).unwrap();
+    let at = Instant::now();
+    let until = |intent: &mut Intent| std::mem::replace(&mut intent.trial.as_mut().unwrap().until, at);
+    let mut intent = intent;
+    let (before, after) = (until(&mut intent), until(&mut read));
+    assert!(before.max(after) - before.min(after) < SECOND);
+    assert_eq!(read, intent);
+    assert!((0..to.bytes.len()).all(|length| Intent::read(&mut Reader::new(&to.bytes[..length])).is_none()));
+    let mut dice = Dice::new(evenkeel_testkit::seed());
+    for _ in 0..5000 {
+        let mut bytes = to.bytes.clone();
+        let at = dice.below(bytes.len() as u64) as usize;
+        bytes[at] = dice.roll() as u8;
+        let _ = Intent::read(&mut Reader::new(&bytes));
+    }
+}
+
 #[test]
 fn what_was_seen_comes_out_as_it_went_in() {
     let now = Instant::now();
@@ -171,10 +266,13 @@ fn what_was_seen_comes_out_as_it_went_in() {
         all_down: true,
         backups_in: false,
         names: vec![("name".into(), vec!["::1".parse().unwrap(), "1.2.3.4".parse().unwrap()])],
+        orders: vec![wish("10.0.0.1:80"), wish("10.0.0.9:80")],
         backends: vec![backend],
     };
     let open = Open { services: vec![(ServiceName::new("web"), 7)], backends: vec![(key, 6)] };
-    let mut past = Past { last_id: 99, open, memory: Memory { pools: vec![pool] } };
+    let duties = vec![(ServiceName::new("web"), Duty::Drain), (ServiceName::new("db"), Duty::Off)];
+    let memory = Memory { duties, pools: vec![pool] };
+    let mut past = Past { last_id: 99, open, memory, is_on_trial: true };
     let bytes = past.write();
     assert_eq!(Past::read(&bytes).as_ref(), Some(&past));
     assert!((0..bytes.len()).all(|length| Past::read(&bytes[..length]).is_none()));

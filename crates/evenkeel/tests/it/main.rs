@@ -23,4 +23,5 @@ mod stop;
 mod top;
 mod upgrade;
 mod upgrade_command;
+mod upgrade_orders;
 mod why;
