@@ -25,3 +25,4 @@ mod upgrade;
 mod upgrade_command;
 mod upgrade_orders;
 mod why;
+mod upgrade_skew;
