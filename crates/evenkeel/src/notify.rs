@@ -2,7 +2,7 @@
 
 use evenkeel_core::addr::Addr;
 use evenkeel_proxy::Inherited;
-use evenkeel_sys::activation;
+use evenkeel_sys::{activation, clock};
 use sd_notify::NotifyState;
 use std::io;
 use std::net::TcpListener;
@@ -13,6 +13,13 @@ use std::time::Duration;
 /// Traffic is taken.
 pub fn ready(status: &str) {
     send(&[NotifyState::Ready, NotifyState::Status(status)]);
+}
+
+/// The configuration is being loaded again, until [`ready`] is said.
+pub fn reloading() {
+    // The manager compares that with when it asked for a reload.
+    let now = NotifyState::MonotonicUsec(clock::monotonic().as_micros().cast_signed());
+    send(&[NotifyState::Reloading, now]);
 }
 
 /// The end has begun.

@@ -7,6 +7,7 @@ use super::{Input, Loop, Watch};
 use crate::config::{self, Loaded, Problems, Settings};
 use crate::discover::Discovery;
 use crate::logging::Notice;
+use crate::notify;
 use crate::signals::Signal;
 use std::thread;
 use std::time::Instant;
@@ -28,6 +29,9 @@ impl Loop {
         let Some(source) = self.control.source.clone() else {
             return self.tell_reload(Err(NO_FILE.to_owned()), answer);
         };
+        if self.phase == Phase::Running {
+            notify::reloading();
+        }
         let inputs = self.control.inputs.clone();
         // Not on the runtime's threads: lookups that hang may hold all of them.
         let work = move || {
@@ -57,6 +61,9 @@ impl Loop {
 
     fn tell_reload(&mut self, reload: Reload, answer: Option<oneshot::Sender<Reload>>) {
         self.note_reload(&reload);
+        if self.phase == Phase::Running {
+            notify::ready(reload.as_ref().map_or("reload refused, all stays as it was", |_| "reloaded"));
+        }
         if let Some(answer) = answer {
             // Whoever asked may be gone.
             let _ = answer.send(reload);

@@ -17,6 +17,7 @@ mod health;
 mod limits;
 mod listen;
 mod log;
+mod notify;
 mod orders;
 mod plan;
 mod stop;
