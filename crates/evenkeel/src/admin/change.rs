@@ -17,8 +17,10 @@ use tokio::sync::oneshot;
 /// What the configuration in the body would change.
 pub async fn plan(desk: &Desk, args: &Args) -> Result<Reply, Refused> {
     let loaded = load(args).await?;
-    let plan = desk.ask(|answer| Question::Plan(Box::new(loaded), answer)).await?;
-    Ok(Reply::Json(view::plan(&plan)))
+    let (plan, refused) = desk.ask(|answer| Question::Plan(Box::new(loaded), answer)).await?;
+    let mut shown = view::plan(&plan);
+    shown["refused"] = refused.into();
+    Ok(Reply::Json(shown))
 }
 
 /// Makes the configuration in the body hold.

@@ -42,6 +42,7 @@ impl fmt::Display for Peer {
 }
 
 /// The secret that has to be sent over TCP.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);
 
 impl Token {

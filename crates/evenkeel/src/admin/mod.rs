@@ -83,6 +83,7 @@ struct Door {
 /// The admin API, while it is served; dropped, it ends at once.
 pub struct Admin {
     doors: Vec<Door>,
+    token: Option<Token>,
     tasks: JoinSet<()>,
     /// Its end tells the tasks to end, each in order.
     open: watch::Sender<()>,
@@ -91,12 +92,18 @@ pub struct Admin {
 impl Admin {
     /// Lets go of its addresses, and gives a wait until the requests that were taken have been answered, for a while.
     pub fn leave(self) -> impl Future<Output = ()> {
-        let Self { doors, mut tasks, open } = self;
+        let Self { doors, mut tasks, open, .. } = self;
         drop((doors, open));
         async move {
             // Whoever does not read its answer by then goes without.
             let _ = timeout(LAST_ANSWERS, async { while tasks.join_next().await.is_some() {} }).await;
         }
+    }
+
+    /// Whether it is served just as `bound` would be.
+    pub fn is(&self, bound: &Bound) -> bool {
+        let places = |doors: &[Door]| -> Vec<_> { doors.iter().map(|it| it.addr.clone()).collect() };
+        self.token == bound.token && places(&self.doors) == places(&bound.doors)
     }
 
     /// The socket that was bound for `wanted`, for another one that is to be served there.
@@ -158,12 +165,12 @@ impl Bound {
         // Whoever follows the events must not keep others from asking.
         let followers = Arc::new(Semaphore::new(connections / 2));
         let (open, is_open) = watch::channel(());
-        let desk = Arc::new(Desk { inputs, token: self.token, followers, open: is_open });
+        let desk = Arc::new(Desk { inputs, token: self.token.clone(), followers, open: is_open });
         let mut tasks = JoinSet::new();
         for door in &self.doors {
             tasks.spawn(server::serve(Arc::clone(&door.socket), connections, Arc::clone(&desk)));
         }
-        Admin { doors: self.doors, tasks, open }
+        Admin { doors: self.doors, token: self.token, tasks, open }
     }
 }
 

@@ -33,11 +33,7 @@ impl Loop {
             }
             Question::Upgrade(binary, wanted, answer) => self.upgrade_for(binary, wanted, answer),
             Question::Order(order, by, answer) => drop(answer.send(self.carry_out(order, by))),
-            Question::Plan(loaded, answer) => {
-                let director = &self.control.director;
-                let plan = director.plan(&director.propose(Instant::now(), loaded.config));
-                drop(answer.send(plan));
-            }
+            Question::Plan(loaded, answer) => drop(answer.send(self.plan(*loaded))),
             Question::Apply(loaded, time, wanted, answer) => {
                 drop(answer.send(self.apply(*loaded, time, wanted)));
             }

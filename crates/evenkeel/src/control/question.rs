@@ -36,8 +36,8 @@ pub enum Question {
     Upgrade(Option<PathBuf>, Wanted, oneshot::Sender<Upgrade>),
     /// Carry out an order, of whom the log is told.
     Order(Order, String, oneshot::Sender<Result<(), NotOrdered>>),
-    /// What would this configuration change?
-    Plan(Box<Loaded>, oneshot::Sender<Plan>),
+    /// What would this configuration change, and what of it cannot be bound?
+    Plan(Box<Loaded>, oneshot::Sender<(Plan, Option<String>)>),
     /// Make it hold; if a time is given, only when it is confirmed within that.
     Apply(Box<Loaded>, Option<Duration>, Wanted, oneshot::Sender<Reload>),
     /// What is on trial holds for good.

@@ -4,11 +4,15 @@ use super::question::{Reload, Taken};
 use super::stop::Phase;
 use super::upgrade::MOVING;
 use super::{Input, Loop, Watch};
-use crate::config::{self, Loaded, Problems, Settings};
+use crate::admin::Bound;
+use crate::binding;
+use crate::config::{self, AdminSettings, Loaded, Problems, Settings};
 use crate::discover::Discovery;
 use crate::logging::Notice;
 use crate::notify;
 use crate::signals::Signal;
+use evenkeel_core::director::Plan;
+use evenkeel_proxy::Inherited;
 use std::thread;
 use std::time::Instant;
 use tokio::sync::oneshot;
@@ -81,6 +85,26 @@ impl Loop {
         });
     }
 
+    /// What a configuration would change, and why it would be refused, if it would. What it needs is bound for the look only.
+    pub(super) fn plan(&self, loaded: Loaded) -> (Plan, Option<String>) {
+        let control = &self.control;
+        let proposal = control.director.propose(Instant::now(), loaded.config);
+        let plan = control.director.plan(&proposal);
+        let publication = control.plane.prepare(proposal.snapshot(), &mut Inherited::new());
+        let refused = publication.err().map(|error| binding::refused(&error).what);
+        (plan, refused.or_else(|| self.other_admin(loaded.settings.admin.as_ref()).err()))
+    }
+
+    /// The admin API as it is to be, bound already, if that is another one or has another token.
+    fn other_admin(&self, settings: Option<&AdminSettings>) -> Result<Option<Bound>, String> {
+        if self.admin_due.is_some() {
+            return Ok(None);
+        }
+        let before = self.control.admin.as_ref();
+        let bound = Bound::bind(settings, before).map_err(|error| error.what)?;
+        Ok(Some(bound).filter(|bound| !before.is_some_and(|it| it.is(bound))))
+    }
+
     /// Makes a configuration hold.
     pub(super) fn take(&mut self, now: Instant, loaded: Loaded) -> Reload {
         if self.phase != Phase::Running {
@@ -91,21 +115,22 @@ impl Loop {
         }
         let proposal = self.control.director.propose(now, loaded.config.clone());
         let snapshot = proposal.snapshot();
+        let admin = self.other_admin(loaded.settings.admin.as_ref())?;
         self.adopt(proposal)?;
         let control = &mut self.control;
+        admin.into_iter().for_each(|bound| control.serve_admin(bound));
         control.discovery = Discovery::follow(&loaded.config, &control.inputs);
-        let Settings { lame_duck, drain, watch, upgrade_timeout, .. } = loaded.settings;
-        if (Settings { lame_duck, drain, watch, upgrade_timeout, ..control.settings.clone() })
-            != loaded.settings
-        {
-            let text = "`workers`, `log`, `max-sessions` and `admin` of the new configuration hold from the next \
-                        start on";
+        let Settings { workers, log, max_sessions, .. } = control.settings;
+        let settings = Settings { workers, log, max_sessions, ..loaded.settings.clone() };
+        if settings != loaded.settings {
+            let text =
+                "`workers`, `log` and `max-sessions` of the new configuration hold from the next start on";
             control.log.tell(Notice::Warning(text.to_owned()));
         }
         for warning in loaded.warnings {
             control.log.tell(Notice::Warning(warning.to_string()));
         }
-        control.settings = Settings { lame_duck, drain, upgrade_timeout, ..control.settings.clone() };
+        control.settings = settings;
         Ok(Taken {
             listeners: snapshot.listeners.len(),
             backends: snapshot.pools.values().map(|pool| pool.backends.len()).sum(),

@@ -12,7 +12,10 @@ pub fn plan(whom: &Whom, path: &Path, json: bool) -> Result<bool, RunError> {
     let answer = call(whom, "POST", "/api/v1/plan", Some(&body(path)?))?.json();
     let plan = answer.map_err(|error| explained(error, path))?;
     output::print(&if json { pretty(&plan) } else { show(&plan) })?;
-    Ok(plan["changes"] == true)
+    match plan["refused"].as_str() {
+        Some(why) => Err(RunError::new(Exit::Failed, format!("it would be refused: {why}"))),
+        None => Ok(plan["changes"] == true),
+    }
 }
 
 /// Makes the file hold.

@@ -3,6 +3,7 @@
 
 mod admin;
 mod admin_limits;
+mod admin_reload;
 mod ask;
 mod carry;
 mod chain;

@@ -65,6 +65,40 @@ fn a_plan_says_what_would_change_with_live_sessions_and_changes_nothing() {
 }
 
 #[test]
+fn a_plan_says_which_address_is_taken_and_takes_none() {
+    let a = Server::start(&Place::any(), serve::stay("a"));
+    let (running, text) = one(&a);
+    let (socket, taken) = Place::any().listen(1).unwrap();
+    let listen = |more: &Place| format!("listen = [\"{}\", \"{more}\"]", running.place);
+    let old = format!("listen = \"{}\"", running.place);
+    let new = file(&running, &text.replace(&old, &listen(&taken)));
+    let (code, out, errors) = running.command(&format!("plan {} --detailed-exitcode", new.display()));
+    assert!(
+        code == 1 && errors.contains("it would be refused") && errors.contains("in use"),
+        "{code} {errors}"
+    );
+    assert!(out.contains(&format!("+ listener web {taken} opens")), "{out}");
+    drop(socket);
+    let unix = running.file("more.sock");
+    for free in [taken, Place::Unix(unix.clone())] {
+        let new = file(&running, &text.replace(&old, &listen(&free)));
+        let (code, _, errors) = running.command(&format!("plan {} --detailed-exitcode", new.display()));
+        assert_eq!(code, 2, "{errors}");
+        assert!(free.listen(1).is_ok(), "it was let go again");
+    }
+    assert!(
+        running
+            .command(&format!("plan {} --json", file(&running, &text).display()))
+            .1
+            .contains("\"refused\": null")
+    );
+    let admin = format!("admin = {{ listen = \"{}\" }}\n{text}", a.place());
+    let (code, _, errors) = running.command(&format!("plan {}", file(&running, &admin).display()));
+    assert!(code == 1 && errors.contains("admin.listen"), "{errors}");
+    running.command("status");
+}
+
+#[test]
 fn what_is_applied_on_trial_goes_back_by_itself_or_stays_when_confirmed() {
     let [a, b] = ["a", "b"].map(|name| Server::start(&Place::any(), serve::stay(name)));
     let (mut running, text) = one(&a);
