@@ -80,6 +80,17 @@ struct Door {
     file: Option<Arc<place::File>>,
 }
 
+impl Door {
+    /// Whether `wanted` means this very socket, or the place where it is.
+    fn is_for(&self, wanted: Option<&Addr>) -> bool {
+        let is_here = match (wanted, &self.addr) {
+            (None, Addr::Unix(path)) => place::is_default(path),
+            (wanted, addr) => wanted == Some(addr),
+        };
+        is_here || self.wanted.as_ref() == wanted
+    }
+}
+
 /// The admin API, while it is served; dropped, it ends at once.
 pub struct Admin {
     doors: Vec<Door>,
@@ -108,9 +119,9 @@ impl Admin {
 
     /// The socket that was bound for `wanted`, for another one that is to be served there.
     fn door(&self, wanted: Option<&Addr>) -> Option<io::Result<Door>> {
-        let door = self.doors.iter().find(|it| it.wanted.as_ref() == wanted)?;
+        let door = self.doors.iter().find(|it| it.is_for(wanted))?;
         Some(door.socket.again().map(|socket| Door {
-            wanted: door.wanted.clone(),
+            wanted: wanted.cloned(),
             addr: door.addr.clone(),
             socket: Arc::new(socket),
             file: door.file.clone(),

@@ -71,6 +71,11 @@ pub fn bind_default() -> io::Result<(OwnedFd, File)> {
     Err(first.unwrap_or_else(|| ErrorKind::NotFound.into()))
 }
 
+/// Whether that is where the commands look first in a folder.
+pub fn is_default(path: &Path) -> bool {
+    folders().iter().any(|folder| folder.join(format!("{NAME}.sock")) == path)
+}
+
 fn describe(folder: &Path, error: &io::Error) -> String {
     format!("{}: {error}", folder.display())
 }

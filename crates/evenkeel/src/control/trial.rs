@@ -30,14 +30,14 @@ impl Trial {
 
     /// Goes on with one that another process began. Gives what holds, too. `settings` are those that no reload changes.
     pub fn resume(packed: OnTrial, settings: &Settings) -> (Self, Settings, Config) {
-        let settings_of = |held: &Held| {
-            let Held { lame_duck, drain, upgrade_timeout, .. } = *held;
-            Settings { lame_duck, drain, upgrade_timeout, ..settings.clone() }
+        let loaded = |held: Held| {
+            let Held { config, lame_duck, drain, upgrade_timeout, admin } = held;
+            whole(Settings { lame_duck, drain, upgrade_timeout, admin, ..settings.clone() }, config)
         };
         let OnTrial { until, now, before, connects } = packed;
-        let (settings, before_settings) = (settings_of(&now), settings_of(&before));
-        let before = whole(before_settings, before.config);
-        (Self { until, before, connects: connects.into_iter().collect() }, settings, now.config)
+        let Loaded { settings, config, .. } = loaded(now);
+        let trial = Self { until, before: loaded(before), connects: connects.into_iter().collect() };
+        (trial, settings, config)
     }
 }
 
@@ -48,7 +48,7 @@ fn whole(settings: Settings, config: Config) -> Loaded {
 
 fn held(settings: &Settings, config: Config) -> Held {
     let Settings { lame_duck, drain, upgrade_timeout, .. } = *settings;
-    Held { config, lame_duck, drain, upgrade_timeout }
+    Held { config, lame_duck, drain, upgrade_timeout, admin: settings.admin.clone() }
 }
 
 impl Loop {

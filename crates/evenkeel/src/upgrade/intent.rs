@@ -3,8 +3,11 @@
 
 use super::wire::{Reader, Writer};
 use super::{config, past};
+use crate::config::AdminSettings;
 use evenkeel_core::director::{Config, Connects, Duty};
 use evenkeel_core::name::ServiceName;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
 /// What they want.
@@ -40,6 +43,8 @@ pub struct Held {
     pub drain: Duration,
     /// How long a new process may take to be ready.
     pub upgrade_timeout: Duration,
+    /// Where the admin API is.
+    pub admin: Option<AdminSettings>,
 }
 
 impl Intent {
@@ -79,6 +84,10 @@ impl Intent {
 fn write_held(to: &mut Writer, held: &Held) {
     config::write(to, &held.config);
     [held.lame_duck, held.drain, held.upgrade_timeout].into_iter().for_each(|time| to.duration(time));
+    to.option(held.admin.as_ref(), |to, AdminSettings { listen, token_file }| {
+        to.option(listen.as_ref(), |to, addrs| to.list(addrs, Writer::addr));
+        to.option(token_file.as_ref(), |to, path| to.bytes(path.as_os_str().as_bytes()));
+    });
 }
 
 fn read_held(from: &mut Reader<'_>) -> Option<Held> {
@@ -87,5 +96,11 @@ fn read_held(from: &mut Reader<'_>) -> Option<Held> {
         lame_duck: from.duration()?,
         drain: from.duration()?,
         upgrade_timeout: from.duration()?,
+        admin: from.option(|from| {
+            Some(AdminSettings {
+                listen: from.option(|from| from.list(Reader::addr))?,
+                token_file: from.option(|from| Some(OsStr::from_bytes(from.bytes()?).into()))?,
+            })
+        })?,
     })
 }

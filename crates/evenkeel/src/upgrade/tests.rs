@@ -182,6 +182,7 @@ fn wish(at: &str) -> WishMemory {
 
 /// Nearly everything that can be configured.
 const CONFIG: &str = r#"
+admin = { listen = ["unix:/run/a.sock", "127.0.0.1:9900"], token-file = "/run/token" }
 [pool.assets]
 to = ["10.0.0.21:80", "name.example:80"]
 balance = "round-robin"
@@ -220,6 +221,7 @@ fn a_configuration_on_trial_comes_out_as_it_went_in() {
         lame_duck: SECOND,
         drain: 2 * SECOND,
         upgrade_timeout: 3 * SECOND,
+        admin: loaded(text).settings.admin,
     };
     let small = "[tcp.web]\nlisten = \"127.0.0.1:8080\"\nto = [\"10.0.0.1:80\"]\n";
     let trial = OnTrial {

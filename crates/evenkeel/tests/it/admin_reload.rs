@@ -78,6 +78,11 @@ fn it_moves_from_address_to_address() {
     assert_eq!(case.reload("", &whom), (0, String::new()));
     assert_eq!(case.running.ask("GET", "/livez").status, 200, "back at the default socket");
     assert!(TcpStream::connect(("127.0.0.1", two)).is_err());
+    let named = format!("admin = {{ listen = \"{socket}\" }}");
+    for top in [&named, "", &named] {
+        assert_eq!(case.reload(top, &socket), (0, String::new()), "the very same place, by its name");
+        assert_eq!(case.running.ask("GET", "/livez").status, 200);
+    }
     assert_eq!(case.reload("admin = \"off\"", &socket), (0, String::new()));
     assert!(!case.running.file("control.sock").exists());
     case.running.connect().check_echo("traffic does not mind");

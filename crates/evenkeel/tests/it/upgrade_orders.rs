@@ -104,10 +104,14 @@ fn what_is_on_trial_goes_back_by_itself_in_the_new_process() {
         (std::fs::read_to_string(chain.file("evenkeel.toml")).unwrap(), Place::local(port::free()));
     let new = text.replace(&a.place().to_string(), &b.place().to_string());
     let new = new.replace(&format!("\"{}\"", chain.place), &format!("[\"{}\", \"{more}\"]", chain.place));
-    let path = chain.file("new.toml");
+    let (path, admin) = (chain.file("new.toml"), port::free());
+    let unix = chain.file("control.sock").display().to_string();
+    let new = format!("admin = {{ listen = [\"unix:{unix}\", \"127.0.0.1:{admin}\"] }}\n{new}");
     std::fs::write(&path, new).unwrap();
+    let also = || std::net::TcpStream::connect(("127.0.0.1", admin)).is_ok();
     done(&mut chain, &format!("apply {} --confirm 4s", path.display()));
     done(&mut chain, "upgrade");
+    assert!(also(), "where it can be asked is on trial, too");
     assert!(chain.look("/api/v1/status")["config"]["trial_s"].as_u64() < Some(4), "its time goes on");
     assert_eq!(
         (answers(&chain, 2), Peer::connect(&more).receive(1).unwrap()),
@@ -117,6 +121,7 @@ fn what_is_on_trial_goes_back_by_itself_in_the_new_process() {
     assert!(why.contains("confirmed"), "{why}");
     eventually("the one before holds", || (answers(&chain, 2) == "aa").then_some(()));
     eventually("nobody listens there any more", || Peer::try_connect(&more).err());
+    eventually("nor can it be asked there", || (!also()).then_some(()));
 
     // Confirmed after an upgrade, it stays.
     done(&mut chain, &format!("apply {} --confirm 1m", path.display()));
