@@ -6,6 +6,9 @@ use crate::load::{Backend, LASTING, Progress, fits, under_load};
 use evenkeel_testkit::{Peer, Place, eventually, port};
 use serde_json::Value;
 
+/// On a machine that is busy with other things a seat may take its time.
+const PATIENT: &str = "timeout = { connect = \"60s\", queue = \"60s\" }";
+
 /// Both ways of carrying bytes are in use: bulk goes through pipes, and all else through memory.
 fn both_engines_run(chain: &Chain) {
     eventually("some go through kernel pipes", || {
@@ -47,7 +50,7 @@ fn changed(step: usize, listen: [&Place; 2], backends: &[&Backend]) -> String {
     let balance = ["random", "round-robin", "least-conn", "maglev", "first"][step % 5];
     format!(
         "workers = 2\n[tcp.web]\nlisten = {listen}\nto = [{to}]\nhealth = \"off\"\nbalance = \"{balance}\"\n\
-         timeout = {{ connect = \"{}s\", idle = \"{}m\" }}\nmax-sessions = {}\nuser-timeout = \"{}s\"\nbacklog = {}\n",
+         timeout = {{ connect = \"{}s\", queue = \"60s\", idle = \"{}m\" }}\nmax-sessions = {}\nuser-timeout = \"{}s\"\nbacklog = {}\n",
         20 + step,
         10 + step,
         4000 + step,
@@ -63,7 +66,8 @@ fn twenty_reloads_under_load_are_not_noticed() {
     }
     let backends = [Backend::start(), Backend::start(), Backend::start()];
     let backends: Vec<_> = backends.iter().collect();
-    let mut chain = Chain::new(Setup::to([backends[0].server.place(), backends[1].server.place()]));
+    let mut chain =
+        Chain::new(Setup::to([backends[0].server.place(), backends[1].server.place()]).keys(PATIENT));
     let (place, more, file) = (chain.place.clone(), Place::local(port::free()), chain.file("evenkeel.toml"));
     let mut kept = Vec::new();
     under_load(&place, &backends, |progress| {
@@ -127,7 +131,7 @@ fn five_upgrades_under_load_are_not_noticed() {
         return eprintln!("skipped: too few descriptors may be open here");
     }
     let backend = Backend::start();
-    let mut chain = Chain::new(Setup::to([backend.server.place()]));
+    let mut chain = Chain::new(Setup::to([backend.server.place()]).keys(PATIENT));
     let place = chain.place.clone();
     under_load(&place, &[&backend], |progress| {
         for step in 0..5 {

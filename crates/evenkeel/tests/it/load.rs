@@ -32,6 +32,9 @@ const WAITING: usize = 20;
 /// Sessions that last.
 pub const LASTING: u64 = SHARDS * LONG + BULK + 3 * WAITING as u64;
 
+/// How long a backend waits for a client that has nothing to say.
+const FOR_EVER: Duration = Duration::from_secs(600);
+
 /// Descriptors that all of it takes in this process.
 const DESCRIPTORS: u64 = 3 * LASTING;
 
@@ -51,24 +54,27 @@ impl Backend {
     pub fn start() -> Self {
         let (gate, late) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let (is_open, came_late) = (Arc::clone(&gate), Arc::clone(&late));
-        let server = Server::start(&Place::any(), move |peer: &Peer| match peer.receive(1).as_deref() {
-            Ok(b"E") => serve::echo(peer),
-            Ok(b"S") => serve::hello("hi")(peer),
-            Ok(b"H") => {
-                let (request, _) = peer.read_to_end();
-                while !is_open.load(SeqCst) {
-                    thread::sleep(Duration::from_millis(20));
+        let server = Server::start(&Place::any(), move |peer: &Peer| {
+            // It is not told to hurry: some clients wait until the end.
+            peer.set_patience(FOR_EVER);
+            match peer.receive(1).as_deref() {
+                Ok(b"E") => serve::echo(peer),
+                Ok(b"S") => serve::hello("hi")(peer),
+                Ok(b"H") => {
+                    let (request, _) = peer.read_to_end();
+                    while !is_open.load(SeqCst) {
+                        thread::sleep(Duration::from_millis(20));
+                    }
+                    let _ = peer.send(&request);
                 }
-                let _ = peer.send(&request);
+                Ok(b"D") => {
+                    let _ = peer.send(b"bye");
+                    peer.finish();
+                    came_late
+                        .fetch_add(u64::from(peer.read_to_end() == (b"late".to_vec(), Ending::Fin)), SeqCst);
+                }
+                _ => {}
             }
-            Ok(b"D") => {
-                let _ = peer.send(b"bye");
-                peer.finish();
-                // It is not told to hurry.
-                peer.set_patience(Duration::from_secs(600));
-                came_late.fetch_add(u64::from(peer.read_to_end() == (b"late".to_vec(), Ending::Fin)), SeqCst);
-            }
-            _ => {}
         });
         Self { server, gate, late }
     }
