@@ -153,7 +153,7 @@ struct Loop {
     moving: Option<Moving>,
     /// The process that has everything now.
     successor: Option<u32>,
-    /// When to bind the admin API: the process before this one is only just leaving it.
+    /// When to bind the admin API, as long as the process before this one is only just leaving it.
     admin_due: Option<Instant>,
 }
 

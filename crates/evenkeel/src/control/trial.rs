@@ -2,6 +2,7 @@
 
 use super::Loop;
 use super::question::{Reload, Wanted};
+use super::stop::Phase;
 use super::upgrade::MOVING;
 use crate::config::{Loaded, Settings, WatchedFiles};
 use crate::logging::Notice;
@@ -91,9 +92,10 @@ impl Loop {
         })
     }
 
-    /// Looks how the trial goes. While sessions move it waits: whoever has them then goes back, if need be.
+    /// Looks how the trial goes. While sessions move it waits: whoever has them then goes back, if need be. One that ends has
+    /// nothing to go back to.
     pub(super) fn judge(&mut self, now: Instant) {
-        if self.is_moving() {
+        if self.is_moving() || self.phase != Phase::Running {
             return;
         }
         let Some(trial) = &self.trial else { return };

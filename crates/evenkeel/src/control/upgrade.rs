@@ -23,6 +23,9 @@ const SETTLE_MAX: Duration = Duration::from_secs(10);
 /// How soon binding the admin API is tried again while its address is taken: the process before is only just leaving it.
 const SOON: Duration = Duration::from_millis(50);
 
+/// How long the process before may take to leave the addresses of its admin API, which it tells.
+const LEAVES_WITHIN: Duration = Duration::from_secs(15);
+
 /// Why something cannot be changed now.
 pub(super) const MOVING: &str = "an upgrade is under way; try again when it is over";
 
@@ -182,6 +185,7 @@ impl Loop {
             .for_each(|it| it.answer(Ok(Upgraded { old_pid, pid, sessions, pause, left, kept })));
         // The new process binds the very same addresses, once it hears nothing more of `moving`.
         self.control.leave_admin();
+        self.admin_due = None;
         self.successor = Some(pid);
         // It is in charge now.
         let postponed = moving.and_then(|it| it.postponed);
@@ -197,6 +201,7 @@ impl Loop {
         }
         self.control.plane.keep_files(false, |_| true);
         notify::ready("took over");
+        self.admin_due = Some(Instant::now() + LEAVES_WITHIN);
     }
 
     /// Binds the admin API after an upgrade; tries again soon while its address is still taken.

@@ -137,6 +137,21 @@ fn a_trial_ends_at_once_when_connects_begin_to_fail() {
 }
 
 #[test]
+fn a_stop_ends_a_trial() {
+    let [a, b] = ["a", "b"].map(|name| Server::start(&Place::any(), serve::stay(name)));
+    let (mut running, text) = one(&a);
+    let text = format!("drain = \"8s\"\n{text}");
+    let new = file(&running, &text.replace(&a.place().to_string(), &b.place().to_string()));
+    assert_eq!(running.command(&format!("apply {} --confirm 3s", new.display())).0, 0);
+    let client = running.connect();
+    assert_eq!(client.receive(1).unwrap(), b"b");
+    running.signal(evenkeel_testkit::Signal::TERM);
+    client.read_to_end();
+    assert_eq!(running.exit_code(), 0);
+    assert_eq!((running.count_events("went-back"), running.count_events("warning")), (0, 0));
+}
+
+#[test]
 fn a_reload_ends_a_trial() {
     let [a, b] = ["a", "b"].map(|name| Server::start(&Place::any(), serve::stay(name)));
     let (mut running, text) = one(&a);

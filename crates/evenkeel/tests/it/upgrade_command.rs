@@ -150,3 +150,24 @@ fn who_follows_the_events_is_told_of_the_upgrade_and_then_let_go() {
     eventually("the new process is asked", || (chain.command("status").0 == 0).then_some(()));
     chain.wait_alone();
 }
+
+#[test]
+fn reloads_right_after_an_upgrade_leave_the_admin_api_where_it_is() {
+    let server = Server::echo();
+    let mut chain = Chain::new(Setup::to([server.place()]));
+    for count in 1..=3 {
+        chain.upgrade();
+        chain.signal_newest(Signal::HUP);
+        eventually("the reload", || (chain.count_events("reloaded") == count).then_some(()));
+        let pid = Value::from(*chain.pids.last().unwrap());
+        eventually("it can be asked", || {
+            let (code, out, _) = chain.command("status --json");
+            (code == 0 && serde_json::from_str::<Value>(&out).unwrap()["pid"] == pid).then_some(())
+        });
+    }
+    assert_eq!((chain.count_events("reload-refused"), chain.count_events("warning")), (0, 0));
+    let folder = chain.file("control.sock").parent().unwrap().to_owned();
+    let names = std::fs::read_dir(folder).unwrap().map(|it| it.unwrap().file_name().into_string().unwrap());
+    assert_eq!(names.filter(|it| it.starts_with("control")).collect::<Vec<_>>(), ["control.sock"]);
+    chain.wait_alone();
+}
