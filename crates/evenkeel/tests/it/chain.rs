@@ -86,13 +86,21 @@ impl Chain {
             (self.count_events("upgraded") == count).then_some(())
         });
         let told: Vec<_> = self.log().into_iter().filter(|line| line["event"] == "upgraded").collect();
-        self.look_for_pids();
-        assert_eq!(told[count - 1]["pid"], *self.pids.last().unwrap());
-        told[count - 1].clone()
+        let told = told[count - 1].clone();
+        // Both write to the log, and neither waits for the other.
+        eventually("a line of the new process", || {
+            self.look_for_pids();
+            (told["pid"] == *self.pids.last().unwrap()).then_some(())
+        });
+        told
     }
 
     /// Waits until every process but the one in charge has ended.
     pub fn wait_alone(&mut self) {
+        eventually("the first line of each", || {
+            self.look_for_pids();
+            (self.count_events("upgraded") + 1 == self.pids.len()).then_some(())
+        });
         for pid in &self.pids[1..self.pids.len() - 1] {
             let began = Instant::now();
             eventually("an old process ends", || has_ended(*pid).then_some(()));
