@@ -3,6 +3,7 @@
 use crate::attempt::ConnectFailure;
 use crate::reception::Rejection;
 use std::fmt;
+use std::ops::Range;
 
 /// One of those who take part in a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -92,6 +93,10 @@ impl End {
         "failed",
         "panic",
     ];
+
+    /// Which of the words are those of connects that failed.
+    pub const NOT_CONNECTED: Range<usize> =
+        Self::OWN_WORDS.len()..Self::OWN_WORDS.len() + ConnectFailure::WORDS.len();
 
     /// How many words there are.
     pub const WORDS: usize = Self::OWN_WORDS.len() + ConnectFailure::WORDS.len() + Rejection::WORDS.len();
@@ -207,6 +212,7 @@ mod tests {
         }
         let failed = End::NotConnected(ConnectFailure::Other(1));
         assert_eq!(words[failed.index()], "connect-failed");
+        assert_eq!(words[End::NOT_CONNECTED], ConnectFailure::WORDS);
         let last = End::Rejected(Rejection::NotAdmitted(Reason::Rate));
         assert_eq!((words[last.index()], last.index()), ("rate", End::WORDS - 1));
     }

@@ -138,7 +138,9 @@ fn refused(problems: &Problems, source: &Source) -> RunError {
         Source::File(path, _) if of_flags > 0 => {
             (Exit::BadConfig, format!("{} and the command line", path.display()))
         }
-        Source::File(path, _) | Source::Given(path, _) => (Exit::BadConfig, path.display().to_string()),
+        Source::File(path, _) | Source::Given(config::Given { path, .. }) => {
+            (Exit::BadConfig, path.display().to_string())
+        }
         Source::Stdin(_) | Source::Text(_) => (Exit::BadConfig, "standard input".to_owned()),
     };
     RunError::new(exit, format!("{mistakes} in {place}"))

@@ -5,8 +5,8 @@ use super::args::Args;
 use super::guard::Peer;
 use super::reply::{Refused, Reply};
 use super::view;
-use crate::config::{self, Loaded, Source};
-use crate::control::{Question, Wanted};
+use crate::config::{self, Given, Source};
+use crate::control::{Applied, Question, Wanted};
 use crate::logging::{Took, count};
 use hyper::StatusCode;
 use serde_json::json;
@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 /// What the configuration in the body would change.
 pub async fn plan(desk: &Desk, args: &Args) -> Result<Reply, Refused> {
-    let loaded = load(args).await?;
+    let Applied { loaded, .. } = load(args).await?;
     let (plan, refused) = desk.ask(|answer| Question::Plan(Box::new(loaded), answer)).await?;
     let mut shown = view::plan(&plan);
     shown["refused"] = refused.into();
@@ -27,10 +27,10 @@ pub async fn plan(desk: &Desk, args: &Args) -> Result<Reply, Refused> {
 pub async fn apply(desk: &Desk, peer: Peer, args: &Args) -> Result<Reply, Refused> {
     let confirm = args.text("confirm").map(config::duration).transpose();
     let confirm = confirm.map_err(|what| Refused::bad(format!("`confirm` is not a duration: {what}")))?;
-    let loaded = load(args).await?;
+    let applied = load(args).await?;
     let what = format!("apply {}", args.text("path").unwrap_or_default());
     let wanted = Wanted { by: peer.to_string(), what };
-    let applied = desk.ask(|answer| Question::Apply(Box::new(loaded), confirm, wanted, answer)).await?;
+    let applied = desk.ask(|answer| Question::Apply(Box::new(applied), confirm, wanted, answer)).await?;
     let taken = applied.map_err(|what| Refused { status: StatusCode::CONFLICT, what })?;
     let now = format!("{}, {}", count(taken.listeners, "listener"), count(taken.backends, "backend"));
     let message = match confirm {
@@ -49,9 +49,10 @@ pub async fn confirm(desk: &Desk, peer: Peer) -> Result<Reply, Refused> {
 }
 
 /// Reads it, on a thread of its own: names to listen on may take their time to be looked up.
-async fn load(args: &Args) -> Result<Loaded, Refused> {
+async fn load(args: &Args) -> Result<Applied, Refused> {
     let path = PathBuf::from(args.text("path").unwrap_or("the request"));
-    let source = Source::Given(path, args.text("text").unwrap_or_default().to_owned());
+    let given = Given { path, text: args.text("text").unwrap_or_default().to_owned() };
+    let source = Source::Given(given.clone());
     let (sender, loaded) = oneshot::channel();
     let work = move || {
         // Whoever asked may be gone.
@@ -60,5 +61,7 @@ async fn load(args: &Args) -> Result<Loaded, Refused> {
     let begun = thread::Builder::new().name("plan".to_owned()).spawn(work);
     begun.map_err(|error| Refused::unavailable(error.to_string()))?;
     let loaded = loaded.await.map_err(|_| Refused::unavailable("it could not be read"))?;
-    loaded.map_err(|problems| Refused { status: StatusCode::UNPROCESSABLE_ENTITY, what: problems.summary() })
+    let loaded = loaded
+        .map_err(|problems| Refused { status: StatusCode::UNPROCESSABLE_ENTITY, what: problems.summary() })?;
+    Ok(Applied { given, loaded })
 }

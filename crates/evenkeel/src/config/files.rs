@@ -5,7 +5,7 @@ use super::place::{At, Place, Text};
 use super::problem::{Problem, Problems};
 use super::tree::Reader;
 use super::watched::Watched;
-use super::{Source, World, units};
+use super::{Given, Source, World, units};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub fn read(source: &Source, world: &World<'_>, problems: &mut Problems) -> Type
             lower::add_file(&mut files.typed, &tree, problems);
             return files.typed;
         }
-        Source::Given(path, text) => {
+        Source::Given(Given { path, text }) => {
             files.add(path, text.clone().into_bytes(), problems);
             return files.typed;
         }

@@ -40,6 +40,15 @@ use std::net::{IpAddr, ToSocketAddrs, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// The text of a file that is or was at a path, which it is relative to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// The path.
+    pub path: PathBuf,
+    /// What is or was there.
+    pub text: String,
+}
+
 /// Where a configuration comes from.
 #[derive(Clone, Debug)]
 pub enum Source {
@@ -49,8 +58,8 @@ pub enum Source {
     Stdin(Option<Flags>),
     /// A command line alone.
     Flags(Flags),
-    /// The text of a file that is or was at this path, which it is relative to.
-    Given(PathBuf, String),
+    /// The text of a file.
+    Given(Given),
     /// Text of our own making, such as the demo's.
     Text(String),
 }

@@ -34,8 +34,8 @@ impl Loop {
             Question::Upgrade(binary, wanted, answer) => self.upgrade_for(binary, wanted, answer),
             Question::Order(order, by, answer) => drop(answer.send(self.carry_out(order, by))),
             Question::Plan(loaded, answer) => drop(answer.send(self.plan(*loaded))),
-            Question::Apply(loaded, time, wanted, answer) => {
-                drop(answer.send(self.apply(*loaded, time, wanted)));
+            Question::Apply(applied, time, wanted, answer) => {
+                drop(answer.send(self.apply(*applied, time, wanted)));
             }
             Question::Confirm(wanted, answer) => drop(answer.send(self.confirm(wanted))),
             Question::Differences(answer) => drop(answer.send(self.control.director.differences())),

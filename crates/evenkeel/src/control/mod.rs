@@ -15,7 +15,7 @@ mod watch;
 mod why;
 
 pub use past::CheckTimes;
-pub use question::{NotOrdered, NotUpgraded, Picture, Question, Reload, Reloads, Upgraded, Wanted};
+pub use question::{Applied, NotOrdered, NotUpgraded, Picture, Question, Reload, Reloads, Upgraded, Wanted};
 pub use recent::{Ended, Keeper, Kept, Sought};
 pub use trial::Trial;
 pub use watch::Watch;

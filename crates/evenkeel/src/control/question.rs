@@ -1,7 +1,7 @@
 //! What others ask of the control loop, and what it shows them. An answer that nobody waits for any more is dropped.
 
 use super::{Candidate, CheckTimes, Explained, Kept, Sought};
-use crate::config::Loaded;
+use crate::config::{Given, Loaded};
 use crate::logging::Told;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::{BackendView, Config, Difference, Duty, Order, OrderError, Plan};
@@ -39,7 +39,7 @@ pub enum Question {
     /// What would this configuration change, and what of it cannot be bound?
     Plan(Box<Loaded>, oneshot::Sender<(Plan, Option<String>)>),
     /// Make it hold; if a time is given, only when it is confirmed within that.
-    Apply(Box<Loaded>, Option<Duration>, Wanted, oneshot::Sender<Reload>),
+    Apply(Box<Applied>, Option<Duration>, Wanted, oneshot::Sender<Reload>),
     /// What is on trial holds for good.
     Confirm(Wanted, oneshot::Sender<Result<(), &'static str>>),
     /// Where do the running state and the configuration in force differ?
@@ -53,6 +53,15 @@ pub enum NotOrdered {
     Unknown(OrderError),
     /// An address cannot be bound; or it is too late.
     Impossible(String),
+}
+
+/// A configuration that is not in the file.
+#[derive(Debug)]
+pub struct Applied {
+    /// Its text.
+    pub given: Given,
+    /// What that means.
+    pub loaded: Loaded,
 }
 
 /// Who wants something, and what: for the log.

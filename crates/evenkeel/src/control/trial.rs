@@ -1,14 +1,13 @@
 //! A configuration on trial: it goes by itself unless somebody confirms it in time, and at once when connects begin to fail.
 
 use super::Loop;
-use super::question::{Reload, Wanted};
+use super::question::{Applied, Reload, Wanted};
 use super::stop::Phase;
 use super::upgrade::MOVING;
-use crate::config::{Loaded, Settings, WatchedFiles};
+use crate::config::{self, Given, Loaded, Problems, Settings, Source, WatchedFiles};
 use crate::logging::Notice;
-use crate::upgrade::intent::{Held, OnTrial};
-use evenkeel_core::attempt::ConnectFailure;
-use evenkeel_core::director::{Config, Connects};
+use crate::upgrade::intent::OnTrial;
+use evenkeel_core::director::Connects;
 use evenkeel_core::end::End;
 use evenkeel_core::name::ServiceName;
 use evenkeel_proxy::ServiceSums;
@@ -18,6 +17,7 @@ use std::time::{Duration, Instant};
 /// What is on trial, and what comes back if it fails.
 pub struct Trial {
     until: Instant,
+    given: Given,
     before: Loaded,
     /// What was counted when it began.
     connects: BTreeMap<ServiceName, Connects>,
@@ -29,43 +29,36 @@ impl Trial {
         self.until.saturating_duration_since(now)
     }
 
-    /// Goes on with one that another process began. Gives what holds, too. `settings` are those that no reload changes.
-    pub fn resume(packed: OnTrial, settings: &Settings) -> (Self, Settings, Config) {
-        let loaded = |held: Held| {
-            let Held { config, lame_duck, drain, upgrade_timeout, admin } = held;
-            whole(Settings { lame_duck, drain, upgrade_timeout, admin, ..settings.clone() }, config)
-        };
-        let OnTrial { until, now, before, connects } = packed;
-        let Loaded { settings, config, .. } = loaded(now);
-        let trial = Self { until, before: loaded(before), connects: connects.into_iter().collect() };
-        (trial, settings, config)
+    /// Goes on with one that another process began, where `before` is what the file says, and gives what holds.
+    ///
+    /// Fails when what is on trial cannot be loaded here.
+    pub fn resume(packed: OnTrial, before: Loaded) -> Result<(Self, Loaded), Problems> {
+        let OnTrial { until, given, connects } = packed;
+        let now = config::load(&Source::Given(given.clone()))?;
+        let Settings { lame_duck, drain, upgrade_timeout, admin, .. } = now.settings;
+        // The rest holds from a start on, and this is none.
+        let settings = Settings { lame_duck, drain, upgrade_timeout, admin, ..before.settings.clone() };
+        let now = Loaded { settings, files: before.files.clone(), ..now };
+        Ok((Self { until, given, before, connects: connects.into_iter().collect() }, now))
     }
-}
-
-/// What holds, as if it had been loaded.
-fn whole(settings: Settings, config: Config) -> Loaded {
-    Loaded { settings, config, warnings: Vec::new(), files: WatchedFiles::default() }
-}
-
-fn held(settings: &Settings, config: Config) -> Held {
-    let Settings { lame_duck, drain, upgrade_timeout, .. } = *settings;
-    Held { config, lame_duck, drain, upgrade_timeout, admin: settings.admin.clone() }
 }
 
 impl Loop {
     /// Keeps a configuration that is in no file, and if `time` is given, only when it is confirmed.
-    pub(super) fn apply(&mut self, loaded: Loaded, time: Option<Duration>, wanted: Wanted) -> Reload {
+    pub(super) fn apply(&mut self, applied: Applied, time: Option<Duration>, wanted: Wanted) -> Reload {
         if self.trial.is_some() {
             return Err("another configuration waits to be confirmed".to_owned());
         }
         self.log_order(Some(wanted));
-        let before = whole(self.control.settings.clone(), self.control.director.config());
+        let Applied { given, loaded } = applied;
+        let (settings, config) = (self.control.settings.clone(), self.control.director.config());
+        let before = Loaded { settings, config, warnings: Vec::new(), files: WatchedFiles::default() };
         let connects = self.connects();
         let now = Instant::now();
         let reload = self.take(now, loaded);
         self.note_reload(&reload);
         if let (Ok(_), Some(time)) = (&reload, time) {
-            self.trial = Some(Trial { until: now + time, before, connects });
+            self.trial = Some(Trial { until: now + time, given, before, connects });
             self.control.log.tell(Notice::Trial { time });
         }
         reload
@@ -83,11 +76,10 @@ impl Loop {
 
     /// What is on trial, for another process.
     pub(super) fn packed_trial(&self) -> Option<OnTrial> {
-        let Trial { until, before, connects } = self.trial.as_ref()?;
+        let Trial { until, given, connects, .. } = self.trial.as_ref()?;
         Some(OnTrial {
             until: *until,
-            now: held(&self.control.settings, self.control.director.config()),
-            before: held(&before.settings, before.config.clone()),
+            given: given.clone(),
             connects: connects.iter().map(|(name, connects)| (name.clone(), *connects)).collect(),
         })
     }
@@ -123,7 +115,7 @@ impl Loop {
 
 /// Each session tries once, and once more for each retry; a retry follows a failure, and so does giving up.
 fn connects(sums: &ServiceSums) -> Connects {
-    let gave_up: u64 = sums.ends[End::WORDS - ConnectFailure::WORDS.len()..].iter().sum();
+    let gave_up: u64 = sums.ends[End::NOT_CONNECTED].iter().sum();
     Connects { tried: sums.accepted + sums.retries, failed: sums.retries + gave_up }
 }
 

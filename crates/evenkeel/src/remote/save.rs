@@ -2,7 +2,7 @@
 
 use super::{Whom, get};
 use crate::config::edit::{Edit, EditKind, edit};
-use crate::config::{self, Source};
+use crate::config::{self, Given, Source};
 use crate::error::{Exit, RunError};
 use crate::logging::count;
 use crate::output;
@@ -22,7 +22,7 @@ pub fn save(whom: &Whom, path: &Path, quiet: bool) -> Result<(), RunError> {
     let before = fs::read_to_string(path).map_err(failed)?;
     let refused = |what| RunError::new(Exit::Failed, format!("cannot write to {}: {what}", path.display()));
     let after = edit(&before, &edits).map_err(refused)?;
-    config::load(&Source::Given(path.to_owned(), after.clone()))
+    config::load(&Source::Given(Given { path: path.to_owned(), text: after.clone() }))
         .map_err(|problems| refused(problems.summary()))?;
     if after != before {
         replace(path, &after).map_err(failed)?;

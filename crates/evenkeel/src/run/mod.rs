@@ -5,7 +5,7 @@ mod announce;
 use crate::admin::{self, Bound};
 use crate::binding;
 use crate::ceiling::{self, Needs};
-use crate::config::{Loaded, Settings, Source};
+use crate::config::{Loaded, Settings, Source, WatchedFiles};
 use crate::control::{Control, Input, Keeper, Trial, Watch};
 use crate::discover::Discovery;
 use crate::error::{Exit, RunError};
@@ -102,7 +102,7 @@ pub fn start(
     mut inherited: Inherited,
     inputs: mpsc::Sender<Input>,
 ) -> Result<Control, RunError> {
-    let (Loaded { settings, config, warnings, files }, mut trial) = on_trial(loaded, &options);
+    let (Loaded { settings, config, warnings, files }, mut trial) = on_trial(loaded, &options)?;
     let room = room(&settings, &config);
     let mut log = Log::start(settings.log).map_err(|error| system("start the log", &error))?;
     for warning in warnings {
@@ -147,11 +147,7 @@ pub fn start(
         notify::ready(&announce::status(&config));
     }
     Ok(Control {
-        watch: options
-            .source
-            .is_some()
-            .then(|| Watch::start(files, settings.watch, inputs.clone()))
-            .flatten(),
+        watch: watch(&options.source, files, &settings, &inputs),
         discovery: Discovery::follow(&config, &inputs),
         manner: manner(options.demo),
         source: options.source,
@@ -170,12 +166,28 @@ pub fn start(
     })
 }
 
+/// What looks at the files that were loaded; a command line has none.
+fn watch(
+    source: &Option<Source>,
+    files: WatchedFiles,
+    settings: &Settings,
+    inputs: &mpsc::Sender<Input>,
+) -> Option<Watch> {
+    source.as_ref()?;
+    Watch::start(files, settings.watch, inputs.clone())
+}
+
 /// What holds: what was loaded, or what the process before has on trial.
-fn on_trial(loaded: Loaded, options: &Options) -> (Loaded, Option<Trial>) {
+fn on_trial(loaded: Loaded, options: &Options) -> Result<(Loaded, Option<Trial>), RunError> {
     let packed = options.intent().and_then(|intent| intent.trial.clone());
-    let Some(packed) = packed else { return (loaded, None) };
-    let (trial, settings, config) = Trial::resume(packed, &loaded.settings);
-    (Loaded { settings, config, ..loaded }, Some(trial))
+    let Some(packed) = packed else { return Ok((loaded, None)) };
+    match Trial::resume(packed, loaded) {
+        Ok((trial, loaded)) => Ok((loaded, Some(trial))),
+        Err(problems) => {
+            let what = format!("cannot load what is on trial: {}", problems.summary());
+            Err(RunError::new(Exit::Failed, what))
+        }
+    }
 }
 
 /// Who decides. A service that drains in the process before is not to be bound here.

@@ -1,6 +1,6 @@
 //! What is known only when sessions stand still, as bytes: what was counted, and which of them are to be closed.
 
-use super::config::{read_leaving, write_leaving};
+use super::member::{read_leaving, write_leaving};
 use super::past::{read_key, write_key};
 use super::wire::{Reader, Writer};
 use evenkeel_core::director::{Closed, Leaving};

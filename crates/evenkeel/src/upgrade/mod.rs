@@ -5,11 +5,11 @@
 
 pub mod arrive;
 pub mod binary;
-mod config;
 pub mod counted;
 pub mod hand;
 pub mod intent;
 mod line;
+mod member;
 pub mod past;
 mod session;
 pub mod supervise;

@@ -1,6 +1,6 @@
 //! What a process has seen and was ordered, as bytes, for the one that goes on from there.
 
-use super::config::{read_member, write_member};
+use super::member::{read_member, write_member};
 use super::wire::{Reader, Writer};
 use evenkeel_core::director::{BackendMemory, Duty, Memory, PoolMemory, Wish, WishMemory};
 use evenkeel_core::eject::PackedEjection;

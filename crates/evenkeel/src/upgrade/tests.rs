@@ -1,10 +1,10 @@
 //! What is told comes out as it went in; what is cut short or changed on the way is refused, and never a panic.
 
-use super::intent::{Held, Intent, OnTrial};
+use super::intent::{Intent, OnTrial};
 use super::past::Past;
 use super::session;
 use super::wire::{Reader, Writer};
-use crate::config::Source;
+use crate::config::Given;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::{Attempt, ConnectFailure};
 use evenkeel_core::dice::Dice;
@@ -180,54 +180,11 @@ fn wish(at: &str) -> WishMemory {
     }
 }
 
-/// Nearly everything that can be configured.
-const CONFIG: &str = r#"
-admin = { listen = ["unix:/run/a.sock", "127.0.0.1:9900"], token-file = "/run/token" }
-[pool.assets]
-to = ["10.0.0.21:80", "name.example:80"]
-balance = "round-robin"
-health = { send = "PING", expect = "PONG" }
-eject = "off"
-slow-start = "off"
-[tcp.assets]
-listen = ":8081"
-to = "pool:assets"
-[tcp.web]
-listen = ["127.0.0.1:8080", "unix:/run/web.sock"]
-to = ["10.0.0.1:80", { addr = "10.0.0.3:80", weight = 4, backup = true, max-sessions = 500, check-port = 8008 }]
-balance = "maglev"
-all-down = "close"
-on-down = "cut"
-on-remove = "drain(7s)"
-max-sessions = 50000
-health = { http = "/healthz", host = "web.example.com", status = "200-299", body = "fine", port = 81 }
-[tcp.db]
-listen = "127.0.0.1:8082"
-to = ["10.0.0.4:80"]
-balance = "least-conn"
-health = { tcp = true }
-[tcp.plain]
-listen = "127.0.0.1:8083"
-to = ["10.0.0.4:80"]
-balance = "first"
-health = "off"
-"#;
-
 #[test]
 fn a_configuration_on_trial_comes_out_as_it_went_in() {
-    let loaded = |text: &str| crate::config::load(&Source::Text(text.to_owned())).unwrap();
-    let held = |text: &str| Held {
-        config: loaded(text).config,
-        lame_duck: SECOND,
-        drain: 2 * SECOND,
-        upgrade_timeout: 3 * SECOND,
-        admin: loaded(text).settings.admin,
-    };
-    let small = "[tcp.web]\nlisten = \"127.0.0.1:8080\"\nto = [\"10.0.0.1:80\"]\n";
     let trial = OnTrial {
         until: Instant::now() + SECOND,
-        now: held(CONFIG),
-        before: held(small),
+        given: Given { path: "new.toml".into(), text: "[tcp.web]\nlisten = \":80\" # ü\n".into() },
         connects: vec![(ServiceName::new("web"), Connects { tried: 7, failed: 1 })],
     };
     let intent = Intent { duties: vec![(ServiceName::new("web"), Duty::Off)], trial: Some(trial) };

@@ -28,5 +28,5 @@ mod top;
 mod upgrade;
 mod upgrade_command;
 mod upgrade_orders;
-mod why;
 mod upgrade_skew;
+mod why;
