@@ -404,7 +404,9 @@ pub enum Found {
 pub fn find(method: &Method, path: &str) -> Found {
     let wanted = if *method == Method::HEAD { GET } else { method.as_str() };
     let mut others = Vec::new();
-    for route in ROUTES {
+    // `/sessions/close` is not the session called `close`.
+    let is_literal = ROUTES.iter().any(|route| route.path == path);
+    for route in ROUTES.iter().filter(|route| !is_literal || route.path == path) {
         let Some(parts) = matched(route.path, path) else { continue };
         if route.method == wanted {
             return Found::Route(route, parts);
@@ -464,6 +466,14 @@ mod tests {
     fn another_method_is_told_which_are_right() {
         let Found::OtherMethods(methods) = find(&Method::POST, "/livez") else { panic!("not found") };
         assert_eq!(methods, ["GET"]);
+    }
+
+    #[test]
+    fn a_path_that_is_written_out_goes_before_one_with_a_part_that_may_be_anything() {
+        let close = "/api/v1/sessions/close";
+        assert_eq!(found(Method::POST, close), Some((Op::CloseSessions, vec![])));
+        let Found::OtherMethods(methods) = find(&Method::GET, close) else { panic!("a session") };
+        assert_eq!(methods, ["POST"]);
     }
 
     #[test]
