@@ -23,6 +23,8 @@ pub enum ConnectFailure {
     Denied(i32),
     /// We have no source port left towards it.
     NoSourcePort,
+    /// The kernel refused what our socket was to be before it could connect, such as its source address; the errno.
+    Unprepared(i32),
     /// We have no descriptor or memory for another socket; the errno.
     NoResources(i32),
     /// It was reached, and asked for TLS in the way of PostgreSQL, and did not want to.
@@ -33,7 +35,7 @@ pub enum ConnectFailure {
 
 impl ConnectFailure {
     /// The words of all failures.
-    pub const WORDS: [&str; 10] = [
+    pub const WORDS: [&str; 11] = [
         "refused",
         "connect-reset",
         "connect-timeout",
@@ -44,6 +46,7 @@ impl ConnectFailure {
         "no-resources",
         "no-tls",
         "connect-failed",
+        "unprepared",
     ];
 
     /// The one word that names this failure in logs and metrics.
@@ -64,6 +67,7 @@ impl ConnectFailure {
             Self::NoResources(_) => 7,
             Self::NoTls => 8,
             Self::Other(_) => 9,
+            Self::Unprepared(_) => 10,
         }
     }
 
@@ -78,6 +82,7 @@ impl ConnectFailure {
             | Self::Unreachable(errno)
             | Self::Denied(errno)
             | Self::NoResources(errno)
+            | Self::Unprepared(errno)
             | Self::Other(errno) => errno,
         };
         (errno != 0).then_some(errno)
@@ -86,7 +91,9 @@ impl ConnectFailure {
     /// Whose fault it is. Ejection listens to the backend's faults only.
     pub fn fault(&self) -> Side {
         match self {
-            Self::Denied(_) | Self::NoSourcePort | Self::NoResources(_) => Side::Evenkeel,
+            Self::Denied(_) | Self::NoSourcePort | Self::Unprepared(_) | Self::NoResources(_) => {
+                Side::Evenkeel
+            }
             Self::Refused
             | Self::Reset(_)
             | Self::TimedOut
@@ -131,9 +138,23 @@ impl fmt::Display for ConnectFailure {
             Self::Denied(_) => f.write_str("permission denied"),
             Self::NoSourcePort => f.write_str("no source port left"),
             Self::NoTls => f.write_str("it does not take TLS"),
+            Self::Unprepared(errno) => {
+                f.write_str(unprepared(*errno)).and_then(|()| write!(f, " (errno {errno})"))
+            }
             Self::NoResources(errno) => write!(f, "no descriptor or memory left (errno {errno})"),
             Self::Other(errno) => write!(f, "errno {errno}"),
         }
+    }
+}
+
+/// What a refused socket most likely lacks, by Linux errno.
+fn unprepared(errno: i32) -> &'static str {
+    match errno {
+        1 | 13 => "a socket option of its pool is not permitted",
+        19 => "the interface is gone",
+        97 => "its client has no address that could connect to it",
+        99 => "the source address is not of this machine",
+        _ => "a socket option of its pool was refused",
     }
 }
 

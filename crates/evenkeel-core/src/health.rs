@@ -3,6 +3,7 @@
 
 use crate::attempt::ConnectFailure;
 use crate::snapshot::SendProxy;
+use crate::sockets::Outward;
 use std::fmt;
 use std::mem;
 use std::net::IpAddr;
@@ -30,6 +31,8 @@ pub struct Check {
     pub fall: u32,
     /// How it introduces itself to the backend, where a session would too.
     pub introduce: Option<SendProxy>,
+    /// What its sockets are, as those of sessions are.
+    pub outward: Option<Box<Outward>>,
 }
 
 /// What a check asks.
@@ -101,7 +104,11 @@ impl ProbeFailure {
 
     /// Whether it was we who could not ask: that says nothing about the backend.
     pub fn is_ours(&self) -> bool {
-        matches!(self, Self::Connect(ConnectFailure::NoSourcePort | ConnectFailure::NoResources(_)))
+        let Self::Connect(failure) = self else { return false };
+        matches!(
+            failure,
+            ConnectFailure::NoSourcePort | ConnectFailure::Unprepared(_) | ConnectFailure::NoResources(_)
+        )
     }
 }
 
@@ -321,6 +328,17 @@ mod tests {
         let second = Duration::from_secs(1);
         let kind = CheckKind::Tcp;
         let (interval, fast_interval, timeout) = (2 * second, second / 2, second);
-        Check { kind, addr: None, port: None, interval, fast_interval, timeout, rise, fall, introduce: None }
+        Check {
+            kind,
+            addr: None,
+            port: None,
+            interval,
+            fast_interval,
+            timeout,
+            rise,
+            fall,
+            introduce: None,
+            outward: None,
+        }
     }
 }

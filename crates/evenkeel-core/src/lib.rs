@@ -1,10 +1,10 @@
 //! The decisions of evenkeel, in reading order: what things are called ([`addr`], [`network`], [`host_name`],
-//! [`name`]), the picture the planes obey ([`snapshot`], [`load`], [`ports`]), how a backend is chosen ([`balance`]),
+//! [`name`]), the picture the planes obey ([`snapshot`], [`sockets`], [`load`], [`ports`]), how a backend is chosen ([`balance`]),
 //! who may be chosen ([`health`], [`eject`], [`eligible`], [`ramp`]), who changes the picture ([`director`]), the
 //! life of a session ([`wire`], [`route`], [`attempt`], [`budget`], [`half`], [`deadline`], [`vanish`], [`end`]), and what is
 //! counted ([`counts`]).
 //! The decisions of evenkeel, in reading order: what things are called ([`addr`], [`network`], [`name`]), the picture
-//! the planes obey ([`snapshot`], [`load`], [`ports`]), how a backend is chosen ([`balance`]), who may be chosen
+//! the planes obey ([`snapshot`], [`sockets`], [`load`], [`ports`]), how a backend is chosen ([`balance`]), who may be chosen
 //! ([`health`], [`eject`], [`eligible`], [`ramp`]), who changes the picture ([`director`]), who may connect and how often
 //! ([`access`], [`rate`], [`sources`], [`admit`]), the life of a session ([`attempt`], [`budget`], [`half`],
 //! [`deadline`], [`vanish`], [`end`]), and what is counted ([`counts`]).
@@ -39,6 +39,7 @@ pub mod rate;
 pub mod reception;
 pub mod route;
 pub mod snapshot;
+pub mod sockets;
 pub mod sources;
 pub mod vanish;
 pub mod wire;

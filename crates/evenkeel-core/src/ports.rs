@@ -1,8 +1,9 @@
 //! When source ports towards a backend run short: each session takes one, and the kernel has one range of them for each
-//! address that is connected to.
+//! address that is connected from, and to.
 
 use crate::addr::Addr;
 use crate::snapshot::Snapshot;
+use crate::sockets::Source;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
@@ -15,9 +16,20 @@ const ENOUGH_PERCENT: u64 = 60;
 /// Whom ports are scarce towards, as it was told.
 #[derive(Debug)]
 pub struct Ports {
-    /// As many as there are.
-    pub size: u32,
-    scarce: Vec<Addr>,
+    /// As many as one source address has.
+    size: u32,
+    scarce: Vec<(Addr, Source)>,
+}
+
+/// A backend towards which ports have become scarce.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scarce {
+    /// Which.
+    pub backend: Addr,
+    /// Sessions there.
+    pub sessions: u32,
+    /// Ports that there are for them.
+    pub ports: u32,
 }
 
 impl Ports {
@@ -26,29 +38,37 @@ impl Ports {
         Self { size: u32::try_from(range.len()).unwrap_or(u32::MAX), scarce: Vec::new() }
     }
 
-    /// Those towards whom ports have become scarce since the last look, and how many sessions are there. A backend of
-    /// several pools is one address.
-    pub fn look(&mut self, snapshot: &Snapshot) -> Vec<(Addr, u32)> {
-        let mut sessions: BTreeMap<&Addr, u32> = BTreeMap::new();
-        for backend in snapshot.pools.values().flat_map(|pool| &pool.backends) {
-            let here = backend.load.sessions();
-            if here > 0 && backend.addr.ip().is_some() {
-                let sum = sessions.entry(&backend.addr).or_default();
-                *sum = sum.saturating_add(here);
+    /// Those towards whom ports have become scarce since the last look. Pools that connect to one backend from the same
+    /// addresses share their ports; sessions with their client's address take none of ours.
+    pub fn look(&mut self, snapshot: &Snapshot) -> Vec<Scarce> {
+        let mut taken: BTreeMap<(&Addr, &Source), (u32, u32)> = BTreeMap::new();
+        for pool in snapshot.pools.values() {
+            let source = pool.rules.outward.as_ref().map_or(&Source::Usual, |outward| &outward.source);
+            for backend in &pool.backends {
+                let sources = backend.addr.ip().and_then(|addr| source.count(addr.ip()));
+                if let (Some(sources), 1..) = (sources, backend.load.sessions()) {
+                    let ports = self.size.saturating_mul(u32::try_from(sources).unwrap_or(u32::MAX));
+                    let (sessions, _) = taken.entry((&backend.addr, source)).or_insert((0, ports));
+                    *sessions = sessions.saturating_add(backend.load.sessions());
+                }
             }
         }
-        let size = u64::from(self.size);
-        let reaches = |sessions: u32, percent: u64| u64::from(sessions) * 100 >= size * percent;
-        self.scarce.retain(|addr| sessions.get(addr).is_some_and(|&here| reaches(here, ENOUGH_PERCENT)));
-        let is_new = |addr: &Addr, here: u32| reaches(here, SCARCE_PERCENT) && !self.scarce.contains(addr);
-        let new: Vec<_> = sessions
+        self.scarce.retain(|(addr, source)| {
+            taken.get(&(addr, source)).is_some_and(|&it| reaches(it, ENOUGH_PERCENT))
+        });
+        let new: Vec<_> = taken
             .into_iter()
-            .filter(|&(addr, here)| is_new(addr, here))
-            .map(|(addr, here)| (addr.clone(), here))
+            .map(|((addr, source), taken)| ((addr.clone(), source.clone()), taken))
+            .filter(|(key, taken)| reaches(*taken, SCARCE_PERCENT) && !self.scarce.contains(key))
             .collect();
-        self.scarce.extend(new.iter().map(|(addr, _)| addr.clone()));
-        new
+        self.scarce.extend(new.iter().map(|(key, _)| key.clone()));
+        new.into_iter().map(|((backend, _), (sessions, ports))| Scarce { backend, sessions, ports }).collect()
     }
+}
+
+/// Whether sessions take this share of the ports.
+fn reaches((sessions, ports): (u32, u32), percent: u64) -> bool {
+    u64::from(sessions) * 100 >= u64::from(ports) * percent
 }
 
 #[cfg(test)]
@@ -58,11 +78,12 @@ mod tests {
     use crate::load::{Load, Seat, SeatLimits};
     use crate::name::PoolName;
     use crate::snapshot::{Backend, ConnectRules, Pool, PoolRules, QueueRules, SessionLimits, SocketOptions};
+    use crate::sockets::{Outward, Sources};
     use std::sync::Arc;
     use std::time::Duration;
 
     /// A pool whose only backend is at `addr`.
-    fn pool(name: &str, addr: &Addr, load: &Arc<Load>) -> (PoolName, Arc<Pool>) {
+    fn pool(name: &str, addr: &Addr, load: &Arc<Load>, source: Source) -> (PoolName, Arc<Pool>) {
         let (time, name) = (Duration::from_secs(1), PoolName::new(name));
         let (addr, load) = (addr.clone(), Arc::clone(load));
         let limits = SeatLimits::NONE;
@@ -78,6 +99,7 @@ mod tests {
             queue: QueueRules { length: 0, timeout: time },
             session: SessionLimits { idle: None, half_close: None, lifetime: None },
             socket: SocketOptions { keepalive: None, user_timeout: None },
+            outward: Some(Box::new(Outward { source, ..Outward::default() })),
             send_proxy: None,
         };
         let pool = Pool {
@@ -104,7 +126,7 @@ mod tests {
     fn scarcity_is_told_once_until_there_are_enough_again() {
         let addr = Addr::Ip("10.0.0.7:80".parse().expect("an address"));
         let load = Arc::default();
-        let snapshot = snapshot([pool("web", &addr, &load)]);
+        let snapshot = snapshot([pool("web", &addr, &load, Source::Usual)]);
         let mut ports = Ports::new(1000..=1099);
         let mut seats = Vec::new();
         let mut told = String::new();
@@ -112,7 +134,8 @@ mod tests {
             seats.truncate(sessions);
             seats.extend(take(&load, sessions - seats.len()));
             let new = ports.look(&snapshot);
-            assert!(new.is_empty() || new == [(addr.clone(), sessions as u32)]);
+            let told_of = Scarce { backend: addr.clone(), sessions: sessions as u32, ports: 100 };
+            assert!(new.is_empty() || new == [told_of]);
             told.push(if new.is_empty() { '.' } else { '!' });
         }
         assert_eq!(told, ".!.....!");
@@ -123,8 +146,29 @@ mod tests {
         let ip = Addr::Ip("10.0.0.7:80".parse().expect("an address"));
         let unix = Addr::Unix(Arc::from(std::path::Path::new("/run/web")));
         let (one, two, three) = (Arc::default(), Arc::default(), Arc::default());
-        let snapshot = snapshot([pool("a", &ip, &one), pool("b", &ip, &two), pool("c", &unix, &three)]);
+        let usual = || Source::Usual;
+        let pools =
+            [pool("a", &ip, &one, usual()), pool("b", &ip, &two, usual()), pool("c", &unix, &three, usual())];
+        let snapshot = snapshot(pools);
         let _seats = [take(&one, 4), take(&two, 3), take(&three, 10)];
-        assert_eq!(Ports::new(1..=10).look(&snapshot), [(ip, 7)]);
+        assert_eq!(Ports::new(1..=10).look(&snapshot), [Scarce { backend: ip, sessions: 7, ports: 10 }]);
+    }
+
+    #[test]
+    fn more_source_addresses_are_more_ports_and_those_of_clients_are_not_ours() {
+        let ip = Addr::Ip("10.0.0.7:80".parse().expect("an address"));
+        let (usual, turns, clients) = (Arc::default(), Arc::default(), Arc::default());
+        let sources = ["10.0.0.1", "10.0.0.2", "fd00::1"].map(|it| it.parse().expect("an address"));
+        let source = Source::Turns(Arc::new(Sources::new(sources)));
+        let snapshot = snapshot([
+            pool("a", &ip, &usual, Source::Usual),
+            pool("b", &ip, &turns, source),
+            pool("c", &ip, &clients, Source::Client),
+        ]);
+        let mut ports = Ports::new(1..=10);
+        let _seats = [take(&usual, 6), take(&turns, 13), take(&clients, 30)];
+        assert_eq!(ports.look(&snapshot), []);
+        let _one_more = take(&turns, 1);
+        assert_eq!(ports.look(&snapshot), [Scarce { backend: ip, sessions: 14, ports: 20 }]);
     }
 }

@@ -7,6 +7,7 @@ use crate::dice::Dice;
 use crate::load::{Load, SeatLimits};
 use crate::name::{ListenerName, PoolName};
 use crate::reception::Reception;
+use crate::sockets::{Inward, Outward};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -40,6 +41,8 @@ pub struct Listener {
     pub max_sessions: u32,
     /// Socket options towards the client.
     pub socket: SocketOptions,
+    /// What else is wanted of its sockets; hardly ever anything.
+    pub inward: Inward,
     /// Mode of a Unix socket's file, as in `chmod`; ignored for IP.
     pub unix_mode: u32,
 }
@@ -102,6 +105,8 @@ pub struct PoolRules {
     pub session: SessionLimits,
     /// Socket options towards the backends.
     pub socket: SocketOptions,
+    /// What else is wanted of those sockets; hardly ever anything.
+    pub outward: Option<Box<Outward>>,
     /// What a backend is told of the client before its first byte; `None`: nothing.
     pub send_proxy: Option<SendProxy>,
 }

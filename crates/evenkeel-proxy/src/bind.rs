@@ -4,11 +4,13 @@ use crate::books::Books;
 use crate::gate::{self, Gates};
 use crate::relay::set_keepalive;
 use crate::shared::Ceiling;
-use crate::{Inherited, Passed, PrepareError};
+use crate::wish::{self, Refused};
+use crate::{Inherited, Passed, PrepareError, Unbindable};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::name::{ListenerName, ServiceName};
-use evenkeel_core::snapshot::{Listener, Snapshot, SocketOptions};
-use evenkeel_sys::socket;
+use evenkeel_core::snapshot::{Listener, Snapshot};
+use evenkeel_sys::socket::{self, Binding};
+use rustix::io::Errno;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -52,10 +54,20 @@ impl Publication {
         for (name, listener) in &self.snapshot.listeners {
             let was = before.snapshot.listeners.get(name);
             if let (Some(bound), true) = (self.bound.get(name), was.is_some_and(|was| was != listener)) {
-                // They were taken when it was bound; one that is not taken now keeps its value.
+                // The kernel was asked before; what it refuses now keeps its value.
                 let _ = bound.set_options(listener);
             }
         }
+    }
+
+    /// Listeners whose sockets, bound before or for want of a feature of the kernel, are not quite what is wanted: which
+    /// wish stays open.
+    pub fn unfulfilled(&self) -> impl Iterator<Item = (&ListenerName, &'static str)> {
+        self.bound.iter().filter_map(|(name, bound)| {
+            let listener = self.snapshot.listeners.get(name)?;
+            let socket = bound.sockets.first().filter(|_| name.addr.ip().is_some())?;
+            Some((name, wish::unfulfilled(socket, &listener.inward)?))
+        })
     }
 
     /// Where each listener is really bound: with a port where port 0 was asked for.
@@ -92,13 +104,16 @@ impl Bound {
         self.removes_file.store(!keep && self.ours, Relaxed);
     }
 
-    fn set_options(&self, listener: &Listener) -> io::Result<()> {
+    fn set_options(&self, listener: &Listener) -> Result<(), Unbindable> {
         if let (true, Addr::Unix(path)) = (self.ours, &self.local) {
             socket::set_mode(path, listener.unix_mode)?;
         }
         self.sockets.iter().try_for_each(|socket| {
-            apply(socket, &self.local, listener.socket)?;
-            socket::listen(socket, listener.backlog)
+            apply(socket, &self.local, listener)?;
+            if self.local.ip().is_some() {
+                wish::take_back(socket, &listener.inward);
+            }
+            Ok(socket::listen(socket, listener.backlog)?)
         })
     }
 
@@ -126,13 +141,14 @@ pub(crate) fn prepare(
 ) -> Result<Publication, PrepareError> {
     let mut bound = BTreeMap::new();
     let mut services = BTreeMap::new();
+    try_wishes(&snapshot, current)?;
     for (name, listener) in &snapshot.listeners {
         if listener.open {
             let sockets = match current.and_then(|current| current.left_to(name, &snapshot)) {
                 Some(sockets) => Arc::clone(sockets),
                 None => Arc::new(
                     bind(listener, workers, inherited)
-                        .map_err(|source| PrepareError { listener: name.clone(), source })?,
+                        .map_err(|why| PrepareError::Listener(name.clone(), why))?,
                 ),
             };
             bound.insert(name.clone(), sockets);
@@ -146,6 +162,26 @@ pub(crate) fn prepare(
     Ok(Publication { snapshot, bound, services, gates, books })
 }
 
+/// Whether the kernel grants what is wanted of sockets that are bound already, and of those to the backends, as far as
+/// that has changed.
+fn try_wishes(snapshot: &Snapshot, current: Option<&Publication>) -> Result<(), PrepareError> {
+    let before = current.map(|current| &*current.snapshot);
+    for (name, listener) in &snapshot.listeners {
+        let was = before.and_then(|before| before.listeners.get(name));
+        if was.is_some_and(|was| was.inward != listener.inward) {
+            wish::try_inward(&listener.inward)
+                .map_err(|refused| PrepareError::Listener(name.clone(), Unbindable::Wish(refused)))?;
+        }
+    }
+    for (name, pool) in &snapshot.pools {
+        let was = before.and_then(|before| before.pools.get(name)).and_then(|was| was.rules.outward.as_ref());
+        if let Some(wanted) = pool.rules.outward.as_ref().filter(|wanted| was != Some(*wanted)) {
+            wish::try_outward(wanted).map_err(|refused| PrepareError::Pool(name.clone(), refused))?;
+        }
+    }
+    Ok(())
+}
+
 fn books(snapshot: &Snapshot, current: Option<&Publication>, workers: usize) -> Books {
     Books::follow(snapshot, current.map(|current| (&*current.snapshot, &current.books)), workers)
 }
@@ -156,17 +192,17 @@ fn ceiling(current: Option<&Arc<Ceiling>>, listener: &Listener) -> Arc<Ceiling> 
     ceiling
 }
 
-fn bind(listener: &Listener, workers: usize, inherited: &mut Inherited) -> io::Result<Bound> {
+fn bind(listener: &Listener, workers: usize, inherited: &mut Inherited) -> Result<Bound, Unbindable> {
     let addr = &listener.name.addr;
     if let Some(passed) = inherited.take(addr) {
         return take_over(passed, listener);
     }
     match addr {
-        Addr::Unix(path) => bind_unix(path, listener),
-        Addr::Ip(ip) => match bind_ip(*ip, listener, workers) {
-            // `:80` means every address that this machine has.
-            Err(error) if ip.is_ipv6() && ip.ip().is_unspecified() && is_without_ipv6(&error) => {
-                bind_ip(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), ip.port()), listener, workers)
+        Addr::Unix(path) => Ok(bind_unix(path, listener)?),
+        Addr::Ip(ip) => match bind_ip(*ip, listener, workers, listener.inward.mptcp) {
+            // Its clients are served all the same, over TCP alone.
+            Err(why) if listener.inward.mptcp && why.is_unsupported() => {
+                bind_ip(*ip, listener, workers, false)
             }
             result => result,
         },
@@ -174,14 +210,14 @@ fn bind(listener: &Listener, workers: usize, inherited: &mut Inherited) -> io::R
 }
 
 /// Listens on sockets that were bound before. A file of theirs stays until [`Bound::keep_file`] says otherwise.
-fn take_over(passed: Passed, listener: &Listener) -> io::Result<Bound> {
+fn take_over(passed: Passed, listener: &Listener) -> Result<Bound, Unbindable> {
     let Passed { sockets, ours } = passed;
     let local = sockets.first().and_then(|socket| socket::local_addr(socket).ok().flatten());
     let local = local.map_or_else(|| listener.name.addr.clone(), Addr::Ip);
     let bound = Bound { sockets, local, ours, removes_file: AtomicBool::new(false) };
     for socket in &bound.sockets {
         socket::set_nonblocking(socket)?;
-        apply(socket, &bound.local, listener.socket)?;
+        apply(socket, &bound.local, listener)?;
     }
     if ours {
         bound.set_options(listener)?;
@@ -189,39 +225,74 @@ fn take_over(passed: Passed, listener: &Listener) -> io::Result<Bound> {
     Ok(bound)
 }
 
-fn is_without_ipv6(error: &io::Error) -> bool {
-    let errno = error.raw_os_error().map(rustix::io::Errno::from_raw_os_error);
-    matches!(errno, Some(rustix::io::Errno::AFNOSUPPORT | rustix::io::Errno::ADDRNOTAVAIL))
-}
-
 fn bind_unix(path: &Path, listener: &Listener) -> io::Result<Bound> {
     let socket = socket::listen_unix(path, listener.unix_mode, listener.backlog)?;
     Ok(Bound::new(vec![socket], Addr::Unix(path.into())))
 }
 
+/// The sockets of a TCP listener; `:80` means every address that this machine has.
+fn bind_ip(addr: SocketAddr, listener: &Listener, workers: usize, mptcp: bool) -> Result<Bound, Unbindable> {
+    match bind_at(addr, listener, workers, mptcp) {
+        Err(why) if addr.is_ipv6() && addr.ip().is_unspecified() && why.is_without_ipv6() => {
+            let any = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), addr.port());
+            bind_at(any, listener, workers, mptcp)
+        }
+        result => result,
+    }
+}
+
 /// A socket for each worker. They share the port among themselves, but the first bind must find it free: two
 /// balancers that shared a port by accident would each get half of its connections. Nobody listens before all are
 /// bound: who connected to a socket that is given up again would be reset.
-fn bind_ip(addr: SocketAddr, listener: &Listener, workers: usize) -> io::Result<Bound> {
-    let first = socket::bind_ip(addr, false)?;
+fn bind_at(addr: SocketAddr, listener: &Listener, workers: usize, mptcp: bool) -> Result<Bound, Unbindable> {
+    let interface = listener.inward.interface.as_deref();
+    wish::try_interface(interface).map_err(Unbindable::Wish)?;
+    let bind = |addr, share| socket::bind_ip(addr, Binding { share, interface, mptcp });
+    let first = bind(addr, false)?;
     let local = socket::local_addr(&first)?.map_or(addr, |local| SocketAddr::new(addr.ip(), local.port()));
     let sockets = if workers == 1 {
         vec![first]
     } else {
         drop(first);
-        (0..workers).map(|_| socket::bind_ip(local, true)).collect::<io::Result<_>>()?
+        (0..workers).map(|_| bind(local, true)).collect::<io::Result<_>>()?
     };
     let addr = Addr::Ip(local);
-    sockets.iter().try_for_each(|socket| apply(socket, &addr, listener.socket))?;
+    sockets.iter().try_for_each(|socket| apply(socket, &addr, listener))?;
     sockets.iter().try_for_each(|socket| socket::listen(socket, listener.backlog))?;
     Ok(Bound::new(sockets, addr))
 }
 
 /// Options that accepted sockets inherit.
-fn apply(socket: &OwnedFd, addr: &Addr, options: SocketOptions) -> io::Result<()> {
+fn apply(socket: &OwnedFd, addr: &Addr, listener: &Listener) -> Result<(), Unbindable> {
     if addr.ip().is_some() {
         socket::set_nodelay(socket)?;
-        set_keepalive(socket, &options)?;
+        set_keepalive(socket, &listener.socket)?;
+        wish::grant(socket, &listener.inward).map_err(Unbindable::Wish)?;
     }
     Ok(())
+}
+
+impl From<io::Error> for Unbindable {
+    fn from(error: io::Error) -> Self {
+        Self::Addr(error)
+    }
+}
+
+impl Unbindable {
+    fn errno(&self) -> Option<Errno> {
+        let (Self::Addr(source) | Self::Wish(Refused { source, .. })) = self;
+        source.raw_os_error().map(Errno::from_raw_os_error)
+    }
+
+    fn is_without_ipv6(&self) -> bool {
+        matches!(self.errno(), Some(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL))
+    }
+
+    /// Whether the kernel lacks a protocol, or one of its options.
+    fn is_unsupported(&self) -> bool {
+        matches!(
+            self.errno(),
+            Some(Errno::PROTONOSUPPORT | Errno::NOPROTOOPT | Errno::OPNOTSUPP | Errno::INVAL)
+        )
+    }
 }

@@ -9,6 +9,7 @@ use crate::pools::{LocalPool, Seating};
 use crate::postgres;
 use crate::session::{Interrupted, Reach, Session};
 use crate::shared::count;
+use crate::wish;
 use crate::worker::Worker;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::{Attempt, ConnectFailure, Tried};
@@ -52,7 +53,11 @@ pub async fn with_retry(
         let rules = pool.rules.connect;
         let began = worker.reactor.now();
         let deadline = (began + rules.timeout).min(started + rules.total);
-        let attempted = attempt(worker, session, backend, deadline).await;
+        let socket = open(session, local, backend, &pool.rules);
+        let attempted = match socket {
+            Ok(socket) => attempt(worker, session, backend, socket, deadline).await,
+            Err(failure) => Err(NotConnected::Failed(failure)),
+        };
         let introduced = attempted.and_then(|socket| introduce(session, client, socket, &pool.rules));
         match request_tls(worker, session, introduced, deadline).await {
             Ok(socket) => {
@@ -132,20 +137,40 @@ fn nobody_left(session: &Session) -> End {
     opening.failed_attempts.last().map_or(End::NoBackend, |attempt| End::NotConnected(attempt.failure))
 }
 
+fn name(addr: &Addr) -> Name<'_> {
+    match addr {
+        Addr::Ip(addr) => Name::Ip(*addr),
+        Addr::Unix(path) => Name::Unix(path),
+    }
+}
+
+/// A socket to connect to `backend` with, as the pool wants it.
+fn open(
+    session: &Session,
+    local: &LocalPool,
+    backend: &Backend,
+    rules: &PoolRules,
+) -> Result<OwnedFd, ConnectFailure> {
+    let socket = socket::open(name(&backend.addr)).map_err(|error| ConnectFailure::from(&error))?;
+    if let (Some(wanted), Some(addr)) = (&rules.outward, backend.addr.ip()) {
+        let client = session.client().ip().map(|client| client.ip());
+        wish::prepare(&socket, wanted, addr, client, local.turn())
+            .map_err(|refused| ConnectFailure::Unprepared(refused.source.raw_os_error().unwrap_or(0)))?;
+    }
+    Ok(socket)
+}
+
 /// One connect, until `deadline`.
 async fn attempt(
     worker: &Worker,
     session: &Session,
     backend: &Backend,
+    socket: OwnedFd,
     deadline: Instant,
 ) -> Result<OwnedFd, NotConnected> {
     let failed = |error: &std::io::Error| NotConnected::Failed(ConnectFailure::from(error));
-    let name = match &backend.addr {
-        Addr::Ip(addr) => Name::Ip(*addr),
-        Addr::Unix(path) => Name::Unix(path),
-    };
     session.backend_ready.set(Readiness::NONE);
-    let (socket, connected) = socket::connect(name).map_err(|error| failed(&error))?;
+    let connected = socket::connect(&socket, name(&backend.addr)).map_err(|error| failed(&error))?;
     worker.reactor.add_stream(&socket, session.row, false).map_err(|error| failed(&error))?;
     if !connected {
         session.opening.borrow_mut().reach = Reach::Connecting(backend.addr.clone(), worker.reactor.now());

@@ -8,10 +8,11 @@ use crate::helm::Helm;
 use crate::reserved::{Open, Reserved};
 use crate::shared::{Ceiling, Shared};
 use crate::visit::Visit;
+use crate::wish::Refused;
 use crate::worker::{Command, Worker};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::ConnectFailure;
-use evenkeel_core::name::{BackendKey, ListenerName, ServiceName};
+use evenkeel_core::name::{BackendKey, ListenerName, PoolName, ServiceName};
 use evenkeel_core::snapshot::Snapshot;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
@@ -105,11 +106,20 @@ pub enum Report {
 
 /// Why a snapshot cannot be published.
 #[derive(Debug)]
-pub struct PrepareError {
-    /// The listener that cannot be bound.
-    pub listener: ListenerName,
-    /// Why.
-    pub source: io::Error,
+pub enum PrepareError {
+    /// A listener cannot be bound.
+    Listener(ListenerName, Unbindable),
+    /// A pool's sockets cannot be what they are to be.
+    Pool(PoolName, Refused),
+}
+
+/// Why a listener cannot be bound.
+#[derive(Debug)]
+pub enum Unbindable {
+    /// Because of its address.
+    Addr(io::Error),
+    /// Because of what else is wanted of its sockets.
+    Wish(Refused),
 }
 
 /// Sums over all workers since the start.
@@ -281,6 +291,11 @@ impl UserPlane {
     pub fn bound(&self) -> Vec<(ListenerName, Addr)> {
         let bound = self.current.iter().flat_map(Publication::bound);
         bound.map(|(name, addr)| (name.clone(), addr.clone())).collect()
+    }
+
+    /// What was published last.
+    pub fn publication(&self) -> Option<&Publication> {
+        self.current.as_ref()
     }
 
     /// What the workers obey now.

@@ -28,6 +28,8 @@ pub struct LocalPool {
     line: RefCell<VecDeque<Row>>,
     /// Waiting sessions whose go is under way, so that it is not asked for twice.
     beckoned: Cell<bool>,
+    /// Whose turn it is among the pool's source addresses.
+    turn: Cell<u32>,
 }
 
 /// A seat at a backend, or why there is none.
@@ -51,6 +53,7 @@ impl LocalPool {
             budget: RefCell::new(RetryBudget::new(now)),
             line: RefCell::default(),
             beckoned: Cell::new(false),
+            turn: Cell::new(0),
         }
     }
 
@@ -105,6 +108,11 @@ impl LocalPool {
             Some((backend, counts)) => CountedSeat::new(backend.load.join(), counts),
             None => CountedSeat::new(Arc::<Load>::default().join(), Arc::default()),
         }
+    }
+
+    /// One more than last time.
+    pub fn turn(&self) -> u32 {
+        self.turn.replace(self.turn.get().wrapping_add(1))
     }
 
     /// Whether somebody in this worker waits for a seat.

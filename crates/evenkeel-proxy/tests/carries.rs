@@ -6,6 +6,7 @@ use evenkeel_core::director::{AllDown, Config, Director, Leaving, Member, PoolCo
 use evenkeel_core::end::{End, Side};
 use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
 use evenkeel_core::snapshot::{ConnectRules, Listener, PoolRules, QueueRules, SessionLimits, SocketOptions};
+use evenkeel_core::sockets::Inward;
 use evenkeel_proxy::{PlaneOptions, Started, UserPlane};
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -28,6 +29,7 @@ fn config(backends: &[SocketAddr]) -> Config {
         backlog: 128,
         max_sessions: u32::MAX,
         socket,
+        inward: Inward::default(),
         unix_mode: 0o600,
     };
     let rules = PoolRules {
@@ -41,6 +43,7 @@ fn config(backends: &[SocketAddr]) -> Config {
         queue: QueueRules { length: 10, timeout: SECOND },
         session: SessionLimits { idle: None, half_close: None, lifetime: None },
         socket,
+        outward: None,
         send_proxy: None,
     };
     let members = backends.iter().map(|addr| Member {

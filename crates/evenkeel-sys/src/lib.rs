@@ -4,6 +4,7 @@ pub mod activation;
 pub mod clock;
 pub mod handoff;
 pub mod limits;
+pub mod option;
 pub mod pipe;
 pub mod poll;
 pub mod socket;

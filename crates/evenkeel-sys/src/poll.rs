@@ -180,12 +180,13 @@ mod tests {
     #[test]
     fn a_connect_that_nobody_answers_is_ready_for_nothing() {
         // A queue of one that is full: the kernel drops every other SYN.
-        let listener = socket::bind_ip("127.0.0.1:0".parse().unwrap(), false).unwrap();
+        let listener = socket::bind_ip("127.0.0.1:0".parse().unwrap(), socket::Binding::default()).unwrap();
         socket::listen(&listener, 0).unwrap();
         let addr = socket::local_addr(&listener).unwrap().expect("an IP socket");
         let first = TcpStream::connect(addr).unwrap();
         assert!(ready_now(&first).writable());
-        let (second, connected) = socket::connect(socket::Name::Ip(addr)).unwrap();
+        let second = socket::open(socket::Name::Ip(addr)).unwrap();
+        let connected = socket::connect(&second, socket::Name::Ip(addr)).unwrap();
         assert!(!connected && !ready_now(&second).writable());
     }
 }

@@ -1,5 +1,6 @@
 //! Stream sockets: bind, accept, connect, options, and the calls of a relay.
 
+use crate::option;
 use rustix::fs::FileType;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, Shutdown, SocketAddrAny, SocketAddrUnix, SocketFlags, SocketType,
@@ -26,20 +27,37 @@ pub enum Name<'a> {
 /// Keepalive: silence before the first probe and time between probes (whole seconds), probes until it gives up.
 pub type Keepalive = Option<(Duration, Duration, u32)>;
 
-/// A non-blocking TCP socket bound to `addr`, not listening yet. An IPv6 wildcard takes IPv4 as well; with `share`
-/// (`SO_REUSEPORT`) several sockets may have the address.
-pub fn bind_ip(addr: SocketAddr, share: bool) -> io::Result<OwnedFd> {
-    let family = if addr.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    let socket = rustix::net::socket_with(family, SocketType::STREAM, NEW, None)?;
+/// How a socket is bound.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Binding<'a> {
+    /// Several sockets may have the address (`SO_REUSEPORT`).
+    pub share: bool,
+    /// Only at this interface.
+    pub interface: Option<&'a str>,
+    /// Multipath TCP, RFC 8684; fails where the kernel has none.
+    pub mptcp: bool,
+}
+
+/// A non-blocking TCP socket bound to `addr`, not listening yet. An IPv6 wildcard takes IPv4 as well.
+pub fn bind_ip(addr: SocketAddr, how: Binding<'_>) -> io::Result<OwnedFd> {
+    let protocol = how.mptcp.then_some(rustix::net::ipproto::MPTCP);
+    let socket = rustix::net::socket_with(family(addr), SocketType::STREAM, NEW, protocol)?;
     sockopt::set_socket_reuseaddr(&socket, true)?;
-    if share {
+    if how.share {
         sockopt::set_socket_reuseport(&socket, true)?;
+    }
+    if let Some(interface) = how.interface {
+        option::set_interface(&socket, interface)?;
     }
     if addr.is_ipv6() {
         sockopt::set_ipv6_v6only(&socket, !addr.ip().is_unspecified())?;
     }
     rustix::net::bind(&socket, &addr)?;
     Ok(socket)
+}
+
+fn family(addr: SocketAddr) -> AddressFamily {
+    if addr.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 }
 }
 
 /// Lets a bound socket listen; `backlog` as in listen(2).
@@ -105,15 +123,18 @@ fn ip_of(addr: SocketAddrAny) -> Option<SocketAddr> {
     Some(SocketAddr::new(addr.ip().to_canonical(), addr.port()))
 }
 
-/// Starts to connect a new non-blocking socket; whether it is connected already. Else it becomes writable when it is,
-/// or when it failed ([`take_error`]).
-pub fn connect(name: Name<'_>) -> io::Result<(OwnedFd, bool)> {
+/// A new non-blocking socket to connect to `name` with.
+pub fn open(name: Name<'_>) -> io::Result<OwnedFd> {
     let family = match name {
-        Name::Ip(SocketAddr::V4(_)) => AddressFamily::INET,
-        Name::Ip(SocketAddr::V6(_)) => AddressFamily::INET6,
+        Name::Ip(addr) => family(addr),
         Name::Unix(_) => AddressFamily::UNIX,
     };
-    let socket = rustix::net::socket_with(family, SocketType::STREAM, NEW, None)?;
+    Ok(rustix::net::socket_with(family, SocketType::STREAM, NEW, None)?)
+}
+
+/// Starts to connect a new socket; whether it is connected already. Else it becomes writable when it is, or when it
+/// failed ([`take_error`]).
+pub fn connect(socket: impl AsFd, name: Name<'_>) -> io::Result<bool> {
     let result = match name {
         Name::Ip(addr) => {
             sockopt::set_tcp_nodelay(&socket, true)?;
@@ -122,8 +143,8 @@ pub fn connect(name: Name<'_>) -> io::Result<(OwnedFd, bool)> {
         Name::Unix(path) => rustix::net::connect(&socket, &SocketAddrUnix::new(path)?),
     };
     match result {
-        Ok(()) => Ok((socket, true)),
-        Err(rustix::io::Errno::INPROGRESS) => Ok((socket, false)),
+        Ok(()) => Ok(true),
+        Err(rustix::io::Errno::INPROGRESS) => Ok(false),
         Err(errno) => Err(errno.into()),
     }
 }
@@ -183,7 +204,11 @@ pub fn is_at_end(socket: impl AsFd) -> io::Result<bool> {
 
 /// Writes what the socket takes now.
 pub fn send(socket: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
-    Ok(rustix::net::send(socket, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL)?)
+    match rustix::net::send(socket, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+        // A connect that was put off until there was something to send has only begun (`TCP_FASTOPEN_CONNECT`).
+        Err(rustix::io::Errno::INPROGRESS) => Err(io::ErrorKind::WouldBlock.into()),
+        result => Ok(result?),
+    }
 }
 
 /// Says to the peer that no byte will follow (FIN).
@@ -264,7 +289,7 @@ mod tests {
 
     #[test]
     fn a_socket_connected_to_itself_is_its_own_peer() {
-        let nobody = bind_ip("127.0.0.1:0".parse().unwrap(), false).unwrap();
+        let nobody = bind_ip("127.0.0.1:0".parse().unwrap(), Binding::default()).unwrap();
         let addr = local_addr(&nobody).unwrap().expect("an IP socket");
         let _ = rustix::net::connect(&nobody, &addr);
         take_error(&nobody).unwrap();
@@ -272,7 +297,8 @@ mod tests {
 
         let somebody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = somebody.local_addr().unwrap();
-        let (socket, _) = connect(Name::Ip(addr)).unwrap();
+        let socket = open(Name::Ip(addr)).unwrap();
+        connect(&socket, Name::Ip(addr)).unwrap();
         assert!(!is_own_peer(&socket, addr).unwrap());
     }
 

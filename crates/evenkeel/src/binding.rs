@@ -3,14 +3,88 @@
 use crate::error::{Exit, RunError};
 use crate::holder;
 use evenkeel_core::addr::Addr;
-use evenkeel_proxy::PrepareError;
-use std::io::ErrorKind;
+use evenkeel_core::name::ListenerName;
+use evenkeel_proxy::{PrepareError, Publication, Refused, Unbindable};
+use std::io::{self, ErrorKind};
+use std::net::IpAddr;
 
-/// What to tell about a listener that cannot be bound.
+/// What to tell about a configuration that cannot be obeyed.
 pub fn refused(error: &PrepareError) -> RunError {
-    let addr = &error.listener.addr;
-    let what = format!("cannot listen on {addr} for `{}`", error.listener.service);
-    match error.source.kind() {
+    match error {
+        PrepareError::Listener(listener, Unbindable::Addr(error)) => unbindable(listener, error),
+        PrepareError::Listener(listener, Unbindable::Wish(refused)) => {
+            unfulfilled(listener.service.as_str(), refused)
+        }
+        PrepareError::Pool(pool, refused) => unfulfilled(pool.as_str(), refused),
+    }
+}
+
+/// What to tell about sockets that are bound, and not quite what is wanted.
+pub fn warnings(publication: &Publication) -> impl Iterator<Item = String> {
+    publication.unfulfilled().map(|(listener, wish)| {
+        let service = &listener.service;
+        match wish {
+            "mptcp" if !has_mptcp() => format!(
+                "`{service}` takes TCP only at {}: the kernel has no Multipath TCP, or it is off \
+                 (`sysctl -w net.mptcp.enabled=1`)",
+                listener.addr
+            ),
+            wish => format!(
+                "`{wish}` of `{service}` holds from the next start on: {} is bound already",
+                listener.addr
+            ),
+        }
+    })
+}
+
+fn has_mptcp() -> bool {
+    std::fs::read_to_string("/proc/sys/net/mptcp/enabled").is_ok_and(|text| text.trim() != "0")
+}
+
+/// A wish for sockets that the kernel did not grant.
+fn unfulfilled(whose: &str, refused: &Refused) -> RunError {
+    let Refused { wish, value, source } = refused;
+    let is = |kind| source.kind() == kind;
+    let exit = if is(ErrorKind::PermissionDenied) { Exit::NoPermission } else { Exit::Unavailable };
+    let value = value.map_or_else(String::new, |value: IpAddr| format!(" {value}"));
+    let why = match *wish {
+        "source" if is(ErrorKind::AddrNotAvailable) => "this machine does not have that address".to_owned(),
+        _ if is(ErrorKind::PermissionDenied) => "permission denied".to_owned(),
+        "interface" => "there is no such interface".to_owned(),
+        "congestion" if is(ErrorKind::NotFound) => "the kernel does not have it".to_owned(),
+        _ => source.to_string(),
+    };
+    let error = RunError::new(exit, format!("cannot have `{wish}`{value} for `{whose}`: {why}"));
+    match (*wish, exit) {
+        ("source", Exit::Unavailable) => error.help(format!("`ip address add{value} dev eth0` adds it, at the interface that fits")),
+        ("interface", Exit::Unavailable) => error.help("`ip link` lists those it has"),
+        ("congestion", Exit::Unavailable) => error.help(
+            "`sysctl net.ipv4.tcp_available_congestion_control` lists those it has; others are modules, as in \
+             `modprobe tcp_bbr`",
+        ),
+        ("congestion", _) => error.help(
+            "add it to `sysctl -w net.ipv4.tcp_allowed_congestion_control=\"reno cubic …\"`",
+        ),
+        ("mark" | "transparent", Exit::NoPermission) => error.help(capability("CAP_NET_ADMIN")),
+        ("interface", Exit::NoPermission) => error.help(capability("CAP_NET_RAW")),
+        _ => error,
+    }
+}
+
+/// How the program gets a capability.
+pub fn capability(name: &str) -> String {
+    let program =
+        std::env::current_exe().map_or_else(|_| "evenkeel".into(), |path| path.display().to_string());
+    format!(
+        "give it the capability: `setcap {}=+ep {program}`, or in its unit `AmbientCapabilities={name}`",
+        name.to_lowercase()
+    )
+}
+
+fn unbindable(listener: &ListenerName, error: &io::Error) -> RunError {
+    let addr = &listener.addr;
+    let what = format!("cannot listen on {addr} for `{}`", listener.service);
+    match error.kind() {
         ErrorKind::AddrInUse if holder::is_plain_file(addr) => {
             RunError::new(Exit::Unavailable, format!("{what}: a file that is no socket is in the way"))
                 .help("choose another path, or remove the file if nobody needs it")
@@ -32,17 +106,15 @@ pub fn refused(error: &PrepareError) -> RunError {
         }
         ErrorKind::NotFound => RunError::new(Exit::Unavailable, format!("{what}: no such folder"))
             .help("create the folder in which the socket is to be"),
-        _ => RunError::new(Exit::Unavailable, format!("{what}: {}", error.source)),
+        _ => RunError::new(Exit::Unavailable, format!("{what}: {error}")),
     }
 }
 
 fn permission(addr: &Addr) -> String {
     match addr {
         Addr::Ip(addr) => format!(
-            "give it the capability: `setcap cap_net_bind_service=+ep {}`, or in its unit \
-             `AmbientCapabilities=CAP_NET_BIND_SERVICE`\n\
-             or let every user listen there: `sysctl net.ipv4.ip_unprivileged_port_start={}`",
-            std::env::current_exe().map_or_else(|_| "evenkeel".into(), |path| path.display().to_string()),
+            "{}\nor let every user listen there: `sysctl net.ipv4.ip_unprivileged_port_start={}`",
+            capability("CAP_NET_BIND_SERVICE"),
             addr.port()
         ),
         Addr::Unix(_) => "the user it runs as must be allowed to write in the socket's folder".to_owned(),
@@ -52,11 +124,11 @@ fn permission(addr: &Addr) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use evenkeel_core::name::{ListenerName, ServiceName};
+    use evenkeel_core::name::{PoolName, ServiceName};
 
     fn told(addr: Addr, kind: ErrorKind) -> RunError {
         let listener = ListenerName { service: ServiceName::new("web"), addr };
-        refused(&PrepareError { listener, source: kind.into() })
+        refused(&PrepareError::Listener(listener, Unbindable::Addr(kind.into())))
     }
 
     #[test]
@@ -85,5 +157,41 @@ mod tests {
         let help = error.help.unwrap();
         assert!(help.contains("cap_net_bind_service"), "{help}");
         assert!(help.contains("ip_unprivileged_port_start=80"), "{help}");
+    }
+
+    #[test]
+    fn a_wish_that_is_not_granted_is_told_with_its_remedy() {
+        let told = |wish, value: Option<IpAddr>, errno| {
+            let refused = Refused { wish, value, source: io::Error::from_raw_os_error(errno) };
+            super::refused(&PrepareError::Pool(PoolName::new("web"), refused))
+        };
+        for (wish, value, errno, exit, what, help) in [
+            ("mark", None, 1, Exit::NoPermission, "permission denied", "cap_net_admin=+ep"),
+            ("transparent", None, 1, Exit::NoPermission, "permission denied", "CAP_NET_ADMIN"),
+            ("interface", None, 19, Exit::Unavailable, "there is no such interface", "ip link"),
+            ("congestion", None, 2, Exit::Unavailable, "the kernel does not have it", "modprobe"),
+            (
+                "congestion",
+                None,
+                1,
+                Exit::NoPermission,
+                "permission denied",
+                "tcp_allowed_congestion_control",
+            ),
+            (
+                "source",
+                "192.0.2.1".parse().ok(),
+                99,
+                Exit::Unavailable,
+                "this machine does not have that address",
+                "ip address add 192.0.2.1 dev",
+            ),
+        ] {
+            let error = told(wish, value, errno);
+            assert_eq!(error.exit, exit, "{wish}");
+            assert!(error.what.starts_with(&format!("cannot have `{wish}`")), "{}", error.what);
+            assert!(error.what.ends_with(&format!(" for `web`: {what}")), "{}", error.what);
+            assert!(error.help.as_ref().is_some_and(|it| it.contains(help)), "{:?}", error.help);
+        }
     }
 }

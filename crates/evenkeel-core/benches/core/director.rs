@@ -62,6 +62,7 @@ fn rules() -> PoolRules {
         queue: QueueRules { length: 0, timeout: time },
         session: SessionLimits { idle: None, half_close: None, lifetime: None },
         socket: SocketOptions { keepalive: None, user_timeout: None },
+        outward: None,
         send_proxy: None,
     }
 }

@@ -170,7 +170,7 @@ fn parts(before: &PoolConfig, after: &PoolConfig) -> Vec<&'static str> {
         ("connect and retry", one.connect != other.connect),
         ("queue", one.queue != other.queue),
         ("timeouts", one.session != other.session),
-        ("sockets", one.socket != other.socket),
+        ("sockets", one.socket != other.socket || one.outward != other.outward),
     ];
     parts.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
 }

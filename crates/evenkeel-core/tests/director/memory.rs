@@ -3,7 +3,7 @@
 use crate::stage::{MS, SECOND, Stage, addr, key, member, name, pool, web};
 use evenkeel_core::director::{BackendOrder, Config, Difference, Director, Duty, Order};
 use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
-use evenkeel_core::snapshot::{Listener, SocketOptions};
+use evenkeel_core::snapshot::{Inward, Listener, SocketOptions};
 use std::sync::Arc;
 
 /// The stage with another director, which remembers what the one before it had seen.
@@ -158,6 +158,7 @@ fn a_service_that_drains_goes_on_draining() {
             max_sessions: 9,
             socket: SocketOptions { keepalive: None, user_timeout: None },
             unix_mode: 0o600,
+            inward: Inward::default(),
         })
     };
     let config = |service| Config { listeners: vec![listener(service)], ..web(1) };

@@ -4,6 +4,7 @@ use crate::stage::{MS, SECOND, Stage, addr, key, member, name, web};
 use evenkeel_core::director::{BackendOrder, Difference, Duty, Leaving, Order, OrderError};
 use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
 use evenkeel_core::snapshot::{Listener, SocketOptions};
+use evenkeel_core::sockets::Inward;
 use std::sync::Arc;
 
 fn order(number: u8, order: BackendOrder) -> Order {
@@ -190,6 +191,7 @@ fn a_service_that_drains_closes_its_listeners_and_one_that_is_disabled_its_sessi
             backlog: 1,
             max_sessions: u32::MAX,
             socket: SocketOptions { keepalive: None, user_timeout: None },
+            inward: Inward::default(),
             unix_mode: 0o600,
         })
     };

@@ -227,6 +227,7 @@ pub fn check() -> Check {
         rise: 2,
         fall: 3,
         introduce: None,
+        outward: None,
     }
 }
 
@@ -263,6 +264,7 @@ pub fn rules() -> PoolRules {
         queue: QueueRules { length: u32::MAX, timeout: SECOND },
         session: SessionLimits { idle: None, half_close: None, lifetime: None },
         socket: SocketOptions { keepalive: None, user_timeout: None },
+        outward: None,
         send_proxy: None,
     }
 }

@@ -15,6 +15,7 @@ use evenkeel_core::balance::{Balance, Picker};
 use evenkeel_core::end::End;
 use evenkeel_core::name::{ListenerName, PoolName};
 use evenkeel_core::snapshot::{Listener, Pool, PoolRules};
+use evenkeel_core::sockets::Inward;
 use evenkeel_sys::poll::Readiness;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
@@ -170,6 +171,7 @@ fn stranger(session: &Suspended<OwnedFd>) -> Listener {
         backlog: 0,
         max_sessions: u32::MAX,
         socket: session.relay.rules.socket,
+        inward: Inward::default(),
         unix_mode: 0,
     }
 }

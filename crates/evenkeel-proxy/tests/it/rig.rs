@@ -8,6 +8,7 @@ use evenkeel_core::reception::Reception;
 use evenkeel_core::snapshot::{
     Backend, ConnectRules, Listener, Pool, PoolRules, QueueRules, SessionLimits, Snapshot, SocketOptions,
 };
+use evenkeel_core::sockets::Inward;
 use evenkeel_proxy::{Inherited, PlaneOptions, Report, SessionRecord, Started, UserPlane};
 use evenkeel_testkit::{PATIENCE, Peer, Place, port};
 use std::collections::{BTreeMap, VecDeque};
@@ -49,6 +50,7 @@ impl Parts {
                 queue: QueueRules { length: u32::MAX, timeout: Duration::from_secs(1) },
                 session: SessionLimits { idle: None, half_close: None, lifetime: None },
                 socket,
+                outward: None,
                 send_proxy: None,
             },
             reception: Reception::default(),
@@ -85,6 +87,7 @@ impl Parts {
             backlog: 1024,
             max_sessions: u32::MAX,
             socket: self.rules.socket,
+            inward: Inward::default(),
             unix_mode: 0o600,
         };
         let rules = Arc::new(self.rules);

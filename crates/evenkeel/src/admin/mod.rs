@@ -195,7 +195,7 @@ fn open(wanted: Option<&Addr>) -> io::Result<Door> {
         None => place::bind_default().and_then(unix)?,
         Some(Addr::Unix(path)) => place::bind(path).and_then(unix)?,
         Some(Addr::Ip(addr)) => {
-            let socket = evenkeel_sys::socket::bind_ip(*addr, false)?;
+            let socket = evenkeel_sys::socket::bind_ip(*addr, evenkeel_sys::socket::Binding::default())?;
             evenkeel_sys::socket::listen(&socket, place::BACKLOG)?;
             let listener = tokio::net::TcpListener::from_std(socket.into())?;
             (Addr::Ip(listener.local_addr()?), Socket::Tcp(listener), None)

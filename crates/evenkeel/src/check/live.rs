@@ -101,6 +101,7 @@ fn check_of(pool: &PoolConfig) -> Check {
         rise: 1,
         fall: 1,
         introduce: pool.rules.send_proxy,
+        outward: pool.rules.outward.as_ref().and_then(|it| it.of_checks()),
     })
 }
 

@@ -89,7 +89,10 @@ pub fn flag(key: &'static Key) -> Arg {
         "allow" | "deny" | "access-mode" | "source-prefix" => "Limits",
         "accept-proxy" | "send-proxy" => "PROXY protocol",
         "route" | "hello" | "speaks-first" => "Routes by TLS name",
-        "keepalive" | "user-timeout" | "backlog" | "unix-mode" => "Sockets",
+        "keepalive" | "user-timeout" | "backlog" | "unix-mode" | "source" | "transparent" | "mark"
+        | "congestion" | "defer-accept" | "fast-open" | "fast-open-connect" | "interface" | "mptcp" => {
+            "Sockets"
+        }
         name if name.starts_with("max-") || name == "queue-length" => "Limits",
         name if PROCESS_KEYS.contains(&name) => "Process",
         _ => "Service",
@@ -122,6 +125,8 @@ fn placeholder(kind: &Kind) -> &'static str {
         Kind::Switch => "ON|OFF",
         Kind::Health => "CHECK",
         Kind::SlowStart => "DURATION",
+        Kind::Name(_) => "NAME",
+        Kind::Sources => "IP",
         Kind::Networks | Kind::AcceptProxy => "NETWORK",
         Kind::Words(_) => "WORDS",
         Kind::Access => "NETWORK",

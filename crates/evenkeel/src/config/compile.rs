@@ -8,7 +8,7 @@ use super::lower::{Section, Typed};
 use super::place::At;
 use super::problem::{Problem, Problems};
 use super::setting::{Entry, Layer, Routed, Setting};
-use super::{AdminSettings, LogFormat, Settings, World, pool, reception, suggest};
+use super::{AdminSettings, LogFormat, Settings, World, pool, reception, sockets, suggest};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::{Config, PoolConfig};
 use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
@@ -143,6 +143,7 @@ pub fn compile(
                 backlog: chain.number("backlog"),
                 max_sessions: chain.count("max-sessions").unwrap_or(u32::MAX),
                 socket: pool::socket(&chain),
+                inward: sockets::inward(&chain),
                 unix_mode: chain.number("unix-mode"),
             })
         }));

@@ -1,6 +1,6 @@
 //! What only shows when services, pools and backends are seen side by side.
 
-use super::chain::Chain;
+use super::chain::{Chain, Found};
 use super::compile::{Bound, Sends};
 use super::lower::{Section, Typed};
 use super::place::{At, Place};
@@ -10,6 +10,7 @@ use evenkeel_core::addr::Addr;
 use evenkeel_core::director::Target;
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 /// Looks for everything that is wrong between parts that are right by themselves.
 pub fn check(typed: &Typed, services: &[Bound<'_>], builtin: &Layer, problems: &mut Problems) {
@@ -30,8 +31,12 @@ pub fn check(typed: &Typed, services: &[Bound<'_>], builtin: &Layer, problems: &
             }
         }
     }
-    services.iter().for_each(|service| both_wait(service, typed, builtin, problems));
-    same_address(services, problems);
+    for service in services {
+        both_wait(service, typed, builtin, problems);
+        needs_clients_with_addresses(service, typed, builtin, problems);
+    }
+    let interface = |it: &Bound<'_>| own_chain(it, typed, builtin).text("interface");
+    same_address(services, &interface, problems);
     loops(services, problems);
 }
 
@@ -139,38 +144,83 @@ fn pool_in_use(pool: &Section, services: &[Bound<'_>], problems: &mut Problems) 
     }
 }
 
-/// A service that waits for the client's first bytes cannot send to backends that speak first.
-fn both_wait(service: &Bound<'_>, typed: &Typed, builtin: &Layer, problems: &mut Problems) {
-    let own = Chain::new([&service.section.layer, &typed.defaults], builtin);
+/// The settings of a service.
+fn own_chain<'a>(service: &Bound<'a>, typed: &'a Typed, builtin: &'a Layer) -> Chain<'a> {
+    Chain::new([&service.section.layer, &typed.defaults], builtin)
+}
+
+/// The settings of the pool that a service sends to, by default or by one route.
+fn pool_chain<'a>(service: &Bound<'a>, sends: &Sends<'a>, typed: &'a Typed, builtin: &'a Layer) -> Chain<'a> {
+    let route = sends.route.map(|route| &route.section.layer);
+    let layers = route.into_iter().chain([&service.section.layer]).filter(|_| sends.owns_pool);
+    let layers = layers.chain(sends.shared.map(|shared| &shared.layer)).chain([&typed.defaults]);
+    Chain::new(layers, builtin)
+}
+
+/// What makes a service wait for its client's first bytes.
+fn waits<'a>(service: &Bound<'_>, own: &Chain<'a>) -> Option<Found<'a>> {
     let mixed = own.only("accept-proxy").text("accept-proxy.mode").as_deref() == Some("mixed");
-    let waits = if mixed && own.is_on("accept-proxy") {
+    if mixed && own.is_on("accept-proxy") {
         own.find("accept-proxy.mode")
     } else if service.sends.iter().filter_map(|sends| sends.route).any(Routed::waits) {
         own.find("route")
     } else {
-        return;
-    };
+        own.find("defer-accept").filter(|_| own.is_on("defer-accept"))
+    }
+}
+
+/// What says that the backends of a pool send the first byte.
+fn speaks_first<'a>(pool: &Chain<'a>) -> Option<Found<'a>> {
+    let health = pool.only("health");
+    let expects = health.text("health.expect").is_some_and(|text| !text.is_empty());
+    let shows_it = expects && health.text("health.send").is_none_or(|text| text.is_empty());
+    let says_so = pool.find("speaks-first").filter(|_| pool.is_set("speaks-first"));
+    says_so.or_else(|| health.find("health.expect").filter(|_| shows_it))
+}
+
+/// A service that waits for the client's first bytes cannot send to backends that speak first.
+fn both_wait(service: &Bound<'_>, typed: &Typed, builtin: &Layer, problems: &mut Problems) {
+    let own = own_chain(service, typed, builtin);
+    let waits = waits(service, &own);
     for sends in &service.sends {
-        let route = sends.route.map(|route| &route.section.layer);
-        let layers = route.into_iter().chain([&service.section.layer]).filter(|_| sends.owns_pool);
-        let layers = layers.chain(sends.shared.map(|shared| &shared.layer)).chain([&typed.defaults]);
-        let pool = Chain::new(layers, builtin);
-        let health = pool.only("health");
-        let expects = health.text("health.expect").is_some_and(|text| !text.is_empty());
-        let says_so = pool.is_set("speaks-first").then(|| pool.find("speaks-first"));
-        let shows_it = (expects && health.text("health.send").is_none_or(|text| text.is_empty()))
-            .then(|| health.find("health.expect"));
-        if let Some(first) = says_so.or(shows_it) {
+        let pool = pool_chain(service, sends, typed, builtin);
+        let put_off = || pool.find("fast-open-connect").filter(|_| pool.is_set("fast-open-connect"));
+        if let (Some(first), Some(waits)) = (speaks_first(&pool), waits.or_else(put_off)) {
             problems.push(
                 Problem::error(format!(
                     "client and backend of `{}` would wait for each other",
                     sends.section.name.value
                 ))
-                .at_found(first, "the backends speak first")
-                .at_found(waits, "the client has to speak first")
+                .at_found(Some(first), "the backends speak first")
+                .at_found(Some(waits), "the client has to speak first")
                 .help(
-                    "such backends need a service of their own, without routes by name and without `mixed`",
+                    "such backends need a service of their own, without routes by name, `mixed`, `defer-accept` \
+                     and `fast-open-connect`",
                 ),
+            );
+        }
+    }
+}
+
+/// Who comes by a Unix socket has no address that a backend could be shown.
+fn needs_clients_with_addresses(
+    service: &Bound<'_>,
+    typed: &Typed,
+    builtin: &Layer,
+    problems: &mut Problems,
+) {
+    let by_proxy = own_chain(service, typed, builtin).is_on("accept-proxy");
+    let Some(unix) = service.addrs.iter().find(|at| at.value.ip().is_none() && !by_proxy) else { return };
+    for sends in &service.sends {
+        let pool = pool_chain(service, sends, typed, builtin);
+        if pool.is_set("transparent") {
+            problems.push(
+                Problem::error(format!(
+                    "clients of `{}` have no address to connect from",
+                    service.section.name.value
+                ))
+                .at(&unix.place, "who comes by a Unix socket has none")
+                .at_found(pool.find("transparent"), "the client's address is asked for"),
             );
         }
     }
@@ -186,17 +236,27 @@ fn overlap(one: &Addr, other: &Addr) -> bool {
     a.port() == b.port() && (a.ip() == b.ip() || covers(a.ip(), b.ip()) || covers(b.ip(), a.ip()))
 }
 
-fn same_address(services: &[Bound<'_>], problems: &mut Problems) {
-    let mut by_port: HashMap<Option<u16>, Vec<(&str, &At<Addr>)>> = HashMap::new();
+/// `interface` is the one that a service listens at; at two of them, an address may be bound twice.
+fn same_address(
+    services: &[Bound<'_>],
+    interface: &dyn Fn(&Bound<'_>) -> Option<Arc<str>>,
+    problems: &mut Problems,
+) {
+    type Known<'a> = (&'a str, &'a At<Addr>, Option<Arc<str>>);
+    let mut by_port: HashMap<Option<u16>, Vec<Known<'_>>> = HashMap::new();
     let mut told = HashSet::new();
     for service in services {
         let name = service.section.name.value.as_str();
+        let at = interface(service);
+        let is_apart = |other: &Option<Arc<str>>| at.is_some() && other.is_some() && *other != at;
         for addr in &service.addrs {
             let port = addr.value.ip().map(|addr| addr.port());
             let known = by_port.entry(port).or_default();
-            let first = known.iter().find(|(_, earlier)| overlap(&earlier.value, &addr.value));
+            let first = known
+                .iter()
+                .find(|(_, earlier, other)| overlap(&earlier.value, &addr.value) && !is_apart(other));
             let mut is_new = |first: &Place| told.insert((addr.place.span(), first.span()));
-            if let Some((owner, first)) = first.filter(|(_, first)| is_new(&first.place)) {
+            if let Some((owner, first, _)) = first.filter(|(_, first, _)| is_new(&first.place)) {
                 let what = match *owner == name {
                     true => format!("[tcp.{name}] listens on {} twice", addr.value),
                     false => format!("[tcp.{name}] and [tcp.{owner}] listen on the same address"),
@@ -212,7 +272,7 @@ fn same_address(services: &[Bound<'_>], problems: &mut Problems) {
                     },
                 );
             }
-            known.push((name, addr));
+            known.push((name, addr, at.clone()));
         }
     }
 }

@@ -57,6 +57,7 @@ pub fn compile(chain: &Chain<'_>, problems: &mut Problems) -> Option<Check> {
         rise: chain.number("health.rise"),
         fall: chain.number("health.fall"),
         introduce: None,
+        outward: None,
     })
 }
 

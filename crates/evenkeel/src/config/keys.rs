@@ -157,6 +157,10 @@ pub enum Kind {
     Health,
     /// `"off"`, a duration, or a table with keys of its own.
     SlowStart,
+    /// A name of the kernel's, at most so long.
+    Name(usize),
+    /// IP addresses, and ranges of them.
+    Sources,
     /// IP networks.
     Networks,
     /// Some of these words.
@@ -186,6 +190,9 @@ const fn at_least(millis: u64) -> Kind {
 const fn at_least_or_off(millis: u64) -> Kind {
     Kind::Duration { min: Duration::from_millis(millis), off: true, whole_seconds: false }
 }
+
+const WHOLE_SECONDS_OR_OFF: Kind =
+    Kind::Duration { min: Duration::from_secs(1), off: true, whole_seconds: true };
 
 const WHOLE_SECONDS: Kind = Kind::Duration { min: Duration::from_secs(1), off: false, whole_seconds: true };
 
@@ -218,6 +225,8 @@ impl Kind {
             Self::Switch => "\"on\", \"off\" or a table".into(),
             Self::Health => "\"tcp\", \"off\", a path, a URL, or a table".into(),
             Self::SlowStart => "duration, \"off\", or a table".into(),
+            Self::Name(longest) => format!("name of at most {longest} characters"),
+            Self::Sources => "IP address, a range of them, or a list".into(),
             Self::Networks => "network, or a list of them".into(),
             Self::Access => "network or \"file:PATH\", or a list of them".into(),
             Self::Rate => "number in a second, such as \"10/s\"".into(),
@@ -1073,6 +1082,65 @@ pub static KEYS: &[Key] = &[
         aliases: &["tcp-user-timeout", "tcp-ut"],
     },
     Key {
+        name: "source",
+        scope: Scope::Pool,
+        kind: Kind::Sources,
+        default: Means("the address that the kernel takes"),
+        doc: "Addresses of this machine that connects to the backends come from, each in turn; their checks come from the first. Each has \
+              source ports of its own: about 28,000 sessions at once to each backend. A range is `\"10.0.0.2-10.0.0.9\"`. \
+              A name that turns out to be of a family without a source is connected to as if there were none.",
+        why: "the kernel knows which address leads to a backend; more of them are for more sessions than one has ports",
+        example: "10.0.0.2-10.0.0.9",
+        aliases: &["bind-address", "source-address", "proxy-bind", "local-addr"],
+    },
+    Key {
+        name: "transparent",
+        scope: Scope::Pool,
+        kind: Kind::Flag,
+        default: Is("false"),
+        doc: "Whether connects to the backends come from the client's address, so that they see it without a word of the PROXY \
+              protocol. The port is another one. Answers have to find their way back through this machine: \
+              `evenkeel doctor FILE` prints the commands. It needs CAP_NET_ADMIN. A client whose address is of another \
+              family than a backend's is not connected to it; checks come from this machine's own address.",
+        why: "it needs a capability, and routes on this machine and on the backends",
+        example: "true",
+        aliases: &["tproxy", "usesrc", "original-src", "proxy-bind-transparent"],
+    },
+    Key {
+        name: "mark",
+        scope: Scope::Pool,
+        kind: Kind::Count(0, u32::MAX),
+        default: Is("0"),
+        doc: "A number on each packet, for rules of routing and firewalls (`ip rule add fwmark`). 0 is none. In a service it holds \
+              towards clients and backends alike. It needs CAP_NET_ADMIN.",
+        why: "only who has such rules needs one",
+        example: "10",
+        aliases: &["fwmark", "so-mark", "socket-mark"],
+    },
+    Key {
+        name: "congestion",
+        scope: Scope::Pool,
+        kind: Kind::Name(15),
+        default: Means("what `net.ipv4.tcp_congestion_control` says"),
+        doc: "How TCP finds out how fast it may send: `\"bbr\"`, `\"cubic\"`, or what else the kernel has. In a service it holds \
+              towards clients and backends alike.",
+        why: "the machine's owner has chosen one",
+        example: "bbr",
+        aliases: &["congestion-control", "tcp-congestion", "cc"],
+    },
+    Key {
+        name: "fast-open-connect",
+        scope: Scope::Pool,
+        kind: Kind::Flag,
+        default: Is("false"),
+        doc: "Whether the client's first bytes go to a backend with the first packet, once it has allowed that (TCP Fast Open). \
+              That saves a round trip. But then nobody is asked whether the backend is there before bytes are sent to it: \
+              a connect that fails is not tried elsewhere, and a packet that arrives twice may be served twice.",
+        why: "failing over is worth more than a round trip inside a data centre",
+        example: "true",
+        aliases: &["tfo-connect"],
+    },
+    Key {
         name: "send-proxy",
         scope: Scope::Pool,
         kind: Kind::SendProxy,
@@ -1317,6 +1385,50 @@ pub static KEYS: &[Key] = &[
         why: "one host has 2⁶⁴ addresses to choose from",
         example: "56",
         aliases: &["v6"],
+    },
+    Key {
+        name: "defer-accept",
+        scope: Scope::Client,
+        kind: WHOLE_SECONDS_OR_OFF,
+        default: Is("off"),
+        doc: "Whether a client is accepted only once it has said something. One that stays silent is accepted all the same after \
+              about this time, which the kernel rounds up to 1, 3, 7, 15, … s. Nothing for backends that speak first.",
+        why: "a silent client costs little here, and not every protocol begins with the client",
+        example: "3s",
+        aliases: &["tcp-defer-accept", "deferred"],
+    },
+    Key {
+        name: "fast-open",
+        scope: Scope::Client,
+        kind: Kind::Count(0, 65_535),
+        default: Is("0"),
+        doc: "So many clients at once may send bytes with their first packet (TCP Fast Open). 0 is none. The kernel has to allow \
+              it: `net.ipv4.tcp_fastopen` 2 or 3. A packet that arrives twice may be served twice.",
+        why: "only some protocols bear that, and few clients use it",
+        example: "256",
+        aliases: &["tfo", "fastopen", "tcp-fastopen"],
+    },
+    Key {
+        name: "interface",
+        scope: Scope::Client,
+        kind: Kind::Name(15),
+        default: Means("any"),
+        doc: "Only clients that come by this network interface are accepted. Two services may listen at one address, each at an \
+              interface of its own.",
+        why: "an address says enough for most",
+        example: "eth0",
+        aliases: &["bind-device", "device", "so-bindtodevice"],
+    },
+    Key {
+        name: "mptcp",
+        scope: Scope::Client,
+        kind: Kind::Flag,
+        default: Is("false"),
+        doc: "Whether clients may speak Multipath TCP, and go on when they change from one network to another. Others speak TCP as \
+              before. Where the kernel has none, a warning says so, and everybody speaks TCP.",
+        why: "it costs a little for each connection, and few clients speak it",
+        example: "true",
+        aliases: &["multipath", "multipath-tcp"],
     },
     Key {
         name: "backlog",

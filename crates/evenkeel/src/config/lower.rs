@@ -295,6 +295,10 @@ impl<'a> Lower<'a> {
                 let entries = self.each(node, |node| setting::access(key, node));
                 Ok(list(node, entries, Setting::Access))
             }
+            (Kind::Sources, _) => {
+                let sources = self.each(node, |node| setting::sources(key, node));
+                Ok(list(node, sources, Setting::Sources))
+            }
             (Kind::Words(words), _) => {
                 let words = self.each(node, |node| setting::word(key, node, words));
                 Ok(Setting::Words(words.into_iter().map(|at| at.value).collect()))

@@ -23,6 +23,7 @@ mod problem;
 mod reception;
 mod routes;
 mod setting;
+mod sockets;
 pub mod suggest;
 mod tree;
 mod units;

@@ -4,8 +4,9 @@ use super::chain::{Chain, Found};
 use super::health;
 use super::problem::{Problem, Problems};
 use super::setting::{Entry, Layer, Setting};
+use super::sockets;
 use evenkeel_core::balance::Balance;
-use evenkeel_core::director::{AllDown, EjectionRules, Leaving, Member, PoolConfig, SlowStart};
+use evenkeel_core::director::{AllDown, EjectionRules, Leaving, Member, PoolConfig, SlowStart, Target};
 use evenkeel_core::health::Check;
 use evenkeel_core::name::PoolName;
 use evenkeel_core::snapshot::{
@@ -27,22 +28,7 @@ pub fn compile(
         .iter()
         .filter_map(|entry| match entry {
             Entry::Backend(target, layer) => {
-                let own = Chain::new([layer], builtin);
-                Some(Member {
-                    target: target.value.clone(),
-                    weight: own.number("to.weight"),
-                    backup: matches!(own.find("to.backup").map(|f| f.value), Some(Setting::Flag(true))),
-                    max_sessions: own
-                        .count("to.max-sessions")
-                        .or(chain.count("max-sessions-per-backend"))
-                        .unwrap_or(u32::MAX),
-                    max_connecting: chain.number("max-connecting-per-backend"),
-                    check_port: own.count("to.check-port").and_then(|port| port.try_into().ok()),
-                    check_addr: match own.find("to.check-addr").map(|found| found.value) {
-                        Some(Setting::Ip(ip)) => Some(*ip),
-                        _ => None,
-                    },
-                })
+                Some(member(&target.value, &Chain::new([layer], builtin), chain))
             }
             Entry::Pool(_) => None,
         })
@@ -51,12 +37,19 @@ pub fn compile(
     let room = caps.fold(None, |sum: Option<u32>, cap| Some(sum.unwrap_or(0).saturating_add(cap)));
     let queue = room.map_or(u32::MAX, |room| room.saturating_mul(2));
     let send_proxy = send_proxy(&chain.only("send-proxy"), problems);
+    let outward = sockets::outward(chain, entries, problems);
     let check = health::compile(&chain.only("health"), problems);
     PoolConfig {
         name: PoolName::new(name),
         members,
         balance: balance(chain, problems),
-        check: check.map(|check| Arc::new(Check { introduce: send_proxy, ..check })),
+        check: check.map(|check| {
+            Arc::new(Check {
+                introduce: send_proxy,
+                outward: outward.as_ref().and_then(|it| it.of_checks()),
+                ..check
+            })
+        }),
         ejection: ejection(chain, problems),
         slow_start: chain.is_on("slow-start").then(|| SlowStart {
             duration: chain.time("slow-start.duration"),
@@ -76,8 +69,28 @@ pub fn compile(
             },
             session: session(chain, problems),
             socket: socket(chain),
+            outward,
             send_proxy,
         }),
+    }
+}
+
+/// The backend at `target`, under its `own` settings and those of its pool.
+fn member(target: &Target, own: &Chain<'_>, pool: &Chain<'_>) -> Member {
+    Member {
+        target: target.clone(),
+        weight: own.number("to.weight"),
+        backup: own.is_set("to.backup"),
+        max_sessions: own
+            .count("to.max-sessions")
+            .or(pool.count("max-sessions-per-backend"))
+            .unwrap_or(u32::MAX),
+        max_connecting: pool.number("max-connecting-per-backend"),
+        check_port: own.count("to.check-port").and_then(|port| port.try_into().ok()),
+        check_addr: match own.find("to.check-addr").map(|found| found.value) {
+            Some(Setting::Ip(ip)) => Some(*ip),
+            _ => None,
+        },
     }
 }
 

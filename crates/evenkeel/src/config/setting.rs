@@ -6,7 +6,7 @@ use super::lower::Section;
 use super::place::{At, Place};
 use super::problem::Problem;
 use super::tree::{Node, Value, toml_string};
-use super::{suggest, units};
+use super::{sockets, suggest, units};
 use evenkeel_core::director::{Leaving, Target};
 use evenkeel_core::network::{Network, NetworkError};
 use std::collections::BTreeMap;
@@ -53,6 +53,8 @@ pub enum Setting {
     Files(Vec<At<String>>),
     /// IP networks.
     Networks(Vec<At<Network>>),
+    /// IP addresses, by range.
+    Sources(Vec<At<Box<[IpAddr]>>>),
     /// Some of the words that the key knows.
     Words(Vec<&'static str>),
     /// Texts.
@@ -161,6 +163,7 @@ pub fn read(key: &Key, node: &Node) -> Result<Setting, Problem> {
             .and_then(|text| text.parse().ok())
             .map(Setting::Ip)
             .ok_or_else(|| wrong(key, node, "expected an IP address without a port")),
+        Kind::Name(longest) => name(key, node, *longest),
         Kind::HttpPath => http_target(node),
         Kind::HttpMethod => token(key, node, "an HTTP method such as \"GET\"", |c| c.is_ascii_uppercase()),
         Kind::HttpHost => token(key, node, "a host name", |c| c.is_ascii_graphic() && !"/\\@?#".contains(c)),
@@ -303,6 +306,13 @@ fn rate(key: &Key, node: &Node) -> Result<Setting, Problem> {
         .ok_or_else(|| wrong(key, node, "expected so many in a second, up to a million, such as \"10/s\""))
 }
 
+/// The addresses that `node`, a text, names.
+pub fn sources(key: &Key, node: &Node) -> Result<Box<[IpAddr]>, Problem> {
+    let example = "expected an address such as \"10.0.0.2\", or a range such as \"10.0.0.2-10.0.0.9\"";
+    let Some(text) = node.text() else { return Err(wrong(key, node, example)) };
+    sockets::addresses(text).map_err(|what| wrong(key, node, &what))
+}
+
 /// `keep`, `cut`, or `drain(30s)`.
 fn leaving(key: &Key, node: &Node) -> Result<Setting, Problem> {
     let expected = "expected \"keep\", \"cut\", or a time to end in, such as \"drain(30s)\"";
@@ -354,6 +364,17 @@ fn token(key: &Key, node: &Node, noun: &str, allowed: impl Fn(char) -> bool) -> 
     match node.text() {
         Some(text) if !text.is_empty() && text.chars().all(allowed) => Ok(Setting::Text(text.into())),
         _ => Err(wrong(key, node, &format!("expected {noun}"))),
+    }
+}
+
+/// A name of the kernel's, of at most `longest` bytes.
+fn name(key: &Key, node: &Node, longest: usize) -> Result<Setting, Problem> {
+    let is_name = |text: &str| {
+        (1..=longest).contains(&text.len()) && text.bytes().all(|it| it.is_ascii_graphic() && it != b'/')
+    };
+    match node.text().filter(|text| is_name(text)) {
+        Some(text) => Ok(Setting::Text(text.into())),
+        None => Err(wrong(key, node, &format!("expected a name of at most {longest} characters"))),
     }
 }
 

@@ -5,6 +5,7 @@ use super::*;
 use annotate_snippets::Renderer;
 use evenkeel_core::dice::Dice;
 use evenkeel_core::name::PoolName;
+use evenkeel_core::sockets::Inward;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -45,6 +46,9 @@ fn view(loaded: &Result<Loaded, Problems>) -> String {
         line(format!("  unix_mode {:o}", listener.unix_mode));
         line(format!("  {:?}", listener.socket));
         line(format!("  {:?}", listener.reception));
+        if listener.inward != Inward::default() {
+            line(format!("  {:?}", listener.inward));
+        }
     }
     for pool in &loaded.config.pools {
         line(format!("\npool {}  {:?}  all_down {:?}", pool.name, pool.balance, pool.all_down));
@@ -60,6 +64,9 @@ fn view(loaded: &Result<Loaded, Problems>) -> String {
             "  {:?}\n  {:?}\n  {:?}\n  {:?}\n  send_proxy {:?}",
             rules.connect, rules.queue, rules.session, rules.socket, rules.send_proxy
         ));
+        if let Some(outward) = &rules.outward {
+            line(format!("  {outward:?}"));
+        }
     }
     view
 }

@@ -36,7 +36,7 @@ use evenkeel_core::addr::Addr;
 use evenkeel_core::director::{Action, Director, EventKind};
 use evenkeel_core::health::{Check, Verdict};
 use evenkeel_core::name::{BackendKey, PoolName};
-use evenkeel_core::ports::Ports;
+use evenkeel_core::ports::{Ports, Scarce};
 use evenkeel_proxy::{Inherited, Report, UserPlane};
 use evenkeel_sys::limits;
 use past::Past;
@@ -339,9 +339,8 @@ impl Loop {
 
     /// What is to be told of source ports now.
     fn scarce_ports(&mut self) -> Vec<Notice> {
-        let ports = self.ports.size;
         let scarce = self.control.plane.snapshot().map(|snapshot| self.ports.look(snapshot));
-        let notice = |(backend, sessions)| Notice::PortsScarce { backend, sessions, ports };
+        let notice = |Scarce { backend, sessions, ports }| Notice::PortsScarce { backend, sessions, ports };
         scarce.into_iter().flatten().map(notice).collect()
     }
 

@@ -127,6 +127,10 @@ impl Loop {
                 "`workers`, `log` and `max-sessions` of the new configuration hold from the next start on";
             control.log.tell(Notice::Warning(text.to_owned()));
         }
+        let unfulfilled = control.plane.publication().into_iter().flat_map(binding::warnings);
+        for warning in unfulfilled {
+            control.log.tell(Notice::Warning(warning));
+        }
         for warning in loaded.warnings {
             control.log.tell(Notice::Warning(warning.to_string()));
         }

@@ -53,7 +53,7 @@ async fn ask(
     deadline: Instant,
 ) -> Result<(), ProbeFailure> {
     let Connected { mut stream, ends } =
-        stream::connect(target, deadline).await.map_err(ProbeFailure::Connect)?;
+        stream::connect(target, check.outward.as_deref(), deadline).await.map_err(ProbeFailure::Connect)?;
     let answer = async {
         if let Some(version) = introduce {
             let header = introduction(version, ends);

@@ -2,10 +2,12 @@
 
 use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::ConnectFailure;
+use evenkeel_core::sockets::Outward;
+use evenkeel_sys::socket::{self, Name};
 use std::io;
 use std::net::SocketAddr;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use tokio::time::{Instant, timeout_at};
 
 /// A TCP or Unix connection.
@@ -22,28 +24,42 @@ pub struct Connected {
     pub ends: Option<(SocketAddr, SocketAddr)>,
 }
 
-/// Connects to `target` before `deadline`.
-pub async fn connect(target: &Addr, deadline: Instant) -> Result<Connected, ConnectFailure> {
+/// Connects to `target` before `deadline`, by a socket that is what is `wanted`.
+pub async fn connect(
+    target: &Addr,
+    wanted: Option<&Outward>,
+    deadline: Instant,
+) -> Result<Connected, ConnectFailure> {
+    let failed = |error: io::Error| ConnectFailure::from(&error);
     let connected = async {
         match target {
             Addr::Ip(addr) => {
-                let stream = tcp(*addr).await?;
-                let ends = Some((stream.local_addr()?, *addr));
+                let stream = tcp(socket(*addr, wanted)?, *addr).await.map_err(failed)?;
+                let ends = Some((stream.local_addr().map_err(failed)?, *addr));
                 Ok(Connected { stream: Box::new(stream), ends })
             }
             Addr::Unix(path) => {
-                Ok(Connected { stream: Box::new(UnixStream::connect(path).await?), ends: None })
+                let stream = UnixStream::connect(path).await.map_err(failed)?;
+                Ok(Connected { stream: Box::new(stream), ends: None })
             }
         }
     };
-    match timeout_at(deadline, connected).await {
-        Ok(result) => result.map_err(|error: io::Error| ConnectFailure::from(&error)),
-        Err(_) => Err(ConnectFailure::TimedOut),
-    }
+    timeout_at(deadline, connected).await.unwrap_or(Err(ConnectFailure::TimedOut))
 }
 
-async fn tcp(addr: SocketAddr) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(addr).await?;
+/// A socket to connect to `addr` with.
+fn socket(addr: SocketAddr, wanted: Option<&Outward>) -> Result<TcpSocket, ConnectFailure> {
+    let socket = socket::open(Name::Ip(addr)).map_err(|error| ConnectFailure::from(&error))?;
+    if let Some(wanted) = wanted {
+        // Which of its source addresses a check comes from does not matter.
+        evenkeel_proxy::prepare(&socket, wanted, addr, None, 0)
+            .map_err(|refused| ConnectFailure::Unprepared(refused.source.raw_os_error().unwrap_or(0)))?;
+    }
+    Ok(TcpSocket::from_std_stream(socket.into()))
+}
+
+async fn tcp(socket: TcpSocket, addr: SocketAddr) -> io::Result<TcpStream> {
+    let stream = socket.connect(addr).await?;
     // A port of this machine that nobody listens on may be drawn as our own source port: then the kernel connects
     // the socket to itself, and a dead backend would pass.
     if stream.local_addr()? == addr {

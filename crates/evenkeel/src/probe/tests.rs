@@ -48,6 +48,7 @@ fn check(kind: CheckKind) -> Check {
         rise: 2,
         fall: 3,
         introduce: None,
+        outward: None,
     }
 }
 

@@ -82,6 +82,7 @@ fn read_attempt(from: &mut Reader<'_>) -> Option<Attempt> {
         6 => ConnectFailure::NoSourcePort,
         7 => ConnectFailure::NoResources(errno),
         8 => ConnectFailure::NoTls,
+        10 => ConnectFailure::Unprepared(errno),
         _ => ConnectFailure::Other(errno),
     };
     Some(Attempt { backend, failure, took: from.duration()? })
@@ -201,7 +202,7 @@ fn read_direction(
 /// Writes the rules of a pool's sessions.
 pub fn write_rules(to: &mut Writer, rules: &PoolRules) {
     // What is only for connecting is not told: the session is connected.
-    let PoolRules { connect, queue, session, socket, send_proxy: _ } = rules;
+    let PoolRules { connect, queue, session, socket, outward: _, send_proxy: _ } = rules;
     to.duration(connect.timeout);
     to.duration(connect.total);
     to.u32(connect.attempts);
@@ -246,5 +247,5 @@ pub fn read_rules(from: &mut Reader<'_>) -> Option<PoolRules> {
     let queue = QueueRules { length: from.u32()?, timeout: from.duration()? };
     let mut limit = || from.option(Reader::duration);
     let session = SessionLimits { idle: limit()?, half_close: limit()?, lifetime: limit()? };
-    Some(PoolRules { connect, queue, session, socket: read_socket(from)?, send_proxy: None })
+    Some(PoolRules { connect, queue, session, socket: read_socket(from)?, outward: None, send_proxy: None })
 }

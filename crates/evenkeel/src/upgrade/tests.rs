@@ -47,6 +47,7 @@ fn rules() -> PoolRules {
         queue: QueueRules { length: 7, timeout: SECOND },
         session: SessionLimits { idle: Some(SECOND), half_close: None, lifetime: Some(9 * SECOND) },
         socket: SocketOptions { keepalive, user_timeout: Some(30 * SECOND) },
+        outward: None,
         send_proxy: None,
     }
 }
