@@ -7,8 +7,8 @@ use crate::shared::Ceiling;
 use crate::wish::{self, Refused};
 use crate::{Inherited, Passed, PrepareError, Unbindable};
 use evenkeel_core::addr::Addr;
-use evenkeel_core::name::{ListenerName, ServiceName};
-use evenkeel_core::snapshot::{Listener, Snapshot};
+use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
+use evenkeel_core::snapshot::{Listener, PoolRules, Snapshot};
 use evenkeel_sys::socket::{self, Binding};
 use rustix::io::Errno;
 use std::collections::BTreeMap;
@@ -180,6 +180,25 @@ fn try_wishes(snapshot: &Snapshot, current: Option<&Publication>) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// All that the kernel would not grant of what is wanted of sockets: seen without binding anything.
+pub fn refusals<'a>(
+    listeners: &[Arc<Listener>],
+    pools: impl Iterator<Item = (&'a PoolName, &'a PoolRules)>,
+) -> Vec<PrepareError> {
+    let of_listener = |listener: &Arc<Listener>| {
+        let inward = &listener.inward;
+        let granted =
+            wish::try_interface(inward.interface.as_deref()).and_then(|()| wish::try_inward(inward));
+        let refused = granted.err().filter(|_| listener.name.addr.ip().is_some())?;
+        Some(PrepareError::Listener(listener.name.clone(), Unbindable::Wish(refused)))
+    };
+    let of_pool = |(name, rules): (&PoolName, &PoolRules)| {
+        let refused = wish::try_outward(rules.outward.as_deref()?).err()?;
+        Some(PrepareError::Pool(name.clone(), refused))
+    };
+    listeners.iter().filter_map(of_listener).chain(pools.filter_map(of_pool)).collect()
 }
 
 fn books(snapshot: &Snapshot, current: Option<&Publication>, workers: usize) -> Books {

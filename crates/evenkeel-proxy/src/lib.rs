@@ -27,7 +27,7 @@ mod visit;
 mod wish;
 mod worker;
 
-pub use bind::Publication;
+pub use bind::{Publication, refusals};
 pub use books::{BackendSums, ServiceSums, Times};
 pub use handover::{SESSION_DESCRIPTORS_MAX, Suspended};
 pub use helm::{Helm, TooLate};

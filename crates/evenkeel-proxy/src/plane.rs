@@ -27,6 +27,9 @@ use std::time::Duration;
 /// Pipes for bulk that a worker opens at most; a session needs one only while bytes are in it.
 const PIPES_PER_WORKER: usize = 128;
 
+/// Bytes that a pipe is asked for, by the relay.
+const PIPE_BYTES: usize = 1024 * 1024;
+
 /// Sessions for each pipe: where descriptors are so few that this counts, sessions go first.
 const SESSIONS_PER_PIPE: usize = 8;
 
@@ -51,6 +54,11 @@ impl PlaneOptions {
     /// Pipes that each worker opens at most: never less than one session in full flow can use.
     fn pipes_per_worker(&self) -> usize {
         (self.max_sessions as usize / SESSIONS_PER_PIPE / self.workers).clamp(2, PIPES_PER_WORKER)
+    }
+
+    /// Bytes that its pipes may hold in full swing.
+    pub fn pipe_bytes(&self) -> u64 {
+        (self.workers * self.pipes_per_worker() * PIPE_BYTES) as u64
     }
 
     /// Descriptors that the plane may hold, those of listeners not counted: two for each session, two for each pipe,

@@ -24,6 +24,11 @@ pub fn source_ports() -> RangeInclusive<u16> {
     read().unwrap_or(0..=u16::MAX)
 }
 
+/// Descriptors that may be open at once when the limit is raised.
+pub fn descriptors_max() -> u64 {
+    getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX)
+}
+
 /// Descriptors that may be open at once.
 pub fn descriptors() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)

@@ -71,14 +71,16 @@ fn unfulfilled(whose: &str, refused: &Refused) -> RunError {
     }
 }
 
-/// How the program gets a capability.
-pub fn capability(name: &str) -> String {
+/// How the program gets a capability: by a command, and by its unit.
+pub fn capability_commands(name: &str) -> [String; 2] {
     let program =
         std::env::current_exe().map_or_else(|_| "evenkeel".into(), |path| path.display().to_string());
-    format!(
-        "give it the capability: `setcap {}=+ep {program}`, or in its unit `AmbientCapabilities={name}`",
-        name.to_lowercase()
-    )
+    [format!("setcap {}=+ep {program}", name.to_lowercase()), format!("AmbientCapabilities={name}")]
+}
+
+fn capability(name: &str) -> String {
+    let [command, unit] = capability_commands(name);
+    format!("give it the capability: `{command}`, or in its unit `{unit}`")
 }
 
 fn unbindable(listener: &ListenerName, error: &io::Error) -> RunError {

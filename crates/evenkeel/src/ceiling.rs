@@ -1,5 +1,9 @@
 //! How many sessions fit into the descriptors that this process may open.
 
+use crate::admin;
+use crate::config::Settings;
+use crate::probe::PROBES_MAX;
+use evenkeel_core::director::Config;
 use evenkeel_proxy::PlaneOptions;
 
 /// Standard streams, epoll, event and signal descriptors, files read on a reload, lookups of names.
@@ -14,6 +18,18 @@ pub struct Needs {
     pub probes: usize,
     /// The admin API.
     pub admin: usize,
+}
+
+impl Needs {
+    /// Of this configuration.
+    pub fn of(settings: &Settings, config: &Config) -> Self {
+        let members: usize = config.pools.iter().map(|pool| pool.members.len()).sum();
+        Self {
+            listeners: config.listeners.len(),
+            probes: members.min(PROBES_MAX),
+            admin: settings.admin.as_ref().map_or(0, admin::descriptors),
+        }
+    }
 }
 
 /// Sessions at once, at most, with so many `descriptors` and `workers`. At least 1: when even that does not fit, the

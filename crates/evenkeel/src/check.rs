@@ -45,7 +45,7 @@ pub fn run(source: &Source, name: &str, live: bool, as_json: bool) -> Result<(),
 }
 
 /// Shows the mistakes; the result says how many there are.
-fn tell(problems: &Problems, name: &str, as_json: bool) -> Result<RunError, RunError> {
+pub fn tell(problems: &Problems, name: &str, as_json: bool) -> Result<RunError, RunError> {
     if as_json {
         let list: Vec<_> = problems.list.iter().map(config::Problem::to_json).collect();
         output::print(&format!("{:#}\n", json!({"ok": false, "problems": list})))?;

@@ -10,6 +10,7 @@ mod config;
 mod control;
 mod demo;
 mod discover;
+mod doctor;
 mod error;
 mod explain;
 mod holder;
@@ -96,6 +97,7 @@ fn perform(invocation: Invocation, life: Life, herald: Option<&Herald>) -> Resul
         Invocation::DemoLoad(port) => demo::load::run(port),
         Invocation::Check { source, name, live, json } => check::run(&source, &name, live, json),
         Invocation::Top(whom, interval) => top::run(whom, interval),
+        Invocation::Doctor { source, name, json } => doctor::run(source.as_ref(), &name, json),
         Invocation::Remote(whom, command) => return remote::run(&whom, command),
         Invocation::Explain { key, form } => explain::run(key.as_deref(), form),
         Invocation::Completions(shell) => {

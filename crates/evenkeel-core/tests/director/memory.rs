@@ -3,7 +3,8 @@
 use crate::stage::{MS, SECOND, Stage, addr, key, member, name, pool, web};
 use evenkeel_core::director::{BackendOrder, Config, Difference, Director, Duty, Order};
 use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
-use evenkeel_core::snapshot::{Inward, Listener, SocketOptions};
+use evenkeel_core::snapshot::{Listener, SocketOptions};
+use evenkeel_core::sockets::Inward;
 use std::sync::Arc;
 
 /// The stage with another director, which remembers what the one before it had seen.

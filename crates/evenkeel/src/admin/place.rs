@@ -80,6 +80,40 @@ fn describe(folder: &Path, error: &io::Error) -> String {
     format!("{}: {error}", folder.display())
 }
 
+/// Whether a socket could be in `folder`: the folder, or what stands against it. Nothing is made for that.
+pub fn usable(folder: PathBuf) -> Result<PathBuf, (PathBuf, &'static str)> {
+    let may_write = |path: &Path| rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok();
+    match fs::metadata(&folder) {
+        Ok(found) if !found.is_dir() => Err((folder, "it is no folder")),
+        Ok(_) if may_write(&folder) => Ok(folder),
+        Ok(_) => Err((folder, "this user may not write there")),
+        Err(_) => Err((folder, "there is no such folder")),
+    }
+}
+
+/// The folder in which it would be when nobody says so, or why the best of them cannot be used.
+pub fn usable_default() -> Result<PathBuf, (PathBuf, &'static str)> {
+    let could_make = |folder: &Path| {
+        fs::symlink_metadata(folder).is_err()
+            && folder.parent().is_some_and(|it| usable(it.to_owned()).is_ok())
+    };
+    let mut first = None;
+    for folder in folders() {
+        if could_make(&folder) {
+            return Ok(folder);
+        }
+        let found = usable(folder).and_then(|folder| match make(&folder) {
+            Ok(()) => Ok(folder),
+            Err(_) => Err((folder, "others may write there")),
+        });
+        match found {
+            Ok(folder) => return Ok(folder),
+            Err(why) => first = first.or(Some(why)),
+        }
+    }
+    Err(first.unwrap_or_default())
+}
+
 /// Every socket that somebody listens at, where this user's may be.
 pub fn find() -> Vec<PathBuf> {
     let mut found = Vec::new();

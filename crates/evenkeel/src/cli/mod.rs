@@ -10,7 +10,7 @@ use crate::demo::{DemoOptions, PORTS};
 use crate::remote::{Command as Asked, Whom};
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Arg, ArgAction, ArgMatches, ColorChoice, Command};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Where `run` and `check` look for a configuration when they are not told.
@@ -28,6 +28,7 @@ Try it, no config file needed:
 Run it:
   run          Run from a config file [default: /etc/evenkeel/evenkeel.toml]
   check        Check a config file and show every mistake
+  doctor       Check this host, and how to mend what a config needs of it
   reload       Load the config file again, whole or not at all
   upgrade      Hand every connection over to a new process
 
@@ -84,6 +85,15 @@ pub enum Invocation {
         name: String,
         /// Also resolve, bind and dial.
         live: bool,
+        /// Print JSON.
+        json: bool,
+    },
+    /// Show what this host gives, and what this configuration needs of it.
+    Doctor {
+        /// Which; `None` is none.
+        source: Option<Source>,
+        /// How it is called in what is printed.
+        name: String,
         /// Print JSON.
         json: bool,
     },
@@ -156,6 +166,7 @@ pub fn command() -> Command {
         .subcommand(tcp::command())
         .subcommand(run())
         .subcommand(check())
+        .subcommand(doctor())
         .subcommands(remote::commands())
         .subcommand(explain())
         .subcommand(
@@ -253,6 +264,18 @@ fn check() -> Command {
         )
 }
 
+fn doctor() -> Command {
+    let file = Arg::new("file").value_name("FILE").value_parser(clap::value_parser!(PathBuf));
+    Command::new("doctor")
+        .about("Check this host, and how to mend what a config needs of it")
+        .arg(file.help("A config file; `-` is standard input; without one: this host in general"))
+        .arg(json("Print one JSON object"))
+        .after_help(
+            "Run it as the user that evenkeel runs as. Nothing is changed: it prints the commands that do.\n\
+             Ends with 0 if it found no problem, with 1 if it did.",
+        )
+}
+
 fn explain() -> Command {
     Command::new("explain")
         .about("What a key means, its default, and why")
@@ -293,13 +316,18 @@ pub fn understand(matches: &ArgMatches) -> Option<Invocation> {
         "run" => Invocation::Run(source(matches, "config", Some(process_flags("run", matches)))),
         "check" => Invocation::Check {
             source: source(matches, "file", None),
-            name: match matches.get_one::<PathBuf>("file")? {
-                path if path.as_os_str() == "-" => "standard input".into(),
-                path => path.display().to_string(),
-            },
+            name: file_name(matches.get_one::<PathBuf>("file")?),
             live: matches.get_flag("live"),
             json: json(),
         },
+        "doctor" => {
+            let file = matches.get_one::<PathBuf>("file");
+            Invocation::Doctor {
+                source: file.map(|_| source(matches, "file", None)),
+                name: file.map(|path| file_name(path)).unwrap_or_default(),
+                json: json(),
+            }
+        }
         "tcp" => {
             Invocation::Tcp { flags: tcp::flags(matches), print_config: matches.get_flag("print-config") }
         }
@@ -328,6 +356,11 @@ pub fn understand(matches: &ArgMatches) -> Option<Invocation> {
             Invocation::Remote(whom, asked)
         }
     })
+}
+
+/// How a file is called in what is printed.
+fn file_name(path: &Path) -> String {
+    if path.as_os_str() == "-" { "standard input".into() } else { path.display().to_string() }
 }
 
 fn source(matches: &ArgMatches, arg: &str, flags: Option<Flags>) -> Source {

@@ -2,7 +2,7 @@
 
 mod announce;
 
-use crate::admin::{self, Bound};
+use crate::admin::Bound;
 use crate::binding;
 use crate::ceiling::{self, Needs};
 use crate::config::{Loaded, Settings, Source, WatchedFiles};
@@ -11,7 +11,6 @@ use crate::discover::Discovery;
 use crate::error::{Exit, RunError};
 use crate::logging::{Log, Notice};
 use crate::notify;
-use crate::probe::PROBES_MAX;
 use crate::signals::{self, Manner, Signals};
 use crate::upgrade::Again;
 use crate::upgrade::arrive::Predecessor;
@@ -235,13 +234,7 @@ struct Room {
 fn room(settings: &Settings, config: &Config) -> Room {
     let workers = settings.workers.unwrap_or_else(|| available_parallelism().map_or(1, usize::from));
     let descriptors = limits::raise_descriptors();
-    let members: usize = config.pools.iter().map(|pool| pool.members.len()).sum();
-    let needs = Needs {
-        listeners: config.listeners.len(),
-        probes: members.min(PROBES_MAX),
-        admin: settings.admin.as_ref().map_or(0, admin::descriptors),
-    };
-    let ceiling = ceiling::sessions_max(descriptors, workers, needs);
+    let ceiling = ceiling::sessions_max(descriptors, workers, Needs::of(settings, config));
     Room {
         workers,
         descriptors,
