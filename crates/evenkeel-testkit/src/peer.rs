@@ -39,6 +39,16 @@ impl Peer {
         Self::try_connect(place).unwrap_or_else(|error| panic!("connect to {place}: {error}"))
     }
 
+    /// Connects by Multipath TCP, where the kernel has it.
+    pub fn connect_multipath(place: &Place) -> io::Result<Self> {
+        /// Of linux/in.h.
+        const IPPROTO_MPTCP: i32 = 262;
+        let addr = place.sock_addr();
+        let socket = Socket::new(addr.domain(), socket2::Type::STREAM, Some(IPPROTO_MPTCP.into()))?;
+        socket.connect(&addr)?;
+        Ok(Self::new(socket))
+    }
+
     /// Connects to `place`, or says why not. A connection that was made and reset at once is one that was made.
     pub fn try_connect(place: &Place) -> io::Result<Self> {
         let socket = place.socket()?;

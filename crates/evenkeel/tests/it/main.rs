@@ -23,6 +23,7 @@ mod log;
 mod notify;
 mod orders;
 mod plan;
+mod sockets;
 mod stop;
 mod top;
 mod upgrade;
