@@ -94,7 +94,7 @@ impl End {
         "panic",
     ];
 
-    /// Which of the words are those of connects that failed.
+    /// Which of the [`words`](Self::words) are those of connects that failed.
     pub const NOT_CONNECTED: Range<usize> =
         Self::OWN_WORDS.len()..Self::OWN_WORDS.len() + ConnectFailure::WORDS.len();
 
