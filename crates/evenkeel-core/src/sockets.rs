@@ -1,6 +1,8 @@
 //! What a service or a pool wants of its sockets beyond what every socket gets. Hardly anybody wants anything, and then the
 //! kernel is asked for nothing.
 
+use crate::attempt::ConnectFailure;
+use crate::end::Side;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -110,8 +112,11 @@ impl Source {
         client: Option<IpAddr>,
         turn: u32,
     ) -> Result<Option<IpAddr>, NoSource> {
-        // A header of the PROXY protocol may say anything. With no address at all the kernel would take one of ours.
-        let is_someone = |it: &IpAddr| !it.is_unspecified() && !it.is_multicast();
+        // A header of the PROXY protocol may say anything. With no address at all the kernel would take one of ours, and
+        // what is answered to a loopback address stays where it is answered.
+        let is_someone = |it: &IpAddr| {
+            !it.is_unspecified() && !it.is_multicast() && (!it.is_loopback() || backend.is_loopback())
+        };
         match self {
             Self::Usual => Ok(None),
             Self::Turns(sources) => Ok(sources.at(backend, turn)),
@@ -120,6 +125,14 @@ impl Source {
                 client.filter(|it| it.is_ipv4() == backend.is_ipv4()).map(Some).ok_or(NoSource)
             }
         }
+    }
+
+    /// Whether a connect that failed so was the backend's fault. What is answered to a client's address finds its way back
+    /// only by routes that others have to keep: silence says nothing then.
+    pub fn blames(&self, failure: ConnectFailure) -> bool {
+        let is_answer =
+            matches!(failure, ConnectFailure::Refused | ConnectFailure::Reset(_) | ConnectFailure::NoTls);
+        failure.fault() == Side::Backend && (is_answer || *self != Self::Client)
     }
 
     /// How many addresses of this machine connects to `backend` come from; `None`: those of the clients, which have ports
@@ -167,9 +180,22 @@ mod tests {
         assert_eq!(from("10.0.0.9", "192.0.2.7"), Ok(Some(ip("192.0.2.7"))));
         assert_eq!(from("10.0.0.9", "::ffff:192.0.2.7"), Ok(Some(ip("192.0.2.7"))));
         assert_eq!(from("fd00::9", "2001:db8::7"), Ok(Some(ip("2001:db8::7"))));
-        for client in ["2001:db8::7", "0.0.0.0", "::", "::ffff:0.0.0.0", "224.0.0.1", "a unix socket"] {
+        for client in
+            ["127.0.0.1", "2001:db8::7", "0.0.0.0", "::", "::ffff:0.0.0.0", "224.0.0.1", "a unix socket"]
+        {
             assert_eq!(from("10.0.0.9", client), Err(NoSource), "{client}");
         }
         assert_eq!(Source::Client.count(ip("10.0.0.9")), None);
+        assert_eq!(from("127.0.0.1", "127.0.0.1"), Ok(Some(ip("127.0.0.1"))));
+    }
+
+    #[test]
+    fn silence_towards_a_clients_address_is_nobodys_fault() {
+        use ConnectFailure::{Denied, Refused, TimedOut, Unreachable};
+        let blamed = |source: Source| {
+            [Refused, TimedOut, Unreachable(113), Denied(13)].map(|failure| source.blames(failure))
+        };
+        assert_eq!(blamed(Source::Usual), [true, true, true, false]);
+        assert_eq!(blamed(Source::Client), [true, false, false, false]);
     }
 }

@@ -14,9 +14,10 @@ use crate::worker::Worker;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::{Attempt, ConnectFailure, Tried};
 use evenkeel_core::balance::client_hash;
-use evenkeel_core::end::{End, Side};
+use evenkeel_core::end::End;
 use evenkeel_core::name::BackendKey;
 use evenkeel_core::snapshot::{Backend, ConnectRules, Pool, PoolRules};
+use evenkeel_core::sockets::{Outward, Source};
 use evenkeel_sys::poll::{self, Readiness};
 use evenkeel_sys::socket::{self, Name};
 use std::net::SocketAddr;
@@ -26,6 +27,9 @@ use std::time::{Duration, Instant};
 
 /// How long a session waits when this process is out of descriptors or memory, before it tries again.
 const RESOURCE_PAUSE: Duration = Duration::from_millis(50);
+
+/// So many further source addresses are tried when one has no port left: the kernel looks at each port before it says so.
+const OTHER_SOURCES: usize = 3;
 
 /// A connected backend.
 pub struct Connected {
@@ -53,11 +57,7 @@ pub async fn with_retry(
         let rules = pool.rules.connect;
         let began = worker.reactor.now();
         let deadline = (began + rules.timeout).min(started + rules.total);
-        let socket = open(session, local, backend, &pool.rules);
-        let attempted = match socket {
-            Ok(socket) => attempt(worker, session, backend, socket, deadline).await,
-            Err(failure) => Err(NotConnected::Failed(failure)),
-        };
+        let attempted = attempt(worker, session, local, backend, &pool.rules, deadline).await;
         let introduced = attempted.and_then(|socket| introduce(session, client, socket, &pool.rules));
         match request_tls(worker, session, introduced, deadline).await {
             Ok(socket) => {
@@ -119,7 +119,7 @@ async fn seat(
 
 /// The backends of this snapshot of the pool that the session has tried.
 fn tried(session: &Session, pool: &Pool) -> Tried {
-    let mut tried = Tried::default();
+    let mut tried = out_of_reach(session, pool);
     for attempt in &session.opening.borrow().failed_attempts {
         // A failure of ours says nothing about the backend.
         if matches!(attempt.failure, ConnectFailure::NoResources(_)) {
@@ -127,6 +127,20 @@ fn tried(session: &Session, pool: &Pool) -> Tried {
         }
         if let Some(index) = pool.backends.iter().position(|backend| backend.addr == attempt.backend) {
             tried.insert(index as u32);
+        }
+    }
+    tried
+}
+
+/// The backends that cannot be shown the session's client, where they are to see it.
+fn out_of_reach(session: &Session, pool: &Pool) -> Tried {
+    let mut tried = Tried::default();
+    if let Some(Outward { source: source @ Source::Client, .. }) = pool.rules.outward.as_deref() {
+        let client = session.client().ip().map(|client| client.ip());
+        for (index, backend) in pool.backends.iter().enumerate() {
+            if backend.addr.ip().is_some_and(|addr| source.towards(addr.ip(), client, 0).is_err()) {
+                tried.insert(index as u32);
+            }
         }
     }
     tried
@@ -160,8 +174,34 @@ fn open(
     Ok(socket)
 }
 
-/// One connect, until `deadline`.
+/// One attempt, until `deadline`. A source address that has no port left is passed over.
 async fn attempt(
+    worker: &Worker,
+    session: &Session,
+    local: &LocalPool,
+    backend: &Backend,
+    rules: &PoolRules,
+    deadline: Instant,
+) -> Result<OwnedFd, NotConnected> {
+    let mut others = other_sources(backend, rules);
+    loop {
+        let socket = open(session, local, backend, rules).map_err(NotConnected::Failed)?;
+        match connect(worker, session, backend, socket, deadline).await {
+            Err(NotConnected::Failed(ConnectFailure::NoSourcePort)) if others > 0 => others -= 1,
+            result => return result,
+        }
+    }
+}
+
+/// How many source addresses may be tried besides the one whose turn it is.
+fn other_sources(backend: &Backend, rules: &PoolRules) -> usize {
+    let source = rules.outward.as_ref().map(|outward| &outward.source);
+    let count = source.zip(backend.addr.ip()).and_then(|(source, addr)| source.count(addr.ip()));
+    count.map_or(0, |count| count - 1).min(OTHER_SOURCES)
+}
+
+/// One connect, until `deadline`.
+async fn connect(
     worker: &Worker,
     session: &Session,
     backend: &Backend,
@@ -249,7 +289,8 @@ fn note_failure(
     opening.failed_attempts.push(Attempt { backend: backend.addr.clone(), failure, took });
     opening.reach = Reach::Nobody;
     drop(opening);
-    if failure.fault() == Side::Backend {
+    let source = pool.rules.outward.as_ref().map_or(&Source::Usual, |outward| &outward.source);
+    if source.blames(failure) {
         let in_row = backend.load.note_failed();
         let key = BackendKey { pool: pool.name.clone(), addr: backend.addr.clone() };
         worker.shared.report(Report::Suspect { key, failure, in_row, took });

@@ -61,12 +61,14 @@ fn source(chain: &Chain<'_>, entries: &[Entry], problems: &mut Problems) -> Sour
 fn turns(chain: &Chain<'_>, entries: &[Entry], problems: &mut Problems) -> Source {
     let found = chain.find("source");
     let Some(Setting::Sources(ranges)) = found.map(|found| found.value) else { return Source::Usual };
-    let sources = Sources::new(ranges.iter().flat_map(|at| at.value.iter().copied()));
-    if sources.iter().count() > SOURCES_MAX {
-        let what = format!("`source` has {} addresses", sources.iter().count());
+    let all = || ranges.iter().flat_map(|at| at.value.iter().copied());
+    if all().count() > SOURCES_MAX {
+        let what = format!("`source` has {} addresses", all().count());
         let label = format!("expected at most {SOURCES_MAX}");
         problems.push(Problem::error(what).at_found(found, &label));
+        return Source::Usual;
     }
+    let sources = Sources::new(all());
     for (place, addr) in backends(entries) {
         let Some(ip) = addr.ip().map(|addr| addr.ip()).filter(|&ip| sources.count(ip) == 0) else { continue };
         let family = if ip.is_ipv4() { "IPv4" } else { "IPv6" };

@@ -99,11 +99,25 @@ fn a_backend_sees_its_clients_with_the_routes_that_the_doctor_prints() {
 
     // With no address at all the balancer would be taken for the client.
     assert_eq!(spoken_for("PROXY TCP4 0.0.0.0 10.1.0.1 999 81\r\n"), b"");
-    let session = running.wait_session("the one from nowhere", |it| it["end"] == "unprepared");
-    assert_eq!((&session["by"], &session["attempts"][0]["errno"]), (&"evenkeel".into(), &97.into()));
+    running.wait_session("the one from nowhere", |it| it["end"] == "no-backend");
 
-    // A backend of another family is passed over.
+    // A backend of another family is passed over, and that is no failure.
     assert_eq!(lab.ask("10.1.0.1:82"), "10.1.0.2");
+    let session = running.wait_session("that one", |it| it["service"] == "mixed");
+    assert_eq!(session["attempts"], serde_json::json!([]));
+}
+
+#[test]
+fn a_client_whose_answers_get_lost_does_not_have_the_backend_ejected() {
+    let Some(lab) = Lab::new() else { return };
+    let _server = lab.server("10.2.0.2:8080");
+    let text = "[tcp.web]\nlisten = \"10.1.0.1:80\"\nto = [\"10.2.0.2:8080\", \"10.2.0.3:8080\"]\nhealth = \"off\"\n\
+                transparent = true\ntimeout = { connect = \"50ms\" }\neject = { failures = 1 }\n";
+    let mut running = lab.run(text);
+    // Nobody has laid the way back.
+    (0..4).for_each(|_| assert_eq!(lab.ask("10.1.0.1:80"), ""));
+    running.wait_session("one of them", |it| it["end"] == "connect-timeout");
+    assert_eq!(running.log().iter().filter(|line| line["event"] == "ejected").count(), 0);
 }
 
 #[test]
@@ -162,6 +176,26 @@ fn sources_take_turns_and_an_address_that_leaves_is_our_fault() {
     assert_eq!((&session["by"], &session["attempts"][0]["errno"]), (&"evenkeel".into(), &99.into()));
     let log = running.log();
     assert!(log.iter().all(|line| line["event"] != "ejected" && line["event"] != "down"), "{log:?}");
+}
+
+#[test]
+fn a_source_without_a_port_left_is_passed_over() {
+    let Some(lab) = Lab::new() else { return };
+    let server = lab.backend.within(|| Server::start(&place("10.2.0.2:8080"), evenkeel_testkit::serve::echo));
+    assert!(lab.balancer.run(
+        "ip address add 10.2.0.11/24 dev back; echo 40000 40001 > /proc/sys/net/ipv4/ip_local_port_range"
+    ));
+    let text = "workers = 1\n[tcp.web]\nlisten = \"10.1.0.1:80\"\nto = \"10.2.0.2:8080\"\nhealth = \"off\"\n\
+                retry = \"off\"\nsource = [\"10.2.0.1\", \"10.2.0.11\"]\n";
+    let mut running = lab.run(text);
+    let connect = || lab.client.within(|| Peer::connect(&place("10.1.0.1:80")));
+    let mut peers: Vec<Peer> = (0..4).map(|_| connect()).collect();
+    peers.iter().for_each(|peer| peer.check_echo("each source has two ports"));
+    // The next turn is of 10.2.0.1, which is full; one port of the other becomes free. A reset leaves nothing behind.
+    peers.remove(1).reset();
+    eventually("a free port", || (server.open() == 3).then_some(()));
+    connect().check_echo("by the other one");
+    running.wait_session("the last", |it| it["end"] == "ok" && it["attempts"] == serde_json::json!([]));
 }
 
 #[test]
@@ -264,11 +298,11 @@ fn both_sides_use_the_congestion_control_that_was_asked_for() {
     std::fs::write(&path, text.replace(&format!("congestion = \"{other}\""), "")).unwrap();
     running.signal(Signal::HUP);
     running.wait_event("reloaded");
-    let later = running.connect();
-    let outward = sockets.recv_timeout(evenkeel_testkit::PATIENCE).unwrap();
-    let told = congestion_of(outward);
-    assert!(told.split_whitespace().any(|word| word == usual.trim()), "{told}");
-    drop(later);
+    eventually("a worker that knows", || {
+        let _later = running.connect();
+        let outward = sockets.recv_timeout(evenkeel_testkit::PATIENCE).unwrap();
+        congestion_of(outward).split_whitespace().any(|word| word == usual.trim()).then_some(())
+    });
 }
 
 #[test]
