@@ -62,12 +62,15 @@ impl Publication {
 
     /// Listeners whose sockets, bound before or for want of a feature of the kernel, are not quite what is wanted: which
     /// wish stays open.
-    pub fn unfulfilled(&self) -> impl Iterator<Item = (&ListenerName, &'static str)> {
-        self.bound.iter().filter_map(|(name, bound)| {
-            let listener = self.snapshot.listeners.get(name)?;
-            let socket = bound.sockets.first().filter(|_| name.addr.ip().is_some())?;
-            Some((name, wish::unfulfilled(socket, &listener.inward)?))
-        })
+    pub fn unfulfilled(&self) -> Vec<(&ListenerName, &'static str)> {
+        let mut all = Vec::new();
+        for (name, bound) in self.bound.iter().filter(|(name, _)| name.addr.ip().is_some()) {
+            let listener = self.snapshot.listeners.get(name);
+            if let (Some(listener), Some(socket)) = (listener, bound.sockets.first()) {
+                all.extend(wish::unfulfilled(socket, &listener.inward).map(|wish| (name, wish)));
+            }
+        }
+        all
     }
 
     /// Where each listener is really bound: with a port where port 0 was asked for.
@@ -189,9 +192,7 @@ pub fn refusals<'a>(
 ) -> Vec<PrepareError> {
     let of_listener = |listener: &Arc<Listener>| {
         let inward = &listener.inward;
-        let granted =
-            wish::try_interface(inward.interface.as_deref()).and_then(|()| wish::try_inward(inward));
-        let refused = granted.err().filter(|_| listener.name.addr.ip().is_some())?;
+        let refused = wish::try_inward(inward).err().filter(|_| listener.name.addr.ip().is_some())?;
         Some(PrepareError::Listener(listener.name.clone(), Unbindable::Wish(refused)))
     };
     let of_pool = |(name, rules): (&PoolName, &PoolRules)| {

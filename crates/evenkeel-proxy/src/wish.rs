@@ -67,17 +67,13 @@ pub fn take_back(listener: &OwnedFd, wanted: &Inward) {
     }
 }
 
-/// Which wish a socket that was bound before does not fulfil, and cannot any more.
-pub fn unfulfilled(listener: &OwnedFd, wanted: &Inward) -> Option<&'static str> {
-    let interface = wanted.interface.as_deref().map_or(0, |name| option::interface_number(name).unwrap_or(0));
-    let is_so = |result: io::Result<bool>| result.unwrap_or(true);
-    if !is_so(option::is_mptcp(listener).map(|is| is == wanted.mptcp)) {
-        Some("mptcp")
-    } else if !is_so(option::interface(listener).map(|bound| bound == interface)) {
-        Some("interface")
-    } else {
-        None
-    }
+/// Which wishes a socket that was bound before does not fulfil, and cannot any more.
+pub fn unfulfilled(listener: &OwnedFd, wanted: &Inward) -> impl Iterator<Item = &'static str> + use<> {
+    let wanted_at = wanted.interface.as_deref().map_or(0, |name| option::interface_number(name).unwrap_or(0));
+    let is_mptcp = option::is_mptcp(listener).unwrap_or(wanted.mptcp);
+    let bound_at = option::interface(listener).unwrap_or(wanted_at);
+    let mptcp = (is_mptcp != wanted.mptcp).then_some("mptcp");
+    mptcp.into_iter().chain((bound_at != wanted_at).then_some("interface"))
 }
 
 /// Grants the wishes of a pool for a socket that is to connect to `backend` on behalf of `client`.
@@ -138,8 +134,9 @@ pub fn try_outward(wanted: &Outward) -> Result<(), Refused> {
     Ok(())
 }
 
-/// Whether the kernel grants the wishes of a service whose sockets are bound already.
+/// Whether the kernel grants the wishes of a service, seen with a socket that goes nowhere.
 pub fn try_inward(wanted: &Inward) -> Result<(), Refused> {
+    try_interface(wanted.interface.as_deref())?;
     let open = |ip: IpAddr| socket::open(Name::Ip(SocketAddr::new(ip, 0)));
     let socket = open(Ipv4Addr::LOCALHOST.into()).or_else(|_| open(Ipv6Addr::LOCALHOST.into()));
     grant(&socket.map_err(|source| Refused { wish: "listen", value: None, source })?, wanted)

@@ -21,7 +21,7 @@ pub fn refused(error: &PrepareError) -> RunError {
 
 /// What to tell about sockets that are bound, and not quite what is wanted.
 pub fn warnings(publication: &Publication) -> impl Iterator<Item = String> {
-    publication.unfulfilled().map(|(listener, wish)| {
+    publication.unfulfilled().into_iter().map(|(listener, wish)| {
         let service = &listener.service;
         match wish {
             "mptcp" if !has_mptcp() => format!(

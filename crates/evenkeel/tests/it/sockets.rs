@@ -365,8 +365,21 @@ fn two_services_share_an_address_at_two_interfaces() {
     running.wait_session("by the front", service("front"));
     running.wait_session("by the back", service("back"));
 
-    let (code, _, errors) =
-        lab.balancer.start(BINARY).config(&text.replace("\"back\"\n", "\"gone\"\n")).spawn().output();
+    // What a reload cannot change on bound sockets is told; what cannot be at all is refused.
+    let file = running.file("evenkeel.toml");
+    std::fs::write(&file, text.replace("\"back\"\n", "\"lo\"\nmptcp = true\n")).unwrap();
+    running.signal(Signal::HUP);
+    for wish in
+        ["`mptcp` of `back` holds from the next start", "`interface` of `back` holds from the next start"]
+    {
+        running.wait_for(wish, |line| line["message"].as_str().is_some_and(|it| it.contains(wish)));
+    }
+    let gone = text.replace("\"back\"\n", "\"gone\"\n");
+    std::fs::write(&file, &gone).unwrap();
+    running.signal(Signal::HUP);
+    running.wait_event("reload-refused");
+
+    let (code, _, errors) = lab.balancer.start(BINARY).config(&gone).spawn().output();
     assert_eq!(code, 69, "{errors}");
     assert!(errors.contains("cannot have `interface` for `back`: there is no such interface"), "{errors}");
 }
