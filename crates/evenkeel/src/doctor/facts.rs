@@ -41,6 +41,8 @@ pub struct Facts {
     pub unprivileged_from: u64,
     /// `net.ipv4.tcp_fastopen`.
     pub fast_open: Option<u64>,
+    /// `net.netfilter.nf_conntrack_max`; `None` where no firewall tracks connections.
+    pub tracked: Option<u64>,
     /// `net.mptcp.enabled`; `None` is a kernel without it.
     pub mptcp: Option<u64>,
     /// Where the kernel gets the time from.
@@ -116,6 +118,7 @@ pub fn gather(loaded: Option<&Loaded>) -> Facts {
         pipe_pages: number("fs/pipe-user-pages-soft"),
         unprivileged_from: number("net/ipv4/ip_unprivileged_port_start").unwrap_or(1024),
         fast_open: number("net/ipv4/tcp_fastopen"),
+        tracked: number("net/netfilter/nf_conntrack_max"),
         mptcp: number("net/mptcp/enabled"),
         clock: fs::read_to_string("/sys/devices/system/clocksource/clocksource0/current_clocksource")
             .map_or_else(|_| String::new(), |text| text.trim().to_owned()),

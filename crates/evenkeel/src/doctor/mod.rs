@@ -4,6 +4,7 @@
 mod facts;
 mod finding;
 mod host;
+mod ports;
 mod transparent;
 
 use crate::config::{self, Loaded, Source};

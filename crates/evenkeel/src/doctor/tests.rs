@@ -17,6 +17,7 @@ fn good() -> Facts {
         pipe_pages: Some(0),
         unprivileged_from: 1024,
         fast_open: Some(3),
+        tracked: None,
         mptcp: Some(1),
         clock: "tsc".into(),
         now: SystemTime::now(),
@@ -56,6 +57,7 @@ fn each_limit_that_is_short_is_told_with_what_mends_it() {
         source_ports: 50_000..=60_000,
         tw_reuse: Some(2),
         pipe_pages: Some(1024),
+        tracked: Some(512),
         clock: "hpet".into(),
         ..good()
     };
@@ -67,6 +69,7 @@ fn each_limit_that_is_short_is_told_with_what_mends_it() {
             "warning pipes: sysctl -w fs.pipe-user-pages-soft=13312",
             "warning source ports: sysctl -w net.ipv4.ip_local_port_range=\"15000 64999\"",
             "warning ports in TIME_WAIT: sysctl -w net.ipv4.tcp_tw_reuse=1",
+            "warning connection tracking: sysctl -w net.netfilter.nf_conntrack_max=848",
             "warning clock: cat /sys/devices/system/clocksource/clocksource0/available_clocksource; \
              echo tsc > /sys/devices/system/clocksource/clocksource0/current_clocksource",
         ]
