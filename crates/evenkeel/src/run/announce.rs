@@ -1,6 +1,7 @@
 //! What is told at the start: where it listens, where that goes, and what the user should look at.
 
 use super::Room;
+use crate::binding;
 use crate::config::Settings;
 use crate::logging::{Listening, Notice, count};
 use evenkeel_core::addr::Addr;
@@ -10,7 +11,7 @@ use evenkeel_core::name::{PoolName, ServiceName};
 use evenkeel_proxy::{Inherited, Publication};
 use std::collections::BTreeMap;
 
-/// One notice for each service, with the addresses that it is really bound to.
+/// One notice for each service and pool, with the addresses that it is really bound to, and what was wished for in vain.
 pub fn listening(publication: &Publication, config: &Config) -> Vec<Notice> {
     let listener_of: BTreeMap<_, _> =
         config.listeners.iter().map(|listener| (&listener.name, listener)).collect();
@@ -32,7 +33,8 @@ pub fn listening(publication: &Publication, config: &Config) -> Vec<Notice> {
             balance: balance(pool),
         }))
     };
-    services.into_iter().filter_map(notice).collect()
+    let wishes = binding::warnings(publication).into_iter().map(Notice::Warning);
+    services.into_iter().filter_map(notice).chain(wishes).collect()
 }
 
 fn is_name(target: &Target) -> bool {

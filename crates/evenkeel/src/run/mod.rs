@@ -130,9 +130,6 @@ pub fn start(
     for notice in announce::listening(&publication, &config) {
         log.tell(notice);
     }
-    for warning in binding::warnings(&publication) {
-        log.tell(Notice::Warning(warning));
-    }
     plane.publish(publication);
     let receiving = predecessor.map(|it| it.receive(plane.helm(), reserved, inputs.clone())).transpose();
     let receiving = receiving.map_err(|error| system("start the control loop", &error))?;
