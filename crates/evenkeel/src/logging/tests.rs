@@ -49,6 +49,16 @@ fn record() -> SessionRecord {
     }
 }
 
+#[test]
+fn a_path_that_a_proxy_names_is_no_line_of_ours() {
+    let client = Addr::Unix(std::path::Path::new("/a\n14:02:11  web  \x1b[2J").into());
+    let record = SessionRecord { client, ..record() };
+    let mut line = String::new();
+    Text::new(Style::Plain).session(&mut line, &record);
+    assert!(line.contains("unix:/a?14:02:11  web  ?[2J -> "), "{line}");
+    assert_eq!(line.matches('\n').count(), 1);
+}
+
 /// A session that waited and then reached nobody.
 fn failed_record() -> SessionRecord {
     let attempt = |backend, failure, millis| Attempt {

@@ -66,7 +66,8 @@ impl Text {
     pub fn session(&mut self, out: &mut String, record: &SessionRecord) {
         let level = if record.end.is_ok() { Level::Info } else { Level::Warning };
         self.begin(out, record.accepted_at + record.duration, level);
-        let _ = write!(out, "{}  {} ", record.listener.service, record.client);
+        // A proxy in front may have named any path.
+        let _ = write!(OneLine(out), "{}  {} ", record.listener.service, record.client);
         if let Some(via) = &record.via {
             let _ = write!(out, "via {via} ");
         }

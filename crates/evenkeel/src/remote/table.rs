@@ -9,7 +9,8 @@ pub enum Align {
     Right,
 }
 
-/// `rows` under `head`, each column as wide as its widest cell, two blanks between and before.
+/// `rows` under `head`, each column as wide as its widest cell, two blanks between and before. Control characters become
+/// `?`, as a path in a header of the PROXY protocol may have them.
 pub fn table(head: &[(&str, Align)], rows: &[Vec<String>]) -> String {
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|it| it.chars().count());
@@ -19,6 +20,7 @@ pub fn table(head: &[(&str, Align)], rows: &[Vec<String>]) -> String {
     let line = |cells: &mut dyn Iterator<Item = &str>| {
         let mut line = String::new();
         for ((cell, (_, align)), width) in cells.zip(head).zip(&widths) {
+            let cell = cell.replace(char::is_control, "?");
             match align {
                 Align::Left => line.push_str(&format!("  {cell:width$}")),
                 Align::Right => line.push_str(&format!("  {cell:>width$}")),
@@ -42,5 +44,7 @@ mod tests {
         let rows = [vec!["web".to_owned(), "7".to_owned()], vec!["a".to_owned(), "12,345".to_owned()]];
         let text = table(&[("service", Align::Left), ("open", Align::Right)], &rows);
         assert_eq!(text, "  service    open\n  web           7\n  a        12,345\n");
+        let text = table(&[("client", Align::Left)], &[vec!["unix:/a\n\x1b[2J".to_owned()]]);
+        assert_eq!(text, "  client\n  unix:/a??[2J\n", "what a proxy says is no line of ours");
     }
 }
