@@ -39,8 +39,10 @@ pub struct SessionView {
     pub id: u64,
     /// Who accepted it.
     pub listener: ListenerName,
-    /// Who connected.
+    /// Where the client is.
     pub client: Addr,
+    /// The proxy in front that has said so.
+    pub via: Option<Addr>,
     /// Where it is sent; `None` while that is not known.
     pub pool: Option<PoolName>,
     /// Who it is connected to; `None` while it is being opened.
@@ -170,6 +172,7 @@ fn view(session: &Session, stage: &Stage, now: Instant) -> SessionView {
         id: session.id,
         listener: session.listener.name.clone(),
         client: session.client().clone(),
+        via: session.via().cloned(),
         pool: session.pool_name(),
         backend: session.backend(),
         age: now.saturating_duration_since(session.accepted),

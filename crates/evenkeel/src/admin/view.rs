@@ -289,6 +289,7 @@ pub fn session(view: &SessionView) -> Value {
         "service": view.listener.service.as_str(),
         "listener": view.listener.addr.to_string(),
         "client": view.client.to_string(),
+        "via": view.via.as_ref().map(ToString::to_string),
         "pool": view.pool.as_ref().map(PoolName::as_str),
         "backend": view.backend.as_ref().map(ToString::to_string),
         "age_ms": millis(view.age),

@@ -114,6 +114,7 @@ fn open(view: &SessionView) -> Value {
         "service": view.listener.service.as_str(),
         "listener": view.listener.addr.to_string(),
         "client": view.client.to_string(),
+        "via": view.via.as_ref().map(ToString::to_string),
         "pool": view.pool.as_ref().map(PoolName::as_str),
         "accepted_at": Rfc3339(SystemTime::now() - view.age).to_string(),
         "backend": view.backend.as_ref().map(ToString::to_string),
