@@ -92,6 +92,14 @@ impl Reasons {
     }
 }
 
+impl FromIterator<Reason> for Reasons {
+    fn from_iter<T: IntoIterator<Item = Reason>>(reasons: T) -> Self {
+        let mut found = Self::default();
+        reasons.into_iter().for_each(|reason| found.note(reason));
+        found
+    }
+}
+
 /// What a gate says.
 #[derive(Debug)]
 #[must_use]

@@ -9,6 +9,7 @@ use crate::relay::SuspendedRelay;
 use crate::session::Session;
 use crate::worker::{Command, Stage, Worker};
 use evenkeel_core::addr::Addr;
+use evenkeel_core::admit::Reasons;
 use evenkeel_core::attempt::Attempt;
 use evenkeel_core::name::{ListenerName, PoolName};
 use std::collections::VecDeque;
@@ -40,6 +41,10 @@ pub struct Suspended<F> {
     pub client: Addr,
     /// The proxy in front that has said so.
     pub via: Option<Addr>,
+    /// The host that it asked for, where that was read.
+    pub server_name: Option<Box<str>>,
+    /// For what it would have been refused.
+    pub observed: Reasons,
     /// Where it was sent.
     pub pool: PoolName,
     /// When it was accepted.
@@ -159,6 +164,8 @@ fn suspended<'a>(
         listener: session.listener.name.clone(),
         client: session.client().clone(),
         via: session.via().cloned(),
+        server_name: opening.greeting.as_ref().and_then(|greeting| greeting.server_name.clone()),
+        observed: opening.observed,
         pool,
         accepted: session.accepted,
         failed_attempts: opening.failed_attempts.clone(),

@@ -146,6 +146,11 @@ impl Greeting {
             is_postgres,
         }
     }
+
+    /// Only the host: the rest is of no use any more once a session is established.
+    pub fn to(server_name: Box<str>) -> Self {
+        Self { server_name: Some(server_name), alpn: None, is_postgres: false }
+    }
 }
 
 /// How the opening of a session went.

@@ -6,11 +6,11 @@ use crate::books::{CountedSeat, ServiceCounts};
 use crate::listener::Accepting;
 use crate::pools::LocalPool;
 use crate::relay::Relay;
-use crate::session::{Opening, Origin, Places, Reach, Session};
+use crate::session::{Greeting, Opening, Origin, Places, Reach, Session};
 use crate::shared::Ceiling;
 use crate::worker::{Service, Slot, Stage, Worker};
 use evenkeel_core::addr::Addr;
-use evenkeel_core::admit::{Gate, Reasons};
+use evenkeel_core::admit::Gate;
 use evenkeel_core::balance::{Balance, Picker};
 use evenkeel_core::end::End;
 use evenkeel_core::name::{ListenerName, PoolName};
@@ -87,8 +87,8 @@ impl Worker {
             client_ready: Cell::new(Readiness::NONE),
             backend_ready: Cell::new(Readiness::NONE),
             opening: RefCell::new(Opening {
-                greeting: None,
-                observed: Reasons::default(),
+                greeting: suspended.server_name.map(|name| Box::new(Greeting::to(name))),
+                observed: suspended.observed,
                 failed_attempts: suspended.failed_attempts,
                 queued: suspended.queued,
                 reach: Reach::Connected(suspended.backend, suspended.connect),

@@ -57,6 +57,8 @@ fn owned(lent: &Suspended<BorrowedFd<'_>>) -> Suspended<OwnedFd> {
         listener: lent.listener.clone(),
         client: lent.client.clone(),
         via: lent.via.clone(),
+        server_name: lent.server_name.clone(),
+        observed: lent.observed,
         pool: lent.pool.clone(),
         accepted: lent.accepted,
         failed_attempts: lent.failed_attempts.clone(),

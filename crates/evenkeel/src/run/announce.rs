@@ -33,7 +33,7 @@ pub fn listening(publication: &Publication, config: &Config) -> Vec<Notice> {
             balance: balance(pool),
         }))
     };
-    let wishes = binding::warnings(publication).into_iter().map(Notice::Warning);
+    let wishes = binding::warnings(publication).map(Notice::Warning);
     services.into_iter().filter_map(notice).chain(wishes).collect()
 }
 

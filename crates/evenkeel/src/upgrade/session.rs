@@ -2,6 +2,7 @@
 
 use super::wire::{Reader, Writer};
 use evenkeel_core::addr::Addr;
+use evenkeel_core::admit::Reason;
 use evenkeel_core::attempt::{Attempt, ConnectFailure};
 use evenkeel_core::end::{End, Side};
 use evenkeel_core::half::PackedHalf;
@@ -21,6 +22,8 @@ pub fn write<'a>(
     write_listener(to, &session.listener);
     to.addr(&session.client);
     to.option(session.via.as_ref(), Writer::addr);
+    to.option(session.server_name.as_deref(), Writer::text);
+    to.list(&session.observed.iter().collect::<Vec<_>>(), |to, reason| to.u8(*reason as u8));
     to.text(session.pool.as_str());
     to.instant(session.accepted);
     to.list(&session.failed_attempts, write_attempt);
@@ -40,6 +43,8 @@ pub fn read(
         listener: read_listener(from)?,
         client: from.addr()?,
         via: from.option(Reader::addr)?,
+        server_name: from.option(|from| from.text().map(Into::into))?,
+        observed: from.list(read_reason)?.into_iter().collect(),
         pool: PoolName::new(from.text()?),
         accepted: from.instant()?,
         failed_attempts: from.list(read_attempt)?,
@@ -59,6 +64,10 @@ pub fn write_listener(to: &mut Writer, listener: &ListenerName) {
 /// Reads it.
 pub fn read_listener(from: &mut Reader<'_>) -> Option<ListenerName> {
     Some(ListenerName { service: ServiceName::new(from.text()?), addr: from.addr()? })
+}
+
+fn read_reason(from: &mut Reader<'_>) -> Option<Reason> {
+    Reason::ALL.get(usize::from(from.u8()?)).copied()
 }
 
 fn write_attempt(to: &mut Writer, attempt: &Attempt) {

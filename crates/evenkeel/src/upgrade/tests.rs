@@ -6,6 +6,7 @@ use super::session;
 use super::wire::{Reader, Writer};
 use crate::config::Given;
 use evenkeel_core::addr::Addr;
+use evenkeel_core::admit::Reason;
 use evenkeel_core::attempt::{Attempt, ConnectFailure};
 use evenkeel_core::dice::Dice;
 use evenkeel_core::director::{
@@ -60,6 +61,8 @@ fn session(fd: BorrowedFd<'_>) -> Suspended<BorrowedFd<'_>> {
         listener: ListenerName { service: ServiceName::new("web"), addr: addr("[::]:80") },
         client: addr("10.0.0.7:5000"),
         via: Some(addr("10.0.0.1:1234")),
+        server_name: Some("www.example.com".into()),
+        observed: [Reason::Denied, Reason::Rate].into_iter().collect(),
         pool: PoolName::new("web"),
         accepted: now - 9 * SECOND,
         failed_attempts: vec![Attempt {
@@ -117,9 +120,11 @@ fn shown<F: std::fmt::Debug>(session: &Suspended<F>) -> String {
         evenkeel_proxy::Held::Memory(bytes) => bytes,
         _ => panic!("{to_client:?}"),
     };
-    assert!(matches!(to_backend.held, evenkeel_proxy::Held::Pipe { .. }));
-    let Suspended { id, listener, client, pool, failed_attempts, queued, backend, connect, .. } = session;
-    let known = (id, listener, client, pool, failed_attempts, queued, backend, connect);
+    assert!(matches!(to_backend.held, Held::Pipe { .. }));
+    let Suspended { id, listener, client, via, server_name, observed, pool, .. } = session;
+    let Suspended { failed_attempts, queued, backend, connect, .. } = session;
+    let known = (id, listener, client, via, server_name, observed, pool);
+    let known = (known, failed_attempts, queued, backend, connect);
     let flags = (session.relay.is_half_closed, session.relay.first_closed, session.relay.patience);
     let halves = (to_backend.half, to_client.half, memory, rules, lost.map(|(side, end, _)| (side, end)));
     format!("{known:?} {flags:?} {halves:?}")
