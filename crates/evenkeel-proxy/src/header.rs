@@ -16,6 +16,12 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
+/// Whether the client is who has connected, whatever is said next.
+pub fn knows_client(session: &Session) -> bool {
+    let accept_proxy = session.listener.reception.accept_proxy.as_ref();
+    accept_proxy.is_none_or(|rules| rules.others == Others::Direct && !is_proxy(rules, &session.peer))
+}
+
 /// Lets a proxy in front say where its client is, if the listener believes any.
 pub async fn receive(
     worker: &Worker,

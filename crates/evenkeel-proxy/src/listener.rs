@@ -4,6 +4,7 @@ use crate::Report;
 use crate::bind::Bound;
 use crate::books::ServiceCounts;
 use crate::gate;
+use crate::header;
 use crate::pools::LocalPool;
 use crate::reactor::Token;
 use crate::session::{Places, Session};
@@ -11,6 +12,7 @@ use crate::shared::{Ceiling, count};
 use crate::worker::Worker;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::admit::Gate;
+use evenkeel_core::end::End;
 use evenkeel_core::snapshot::Listener;
 use evenkeel_sys::poll::Readiness;
 use evenkeel_sys::socket;
@@ -247,14 +249,17 @@ impl Worker {
             source_place: OnceCell::new(),
         });
         // Where a header is to come, nobody knows yet who the client is.
-        let is_known = session.listener.reception.accept_proxy.is_none();
-        match if is_known { gate::pass(self, &session) } else { Ok(()) } {
-            Ok(()) => self.admit_to_table(session, client),
-            Err(end) => {
-                let _ = socket::reset_on_close(&client);
-                self.account(&session, None, end);
-                self.on_room(session);
-            }
+        let passed = if header::knows_client(&session) { gate::pass(self, &session) } else { Ok(()) };
+        if let Err(end) = passed.and_then(|()| self.watch(&session, &client)) {
+            let _ = socket::reset_on_close(&client);
+            self.account(&session, None, end);
+            return self.on_room(session);
         }
+        self.admit_to_table(session, client);
+    }
+
+    fn watch(&self, session: &Session, client: &OwnedFd) -> Result<(), End> {
+        let watched = self.reactor.add_stream(client, session.row, true);
+        watched.map_err(|error| End::Failed(error.raw_os_error().unwrap_or(0)))
     }
 }

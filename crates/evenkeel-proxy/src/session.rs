@@ -38,8 +38,8 @@ use std::time::{Duration, Instant, SystemTime};
 pub async fn serve(worker: Rc<Worker>, session: Rc<Session>, client: OwnedFd) -> Result<Established, End> {
     let refusal = Refusal(&client);
     let mut early = Early::default();
-    if session.listener.reception.accept_proxy.is_some() {
-        header::receive(&worker, &session, &client, &mut early).await?;
+    header::receive(&worker, &session, &client, &mut early).await?;
+    if !header::knows_client(&session) {
         gate::pass(&worker, &session)?;
     }
     let pool = route::choose(&worker, &session, &client, &mut early).await?;

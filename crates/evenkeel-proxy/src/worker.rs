@@ -266,13 +266,9 @@ impl Worker {
         self.shared.ids_before.load(Relaxed) + begun * workers + self.index as u64 + 1
     }
 
-    /// A session begins its life: its client is watched, and it is served as far as possible at once.
+    /// A session begins its life, its client being watched: it is served as far as possible at once.
     pub fn admit_to_table(self: &Rc<Self>, session: Rc<Session>, client: OwnedFd) {
         let row = session.row;
-        if let Err(error) = self.reactor.add_stream(&client, row, true) {
-            self.account(&session, None, End::Failed(error.raw_os_error().unwrap_or(0)));
-            return;
-        }
         let future = Box::pin(session::serve(Rc::clone(self), Rc::clone(&session), client));
         let slot = Slot { session, stage: Stage::Opening(future), queued: false };
         let index = self.table.borrow_mut().insert(slot);
