@@ -225,7 +225,8 @@ impl Session {
             if worker.reactor.now() >= deadline {
                 return Poll::Ready(Err(Interrupted::TooLate));
             }
-            worker.reactor.arm(self.row.index, deadline);
+            let by = worker.drains_by().map_or(deadline, |by| by.min(deadline));
+            worker.reactor.arm(self.row.index, by);
             Poll::Pending
         })
         .await

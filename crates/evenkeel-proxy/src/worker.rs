@@ -304,6 +304,10 @@ impl Worker {
                 }
             };
         }
+        if self.drains_by().is_some_and(|by| self.reactor.now() >= by) {
+            drop(table);
+            return self.end(row, End::Drained);
+        }
         let Stage::Opening(mut future) = std::mem::replace(&mut slot.stage, Stage::Away) else { return };
         drop(table);
         match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {

@@ -127,11 +127,13 @@ impl Worker {
         let accepting: Vec<_> = self.accepting.borrow().values().cloned().collect();
         accepting.iter().for_each(|accepting| self.forget(accepting));
         for (_, slot) in self.table.borrow_mut().iter_mut() {
-            if let Stage::Relaying { relay, .. } = &mut slot.stage {
+            let by = if let Stage::Relaying { relay, .. } = &mut slot.stage {
                 relay.drain_by(self.drain_deadline(drain));
-                let row = slot.session.row;
-                relay.next_deadline().into_iter().for_each(|at| self.reactor.arm_by(row.index, at));
-            }
+                relay.next_deadline()
+            } else {
+                self.drains_by()
+            };
+            by.into_iter().for_each(|at| self.reactor.arm_by(slot.session.row.index, at));
         }
         if self.table.borrow().is_empty() {
             self.tell_drained();
@@ -154,6 +156,11 @@ impl Worker {
         let half = drain.window / 2;
         let ms = self.dice.borrow_mut().below(half.as_millis() as u64 + 1);
         drain.began + half + Duration::from_millis(ms)
+    }
+
+    /// When sessions are closed that are not open even then, if it is draining.
+    pub fn drains_by(&self) -> Option<Instant> {
+        self.draining.get().map(|drain| drain.began + drain.window)
     }
 
     pub(super) fn tell_drained(&self) {
