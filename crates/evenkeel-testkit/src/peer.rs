@@ -6,7 +6,7 @@ use crate::place::Place;
 use socket2::{SockFilter, Socket};
 use std::io::{self, ErrorKind, Read, Write};
 use std::mem::MaybeUninit;
-use std::net::{Shutdown, SocketAddr};
+use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::time::Duration;
 
 /// A connected stream socket. Whatever blocks longer than [`PATIENCE`] fails.
@@ -51,7 +51,17 @@ impl Peer {
 
     /// Connects to `place`, or says why not. A connection that was made and reset at once is one that was made.
     pub fn try_connect(place: &Place) -> io::Result<Self> {
-        let socket = place.socket()?;
+        Self::over(place.socket()?, place)
+    }
+
+    /// Connects to `place` from the address `source` of this machine; panics when that fails.
+    pub fn connect_from(source: IpAddr, place: &Place) -> Self {
+        let from = |socket: Socket| socket.bind(&SocketAddr::new(source, 0).into()).map(|()| socket);
+        let connected = place.socket().and_then(from).and_then(|socket| Self::over(socket, place));
+        connected.unwrap_or_else(|error| panic!("connect to {place} from {source}: {error}"))
+    }
+
+    fn over(socket: Socket, place: &Place) -> io::Result<Self> {
         let was_reset = match socket.connect_timeout(&place.sock_addr(), PATIENCE) {
             Err(error) if error.kind() == ErrorKind::ConnectionReset => true,
             outcome => outcome.map(|()| false)?,

@@ -18,7 +18,7 @@ use evenkeel_core::half::PackedHalf;
 use evenkeel_core::health::{Health, HealthState};
 use evenkeel_core::name::{BackendKey, ListenerName, PoolName, ServiceName};
 use evenkeel_core::snapshot::{ConnectRules, Keepalive, PoolRules, QueueRules, SessionLimits, SocketOptions};
-use evenkeel_proxy::{Open, Patience, Suspended, SuspendedDirection, SuspendedRelay};
+use evenkeel_proxy::{Held, Open, Patience, Suspended, SuspendedDirection, SuspendedRelay};
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -78,12 +78,12 @@ fn session(fd: BorrowedFd<'_>) -> Suspended<BorrowedFd<'_>> {
             backend: fd,
             to_backend: SuspendedDirection {
                 half: half(9),
-                held: evenkeel_proxy::Held::Pipe { read_end: fd, write_end: fd },
+                held: Held::Pipe { read_end: fd, write_end: fd },
                 gathers: true,
             },
             to_client: SuspendedDirection {
                 half: half(4),
-                held: evenkeel_proxy::Held::Memory(b"held".to_vec()),
+                held: Held::Memory(b"held".to_vec()),
                 gathers: false,
             },
             rules: Arc::new(rules()),
@@ -117,7 +117,7 @@ fn read(bytes: &[u8], descriptors: usize) -> Option<Suspended<OwnedFd>> {
 fn shown<F: std::fmt::Debug>(session: &Suspended<F>) -> String {
     let SuspendedRelay { to_backend, to_client, rules, lost, .. } = &session.relay;
     let memory = match &to_client.held {
-        evenkeel_proxy::Held::Memory(bytes) => bytes,
+        Held::Memory(bytes) => bytes,
         _ => panic!("{to_client:?}"),
     };
     assert!(matches!(to_backend.held, Held::Pipe { .. }));

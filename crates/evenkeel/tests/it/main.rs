@@ -1,6 +1,7 @@
 //! The promises, one file each: the real binary, real sockets, and clients who look at what they get.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod abuse;
 mod admin;
 mod admin_limits;
 mod admin_reload;

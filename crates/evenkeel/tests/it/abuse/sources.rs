@@ -1,0 +1,130 @@
+//! Floods from many addresses and from one, and clients that are not wanted.
+
+use super::{check_served, check_sums, counts, ended, hello, named_echo, wait_ended, wait_open};
+use crate::harness::{Running, Setup};
+use evenkeel_testkit::{Ending, Peer, Place, Server, port};
+use std::time::{Duration, Instant};
+
+/// A client at 127.`a`.`b`.`c`.
+fn from(place: &Place, [a, b, c]: [u8; 3]) -> Peer {
+    Peer::connect_from([127, a, b, c].into(), place)
+}
+
+/// Whether an echo answers; if not, it was a reset.
+fn is_served(client: &Peer) -> bool {
+    let served = client.send(b"hello").and_then(|()| client.receive(5));
+    served.is_ok_and(|back| back == b"hello")
+}
+
+#[test]
+fn a_flood_from_many_sources_gets_its_limit_each_and_old_sessions_do_not_notice() {
+    let server = Server::echo();
+    let mut running = Setup::to([server.place()]).keys("max-sessions-per-source = 3").ready();
+    let old = from(&running.place, [9, 9, 9]);
+    old.check_echo("before");
+    let began = Instant::now();
+    let mut inside = Vec::new();
+    for source in 0..200 {
+        for at in 0..5 {
+            let client = from(&running.place, [7, source, 1]);
+            let served = is_served(&client);
+            assert_eq!(served, at < 3, "client {at} of source {source}");
+            inside.extend(served.then_some(client));
+        }
+        old.check_echo("meanwhile");
+    }
+    eprintln!("1,000 clients of 200 sources in {:?}", began.elapsed());
+    assert_eq!((ended(&running, "web", "source-sessions"), server.accepted()), (400, 601));
+    drop(inside);
+    wait_open(&running, "web", 1);
+    assert!(is_served(&from(&running.place, [7, 0, 1])), "a place that was left is free");
+    check_sums(&mut running, &["web"]);
+}
+
+#[test]
+fn a_source_that_hammers_gets_its_rate_and_others_theirs() {
+    let server = Server::echo();
+    let rate = "max-rate-per-source = { rate = \"2/s\", burst = 5 }";
+    let mut running = Setup::to([server.place()]).keys(rate).ready();
+    let began = Instant::now();
+    let served = (0..300).filter(|_| is_served(&from(&running.place, [7, 7, 7]))).count();
+    let seconds = began.elapsed().as_secs_f64();
+    eprintln!("{served} of 300 were served in {seconds:.2} s");
+    assert!(served >= 5 && served as f64 <= 5.0 + 2.0 * seconds + 1.0, "{served} in {seconds} s");
+    assert!((1..=50).all(|source| is_served(&from(&running.place, [7, 8, source]))), "the others");
+    assert_eq!(ended(&running, "web", "source-rate"), 300 - served as u64);
+    check_sums(&mut running, &["web"]);
+}
+
+#[test]
+fn rules_that_observe_let_everybody_in_and_count_exactly() {
+    let server = Server::echo();
+    let keys = "deny = \"127.7.0.0/16\"\naccess-mode = \"observe\"\n\
+                max-sessions-per-source = { limit = 2, mode = \"observe\" }";
+    let mut running = Setup::to([server.place()]).keys(keys).ready();
+    let clients: Vec<Peer> = (0..10).map(|_| from(&running.place, [7, 7, 7])).collect();
+    clients.iter().for_each(|client| client.check_echo("let in"));
+    let metrics = running.ask("GET", "/metrics").text;
+    for (rule, count) in [("denied", 10), ("source-sessions", 8), ("source-rate", 0)] {
+        let line = metrics.lines().find(|line| {
+            line.starts_with("evenkeel_service_observed_total{") && line.contains(&format!("\"{rule}\""))
+        });
+        assert!(line.is_some_and(|line| line.ends_with(&format!(" {count}"))), "{rule}: {line:?}");
+    }
+    check_sums(&mut running, &["web"]);
+}
+
+/// Denied clients that keep connecting and stay silent; how long 300 of them took.
+fn check_denied_cost_nothing(running: &Running, server: &Server, service: &str, place: &Place) -> Duration {
+    let before = (ended(running, service, "denied"), server.accepted());
+    let began = Instant::now();
+    for _ in 0..300 {
+        assert_eq!(from(place, [7, 7, 7]).ending(), Ending::Reset);
+    }
+    let took = began.elapsed();
+    assert_eq!((ended(running, service, "denied"), server.accepted()), (before.0 + 300, before.1));
+    assert_eq!(counts(running, service)["sessions"]["open"], 0);
+    took
+}
+
+#[test]
+fn the_denied_cost_no_session_however_silent_they_are() {
+    let (server, mixed) = (named_echo("a"), Place::local(port::free()));
+    let to = server.place();
+    // With as few sessions as that, one of them that is kept would be felt at once.
+    let gate = "deny = \"127.7.0.0/16\"\nmax-sessions = 2";
+    let keys = format!(
+        "{gate}\nroute = {{ \"a.example\" = \"{to}\" }}\nhello = {{ timeout = \"60s\" }}\n\
+         [tcp.mixed]\nlisten = \"{mixed}\"\nto = \"{to}\"\nhealth = \"off\"\n{gate}\n\
+         accept-proxy = {{ from = \"192.0.2.0/24\", mode = \"mixed\", timeout = \"60s\" }}"
+    );
+    let mut running = Setup::to([to]).keys(&keys).ready();
+    let web = check_denied_cost_nothing(&running, &server, "web", &running.place);
+    // Nobody has to say anything to be denied where a proxy could speak, but does not.
+    let behind = check_denied_cost_nothing(&running, &server, "mixed", &mixed);
+    eprintln!("300 denied in {web:?}, and in {behind:?} where proxies may come");
+    check_served(&running.connect(), &hello("a.example"), "a");
+    check_served(&Peer::connect(&mixed), b"hello", "a");
+    check_sums(&mut running, &["web", "mixed"]);
+}
+
+#[test]
+fn silent_clients_count_among_those_of_their_source() {
+    let (server, mixed) = (Server::echo(), Place::local(port::free()));
+    let to = server.place();
+    let keys = format!(
+        "max-sessions-per-source = 5\nroute = {{ \"a.example\" = \"{to}\" }}\nhello = {{ timeout = \"60s\" }}\n\
+         [tcp.mixed]\nlisten = \"{mixed}\"\nto = \"{to}\"\nhealth = \"off\"\nmax-sessions-per-source = 5\n\
+         accept-proxy = {{ from = \"192.0.2.0/24\", mode = \"mixed\", timeout = \"60s\" }}"
+    );
+    let mut running = Setup::to([to]).keys(&keys).ready();
+    for (service, place) in [("web", running.place.clone()), ("mixed", mixed)] {
+        let silent: Vec<Peer> = (0..50).map(|_| from(&place, [7, 7, 7])).collect();
+        wait_ended(&running, service, "source-sessions", 45);
+        wait_open(&running, service, 5);
+        assert!(place == running.place || is_served(&from(&place, [7, 7, 8])), "another source");
+        drop(silent);
+        wait_open(&running, service, 0);
+    }
+    check_sums(&mut running, &["web", "mixed"]);
+}
