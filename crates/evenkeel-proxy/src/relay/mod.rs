@@ -79,6 +79,8 @@ struct Lost {
     side: Side,
     end: End,
     since: Instant,
+    /// The other one is gone as well.
+    both: bool,
 }
 
 /// What is to be done with a relay now.
@@ -166,7 +168,7 @@ impl Relay {
     /// advances.
     pub fn resume(suspended: SuspendedRelay<OwnedFd>, tools: &Tools) -> Self {
         let SuspendedRelay { established, active, is_half_closed, drain, .. } = suspended;
-        let lost = suspended.lost.map(|(side, end, since)| Box::new(Lost { side, end, since }));
+        let lost = suspended.lost.map(|(side, end, since)| Box::new(Lost { side, end, since, both: false }));
         Self {
             client: suspended.client,
             backend: suspended.backend,
@@ -306,7 +308,9 @@ impl Relay {
 
     /// `side` is gone. What it sent still goes to the other; nothing goes to it any more.
     fn on_lost(&mut self, side: Side, error: &io::Error, now: Instant) -> Pace {
-        self.lost.get_or_insert_with(|| Box::new(Lost { side, end: loss(side, error), since: now }));
+        let lost = || Box::new(Lost { side, end: loss(side, error), since: now, both: false });
+        let lost = self.lost.get_or_insert_with(lost);
+        lost.both |= lost.side != side;
         self.direction_from(opposite(side)).abandon();
         let from_lost = &mut self.direction_from(side).half;
         if from_lost.is_finished() {
@@ -373,11 +377,11 @@ impl Relay {
         }
     }
 
-    /// The reset is passed on when everything that came before it has arrived.
+    /// The reset is passed on when everything that came before it has arrived, or there is nobody left for it.
     fn end_of_lost(&self, lost: &Lost, over: bool, now: Instant) -> Option<End> {
         let survivor = if lost.side == Side::Client { &self.backend } else { &self.client };
         let delivered = over && !socket::unacknowledged(survivor).is_ok_and(|bytes| bytes > 0);
-        if !delivered && now < lost.since + RESET_GRACE {
+        if !delivered && !lost.both && now < lost.since + RESET_GRACE {
             return None;
         }
         reset_on_close(survivor);

@@ -84,6 +84,23 @@ fn reset_by_the_backend() {
     assert_eq!(record.first_byte, None);
 }
 
+/// As brokers of MQTT do with clients that say good-bye and close.
+#[test]
+fn whoever_is_gone_is_not_waited_for_when_the_other_side_is_reset() {
+    let server = Server::start(&Place::any(), |peer: &Peer| {
+        peer.read_to_end();
+        let _ = peer.send(b"to nobody");
+        peer.reset_on_drop();
+    });
+    let mut rig = Parts::to(&[server.place()]).start();
+    let client = rig.connect();
+    client.send(b"bye").unwrap();
+    drop(client);
+    let record = rig.record();
+    assert!(record.duration < Duration::from_secs(5), "{record:?}");
+    assert!(matches!(record.end, End::Reset(_)), "{record:?}");
+}
+
 /// Keepalive that gives up after some three seconds.
 fn impatient(parts: &mut Parts) {
     let second = Duration::from_secs(1);
