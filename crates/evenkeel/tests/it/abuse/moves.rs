@@ -1,10 +1,11 @@
 //! Upgrades at the edge: what came by a proxy or by name moves as it is, and who is in the middle of a hello is served.
 
-use super::{check_served, hello, named_echo};
+use super::{check_served, counts, hello, named_echo};
 use crate::chain::Chain;
 use crate::harness::Setup;
 use evenkeel_testkit::{Ending, Peer, eventually};
 use serde_json::Value;
+use std::os::unix::net::UnixStream;
 
 const HEADER: &[u8] = b"PROXY TCP4 203.0.113.7 198.51.100.1 4711 443\r\n";
 
@@ -99,6 +100,11 @@ fn nobody_is_lost_who_is_in_the_middle_of_a_hello_during_an_upgrade() {
     }
     drop(clients);
     chain.wait_alone();
+    eventually("it can be asked", || UnixStream::connect(chain.file("control.sock")).ok());
+    // Those that stayed are over, and their ends counted where nobody asks any more: counters cannot go back.
+    let counts = counts(&chain, "web");
+    assert_eq!((&counts["sessions"]["accepted"], &counts["sessions"]["open"]), (&101.into(), &1.into()));
+    assert_eq!(counts["ends"], serde_json::json!({}));
     drop(new);
     let sessions = chain.wait_sessions(101);
     let ended = |end: &str| sessions.iter().filter(|line| line["end"] == end).count();

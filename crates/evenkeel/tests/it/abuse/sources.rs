@@ -57,6 +57,44 @@ fn a_source_that_hammers_gets_its_rate_and_others_theirs() {
 }
 
 #[test]
+fn a_source_that_hammers_takes_nothing_from_the_rate_of_all() {
+    let server = Server::echo();
+    let rates =
+        "max-rate-per-source = { rate = \"1/s\", burst = 5 }\nmax-rate = { rate = \"1/s\", burst = 20 }";
+    let mut running = Setup::to([server.place()]).keys(rates).ready();
+    let served = (0..300).filter(|_| is_served(&from(&running.place, [7, 7, 7]))).count();
+    assert!((1..=10).all(|source| is_served(&from(&running.place, [7, 8, source]))), "{served} before");
+    // Many sources together are over it all the same.
+    let more = (1..=200).filter(|source| is_served(&from(&running.place, [7, 9, *source]))).count();
+    eprintln!("{served} of one source, 10 of others, then {more} of 200");
+    assert!(more < 200 && ended(&running, "web", "rate") == 200 - more as u64);
+    check_sums(&mut running, &["web"]);
+}
+
+#[test]
+fn a_limit_that_a_reload_lowers_counts_those_who_are_there() {
+    let server = Server::echo();
+    let setup = Setup::to([server.place()]).keys("max-sessions-per-source = 6");
+    let text = setup.text();
+    let mut running = setup.ready();
+    let mut inside: Vec<Peer> = (0..6).map(|_| from(&running.place, [7, 7, 7])).collect();
+    assert!(inside.iter().all(is_served));
+    std::fs::write(running.file("evenkeel.toml"), text.replace("-source = 6", "-source = 3")).unwrap();
+    assert_eq!(running.command("reload").0, 0);
+    assert!(inside.iter().all(is_served), "who is inside stays");
+    for left in [5, 4, 3] {
+        assert!(!is_served(&from(&running.place, [7, 7, 7])), "{} are inside", left + 1);
+        inside.truncate(left);
+        wait_open(&running, "web", left);
+    }
+    assert!(!is_served(&from(&running.place, [7, 7, 7])), "3 are inside");
+    inside.truncate(2);
+    wait_open(&running, "web", 2);
+    assert!(is_served(&from(&running.place, [7, 7, 7])));
+    check_sums(&mut running, &["web"]);
+}
+
+#[test]
 fn rules_that_observe_let_everybody_in_and_count_exactly() {
     let server = Server::echo();
     let keys = "deny = \"127.7.0.0/16\"\naccess-mode = \"observe\"\n\
