@@ -169,20 +169,19 @@ pub(crate) fn prepare(
 /// that has changed.
 fn try_wishes(snapshot: &Snapshot, current: Option<&Publication>) -> Result<(), PrepareError> {
     let before = current.map(|current| &*current.snapshot);
-    for (name, listener) in &snapshot.listeners {
-        let was = before.and_then(|before| before.listeners.get(name));
-        if was.is_some_and(|was| was.inward != listener.inward) {
-            wish::try_inward(&listener.inward)
-                .map_err(|refused| PrepareError::Listener(name.clone(), Unbindable::Wish(refused)))?;
-        }
-    }
-    for (name, pool) in &snapshot.pools {
-        let was = before.and_then(|before| before.pools.get(name)).and_then(|was| was.rules.outward.as_ref());
-        if let Some(wanted) = pool.rules.outward.as_ref().filter(|wanted| was != Some(*wanted)) {
-            wish::try_outward(wanted).map_err(|refused| PrepareError::Pool(name.clone(), refused))?;
-        }
-    }
-    Ok(())
+    let listener_before = |name| before.and_then(|before| before.listeners.get(name));
+    let pool_before = |name| before.and_then(|before| before.pools.get(name));
+    let listeners = snapshot
+        .listeners
+        .values()
+        .filter(|listener| listener_before(&listener.name).is_some_and(|was| was.inward != listener.inward));
+    let pools = snapshot
+        .pools
+        .values()
+        .filter(|pool| pool_before(&pool.name).is_none_or(|was| was.rules.outward != pool.rules.outward));
+    let refused = listeners.filter_map(|listener| refused_inward(listener));
+    let refused = refused.chain(pools.filter_map(|pool| refused_outward(&pool.name, &pool.rules))).next();
+    refused.map_or(Ok(()), Err)
 }
 
 /// All that the kernel would not grant of what is wanted of sockets: seen without binding anything.
@@ -190,16 +189,19 @@ pub fn refusals<'a>(
     listeners: &[Arc<Listener>],
     pools: impl Iterator<Item = (&'a PoolName, &'a PoolRules)>,
 ) -> Vec<PrepareError> {
-    let of_listener = |listener: &Arc<Listener>| {
-        let inward = &listener.inward;
-        let refused = wish::try_inward(inward).err().filter(|_| listener.name.addr.ip().is_some())?;
-        Some(PrepareError::Listener(listener.name.clone(), Unbindable::Wish(refused)))
-    };
-    let of_pool = |(name, rules): (&PoolName, &PoolRules)| {
-        let refused = wish::try_outward(rules.outward.as_deref()?).err()?;
-        Some(PrepareError::Pool(name.clone(), refused))
-    };
-    listeners.iter().filter_map(of_listener).chain(pools.filter_map(of_pool)).collect()
+    let refused = listeners.iter().filter_map(|listener| refused_inward(listener));
+    refused.chain(pools.filter_map(|(name, rules)| refused_outward(name, rules))).collect()
+}
+
+fn refused_inward(listener: &Listener) -> Option<PrepareError> {
+    listener.name.addr.ip()?;
+    let refused = wish::try_inward(&listener.inward).err()?;
+    Some(PrepareError::Listener(listener.name.clone(), Unbindable::Wish(refused)))
+}
+
+fn refused_outward(name: &PoolName, rules: &PoolRules) -> Option<PrepareError> {
+    let refused = wish::try_outward(rules.outward.as_deref()?).err()?;
+    Some(PrepareError::Pool(name.clone(), refused))
 }
 
 fn books(snapshot: &Snapshot, current: Option<&Publication>, workers: usize) -> Books {

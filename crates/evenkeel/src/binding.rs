@@ -22,17 +22,17 @@ pub fn refused(error: &PrepareError) -> RunError {
 /// What to tell about sockets that are bound, and not quite what is wanted.
 pub fn warnings(publication: &Publication) -> impl Iterator<Item = String> {
     publication.unfulfilled().into_iter().map(|(listener, wish)| {
-        let service = &listener.service;
+        let (service, addr) = (&listener.service, &listener.addr);
         match wish {
             "mptcp" if !has_mptcp() => format!(
-                "`{service}` takes TCP only at {}: the kernel has no Multipath TCP, or it is off \
-                 (`sysctl -w net.mptcp.enabled=1`)",
-                listener.addr
+                "`{service}` takes TCP only at {addr}: the kernel has no Multipath TCP, or it is off \
+                 (`sysctl -w net.mptcp.enabled=1`)"
             ),
-            wish => format!(
-                "`{wish}` of `{service}` holds from the next start on: {} is bound already",
-                listener.addr
+            "mptcp" => format!(
+                "`mptcp` of `{service}` holds from the next start on: {addr} is bound already; or it never does, where the \
+                 kernel's Multipath TCP lacks an option that is set, as older ones lack `keepalive`"
             ),
+            wish => format!("`{wish}` of `{service}` holds from the next start on: {addr} is bound already"),
         }
     })
 }

@@ -1425,7 +1425,8 @@ pub static KEYS: &[Key] = &[
         kind: Kind::Flag,
         default: Is("false"),
         doc: "Whether clients may speak Multipath TCP, and go on when they change from one network to another. Others speak TCP as \
-              before. Where the kernel has none, a warning says so, and everybody speaks TCP.",
+              before. Where the kernel has none, or one without an option that is set (older ones lack `keepalive`), a warning \
+              says so, and everybody speaks TCP.",
         why: "it costs a little for each connection, and few clients speak it",
         example: "true",
         aliases: &["multipath", "multipath-tcp"],
