@@ -2,6 +2,7 @@
 
 use crate::addr::Addr;
 use crate::end::Side;
+use crate::tls::Fault;
 use std::fmt;
 use std::io;
 use std::time::Duration;
@@ -29,13 +30,15 @@ pub enum ConnectFailure {
     NoResources(i32),
     /// It was reached, and asked for TLS in the way of PostgreSQL, and did not want to.
     NoTls,
+    /// It was reached, but no TLS came about with it.
+    Tls(Fault),
     /// Any other errno.
     Other(i32),
 }
 
 impl ConnectFailure {
     /// The words of all failures.
-    pub const WORDS: [&str; 11] = [
+    pub const WORDS: [&str; 12] = [
         "refused",
         "connect-reset",
         "connect-timeout",
@@ -45,6 +48,7 @@ impl ConnectFailure {
         "no-source-port",
         "no-resources",
         "no-tls",
+        "tls",
         "connect-failed",
         "unprepared",
     ];
@@ -66,8 +70,9 @@ impl ConnectFailure {
             Self::NoSourcePort => 6,
             Self::NoResources(_) => 7,
             Self::NoTls => 8,
-            Self::Other(_) => 9,
-            Self::Unprepared(_) => 10,
+            Self::Tls(_) => 9,
+            Self::Other(_) => 10,
+            Self::Unprepared(_) => 11,
         }
     }
 
@@ -77,7 +82,7 @@ impl ConnectFailure {
             Self::NoSuchSocket => 2,
             Self::NoSourcePort => 99,
             Self::Refused => 111,
-            Self::TimedOut | Self::NoTls => 0,
+            Self::TimedOut | Self::NoTls | Self::Tls(_) => 0,
             Self::Reset(errno)
             | Self::Unreachable(errno)
             | Self::Denied(errno)
@@ -91,15 +96,18 @@ impl ConnectFailure {
     /// Whose fault it is. Ejection listens to the backend's faults only.
     pub fn fault(&self) -> Side {
         match self {
-            Self::Denied(_) | Self::NoSourcePort | Self::Unprepared(_) | Self::NoResources(_) => {
-                Side::Evenkeel
-            }
+            Self::Denied(_)
+            | Self::NoSourcePort
+            | Self::Unprepared(_)
+            | Self::NoResources(_)
+            | Self::Tls(Fault::Ours) => Side::Evenkeel,
             Self::Refused
             | Self::Reset(_)
             | Self::TimedOut
             | Self::Unreachable(_)
             | Self::NoSuchSocket
             | Self::NoTls
+            | Self::Tls(_)
             | Self::Other(_) => Side::Backend,
         }
     }
@@ -142,6 +150,7 @@ impl fmt::Display for ConnectFailure {
                 f.write_str(unprepared(*errno)).and_then(|()| write!(f, " (errno {errno})"))
             }
             Self::NoResources(errno) => write!(f, "no descriptor or memory left (errno {errno})"),
+            Self::Tls(fault) => write!(f, "no TLS: {fault}"),
             Self::Other(errno) => write!(f, "errno {errno}"),
         }
     }

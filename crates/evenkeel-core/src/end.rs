@@ -35,6 +35,8 @@ pub enum End {
     Reset(Side),
     /// The given side vanished: it did not answer keepalive, or what was sent to it.
     Vanished(Side),
+    /// What the given side sent under TLS could not be read.
+    Garbled(Side),
     /// No byte in either direction for `timeout.idle`.
     Idle,
     /// One side was closed, and the other sent nothing for `timeout.half-close`.
@@ -74,7 +76,7 @@ impl From<Rejection> for End {
 impl End {
     /// The words of all ends but those of connects that failed and of clients that were not let in, which are
     /// [`ConnectFailure::WORDS`] and [`Rejection::WORDS`].
-    const OWN_WORDS: [&str; 17] = [
+    const OWN_WORDS: [&str; 19] = [
         "ok",
         "client-reset",
         "backend-reset",
@@ -92,6 +94,8 @@ impl End {
         "client-left",
         "failed",
         "panic",
+        "client-garbled",
+        "backend-garbled",
     ];
 
     /// Which of the [`words`](Self::words) are those of connects that failed.
@@ -135,6 +139,8 @@ impl End {
             Self::ClientLeft => 14,
             Self::Failed(_) => 15,
             Self::Panicked => 16,
+            Self::Garbled(Side::Client) => 17,
+            Self::Garbled(_) => 18,
             Self::NotConnected(failure) => Self::OWN_WORDS.len() + failure.index(),
             Self::Rejected(rejection) => {
                 Self::OWN_WORDS.len() + ConnectFailure::WORDS.len() + rejection.index()
@@ -145,7 +151,7 @@ impl End {
     /// Who ended it.
     pub fn by(&self) -> Side {
         match self {
-            Self::Closed(side) | Self::Reset(side) | Self::Vanished(side) => *side,
+            Self::Closed(side) | Self::Reset(side) | Self::Vanished(side) | Self::Garbled(side) => *side,
             Self::NotConnected(failure) => failure.fault(),
             Self::Rejected(rejection) => rejection.by(),
             Self::ClientLeft => Side::Client,
@@ -176,6 +182,7 @@ impl fmt::Display for End {
             Self::Closed(side) => return write!(f, "both sides closed in order, the {side} first"),
             Self::Reset(side) => return write!(f, "the {side} reset the connection"),
             Self::Vanished(side) => return write!(f, "the {side} vanished: it answered nothing any more"),
+            Self::Garbled(side) => return write!(f, "what the {side} sent is no TLS that could be read"),
             Self::NotConnected(failure) => return write!(f, "no backend could be reached: {failure}"),
             Self::Rejected(rejection) => return rejection.fmt(f),
             Self::Failed(errno) => return write!(f, "evenkeel lacked something: errno {errno}"),

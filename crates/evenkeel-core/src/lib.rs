@@ -2,6 +2,7 @@
 //! [`name`]), the picture the planes obey ([`snapshot`], [`sockets`], [`load`], [`ports`]), how a backend is chosen ([`balance`]),
 //! who may be chosen ([`health`], [`eject`], [`eligible`], [`ramp`]), who changes the picture ([`director`]), the
 //! life of a session ([`wire`], [`route`], [`attempt`], [`budget`], [`half`], [`deadline`], [`vanish`], [`end`]), and what is
+//! life of a session ([`wire`], [`tls`], [`attempt`], [`budget`], [`half`], [`deadline`], [`vanish`], [`end`]), and what is
 //! counted ([`counts`]).
 //! The decisions of evenkeel, in reading order: what things are called ([`addr`], [`network`], [`name`]), the picture
 //! the planes obey ([`snapshot`], [`sockets`], [`load`], [`ports`]), how a backend is chosen ([`balance`]), who may be chosen
@@ -41,5 +42,6 @@ pub mod route;
 pub mod snapshot;
 pub mod sockets;
 pub mod sources;
+pub mod tls;
 pub mod vanish;
 pub mod wire;

@@ -87,7 +87,8 @@ mod tests {
         let (time, name) = (Duration::from_secs(1), PoolName::new(name));
         let (addr, load) = (addr.clone(), Arc::clone(load));
         let limits = SeatLimits::NONE;
-        let backends = [Backend { addr, weight: 1, eligible: true, limits, suspect_after: 0, load }];
+        let backends =
+            [Backend { addr, host: None, weight: 1, eligible: true, limits, suspect_after: 0, load }];
         let rules = PoolRules {
             connect: ConnectRules {
                 timeout: time,
@@ -101,6 +102,7 @@ mod tests {
             socket: SocketOptions { keepalive: None, user_timeout: None },
             outward: Some(Box::new(Outward { source, ..Outward::default() })),
             send_proxy: None,
+            tls: None,
         };
         let pool = Pool {
             name: name.clone(),

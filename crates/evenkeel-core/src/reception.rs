@@ -4,10 +4,12 @@ use crate::admit::{GateRules, Reason};
 use crate::end::Side;
 use crate::network::Network;
 use crate::route::RouteTable;
+use crate::tls::{Fault, Termination};
 use crate::wire::client_hello;
 use crate::wire::proxy::Malformed;
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What holds for the clients of a listener until their sessions are sent somewhere.
@@ -15,6 +17,8 @@ use std::time::Duration;
 pub struct Reception {
     /// Who else may say where a client is; `None`: every client is where its connection comes from.
     pub accept_proxy: Option<AcceptProxy>,
+    /// What TLS they speak to us, after that; `None`: none that concerns us.
+    pub tls: Option<Arc<Termination>>,
     /// Who may become a session at all.
     pub gate: GateRules,
     /// Where its sessions go by what a TLS client asks for; `None`: all of them to one pool.
@@ -97,6 +101,8 @@ pub enum Rejection {
     HelloMalformed(client_hello::Malformed),
     /// It speaks something else than TLS.
     NotTls,
+    /// No TLS came about with it.
+    Tls(Fault),
     /// No route is for it.
     NoRoute,
     /// The service's rules are against it.
@@ -105,7 +111,7 @@ pub enum Rejection {
 
 impl Rejection {
     /// The words of all rejections.
-    pub const WORDS: [&str; 16] = [
+    pub const WORDS: [&str; 17] = [
         "not-a-proxy",
         "header-missing",
         "header-late",
@@ -117,6 +123,7 @@ impl Rejection {
         "hello-too-long",
         "hello-malformed",
         "not-tls",
+        "tls-handshake",
         "no-route",
         "not-allowed",
         "source-sessions",
@@ -143,8 +150,9 @@ impl Rejection {
             Self::HelloTooLong => 8,
             Self::HelloMalformed(_) => 9,
             Self::NotTls => 10,
-            Self::NoRoute => 11,
-            Self::NotAdmitted(reason) => 12 + *reason as usize,
+            Self::Tls(_) => 11,
+            Self::NoRoute => 12,
+            Self::NotAdmitted(reason) => 13 + *reason as usize,
         }
     }
 
@@ -153,6 +161,7 @@ impl Rejection {
         match self {
             Self::HeaderMalformed(malformed) => Some(malformed),
             Self::HelloMalformed(malformed) => Some(malformed),
+            Self::Tls(fault) => Some(fault),
             _ => None,
         }
     }
@@ -160,7 +169,7 @@ impl Rejection {
     /// Whose doing it was.
     pub fn by(&self) -> Side {
         match self {
-            Self::NotAProxy | Self::NoRoute | Self::NotAdmitted(_) => Side::Evenkeel,
+            Self::NotAProxy | Self::NoRoute | Self::NotAdmitted(_) | Self::Tls(Fault::Ours) => Side::Evenkeel,
             Self::HeaderMissing
             | Self::HeaderLate
             | Self::HeaderTooLong
@@ -170,7 +179,8 @@ impl Rejection {
             | Self::HelloLate
             | Self::HelloTooLong
             | Self::HelloMalformed(_)
-            | Self::NotTls => Side::Client,
+            | Self::NotTls
+            | Self::Tls(_) => Side::Client,
         }
     }
 }
@@ -181,6 +191,7 @@ impl fmt::Display for Rejection {
         f.write_str(match self {
             Self::HeaderMalformed(malformed) => return malformed.fmt(f),
             Self::HelloMalformed(malformed) => return malformed.fmt(f),
+            Self::Tls(fault) => return write!(f, "no TLS came about with the client: {fault}"),
             Self::NotAProxy => "only proxies in `accept-proxy` may connect, and it is none of them",
             Self::HeaderMissing => "the proxy sent no PROXY protocol header",
             Self::HeaderLate => "the proxy did not send its header within `accept-proxy.timeout`",

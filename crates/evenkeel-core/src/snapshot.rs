@@ -8,6 +8,7 @@ use crate::load::{Load, SeatLimits};
 use crate::name::{ListenerName, PoolName};
 use crate::reception::Reception;
 use crate::sockets::{Inward, Outward};
+use crate::tls::Origination;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -109,6 +110,8 @@ pub struct PoolRules {
     pub outward: Option<Box<Outward>>,
     /// What a backend is told of the client before its first byte; `None`: nothing.
     pub send_proxy: Option<SendProxy>,
+    /// What TLS is spoken to the backends; `None`: none.
+    pub tls: Option<Arc<Origination>>,
 }
 
 /// The PROXY protocol, towards a backend.
@@ -175,6 +178,8 @@ pub struct SessionLimits {
 pub struct Backend {
     /// Where it is.
     pub addr: Addr,
+    /// The name that it was found by, if it was.
+    pub host: Option<Arc<str>>,
     /// Its share among the eligible, slow start included; 0 takes nothing.
     pub weight: u32,
     /// Whether it may take new sessions.

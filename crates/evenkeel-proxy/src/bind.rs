@@ -4,6 +4,7 @@ use crate::books::Books;
 use crate::gate::{self, Gates};
 use crate::relay::set_keepalive;
 use crate::shared::Ceiling;
+use crate::tls::Keyring;
 use crate::wish::{self, Refused};
 use crate::{Inherited, Passed, PrepareError, Unbindable};
 use evenkeel_core::addr::Addr;
@@ -28,6 +29,8 @@ pub struct Publication {
     pub(crate) services: BTreeMap<ServiceName, Arc<Ceiling>>,
     pub(crate) gates: Gates,
     pub(crate) books: Books,
+    /// What its TLS needs.
+    pub(crate) keyring: Arc<Keyring>,
 }
 
 impl Publication {
@@ -36,7 +39,12 @@ impl Publication {
         let services = current.map(|current| current.services.clone()).unwrap_or_default();
         let books = books(&snapshot, current, workers);
         let gates = current.map(|current| current.gates.clone()).unwrap_or_default();
-        Self { snapshot, bound: BTreeMap::new(), services, gates, books }
+        Self { snapshot, bound: BTreeMap::new(), services, gates, books, keyring: keyring(current) }
+    }
+
+    /// The same with this for its TLS instead of what was published before.
+    pub fn with_keyring(self, keyring: Arc<Keyring>) -> Self {
+        Self { keyring, ..self }
     }
 
     /// The sockets that the listener of this name has under `next`, if they are bound already: its own, or those of a
@@ -162,7 +170,7 @@ pub(crate) fn prepare(
     }
     let books = books(&snapshot, current, workers);
     let gates = gate::gates(&snapshot, current.map(|current| (&*current.snapshot, &current.gates)));
-    Ok(Publication { snapshot, bound, services, gates, books })
+    Ok(Publication { snapshot, bound, services, gates, books, keyring: keyring(current) })
 }
 
 /// Whether the kernel grants what is wanted of sockets that are bound already, and of those to the backends, as far as
@@ -202,6 +210,10 @@ fn refused_inward(listener: &Listener) -> Option<PrepareError> {
 fn refused_outward(name: &PoolName, rules: &PoolRules) -> Option<PrepareError> {
     let refused = wish::try_outward(rules.outward.as_deref()?).err()?;
     Some(PrepareError::Pool(name.clone(), refused))
+}
+
+fn keyring(current: Option<&Publication>) -> Arc<Keyring> {
+    current.map(|current| Arc::clone(&current.keyring)).unwrap_or_default()
 }
 
 fn books(snapshot: &Snapshot, current: Option<&Publication>, workers: usize) -> Books {

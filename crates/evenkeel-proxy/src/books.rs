@@ -22,6 +22,10 @@ pub struct ServiceCounts {
     pub accepted: AtomicU64,
     /// Connects tried again on another backend.
     pub retries: AtomicU64,
+    /// TLS handshakes with clients that did everything.
+    pub tls_full: AtomicU64,
+    /// Those that took up an earlier session.
+    pub tls_resumed: AtomicU64,
     /// Bytes that backends took.
     pub to_backend: AtomicU64,
     /// Bytes that clients took.
@@ -54,6 +58,8 @@ impl ServiceCounts {
     fn set(&self, sums: &ServiceSums) {
         self.accepted.store(sums.accepted, Relaxed);
         self.retries.store(sums.retries, Relaxed);
+        self.tls_full.store(sums.tls_full, Relaxed);
+        self.tls_resumed.store(sums.tls_resumed, Relaxed);
         self.to_backend.store(sums.to_backend, Relaxed);
         self.to_client.store(sums.to_client, Relaxed);
         self.ends.set(&sums.ends);
@@ -187,6 +193,10 @@ pub struct ServiceSums {
     pub open: u32,
     /// Connects tried again on another backend.
     pub retries: u64,
+    /// TLS handshakes with clients that did everything.
+    pub tls_full: u64,
+    /// Those that took up an earlier session.
+    pub tls_resumed: u64,
     /// Bytes that backends took.
     pub to_backend: u64,
     /// Bytes that clients took.
@@ -278,6 +288,8 @@ impl Books {
             accepted: 0,
             open,
             retries: 0,
+            tls_full: 0,
+            tls_resumed: 0,
             to_backend: 0,
             to_client: 0,
             ends: [0; End::WORDS],
@@ -289,6 +301,8 @@ impl Books {
         for counts in self.services.get(service)?.all() {
             sums.accepted += counts.accepted.load(Relaxed);
             sums.retries += counts.retries.load(Relaxed);
+            sums.tls_full += counts.tls_full.load(Relaxed);
+            sums.tls_resumed += counts.tls_resumed.load(Relaxed);
             sums.to_backend += counts.to_backend.load(Relaxed);
             sums.to_client += counts.to_client.load(Relaxed);
             counts.ends.add_to(&mut sums.ends);

@@ -4,11 +4,13 @@
 
 use crate::Report;
 use crate::books::CountedSeat;
+use crate::handshake::{self, NotShaken};
 use crate::header;
 use crate::pools::{LocalPool, Seating};
 use crate::postgres;
 use crate::session::{Interrupted, Reach, Session};
 use crate::shared::count;
+use crate::tls::Tunnel;
 use crate::wish;
 use crate::worker::Worker;
 use evenkeel_core::addr::Addr;
@@ -35,6 +37,8 @@ const OTHER_SOURCES: usize = 3;
 pub struct Connected {
     /// Its socket.
     pub socket: OwnedFd,
+    /// What is spoken through that, if it is TLS.
+    pub tunnel: Option<Tunnel>,
     /// The session's place there.
     pub seat: CountedSeat,
     /// What the session is held to from now on.
@@ -57,15 +61,13 @@ pub async fn with_retry(
         let rules = pool.rules.connect;
         let began = worker.reactor.now();
         let deadline = (began + rules.timeout).min(started + rules.total);
-        let attempted = attempt(worker, session, local, backend, &pool.rules, deadline).await;
-        let introduced = attempted.and_then(|socket| introduce(session, client, socket, &pool.rules));
-        match request_tls(worker, session, introduced, deadline).await {
-            Ok(socket) => {
+        match reach(worker, session, local, client, (&pool, backend), deadline).await {
+            Ok((socket, tunnel)) => {
                 let took = worker.reactor.now() - began;
                 seat.connected(took);
                 worker.on_seat_freed(local);
                 session.opening.borrow_mut().reach = Reach::Connected(backend.addr.clone(), took);
-                return Ok(Connected { socket, seat, rules: Arc::clone(&pool.rules) });
+                return Ok(Connected { socket, tunnel, seat, rules: Arc::clone(&pool.rules) });
             }
             Err(NotConnected::ClientLeft) => return Err(End::ClientLeft),
             Err(NotConnected::Failed(failure)) => {
@@ -174,7 +176,40 @@ fn open(
     Ok(socket)
 }
 
-/// One attempt, until `deadline`. A source address that has no port left is passed over.
+/// One attempt, until `deadline`: connect, say who the client is, agree upon TLS.
+async fn reach(
+    worker: &Worker,
+    session: &Session,
+    local: &LocalPool,
+    client: &OwnedFd,
+    (pool, backend): (&Pool, &Backend),
+    deadline: Instant,
+) -> Result<(OwnedFd, Option<Tunnel>), NotConnected> {
+    let socket = attempt(worker, session, local, backend, &pool.rules, deadline).await?;
+    let socket = introduce(session, client, socket, &pool.rules)?;
+    if wants_question(session, &pool.rules) {
+        match postgres::ask(worker, session, &socket, deadline).await {
+            Ok(answer) => answer.map_err(NotConnected::Failed)?,
+            Err(_) => return Err(NotConnected::ClientLeft),
+        }
+    }
+    let Some(terms) = &pool.rules.tls else { return Ok((socket, None)) };
+    let keys = (&**terms, local.tls());
+    let tunnel = handshake::originate(worker, session, backend, &socket, keys, deadline).await;
+    let tunnel = tunnel.map_err(|error| match error {
+        NotShaken::ClientLeft => NotConnected::ClientLeft,
+        NotShaken::Fault(fault) => NotConnected::Failed(ConnectFailure::Tls(fault)),
+    })?;
+    Ok((socket, Some(tunnel)))
+}
+
+/// Whether a backend is to be asked for TLS before it is spoken, as the client had to ask: unless nobody speaks it there.
+fn wants_question(session: &Session, rules: &PoolRules) -> bool {
+    let is_postgres = session.opening.borrow().greeting.as_ref().is_some_and(|it| it.is_postgres);
+    is_postgres && (session.listener.reception.tls.is_none() || rules.tls.is_some())
+}
+
+/// One connect, until `deadline`. A source address that has no port left is passed over.
 async fn attempt(
     worker: &Worker,
     session: &Session,
@@ -248,24 +283,6 @@ fn introduce(
 ) -> Result<OwnedFd, NotConnected> {
     let said = rules.send_proxy.map_or(Ok(()), |version| header::send(session, client, &backend, version));
     said.map_err(|error| NotConnected::Failed(ConnectFailure::from(&error)))?;
-    Ok(backend)
-}
-
-/// Asks a new backend for TLS, if the client had to ask before it said what it wants.
-async fn request_tls(
-    worker: &Worker,
-    session: &Session,
-    introduced: Result<OwnedFd, NotConnected>,
-    deadline: Instant,
-) -> Result<OwnedFd, NotConnected> {
-    let backend = introduced?;
-    let is_postgres = session.opening.borrow().greeting.as_ref().is_some_and(|it| it.is_postgres);
-    if is_postgres {
-        match postgres::ask(worker, session, &backend, deadline).await {
-            Ok(answer) => answer.map_err(NotConnected::Failed)?,
-            Err(_) => return Err(NotConnected::ClientLeft),
-        }
-    }
     Ok(backend)
 }
 

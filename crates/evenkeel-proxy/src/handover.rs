@@ -132,6 +132,8 @@ impl Worker {
         let established: Vec<_> = table
             .iter()
             .filter_map(|(_, slot)| match &slot.stage {
+                // What TLS knows of a connection cannot be written down.
+                Stage::Relaying { relay, .. } if relay.is_under_tls() => None,
                 Stage::Relaying { relay, .. } => Some((&slot.session, relay)),
                 Stage::Opening(_) | Stage::Away => None,
             })

@@ -7,7 +7,7 @@ use crate::gate;
 use crate::header;
 use crate::pools::LocalPool;
 use crate::reactor::Token;
-use crate::session::{Places, Session};
+use crate::session::{Opening, Places, Session};
 use crate::shared::{Ceiling, count};
 use crate::worker::Worker;
 use evenkeel_core::addr::Addr;
@@ -17,6 +17,7 @@ use evenkeel_core::snapshot::Listener;
 use evenkeel_sys::poll::Readiness;
 use evenkeel_sys::socket;
 use rustix::io::Errno;
+use rustls::ServerConfig;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::io;
 use std::net::SocketAddr;
@@ -40,6 +41,8 @@ pub struct Accepting {
     pub listener: Arc<Listener>,
     /// Where its sessions go when no route says otherwise.
     pub pool: Option<Rc<LocalPool>>,
+    /// What is needed to speak TLS with its clients.
+    pub tls: Option<Arc<ServerConfig>>,
     /// Its sockets.
     pub bound: Arc<Bound>,
     /// The ceiling of its service.
@@ -242,7 +245,7 @@ impl Worker {
             accepted: self.reactor.now(),
             client_ready: Cell::new(Readiness::NONE),
             backend_ready: Cell::new(Readiness::NONE),
-            opening: RefCell::default(),
+            opening: RefCell::new(Opening { server: accepting.tls.clone(), ..Opening::default() }),
             counts: Arc::clone(&accepting.counts),
             places,
             gate: accepting.gate.clone(),

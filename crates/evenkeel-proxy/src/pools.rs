@@ -2,12 +2,14 @@
 
 use crate::books::{CountedSeat, PoolBook};
 use crate::reactor::Row;
+use crate::tls::Keyring;
 use evenkeel_core::attempt::Tried;
 use evenkeel_core::balance::Choice;
 use evenkeel_core::budget::RetryBudget;
 use evenkeel_core::dice::Dice;
 use evenkeel_core::load::Load;
 use evenkeel_core::snapshot::Pool;
+use rustls::ClientConfig;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,6 +25,8 @@ pub struct LocalPool {
     newest: RefCell<Arc<Pool>>,
     /// Where its backends are counted.
     book: RefCell<PoolBook>,
+    /// What is needed to speak TLS with its backends.
+    tls: RefCell<Option<Arc<ClientConfig>>>,
     dice: RefCell<Dice>,
     budget: RefCell<RetryBudget>,
     line: RefCell<VecDeque<Row>>,
@@ -49,6 +53,7 @@ impl LocalPool {
             worker,
             newest: RefCell::new(pool),
             book: RefCell::new(book),
+            tls: RefCell::default(),
             dice: RefCell::new(Dice::new(seed)),
             budget: RefCell::new(RetryBudget::new(now)),
             line: RefCell::default(),
@@ -63,9 +68,15 @@ impl LocalPool {
     }
 
     /// A newer snapshot has come.
-    pub fn publish(&self, pool: &Arc<Pool>, book: &PoolBook) {
+    pub fn publish(&self, pool: &Arc<Pool>, book: &PoolBook, keyring: &Keyring) {
         self.newest.replace(Arc::clone(pool));
         self.book.replace(Arc::clone(book));
+        self.tls.replace(pool.rules.tls.as_ref().and_then(|terms| keyring.client(terms)).cloned());
+    }
+
+    /// What is needed to speak TLS with its backends.
+    pub fn tls(&self) -> Option<Arc<ClientConfig>> {
+        self.tls.borrow().clone()
     }
 
     /// A session begins: it earns its share of a retry.

@@ -5,6 +5,7 @@ use evenkeel_core::admit::Reasons;
 use evenkeel_core::attempt::Attempt;
 use evenkeel_core::end::End;
 use evenkeel_core::name::{ListenerName, PoolName};
+use evenkeel_core::tls::Agreed;
 use std::time::{Duration, Instant, SystemTime};
 
 /// Everything there is to say about a session that has ended: one line of the log.
@@ -22,6 +23,8 @@ pub struct SessionRecord {
     pub via: Option<Addr>,
     /// The host that it asked for (SNI), where that was read.
     pub server_name: Option<Box<str>>,
+    /// What was agreed upon with it, if TLS was spoken.
+    pub tls: Option<Box<Agreed>>,
     /// Where it was sent; `None` if it did not come so far.
     pub pool: Option<PoolName>,
     /// Who it was connected to, if anybody.

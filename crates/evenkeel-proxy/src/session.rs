@@ -7,6 +7,7 @@ use crate::books::{CountedSeat, ServiceCounts};
 use crate::connect::{self, Connected};
 use crate::early::Early;
 use crate::gate;
+use crate::handshake;
 use crate::header;
 use crate::pools::LocalPool;
 use crate::reactor::Row;
@@ -20,11 +21,14 @@ use evenkeel_core::admit::{Gate, Reasons};
 use evenkeel_core::attempt::Attempt;
 use evenkeel_core::end::End;
 use evenkeel_core::name::PoolName;
+use evenkeel_core::reception::Rejection;
 use evenkeel_core::snapshot::Listener;
 use evenkeel_core::sources::SourcePlace;
+use evenkeel_core::tls::Agreed;
 use evenkeel_core::wire::client_hello::ClientHello;
 use evenkeel_sys::poll::Readiness;
 use evenkeel_sys::socket;
+use rustls::ServerConfig;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::future::poll_fn;
 use std::os::fd::OwnedFd;
@@ -36,27 +40,34 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// Takes an accepted connection to where its bytes flow: from then on it is a relay, which its worker drives.
 pub async fn serve(worker: Rc<Worker>, session: Rc<Session>, client: OwnedFd) -> Result<Established, End> {
-    let refusal = Refusal(&client);
+    let refusal = Refusal(Cell::new(true), &client);
     let mut early = Early::default();
     header::receive(&worker, &session, &client, &mut early).await?;
     if !header::knows_client(&session) {
         gate::pass(&worker, &session)?;
     }
     let pool = route::choose(&worker, &session, &client, &mut early).await?;
+    let tunnel = handshake::accept(&worker, &session, &client, &mut early).await.inspect_err(|end| {
+        // It was told why, by an alert that a reset might overtake.
+        refusal.0.set(!matches!(end, End::Rejected(Rejection::Tls(_))));
+    })?;
     let connected = connect::with_retry(&worker, &session, &pool, &client).await?;
-    let Connected { socket: backend, seat, rules } = connected;
-    std::mem::forget(refusal);
+    let Connected { socket: backend, tunnel: to_backend, seat, rules } = connected;
+    refusal.0.set(false);
+    drop(refusal);
     let options = &session.listener.socket;
     let relay = Relay::new(client, backend, early.into_bytes(), options, rules, worker.reactor.now());
-    Ok(Established { relay, seat })
+    Ok(Established { relay: relay.with_tls(tunnel, to_backend), seat })
 }
 
 /// A client that was not served, for whatever reason, gets a reset: an orderly end would look like an empty answer.
-struct Refusal<'a>(&'a OwnedFd);
+struct Refusal<'a>(Cell<bool>, &'a OwnedFd);
 
 impl Drop for Refusal<'_> {
     fn drop(&mut self) {
-        let _ = socket::reset_on_close(self.0);
+        if self.0.get() {
+            let _ = socket::reset_on_close(self.1);
+        }
     }
 }
 
@@ -162,6 +173,10 @@ pub struct Opening {
     pub observed: Reasons,
     /// The connects that failed.
     pub failed_attempts: Vec<Attempt>,
+    /// What is needed to speak TLS with the client, until that is spoken.
+    pub server: Option<Arc<ServerConfig>>,
+    /// What was agreed upon with it.
+    pub agreed: Option<Box<Agreed>>,
     /// Time spent waiting for a seat.
     pub queued: Duration,
     /// How far it has come.
@@ -269,6 +284,7 @@ impl Session {
             client: self.client().clone(),
             via: self.via().cloned(),
             server_name,
+            tls: opening.agreed,
             pool: self.pool_name(),
             backend,
             observed: opening.observed,

@@ -45,6 +45,7 @@ fn config(backends: &[SocketAddr]) -> Config {
         socket,
         outward: None,
         send_proxy: None,
+        tls: None,
     };
     let members = backends.iter().map(|addr| Member {
         target: Target::Addr(Addr::Ip(*addr)),

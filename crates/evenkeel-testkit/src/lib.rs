@@ -25,6 +25,7 @@ pub mod serve;
 pub mod server;
 pub mod silent;
 pub mod start;
+pub mod tls;
 
 pub use crowd::Crowd;
 pub use deadline::{PATIENCE, eventually};
@@ -38,6 +39,7 @@ pub use rustix::process::Signal;
 pub use server::Server;
 pub use silent::Silent;
 pub use start::Start;
+pub use tls::{Authority, Credential, TlsPeer};
 
 /// The seed of a random test: the environment's `SEED`, else the clock's. It is printed, so that a failure can be
 /// run again.

@@ -7,7 +7,7 @@ use toml::Table;
 const ALLOWED: [(&str, &[&str]); 4] = [
     ("crates/evenkeel-core", &["siphasher"]),
     ("crates/evenkeel-sys", &["libc", "rustix", "socket2"]),
-    ("crates/evenkeel-proxy", &["evenkeel-core", "evenkeel-sys", "rustix", "slab"]),
+    ("crates/evenkeel-proxy", &["evenkeel-core", "evenkeel-sys", "rustix", "rustls", "slab"]),
     ("fuzz", &["evenkeel-testkit", "libfuzzer-sys"]),
 ];
 

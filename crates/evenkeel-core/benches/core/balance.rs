@@ -64,6 +64,7 @@ fn picks(balance: Balance, count: u32) -> Picks {
 fn backends(count: u32) -> Vec<Backend> {
     let backend = |number| Backend {
         addr: addr(number),
+        host: None,
         weight: 1,
         eligible: true,
         limits: SeatLimits::NONE,

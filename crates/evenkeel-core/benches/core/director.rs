@@ -64,5 +64,6 @@ fn rules() -> PoolRules {
         socket: SocketOptions { keepalive: None, user_timeout: None },
         outward: None,
         send_proxy: None,
+        tls: None,
     }
 }

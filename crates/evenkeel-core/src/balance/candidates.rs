@@ -105,6 +105,7 @@ mod tests {
     fn chosen(load: &Arc<Load>, mut change: impl FnMut()) -> Choice {
         let backend = Backend {
             addr: Addr::Ip("127.0.0.1:1".parse().unwrap()),
+            host: None,
             weight: 1,
             eligible: true,
             limits: SeatLimits { sessions: 1, connecting: 1 },

@@ -22,6 +22,8 @@ use std::time::{Duration, Instant};
 pub(super) struct Wanted {
     pub weight: u32,
     pub backup: bool,
+    /// The name that it was found by.
+    pub host: Option<Arc<str>>,
     pub limits: SeatLimits,
     pub check: Option<CheckAt>,
 }
@@ -116,7 +118,7 @@ impl BackendState {
 
     /// What there is to be seen of it, and what operators want of it.
     pub fn view(&self, duty: Duty, now: Instant, pool: &PoolConfig) -> BackendView {
-        let Wanted { weight, backup, limits, check } = &self.wanted;
+        let Wanted { weight, backup, limits, check, host: _ } = &self.wanted;
         BackendView {
             key: self.key.clone(),
             standing: self.standing(),
@@ -134,6 +136,7 @@ impl BackendState {
     pub fn publish(&self, weight: u32, eligible: bool, pool: &PoolConfig) -> Backend {
         Backend {
             addr: self.key.addr.clone(),
+            host: self.wanted.host.clone(),
             weight,
             eligible,
             limits: self.wanted.limits,

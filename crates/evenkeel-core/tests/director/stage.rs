@@ -266,5 +266,6 @@ pub fn rules() -> PoolRules {
         socket: SocketOptions { keepalive: None, user_timeout: None },
         outward: None,
         send_proxy: None,
+        tls: None,
     }
 }

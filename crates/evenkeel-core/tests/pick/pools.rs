@@ -23,6 +23,7 @@ pub const RULES: [Balance; 6] = [
 pub fn backend(number: u32, weight: u32) -> Backend {
     Backend {
         addr: ip(0x0a00_0000 + number, 80),
+        host: None,
         weight,
         eligible: true,
         limits: SeatLimits::NONE,

@@ -92,6 +92,7 @@ impl Worker {
                 failed_attempts: suspended.failed_attempts,
                 queued: suspended.queued,
                 reach: Reach::Connected(suspended.backend, suspended.connect),
+                ..Opening::default()
             }),
             counts,
             source_place: place.map_or_else(OnceCell::new, |place| OnceCell::from(Box::new(place))),

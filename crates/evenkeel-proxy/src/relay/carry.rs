@@ -5,6 +5,10 @@ use evenkeel_sys::socket;
 use std::io;
 use std::os::fd::BorrowedFd;
 
+/// What a read costs of the budget that brings nothing to carry: of TLS there are things that come, cost time, and say
+/// nothing.
+const FRUITLESS_READ: usize = 16 * 1024;
+
 /// One way to carry bytes from a source to a sink: through memory or through a pipe. Whatever it has read and not yet
 /// written it keeps; how much that is, the half knows.
 pub trait Carrier {
@@ -78,7 +82,9 @@ pub fn carry(half: &mut Half, carrier: &mut impl Carrier, budget: &mut usize) ->
                     *budget = budget.saturating_sub(got.bytes);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => half.on_source_blocked(),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                    *budget = budget.saturating_sub(FRUITLESS_READ);
+                }
                 Err(error) => return Err(Fault::Source(error)),
             },
             Want::Write => match carrier.write(half.held()) {
@@ -89,6 +95,9 @@ pub fn carry(half: &mut Half, carrier: &mut impl Carrier, budget: &mut usize) ->
             },
             Want::Shutdown => match carrier.shutdown() {
                 Ok(()) => half.on_over(),
+                // What has to go before it is not through yet.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Pace::Waiting),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(Fault::Sink(error)),
             },
         }
@@ -173,8 +182,7 @@ mod tests {
     #[test]
     fn a_soft_fault_at_any_operation_loses_nothing() {
         for fault in [ErrorKind::WouldBlock, ErrorKind::Interrupted] {
-            // The 14th operation is the shutdown, which knows no soft fault.
-            for nth in 1..=13 {
+            for nth in 1..=14 {
                 let (half, carrier, result) = run(nth, fault);
                 assert!(result.is_ok() && carrier.finished, "operation {nth}, {fault}");
                 assert_eq!(carrier.sink, b"the quick brown fox jumps", "operation {nth}, {fault}");

@@ -24,19 +24,43 @@ impl Rest {
     }
 }
 
-/// The carrier for one turn.
-pub struct Copy<'a> {
-    way: &'a Way<'a>,
-    scratch: &'a mut [u8],
+/// The bytes in hand during one turn: those that were kept from the turn before, then what the worker's buffer holds.
+pub struct Hand<'a> {
+    /// The worker's buffer. To be written to only while nothing is in hand.
+    pub scratch: &'a mut [u8],
     fresh: std::ops::Range<usize>,
     rest: Option<Rest>,
-    may_change: bool,
 }
 
-impl<'a> Copy<'a> {
-    /// A carrier that begins with `rest`; `may_change`: there is an engine for bulk to change to.
-    pub fn new(way: &'a Way<'a>, scratch: &'a mut [u8], rest: Option<Rest>, may_change: bool) -> Self {
-        Self { way, scratch, fresh: 0..0, rest, may_change }
+impl<'a> Hand<'a> {
+    /// With these from the turn before.
+    pub fn new(scratch: &'a mut [u8], rest: Option<Rest>) -> Self {
+        Self { scratch, fresh: 0..0, rest }
+    }
+
+    /// So many were read into the buffer.
+    pub fn fill(&mut self, bytes: usize) {
+        self.fresh = 0..bytes;
+    }
+
+    /// Those to be written next.
+    pub fn bytes(&self) -> &[u8] {
+        match &self.rest {
+            Some(rest) => rest.unwritten(),
+            None => &self.scratch[self.fresh.clone()],
+        }
+    }
+
+    /// So many of them were written.
+    pub fn spend(&mut self, bytes: usize) {
+        let Some(rest) = &mut self.rest else {
+            self.fresh.start += bytes;
+            return;
+        };
+        rest.written += bytes;
+        if rest.written == rest.bytes.len() {
+            self.rest = None;
+        }
     }
 
     /// What the session must keep until its sink is ready again.
@@ -49,24 +73,35 @@ impl<'a> Copy<'a> {
     }
 }
 
+/// The carrier for one turn.
+pub struct Copy<'a> {
+    way: &'a Way<'a>,
+    hand: Hand<'a>,
+    may_change: bool,
+}
+
+impl<'a> Copy<'a> {
+    /// A carrier that begins with `rest`; `may_change`: there is an engine for bulk to change to.
+    pub fn new(way: &'a Way<'a>, scratch: &'a mut [u8], rest: Option<Rest>, may_change: bool) -> Self {
+        Self { way, hand: Hand::new(scratch, rest), may_change }
+    }
+
+    /// What the session must keep until its sink is ready again.
+    pub fn into_rest(self) -> Option<Rest> {
+        self.hand.into_rest()
+    }
+}
+
 impl Carrier for Copy<'_> {
     fn read(&mut self) -> io::Result<Got> {
-        let bytes = socket::recv(self.way.source, self.scratch)?;
-        self.fresh = 0..bytes;
-        Ok(Got { bytes, drained: bytes < self.scratch.len() })
+        let bytes = socket::recv(self.way.source, self.hand.scratch)?;
+        self.hand.fill(bytes);
+        Ok(Got { bytes, drained: bytes < self.hand.scratch.len() })
     }
 
     fn write(&mut self, _held: usize) -> io::Result<usize> {
-        let Some(rest) = &mut self.rest else {
-            let written = socket::send(self.way.sink, &self.scratch[self.fresh.clone()])?;
-            self.fresh.start += written;
-            return Ok(written);
-        };
-        let written = socket::send(self.way.sink, rest.unwritten())?;
-        rest.written += written;
-        if rest.written == rest.bytes.len() {
-            self.rest = None;
-        }
+        let written = socket::send(self.way.sink, self.hand.bytes())?;
+        self.hand.spend(written);
         Ok(written)
     }
 

@@ -2,9 +2,11 @@
 
 use super::Tools;
 use super::carry::{Fault, Pace, Way, carry};
-use super::copy::{Copy, Rest};
+use super::copy::{Copy, Hand, Rest};
+use super::crypt::{Crypt, Tunnels};
 use super::splice::{Lease, Splice};
 use super::suspended::{Held, SuspendedDirection};
+use evenkeel_core::end::Side;
 use evenkeel_core::half::Half;
 use evenkeel_sys::pipe::Pipe;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -64,6 +66,28 @@ impl Direction {
                 pace => return pace,
             }
         }
+    }
+
+    /// Carries what comes from `source`, which is under TLS on one side or both.
+    pub fn crypt(
+        &mut self,
+        way: &Way<'_>,
+        source: Side,
+        tunnels: &mut Tunnels,
+        tools: &mut Tools,
+    ) -> Result<Pace, Fault> {
+        let rest = match self.hold.take().map(|hold| *hold) {
+            Some(Hold::Memory(rest)) => Some(rest),
+            // No pipe ever holds anything of theirs.
+            Some(Hold::Pipe(_)) | None => None,
+        };
+        let (from, to) = tunnels.from(source);
+        let (scratch, cipher) = tools.buffers();
+        let mut carrier = Crypt { way, from, to, hand: Hand::new(scratch, rest), cipher };
+        let mut budget = TURN_BYTES;
+        let pace = carry(&mut self.half, &mut carrier, &mut budget);
+        self.hold = carrier.into_rest().map(|rest| Box::new(Hold::Memory(rest)));
+        pace
     }
 
     /// Its sink is gone, and with it what is held: a pipe that is not empty must never see another session.

@@ -5,15 +5,18 @@
 
 mod carry;
 mod copy;
+mod crypt;
 mod direction;
 mod patience;
 mod splice;
 mod suspended;
 
+pub use crypt::Tunnels;
 pub use patience::{Patience, set_keepalive};
 pub use splice::PipePool;
 pub use suspended::{Held, SuspendedDirection, SuspendedRelay};
 
+use crate::tls::{CIPHER_BYTES, Tunnel};
 use carry::{Fault, Pace, Way};
 use direction::Direction;
 use evenkeel_core::deadline::Deadlines;
@@ -38,13 +41,26 @@ const QUIET: Duration = Duration::from_secs(1);
 /// What a worker lends to its relays.
 pub struct Tools {
     scratch: Box<[u8]>,
+    /// For what is sealed; empty until there is such.
+    cipher: Vec<u8>,
     pipes: PipePool,
 }
 
 impl Tools {
     /// Tools with so many pipes at most.
     pub fn new(pipes: u32) -> Self {
-        Self { scratch: vec![0; SCRATCH_BYTES].into(), pipes: PipePool::new(pipes) }
+        Self { scratch: vec![0; SCRATCH_BYTES].into(), cipher: Vec::new(), pipes: PipePool::new(pipes) }
+    }
+
+    /// Room for plain bytes, and for sealed ones.
+    fn buffers(&mut self) -> (&mut [u8], &mut [u8]) {
+        self.cipher.resize(CIPHER_BYTES, 0);
+        (&mut self.scratch, &mut self.cipher)
+    }
+
+    /// Room for sealed bytes.
+    pub fn cipher(&mut self) -> &mut [u8] {
+        self.buffers().1
     }
 
     /// Pipes that are open now.
@@ -64,6 +80,8 @@ pub struct Relay {
     rules: Arc<PoolRules>,
     deadlines: Deadlines,
     first_byte: Option<Instant>,
+    /// What is under TLS. Large, and so not in the row.
+    tunnels: Option<Box<Tunnels>>,
     /// Rare, and so not in the row.
     lost: Option<Box<Lost>>,
     first_closed: Option<Side>,
@@ -113,11 +131,35 @@ impl Relay {
             rules,
             deadlines: Deadlines::new(now),
             first_byte: None,
+            tunnels: None,
             lost: None,
             first_closed: None,
             patience: Patience::new(options),
             awaits_review: false,
         }
+    }
+
+    /// The same with TLS on one side, or both. What was said already on a side goes first.
+    pub fn with_tls(mut self, client: Option<Tunnel>, backend: Option<Tunnel>) -> Self {
+        if client.is_none() && backend.is_none() {
+            return self;
+        }
+        let mut tunnels = Box::new(Tunnels { client, backend });
+        for side in [Side::Client, Side::Backend] {
+            if let (Some(tunnel), _) = tunnels.from(side) {
+                let direction = self.direction_from(side);
+                *direction = Direction::holding(tunnel.take_early());
+                // Its end may have come together with that, and will not be told again.
+                direction.on_source_ready(false);
+            }
+        }
+        self.tunnels = Some(tunnels);
+        self
+    }
+
+    /// Whether it is under TLS on any side: then it cannot go to another process.
+    pub fn is_under_tls(&self) -> bool {
+        self.tunnels.is_some()
     }
 
     /// Whether either direction is in bulk.
@@ -177,6 +219,7 @@ impl Relay {
             rules: suspended.rules,
             deadlines: Deadlines::resume(established, active, is_half_closed, drain),
             first_byte: suspended.first_byte,
+            tunnels: None,
             lost,
             first_closed: suspended.first_closed,
             patience: suspended.patience,
@@ -228,6 +271,7 @@ impl Relay {
         let before = self.to_backend() + self.to_client();
         self.look_after_suspects(now);
         self.take_patience(now);
+        self.flush(now);
         let paces = [self.run(Side::Client, now, tools), self.run(Side::Backend, now, tools)];
         if self.to_backend() + self.to_client() != before {
             self.deadlines.on_activity(now);
@@ -268,11 +312,14 @@ impl Relay {
     }
 
     /// Ends it for a reason of ours.
-    pub fn cut(&self, now: Instant) {
+    pub fn cut(&mut self, now: Instant) {
         let holds = self.to_backend.half.held() + self.to_client.half.held() > 0;
+        let holds = holds || !self.is_flushed(Side::Client) || !self.is_flushed(Side::Backend);
         if holds || now.saturating_duration_since(self.deadlines.last_active()) < QUIET {
             reset_on_close(&self.client);
             reset_on_close(&self.backend);
+        } else if let Some(tunnels) = &mut self.tunnels {
+            tunnels.close(&self.client, &self.backend);
         }
     }
 
@@ -285,7 +332,11 @@ impl Relay {
             _ => (&mut self.to_client, &self.backend, &self.client),
         };
         let way = Way { source: from.as_fd(), sink: to.as_fd(), last };
-        let pace = match direction.carry(&way, tools) {
+        let carried = match &mut self.tunnels {
+            None => direction.carry(&way, tools),
+            Some(tunnels) => direction.crypt(&way, source, tunnels, tools),
+        };
+        let pace = match carried {
             Ok(pace) => pace,
             Err(Fault::Source(error)) => {
                 // The kernel hands out all that came before it tells the error.
@@ -298,6 +349,26 @@ impl Relay {
             self.on_finished(source, now);
         }
         pace
+    }
+
+    /// Sends what is sealed already and was not taken; nobody else asks for that once it was carried.
+    fn flush(&mut self, now: Instant) {
+        let Some(mut tunnels) = self.tunnels.take() else { return };
+        let sockets = [(Side::Client, &self.client), (Side::Backend, &self.backend)];
+        let failed = sockets.into_iter().filter_map(|(side, socket)| {
+            let error = tunnels.from(side).0?.flush(&socket.as_fd()).err()?;
+            (error.kind() != io::ErrorKind::WouldBlock).then_some((side, error))
+        });
+        let failed: Option<(Side, io::Error)> = failed.last();
+        self.tunnels = Some(tunnels);
+        if let (Some((side, error)), None) = (failed, &self.lost) {
+            self.on_lost(side, &error, now);
+        }
+    }
+
+    /// Whether the socket of `side` has taken what was sealed for it.
+    fn is_flushed(&self, side: Side) -> bool {
+        self.tunnels.as_ref().and_then(|it| it.of(side)).is_none_or(Tunnel::is_flushed)
     }
 
     /// `side` has said that it sent everything.
@@ -361,7 +432,7 @@ impl Relay {
     }
 
     /// How the session ended, if it is over now.
-    fn end(&self, now: Instant) -> Option<End> {
+    fn end(&mut self, now: Instant) -> Option<End> {
         let over = self.to_backend.half.is_over() && self.to_client.half.is_over();
         match &self.lost {
             Some(lost) => self.end_of_lost(lost, over, now),
@@ -380,7 +451,9 @@ impl Relay {
     /// The reset is passed on when everything that came before it has arrived, or there is nobody left for it.
     fn end_of_lost(&self, lost: &Lost, over: bool, now: Instant) -> Option<End> {
         let survivor = if lost.side == Side::Client { &self.backend } else { &self.client };
-        let delivered = over && !socket::unacknowledged(survivor).is_ok_and(|bytes| bytes > 0);
+        let delivered = over
+            && self.is_flushed(opposite(lost.side))
+            && !socket::unacknowledged(survivor).is_ok_and(|bytes| bytes > 0);
         if !delivered && !lost.both && now < lost.since + RESET_GRACE {
             return None;
         }
@@ -411,6 +484,7 @@ fn loss(side: Side, error: &io::Error) -> End {
         io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::NotConnected => {
             End::Reset(side)
         }
+        io::ErrorKind::InvalidData => End::Garbled(side),
         _ => End::Vanished(side),
     }
 }

@@ -60,8 +60,15 @@ impl Worker {
                 (known, pool) => known.is_none() && pool.is_none(),
             };
             let gate = publication.gates.get(&name.service);
-            let same_gate = |known: &Accepting| known.gate.as_ref().map(Arc::as_ptr) == gate.map(Arc::as_ptr);
-            if known.is_some_and(|it| it.listener == *listener && same_pool(it) && same_gate(it)) {
+            let terms = listener.reception.tls.as_ref();
+            let tls = terms.and_then(|terms| publication.keyring.server(terms)).cloned();
+            let is_same = |known: &Accepting| {
+                known.listener == *listener
+                    && same_pool(known)
+                    && known.gate.as_ref().map(Arc::as_ptr) == gate.map(Arc::as_ptr)
+                    && known.tls.as_ref().map(Arc::as_ptr) == tls.as_ref().map(Arc::as_ptr)
+            };
+            if known.is_some_and(|known| is_same(known)) {
                 continue;
             }
             let number = known.map_or_else(|| self.next_listener(), |known| known.number);
@@ -69,6 +76,7 @@ impl Worker {
                 number,
                 listener: Arc::clone(listener),
                 pool,
+                tls,
                 bound: Arc::clone(&publication.bound[name]),
                 ceiling: Arc::clone(&publication.services[&name.service]),
                 gate: gate.cloned(),
@@ -97,11 +105,12 @@ impl Worker {
         for (name, pool) in &publication.snapshot.pools {
             let book = &publication.books.pools[name];
             match pools.get(name) {
-                Some(local) => local.publish(pool, book),
+                Some(local) => local.publish(pool, book, &publication.keyring),
                 None => {
-                    let (pool, book, seed) =
-                        (Arc::clone(pool), Arc::clone(book), self.dice.borrow_mut().roll());
-                    let local = LocalPool::new(self.index, pool, book, seed, self.reactor.now());
+                    let seed = self.dice.borrow_mut().roll();
+                    let (now, book_of) = (self.reactor.now(), Arc::clone(book));
+                    let local = LocalPool::new(self.index, Arc::clone(pool), book_of, seed, now);
+                    local.publish(pool, book, &publication.keyring);
                     pools.insert(name.clone(), Rc::new(local));
                 }
             }

@@ -4,10 +4,12 @@
 
 use crate::handover;
 use crate::rig::Parts;
+use crate::tls::{self, Keys};
 use evenkeel_core::end::{End, Side};
 use evenkeel_proxy::{Helm, SessionRecord};
 use evenkeel_testkit::pattern::Pattern;
-use evenkeel_testkit::{Dice, Ending, PATIENCE, Peer, Place, Server, port, seed};
+use evenkeel_testkit::tls::client;
+use evenkeel_testkit::{Dice, Ending, PATIENCE, Peer, Place, Server, TlsPeer, port, seed};
 use std::io;
 use std::net::Shutdown;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -98,22 +100,74 @@ impl Plan {
     }
 }
 
+/// One end of a session.
+pub trait Talks: Sync {
+    /// The socket below.
+    fn peer(&self) -> &Peer;
+    /// Sends all of `bytes`.
+    fn send(&self, bytes: &[u8]) -> io::Result<()>;
+    /// One read; 0 is the end.
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize>;
+    /// Says that nothing follows, or finds out that nobody listens.
+    fn finish(&self) -> io::Result<()>;
+}
+
+impl Talks for Peer {
+    fn peer(&self) -> &Peer {
+        self
+    }
+
+    fn send(&self, bytes: &[u8]) -> io::Result<()> {
+        Self::send(self, bytes)
+    }
+
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        Self::read(self, buffer)
+    }
+
+    fn finish(&self) -> io::Result<()> {
+        Self::finish(self);
+        Ok(())
+    }
+}
+
+impl Talks for TlsPeer {
+    fn peer(&self) -> &Peer {
+        self.peer()
+    }
+
+    fn send(&self, bytes: &[u8]) -> io::Result<()> {
+        self.send(bytes)
+    }
+
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.read(buffer)
+    }
+
+    fn finish(&self) -> io::Result<()> {
+        self.say_end().map(|()| self.peer().finish())
+    }
+}
+
 /// Plays one side to its end; the other side plays `theirs`.
-fn play(peer: &Peer, mine: Script, theirs: Script) {
+fn play(peer: &impl Talks, mine: Script, theirs: Script) {
     if mine.send_buffer > 0 {
-        peer.socket().set_send_buffer_size(mine.send_buffer).unwrap();
+        peer.peer().socket().set_send_buffer_size(mine.send_buffer).unwrap();
     }
     let (total, ending) = std::thread::scope(|scope| {
         let reader = scope.spawn(|| read(peer, mine, theirs));
-        let write_failed = write(peer, mine).is_err();
+        let mut write_failed = write(peer, mine).is_err();
         if mine.reset_after.is_some() {
             // The reset comes when the socket is dropped, so the reader has to end now.
-            peer.reset_on_drop();
-            let _ = peer.socket().shutdown(Shutdown::Read);
+            peer.peer().reset_on_drop();
+            let _ = peer.peer().socket().shutdown(Shutdown::Read);
         } else if !mine.lets_the_other_finish_first {
-            peer.finish();
+            write_failed |= peer.finish().is_err();
         }
         let (total, ending) = reader.join().unwrap();
+        if mine.reset_after.is_none() && mine.lets_the_other_finish_first {
+            let _ = peer.finish();
+        }
         // The kernel tells of a reset once: whoever asks next sees an end like any other.
         (total, if write_failed { Ending::Reset } else { ending })
     });
@@ -124,7 +178,7 @@ fn play(peer: &Peer, mine: Script, theirs: Script) {
     }
 }
 
-fn write(peer: &Peer, mine: Script) -> io::Result<()> {
+fn write(peer: &impl Talks, mine: Script) -> io::Result<()> {
     let (pattern, mut dice) = (Pattern::new(mine.seed), Dice::new(mine.seed));
     let end = mine.reset_after.unwrap_or(mine.len);
     let mut at = 0;
@@ -139,10 +193,11 @@ fn write(peer: &Peer, mine: Script) -> io::Result<()> {
 }
 
 /// Reads to the end: how many bytes of the other's pattern came, and how it ended.
-fn read(peer: &Peer, mine: Script, theirs: Script) -> (u64, Ending) {
+fn read(peer: &impl Talks, mine: Script, theirs: Script) -> (u64, Ending) {
     let (pattern, mut dice) = (Pattern::new(theirs.seed), Dice::new(!mine.seed));
     let mut buffer = vec![0; mine.read_max as usize];
     let mut at = 0;
+    let a_side_resets = mine.reset_after.is_some() || theirs.reset_after.is_some();
     let sent_at_most = theirs.reset_after.unwrap_or(theirs.len);
     loop {
         let len = 1 + dice.below(mine.read_max) as usize;
@@ -154,6 +209,10 @@ fn read(peer: &Peer, mine: Script, theirs: Script) -> (u64, Ending) {
                 assert!(at <= sent_at_most, "{at} bytes of {theirs:?}");
             }
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return (at, Ending::Reset),
+            // An end of the own reading, or behind a reset that was told to the writer, is not said to be one.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && a_side_resets => {
+                return (at, Ending::Fin);
+            }
             Err(error) => panic!("after {at} bytes of {theirs:?}: {error}"),
         }
         pause(&mut dice, mine.read_pause_in);
@@ -190,7 +249,8 @@ fn every_byte_arrives_through_unix_sockets_too() {
 #[test]
 fn every_byte_arrives_while_sessions_move_from_process_to_process() {
     let (done, seed) = (AtomicBool::new(false), seed());
-    play_all(Place::any(), Place::local(port::free()), Plan::of, seed, |helm, play| {
+    let (front, sides) = (Place::local(port::free()), Sides::plain());
+    play_all(Place::any(), front, Plan::of, seed, sides, |helm, play| {
         std::thread::scope(|scope| {
             let mover = scope.spawn(|| {
                 let (mut dice, mut moved) = (Dice::new(seed), 0);
@@ -208,8 +268,61 @@ fn every_byte_arrives_while_sessions_move_from_process_to_process() {
     });
 }
 
+#[test]
+fn every_byte_arrives_that_is_under_tls_on_either_side_or_both() {
+    for (client, backend) in [(true, false), (false, true), (true, true)] {
+        // Sealing takes long in a debug build.
+        let sides = Sides { client, backend, sessions: 40, at_once: 8, ..Sides::plain() };
+        play_all(Place::any(), Place::local(port::free()), Plan::of, seed(), sides, |_, play| play());
+    }
+}
+
 fn run(backend: Place, front: Place, plan_of: fn(u64, u64) -> Plan) {
-    play_all(backend, front, plan_of, seed(), |_, play| play());
+    play_all(backend, front, plan_of, seed(), Sides::plain(), |_, play| play());
+}
+
+/// Which sides speak TLS.
+struct Sides {
+    client: bool,
+    backend: bool,
+    keys: Keys,
+    sessions: u64,
+    at_once: usize,
+}
+
+impl Sides {
+    fn plain() -> Self {
+        Self { client: false, backend: false, keys: Keys::new(), sessions: SESSIONS, at_once: AT_ONCE }
+    }
+
+    fn apply(&self, parts: &mut Parts) {
+        if self.client {
+            tls::terminate(parts, self.keys.web.server(None), PATIENCE);
+        }
+        if self.backend {
+            tls::originate(parts, client(Some(&self.keys.authority), None), None);
+        }
+    }
+}
+
+/// Plays the backend of whatever session this is.
+fn play_backend(peer: &impl Talks, plan_of: fn(u64, u64) -> Plan, seed: u64) {
+    let (mut number, mut at) = ([0; 8], 0);
+    while at < number.len() {
+        match peer.read(&mut number[at..]) {
+            Ok(n @ 1..) => at += n,
+            // A client that resets at once may take its number with it.
+            _ => return,
+        }
+    }
+    let plan = plan_of(u64::from_le_bytes(number), seed);
+    play(peer, plan.backend, plan.client);
+}
+
+/// Plays the client of session `number`.
+fn play_client(peer: &impl Talks, plan: Plan, number: u64) {
+    peer.send(&number.to_le_bytes()).unwrap();
+    play(peer, plan.client, plan.backend);
 }
 
 /// Plays all sessions; `around` is told when to.
@@ -218,41 +331,45 @@ fn play_all(
     front: Place,
     plan_of: fn(u64, u64) -> Plan,
     seed: u64,
+    sides: Sides,
     around: impl FnOnce(&Helm, &(dyn Fn() + Sync)),
 ) {
-    let server = Server::start(&backend, move |peer: &Peer| {
-        // A client that resets at once may take its number with it.
-        let Ok(number) = peer.receive(8) else { return };
-        let plan = plan_of(u64::from_le_bytes(number.try_into().unwrap()), seed);
-        play(peer, plan.backend, plan.client);
-    });
+    let server = match sides.backend {
+        true => tls::tls_server(&sides.keys, move |peer| play_backend(peer, plan_of, seed)),
+        false => Server::start(&backend, move |peer: &Peer| play_backend(peer, plan_of, seed)),
+    };
     let mut parts = Parts::to(&[server.place()]);
+    sides.apply(&mut parts);
     // On a machine that is busy with something else a connect may take long: that is not what is tested here.
     (parts.rules.connect.timeout, parts.rules.connect.total) = (PATIENCE, PATIENCE);
     let mut rig = parts.start_at(front);
-    let next = AtomicU64::new(0);
+    let (next, config) = (AtomicU64::new(0), sides.keys.client());
     let play_clients = || {
-        while let number @ 0..SESSIONS = next.fetch_add(1, Relaxed) {
+        while let number = next.fetch_add(1, Relaxed)
+            && number < sides.sessions
+        {
             let plan = plan_of(number, seed);
-            let client = Peer::connect(&rig.place);
-            client.send(&number.to_le_bytes()).unwrap();
-            play(&client, plan.client, plan.backend);
+            let peer = Peer::connect(&rig.place);
+            match sides.client {
+                true => play_client(&TlsPeer::over(peer, &config, tls::NAME).unwrap(), plan, number),
+                false => play_client(&peer, plan, number),
+            }
         }
     };
     let helm = rig.plane.as_ref().unwrap().helm();
     around(&helm, &|| {
         std::thread::scope(|scope| {
-            (0..AT_ONCE).for_each(|_| drop(scope.spawn(play_clients)));
+            (0..sides.at_once).for_each(|_| drop(scope.spawn(play_clients)));
         });
     });
     // Unix clients have no name, so records are matched with plans by what they tell.
-    let mut told: Vec<_> = (0..SESSIONS).map(|_| rig.record()).map(|record| summary(&record)).collect();
-    let mut expected: Vec<_> = (0..SESSIONS).map(|number| plan_of(number, seed).summary()).collect();
+    let mut told: Vec<_> = (0..sides.sessions).map(|_| rig.record()).map(|record| summary(&record)).collect();
+    let mut expected: Vec<_> = (0..sides.sessions).map(|number| plan_of(number, seed).summary()).collect();
     told.sort();
     expected.sort();
     assert_eq!(told, expected);
     let totals = rig.plane().totals();
-    assert_eq!((totals.accepted, totals.open, totals.records_dropped), (SESSIONS, 0, 0));
+    assert_eq!((totals.accepted, totals.open, totals.records_dropped), (sides.sessions, 0, 0));
 }
 
 /// How a session ended, and the bytes each way if that is known from its plan.

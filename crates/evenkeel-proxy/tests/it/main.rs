@@ -11,3 +11,4 @@ mod rig;
 mod route;
 mod session_table;
 mod tails;
+mod tls;

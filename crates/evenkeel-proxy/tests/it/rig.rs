@@ -9,7 +9,7 @@ use evenkeel_core::snapshot::{
     Backend, ConnectRules, Listener, Pool, PoolRules, QueueRules, SessionLimits, Snapshot, SocketOptions,
 };
 use evenkeel_core::sockets::Inward;
-use evenkeel_proxy::{Inherited, PlaneOptions, Report, SessionRecord, Started, UserPlane};
+use evenkeel_proxy::{Inherited, Keyring, PlaneOptions, Report, SessionRecord, Started, UserPlane};
 use evenkeel_testkit::{PATIENCE, Peer, Place, port};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -27,6 +27,7 @@ pub struct Parts {
     pub routed: Vec<(PoolName, Backend)>,
     /// Whether sessions go to the first pool when no route is for them.
     pub has_default: bool,
+    pub keyring: Keyring,
     pub max_sessions: u32,
     pub workers: usize,
 }
@@ -52,10 +53,12 @@ impl Parts {
                 socket,
                 outward: None,
                 send_proxy: None,
+                tls: None,
             },
             reception: Reception::default(),
             routed: Vec::new(),
             has_default: true,
+            keyring: Keyring::default(),
             max_sessions: 10_000,
             workers: 2,
         }
@@ -71,8 +74,9 @@ impl Parts {
         let options =
             PlaneOptions { workers: self.workers, max_sessions: self.max_sessions, all_records: true };
         let Started { mut plane, reports, records } = UserPlane::start(&options).unwrap();
+        let keyring = Arc::new(self.keyring.clone());
         let publication = plane.prepare(self.snapshot(&place), &mut Inherited::new()).unwrap();
-        plane.publish(publication);
+        plane.publish(publication.with_keyring(keyring));
         Rig { place, plane: Some(plane), reports, records, told: VecDeque::new() }
     }
 
@@ -114,6 +118,7 @@ impl Parts {
 pub fn backend(place: &Place) -> Backend {
     Backend {
         addr: addr(place),
+        host: None,
         weight: 1,
         eligible: true,
         limits: SeatLimits::NONE,

@@ -47,6 +47,7 @@ fn record() -> SessionRecord {
         via: None,
         server_name: None,
         observed: Default::default(),
+        tls: None,
         pool: Some(PoolName::new("web")),
         backend: Some(addr(5003)),
         failed_attempts: Vec::new(),

@@ -71,6 +71,7 @@ pub fn compile(
             socket: socket(chain),
             outward,
             send_proxy,
+            tls: None,
         }),
     }
 }

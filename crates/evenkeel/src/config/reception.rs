@@ -18,6 +18,7 @@ pub fn compile(
 ) -> Reception {
     Reception {
         gate: gate::compile(chain, lists, problems),
+        tls: None,
         accept_proxy: accept_proxy(&chain.only("accept-proxy"), problems),
         routes: routes::compile(service, chain, problems),
     }

@@ -184,6 +184,7 @@ mod tests {
             client: Addr::Ip(client),
             via: None,
             server_name: None,
+            tls: None,
             observed: Default::default(),
             pool: Some(PoolName::new("web")),
             backend: None,

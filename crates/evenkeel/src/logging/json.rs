@@ -2,6 +2,7 @@
 
 use super::notice::{Listening, Notice, Stopped};
 use super::units::Rfc3339;
+use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::director::EventKind;
 use evenkeel_core::end::End;
 use evenkeel_proxy::SessionRecord;
@@ -110,8 +111,9 @@ pub fn session(out: &mut String, record: &SessionRecord) {
         .text("listener", &record.listener.addr)
         .text("client", &record.client)
         .text_or_null("via", record.via.as_ref())
-        .text_or_null("sni", record.server_name.as_ref())
-        .text_or_null("pool", record.pool.as_ref())
+        .text_or_null("sni", record.server_name.as_ref());
+    tls(&mut line, record);
+    line.text_or_null("pool", record.pool.as_ref())
         .text_or_null("backend", record.backend.as_ref())
         .raw("attempts", '[');
     for (index, attempt) in record.failed_attempts.iter().enumerate() {
@@ -122,6 +124,9 @@ pub fn session(out: &mut String, record: &SessionRecord) {
         item.text("backend", &attempt.backend).text("failure", attempt.failure.word());
         if let Some(errno) = attempt.failure.errno() {
             item.raw("errno", errno);
+        }
+        if let ConnectFailure::Tls(fault) = attempt.failure {
+            item.text("detail", fault);
         }
         item.raw("ms", Millis(attempt.took));
         item.end();
@@ -151,6 +156,16 @@ pub fn session(out: &mut String, record: &SessionRecord) {
     line.text("by", record.end.by());
     line.end();
     out.push('\n');
+}
+
+/// Only where TLS is spoken with clients.
+fn tls(line: &mut Object<'_>, record: &SessionRecord) {
+    if let Some(agreed) = &record.tls {
+        line.text("tls", agreed.version)
+            .text_or_null("alpn", agreed.alpn.as_ref())
+            .raw("tls_resumed", agreed.resumed)
+            .raw("client_certificate", agreed.client_certificate);
+    }
 }
 
 /// Appends the line of an event.

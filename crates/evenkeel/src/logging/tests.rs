@@ -9,6 +9,8 @@ use evenkeel_core::director::{Cause, Event, EventKind};
 use evenkeel_core::end::{End, Side};
 use evenkeel_core::health::ProbeFailure;
 use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
+use evenkeel_core::reception::Rejection;
+use evenkeel_core::tls::{Agreed, Fault, Version};
 use std::io;
 use std::time::UNIX_EPOCH;
 
@@ -36,6 +38,7 @@ fn record() -> SessionRecord {
         via: None,
         server_name: None,
         observed: Default::default(),
+        tls: None,
         pool: Some(PoolName::new("web")),
         backend: Some(addr("127.0.0.1:5003")),
         failed_attempts: Vec::new(),
@@ -150,6 +153,28 @@ fn a_session_is_one_json_object_with_every_field() {
         + r#""connect_ms":0.210,"first_byte_ms":0.900,"ms":1.240,"to_backend":89,"to_client":412,"end":"ok","#
         + "\"by\":\"client\"}\n";
     assert_eq!(as_json(sessions(vec![record()])), expected);
+}
+
+#[test]
+fn what_was_agreed_upon_by_tls_is_in_json_and_why_nothing_was() {
+    let agreed =
+        Agreed { version: Version::Tls13, alpn: Some("h2".into()), resumed: true, client_certificate: false };
+    let tls =
+        SessionRecord { server_name: Some("a.example".into()), tls: Some(Box::new(agreed)), ..record() };
+    let line = as_json(sessions(vec![tls]));
+    let expected =
+        r#""sni":"a.example","tls":"1.3","alpn":"h2","tls_resumed":true,"client_certificate":false,"#;
+    assert!(line.contains(expected), "{line}");
+    let end = End::Rejected(Rejection::Tls(Fault::PlainHttp));
+    let line = as_json(sessions(vec![SessionRecord { end, ..record() }]));
+    assert!(line.contains(r#""end":"tls-handshake","detail":"it speaks plain HTTP""#), "{line}");
+    let attempt = Attempt {
+        backend: addr("127.0.0.1:5001"),
+        failure: ConnectFailure::Tls(Fault::Expired),
+        took: Duration::from_millis(2),
+    };
+    let line = as_json(sessions(vec![SessionRecord { failed_attempts: vec![attempt], ..record() }]));
+    assert!(line.contains(r#""failure":"tls","detail":"its certificate has expired""#), "{line}");
 }
 
 #[test]

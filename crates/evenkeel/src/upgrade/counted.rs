@@ -119,6 +119,9 @@ impl Counted {
                 ends: read_numbers(from)?,
                 observed: read_numbers(from)?,
                 uncounted: 0,
+                // They begin anew.
+                tls_full: 0,
+                tls_resumed: 0,
                 duration: read_times(from)?,
                 queued: read_times(from)?,
             };

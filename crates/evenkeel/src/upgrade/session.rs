@@ -8,6 +8,7 @@ use evenkeel_core::end::{End, Side};
 use evenkeel_core::half::PackedHalf;
 use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
 use evenkeel_core::snapshot::{ConnectRules, Keepalive, PoolRules, QueueRules, SessionLimits, SocketOptions};
+use evenkeel_core::tls::Fault;
 use evenkeel_proxy::{Held, Patience, Suspended, SuspendedDirection, SuspendedRelay};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -71,7 +72,10 @@ fn read_reason(from: &mut Reader<'_>) -> Option<Reason> {
 }
 
 fn write_attempt(to: &mut Writer, attempt: &Attempt) {
-    let errno = attempt.failure.errno().unwrap_or(0);
+    let errno = match attempt.failure {
+        ConnectFailure::Tls(fault) => fault.code().into(),
+        failure => failure.errno().unwrap_or(0),
+    };
     to.addr(&attempt.backend);
     to.size(attempt.failure.index());
     to.u32(errno.cast_unsigned());
@@ -91,7 +95,8 @@ fn read_attempt(from: &mut Reader<'_>) -> Option<Attempt> {
         6 => ConnectFailure::NoSourcePort,
         7 => ConnectFailure::NoResources(errno),
         8 => ConnectFailure::NoTls,
-        10 => ConnectFailure::Unprepared(errno),
+        9 => ConnectFailure::Tls(Fault::from_code(u16::try_from(errno).unwrap_or(u16::MAX))),
+        11 => ConnectFailure::Unprepared(errno),
         _ => ConnectFailure::Other(errno),
     };
     Some(Attempt { backend, failure, took: from.duration()? })
@@ -211,7 +216,7 @@ fn read_direction(
 /// Writes the rules of a pool's sessions.
 pub fn write_rules(to: &mut Writer, rules: &PoolRules) {
     // What is only for connecting is not told: the session is connected.
-    let PoolRules { connect, queue, session, socket, outward: _, send_proxy: _ } = rules;
+    let PoolRules { connect, queue, session, socket, outward: _, send_proxy: _, tls: _ } = rules;
     to.duration(connect.timeout);
     to.duration(connect.total);
     to.u32(connect.attempts);
@@ -256,5 +261,13 @@ pub fn read_rules(from: &mut Reader<'_>) -> Option<PoolRules> {
     let queue = QueueRules { length: from.u32()?, timeout: from.duration()? };
     let mut limit = || from.option(Reader::duration);
     let session = SessionLimits { idle: limit()?, half_close: limit()?, lifetime: limit()? };
-    Some(PoolRules { connect, queue, session, socket: read_socket(from)?, outward: None, send_proxy: None })
+    Some(PoolRules {
+        connect,
+        queue,
+        session,
+        socket: read_socket(from)?,
+        outward: None,
+        send_proxy: None,
+        tls: None,
+    })
 }
