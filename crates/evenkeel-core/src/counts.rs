@@ -62,6 +62,7 @@ metrics! {
     CONFIG_LAST_RELOAD_SUCCESSFUL Gauge "config_last_reload_successful" "Whether the last reload was taken; 1 before the first";
     CONFIG_LAST_RELOAD_SUCCESS Gauge "config_last_reload_success_timestamp_seconds" "When the configuration in force was taken";
     CONFIG_RELOADS Counter "config_reloads_total" "Reloads, by result";
+    TLS_CERTIFICATE_EXPIRY Gauge "tls_certificate_expiry_timestamp_seconds" "Until when a certificate that is shown is valid";
     SERVICE_SESSIONS Counter "service_sessions_total" "Sessions accepted";
     SERVICE_SESSIONS_OPEN Gauge "service_sessions_open" "Sessions open now";
     SERVICE_ENDS Counter "service_session_ends_total" "Sessions that have ended, by how";
@@ -70,6 +71,7 @@ metrics! {
     SERVICE_RETRIES Counter "service_retries_total" "Connects tried again on another backend";
     SERVICE_OBSERVED Counter "service_observed_total" "Clients who were let in although a rule that only observes was against them, by rule";
     SERVICE_UNCOUNTED Counter "service_sources_uncounted_total" "Clients who were let in uncounted, as there were too many sources to count";
+    SERVICE_TLS_HANDSHAKES Counter "service_tls_handshakes_total" "TLS handshakes with clients that came to their end, by kind: full, or resumed from an earlier session";
     SERVICE_DURATION Histogram "service_session_duration_seconds" "Time from accept to the end";
     SERVICE_QUEUED Histogram "service_session_queued_seconds" "Time waited for a seat at a backend, by sessions that waited";
     POOL_BACKENDS Gauge "pool_backends" "Backends of the pool, by state";

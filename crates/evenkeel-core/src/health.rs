@@ -4,6 +4,7 @@
 use crate::attempt::ConnectFailure;
 use crate::snapshot::SendProxy;
 use crate::sockets::Outward;
+use crate::tls::Origination;
 use std::fmt;
 use std::mem;
 use std::net::IpAddr;
@@ -33,6 +34,8 @@ pub struct Check {
     pub introduce: Option<SendProxy>,
     /// What its sockets are, as those of sessions are.
     pub outward: Option<Box<Outward>>,
+    /// What TLS it speaks with the backend, where a session would too.
+    pub tls: Option<Arc<Origination>>,
 }
 
 /// What a check asks.
@@ -339,6 +342,7 @@ mod tests {
             fall,
             introduce: None,
             outward: None,
+            tls: None,
         }
     }
 }

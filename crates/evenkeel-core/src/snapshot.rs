@@ -130,6 +130,8 @@ pub struct Tlvs {
     pub alpn: bool,
     /// The name that it wants to speak to.
     pub authority: bool,
+    /// The client's TLS, where it ends here.
+    pub ssl: bool,
     /// A name for the session, as in the log.
     pub unique_id: bool,
     /// A checksum.

@@ -22,13 +22,13 @@ pub struct Termination {
     pub timeout: Duration,
 }
 
-/// A certificate with its chain, and its key.
+/// A certificate with its chain, and its key; of a folder, all that are in it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Certificate {
-    /// The file of the certificate, with the chain behind it.
+    /// The file of the certificate, with the chain behind it; or a folder.
     pub chain: Arc<Path>,
-    /// The file of the key; may be the same one.
-    pub key: Arc<Path>,
+    /// The file of the key; `None`: it is in the same file, or beside it under a name that says so.
+    pub key: Option<Arc<Path>>,
 }
 
 /// What clients have to show.

@@ -3,17 +3,15 @@
 use crate::early::{Early, NoMore};
 use crate::session::{Greeting, Interrupted, Session};
 use crate::shared::count;
-use crate::tls::Tunnel;
+use crate::tls::{Tunnel, server_name};
 use crate::worker::Worker;
-use evenkeel_core::addr::Addr;
 use evenkeel_core::end::End;
 use evenkeel_core::reception::Rejection;
 use evenkeel_core::snapshot::Backend;
 use evenkeel_core::tls::{Fault, Origination};
 use evenkeel_core::wire::Parse;
-use evenkeel_core::wire::client_hello::{self, Malformed};
+use evenkeel_core::wire::client_hello::{self, Malformed, Version};
 use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Instant;
@@ -31,7 +29,7 @@ pub async fn accept(
     let Some(terms) = &session.listener.reception.tls else { return Ok(None) };
     let config = session.opening.borrow_mut().server.take().ok_or(Rejection::Tls(Fault::Ours))?;
     let deadline = worker.reactor.now() + terms.timeout;
-    hear(worker, session, client, early, deadline).await?;
+    let offered = hear(worker, session, client, early, deadline).await?;
     let tunnel = Tunnel::accept(&config, std::mem::take(early).into_bytes());
     let shaken = match tunnel {
         Ok(tunnel) => shake(worker, session, client, tunnel, deadline).await,
@@ -45,30 +43,34 @@ pub async fn accept(
             Ok(Some(tunnel))
         }
         Err(NotShaken::ClientLeft) => Err(End::ClientLeft),
-        Err(NotShaken::Fault(fault)) => Err(Rejection::Tls(fault).into()),
+        Err(NotShaken::Fault(fault)) => {
+            // What very old versions lack comes to light before their version does.
+            let is_old = fault == Fault::Nothing && offered.is_some_and(|it| it < Version::Tls12);
+            Err(Rejection::Tls(if is_old { Fault::Version } else { fault }).into())
+        }
     }
 }
 
 /// Waits for the client's hello, which is not answered here, and notes what it asks for. One that is wrong is left to rustls,
-/// which says so to the client.
+/// which says so to the client. Gives the newest version that is offered.
 async fn hear(
     worker: &Worker,
     session: &Session,
     client: &OwnedFd,
     early: &mut Early,
     deadline: Instant,
-) -> Result<(), End> {
+) -> Result<Option<Version>, End> {
     let mut reader = client_hello::Reader::new(client_hello::LONGEST);
     loop {
         match reader.read(early.bytes()) {
             Ok(Parse::Complete { value, .. }) => {
                 let greeting = || Box::new(Greeting::of(&value, false));
                 session.opening.borrow_mut().greeting.get_or_insert_with(greeting);
-                return Ok(());
+                return Ok(value.version);
             }
             Ok(Parse::Partial) => {}
             Err(Malformed::NotTls { .. }) => return Err(Rejection::Tls(stranger(early.bytes())).into()),
-            Err(_) => return Ok(()),
+            Err(_) => return Ok(None),
         }
         early.more(worker, session, client, client_hello::LONGEST, deadline).await.map_err(
             |why| match why {
@@ -95,19 +97,10 @@ pub async fn originate(
     deadline: Instant,
 ) -> Result<Tunnel, NotShaken> {
     let config = config.ok_or(NotShaken::Fault(Fault::Ours))?;
-    let name = server_name(terms, backend).ok_or(NotShaken::Fault(Fault::Ours))?;
+    let name = server_name(terms, backend.host.as_deref(), &backend.addr);
+    let name = name.ok_or(NotShaken::Fault(Fault::Ours))?;
     let tunnel = Tunnel::connect(&config, name).map_err(NotShaken::Fault)?;
     shake(worker, session, socket, tunnel, deadline).await
-}
-
-/// Who a backend has to be.
-fn server_name(terms: &Origination, backend: &Backend) -> Option<ServerName<'static>> {
-    let name = terms.server_name.as_ref().or(backend.host.as_ref());
-    match (name, &backend.addr) {
-        (Some(name), _) => ServerName::try_from(name.to_string()).ok(),
-        (None, Addr::Ip(addr)) => Some(ServerName::IpAddress(addr.ip().to_canonical().into())),
-        (None, Addr::Unix(_)) => ServerName::try_from("localhost").ok(),
-    }
 }
 
 /// Why a handshake came to nothing.

@@ -2,12 +2,13 @@
 //! told.
 
 use crate::early::{Early, NoMore};
-use crate::session::{Greeting, Origin, Session};
+use crate::session::{Opening, Origin, Session};
 use crate::worker::Worker;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::end::End;
 use evenkeel_core::reception::{AcceptProxy, Others, Rejection};
 use evenkeel_core::snapshot::{SendProxy, Tlvs};
+use evenkeel_core::tls::{Agreed, Version};
 use evenkeel_core::wire::proxy::{self, Header, LONGEST, Malformed, Transport};
 use evenkeel_core::wire::{Parse, proxy_v1, proxy_v2, tlv};
 use evenkeel_sys::socket;
@@ -107,8 +108,7 @@ fn introduction(session: &Session, client: &OwnedFd, version: SendProxy) -> io::
         SendProxy::V2(tlvs) => {
             let id = session.id.to_string();
             let opening = session.opening.borrow();
-            let greeting = opening.greeting.as_deref();
-            let said = proxy_v2::write(&origin, &saying(session, greeting, tlvs, &id), &mut header);
+            let said = proxy_v2::write(&origin, &saying(session, &opening, tlvs, &id), &mut header);
             // What came in may be too much to pass on together with what is ours.
             said.or_else(|_| proxy_v2::write(&origin, &proxy_v2::Saying::default(), &mut header))
                 .map_err(io::Error::other)?;
@@ -132,24 +132,41 @@ fn behalf<'a>(client: &'a Addr, destination: Option<&'a Addr>) -> proxy::Origin<
     }
 }
 
-fn saying<'a>(
-    session: &'a Session,
-    greeting: Option<&'a Greeting>,
-    tlvs: Tlvs,
-    id: &'a str,
-) -> proxy_v2::Saying<'a> {
+fn saying<'a>(session: &'a Session, opening: &'a Opening, tlvs: Tlvs, id: &'a str) -> proxy_v2::Saying<'a> {
     let received = session.origin.get().filter(|_| tlvs.received);
     let received = received.and_then(|origin| tlv::Tlvs::parse(&origin.tlvs).ok());
+    let agreed = opening.agreed.as_deref();
+    let greeting = opening.greeting.as_deref();
+    // What is agreed upon counts; where nothing is answered, what the client likes best.
+    let alpn = match agreed {
+        Some(agreed) => agreed.alpn.as_deref().map(str::as_bytes),
+        None => greeting.and_then(|greeting| greeting.alpn.as_deref()),
+    };
     proxy_v2::Saying {
-        alpn: greeting.filter(|_| tlvs.alpn).and_then(|greeting| greeting.alpn.as_deref()),
+        alpn: alpn.filter(|_| tlvs.alpn),
         authority: greeting
             .filter(|_| tlvs.authority)
             .and_then(|it| it.server_name.as_deref())
             .map(str::as_bytes),
+        ssl: agreed.filter(|_| tlvs.ssl).map(ssl),
         unique_id: tlvs.unique_id.then_some(id.as_bytes()),
         received: received.unwrap_or_default(),
         checksum: tlvs.crc32c,
-        ..proxy_v2::Saying::default()
+    }
+}
+
+/// What is known of the client's TLS that ends here.
+fn ssl(agreed: &Agreed) -> tlv::Ssl<'static> {
+    let shown = tlv::Ssl::CERTIFICATE_NOW | tlv::Ssl::CERTIFICATE_IN_SESSION;
+    tlv::Ssl {
+        client: tlv::Ssl::TLS | if agreed.client_certificate { shown } else { 0 },
+        // Who showed one that does not count did not come so far.
+        verify: u32::from(!agreed.client_certificate),
+        version: Some(match agreed.version {
+            Version::Tls12 => b"TLSv1.2",
+            Version::Tls13 => b"TLSv1.3",
+        }),
+        ..tlv::Ssl::default()
     }
 }
 

@@ -39,6 +39,6 @@ pub use record::SessionRecord;
 pub use relay::{Held, Patience, SuspendedDirection, SuspendedRelay};
 pub use reserved::{Open, Reserved};
 pub use session::Reach;
-pub use tls::Keyring;
+pub use tls::{Keyring, fault, server_name};
 pub use visit::{Closing, Filter, SessionView, Visit, Visited};
 pub use wish::{Refused, prepare};

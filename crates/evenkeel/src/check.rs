@@ -5,6 +5,7 @@ mod live;
 use crate::config::{self, Loaded, Problems, Source};
 use crate::error::{Exit, RunError};
 use crate::logging::count;
+use crate::tls::Shown;
 use crate::{cli, output};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::balance::Balance;
@@ -13,6 +14,7 @@ use evenkeel_core::health::{Check, CheckKind};
 use evenkeel_core::snapshot::Listener;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// Checks the configuration at `source`, which the user calls `name`.
 pub fn run(source: &Source, name: &str, live: bool, as_json: bool) -> Result<(), RunError> {
@@ -20,7 +22,7 @@ pub fn run(source: &Source, name: &str, live: bool, as_json: bool) -> Result<(),
         Ok(loaded) => loaded,
         Err(problems) => return Err(tell(&problems, name, as_json)?),
     };
-    let seen = live.then(|| live::look(&loaded.config)).transpose()?;
+    let seen = live.then(|| live::look(&loaded.config, &loaded.material)).transpose()?;
     let missing = seen.as_ref().map_or(0, live::Seen::failures);
     if as_json {
         let warnings: Vec<_> = loaded.warnings.iter().map(config::Problem::to_json).collect();
@@ -31,6 +33,7 @@ pub fn run(source: &Source, name: &str, live: bool, as_json: bool) -> Result<(),
     } else {
         warn(&loaded);
         output::print(&summary(name, &loaded.config))?;
+        output::print(&certificates(&loaded.material.shown()))?;
         if let Some(seen) = &seen {
             output::print(&format!("\n{seen}"))?;
         }
@@ -126,6 +129,20 @@ fn summary(name: &str, config: &Config) -> String {
         format!("  tcp  {name:names$}  {listen:listens$}  -> {to:tos$}   {how}\n")
     });
     format!("{name}: ok, {}\n{}", count(rows.len(), "service"), lines.collect::<String>())
+}
+
+/// One line for each certificate that is shown to somebody.
+fn certificates(shown: &[Shown]) -> String {
+    let now = SystemTime::now();
+    let line = |it: &Shown| {
+        let days = it.expires.duration_since(now).map_or(0, |left| left.as_secs() / (24 * 60 * 60));
+        let names = it.names.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let more =
+            if it.names.len() > 3 { format!(" and {} more", it.names.len() - 3) } else { String::new() };
+        let rsa = if it.is_rsa { "; an ECDSA key would make handshakes cost a sixth" } else { "" };
+        format!("  tls  {}  {names}{more}, {} left{rsa}\n", it.file.display(), count(days as usize, "day"))
+    };
+    shown.iter().map(line).collect()
 }
 
 /// As it is usually written: `[::]:80` is `:80`.

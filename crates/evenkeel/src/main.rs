@@ -21,6 +21,7 @@ mod probe;
 mod remote;
 mod run;
 mod signals;
+mod tls;
 mod top;
 mod upgrade;
 

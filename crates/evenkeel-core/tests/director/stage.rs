@@ -228,6 +228,7 @@ pub fn check() -> Check {
         fall: 3,
         introduce: None,
         outward: None,
+        tls: None,
     }
 }
 

@@ -42,7 +42,7 @@ impl Keys {
 }
 
 fn nowhere() -> Certificate {
-    Certificate { chain: Path::new("/").into(), key: Path::new("/").into() }
+    Certificate { chain: Path::new("/").into(), key: None }
 }
 
 /// Clients of these parts speak TLS.

@@ -8,6 +8,8 @@ mod config;
 mod logging;
 #[path = "../../../evenkeel-core/benches/core/timing.rs"]
 mod timing;
+#[path = "../../src/tls/mod.rs"]
+mod tls;
 
 use config::Source;
 use std::net::Ipv4Addr;

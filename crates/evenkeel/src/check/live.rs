@@ -2,6 +2,7 @@
 
 use super::{addr, target};
 use crate::error::{Exit, RunError};
+use crate::tls::Material;
 use crate::{holder, probe};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::{Config, Member, PoolConfig, Target};
@@ -33,7 +34,7 @@ struct Answer {
 }
 
 /// Looks.
-pub fn look(config: &Config) -> Result<Seen, RunError> {
+pub fn look(config: &Config, material: &Material) -> Result<Seen, RunError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -43,7 +44,7 @@ pub fn look(config: &Config) -> Result<Seen, RunError> {
         (addr.clone(), bind(addr))
     });
     let listeners = listeners.collect();
-    let backends = runtime.block_on(ask_all(config));
+    let backends = runtime.block_on(ask_all(config, material));
     runtime.shutdown_background();
     Ok(Seen { listeners, backends })
 }
@@ -70,17 +71,18 @@ fn bind(addr: &Addr) -> Result<(), String> {
     }
 }
 
-async fn ask_all(config: &Config) -> Vec<Answer> {
+async fn ask_all(config: &Config, material: &Material) -> Vec<Answer> {
     let seats = Arc::new(Semaphore::new(probe::PROBES_MAX));
     let mut asked = JoinSet::new();
     let members = config.pools.iter().flat_map(|pool| pool.members.iter().map(move |member| (pool, member)));
     for (index, (pool, member)) in members.enumerate() {
         let (seats, member, name) = (Arc::clone(&seats), member.clone(), pool.name.to_string());
         let check = check_of(pool);
+        let tls = check.tls.as_ref().map(|terms| (material.client(terms), member.target.host().cloned()));
         asked.spawn(async move {
             // The semaphore is never closed, so the seat is always there.
             let _seat = seats.acquire().await;
-            (index, ask(&name, &member, &check).await)
+            (index, ask(&name, &member, &check, tls).await)
         });
     }
     let mut answers: Vec<_> = asked.join_all().await;
@@ -102,10 +104,11 @@ fn check_of(pool: &PoolConfig) -> Check {
         fall: 1,
         introduce: pool.rules.send_proxy,
         outward: pool.rules.outward.as_ref().and_then(|it| it.of_checks()),
+        tls: pool.rules.tls.clone(),
     })
 }
 
-async fn ask(pool: &str, member: &Member, check: &Check) -> Vec<Answer> {
+async fn ask(pool: &str, member: &Member, check: &Check, tls: Option<probe::Tls>) -> Vec<Answer> {
     let answer = |backend: String, took| Answer { pool: pool.to_owned(), backend, took };
     let addrs = match &member.target {
         Target::Addr(addr) => vec![addr.clone()],
@@ -116,7 +119,8 @@ async fn ask(pool: &str, member: &Member, check: &Check) -> Vec<Answer> {
     };
     let mut answers = Vec::new();
     for backend in addrs {
-        let took = match probe::run(&backend, &checked_at(&backend, member, check), check).await {
+        let took = match probe::run(&backend, &checked_at(&backend, member, check), check, tls.clone()).await
+        {
             Verdict::Pass(took) => Ok(took),
             Verdict::Fail(failure) => Err(failure.to_string()),
         };

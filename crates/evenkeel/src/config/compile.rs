@@ -8,6 +8,7 @@ use super::lower::{Section, Typed};
 use super::place::At;
 use super::problem::{Problem, Problems};
 use super::setting::{Entry, Layer, Routed, Setting};
+use super::tls::Paths;
 use super::{AdminSettings, LogFormat, Settings, World, pool, reception, sockets, suggest};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::{Config, PoolConfig};
@@ -106,11 +107,14 @@ fn sends<'a>(
 }
 
 /// The core's configuration of `services` and the pools that they need.
+///
+/// The files that TLS needs are added to `paths`.
 pub fn compile(
     services: &[Bound<'_>],
     defaults: &Layer,
     builtin: &Layer,
     lists: &mut Lists<'_>,
+    paths: &mut Paths,
     problems: &mut Problems,
 ) -> Config {
     let mut config = Config::default();
@@ -126,11 +130,11 @@ pub fn compile(
             let layers = of_route.into_iter().chain([own]).filter(|_| sends.owns_pool);
             let layers = layers.chain(sends.shared.map(|shared| &shared.layer)).chain([defaults]);
             let chain = Chain::new(layers, builtin);
-            config.pools.push(pool::compile(name.as_str(), sends.entries, &chain, builtin, problems));
+            config.pools.push(pool::compile(name.as_str(), sends.entries, &chain, builtin, paths, problems));
         }
         let chain = Chain::new([own, defaults], builtin);
         let default = service.sends.iter().find(|sends| sends.route.is_none());
-        let reception = Arc::new(reception::compile(service, &chain, lists, problems));
+        let reception = Arc::new(reception::compile(service, &chain, lists, paths, problems));
         config.listeners.extend(service.addrs.iter().map(|addr| {
             Arc::new(Listener {
                 open: true,

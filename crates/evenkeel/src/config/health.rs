@@ -58,6 +58,7 @@ pub fn compile(chain: &Chain<'_>, problems: &mut Problems) -> Option<Check> {
         fall: chain.number("health.fall"),
         introduce: None,
         outward: None,
+        tls: None,
     })
 }
 

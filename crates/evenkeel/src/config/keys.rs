@@ -181,6 +181,12 @@ pub enum Kind {
     AcceptProxy,
     /// `"off"`, a version, or a table with keys of its own.
     SendProxy,
+    /// Files or folders.
+    Paths,
+    /// Some names of protocols.
+    Protocols,
+    /// `"off"`, files of certificates, or a table with keys of its own.
+    Tls,
 }
 
 const fn at_least(millis: u64) -> Kind {
@@ -240,6 +246,9 @@ impl Kind {
             }
             Self::AcceptProxy => "network, or a list of them, \"off\", or a table".into(),
             Self::SendProxy => "\"v1\", \"v2\", \"off\", or a table".into(),
+            Self::Paths => "path, or a list of them".into(),
+            Self::Protocols => "name of a protocol, or a list of them".into(),
+            Self::Tls => "path, or a list of them, \"off\", or a table".into(),
         }
     }
 
@@ -255,6 +264,7 @@ impl Kind {
                 | Self::SendProxy
                 | Self::Limit
                 | Self::RateLimit
+                | Self::Tls
         )
     }
 }
@@ -1141,6 +1151,77 @@ pub static KEYS: &[Key] = &[
         aliases: &["tfo-connect"],
     },
     Key {
+        name: "to-tls",
+        scope: Scope::Pool,
+        kind: Kind::Switch,
+        default: Is("off"),
+        doc: "Whether TLS is spoken with the backends. Each has to show a certificate that this machine trusts, for the name \
+              by which it is configured, or its address. Health checks speak it too, unless they go to another port or address.",
+        why: "backends are in the clear unless it is said that they are not",
+        example: "on",
+        aliases: &["backend-tls", "proxy-ssl", "ssl-server"],
+    },
+    Key {
+        name: "to-tls.ca",
+        scope: Scope::Pool,
+        kind: Kind::Text,
+        default: Means("whom this machine trusts"),
+        doc: "A file with the certificates of those whose signature counts, in PEM.",
+        why: "certificates of public authorities are checked as everybody does",
+        example: "/etc/evenkeel/backends-ca.pem",
+        aliases: &["ca-file", "trusted-ca", "root-ca"],
+    },
+    Key {
+        name: "to-tls.server-name",
+        scope: Scope::Pool,
+        kind: Kind::HttpHost,
+        default: Means("the name by which the backend is configured, or its address"),
+        doc: "The name that a backend is asked for, and that its certificate has to be for.",
+        why: "who is configured by name usually has a certificate for it",
+        example: "db.internal",
+        aliases: &["sni", "verifyhost", "hostname"],
+    },
+    Key {
+        name: "to-tls.cert",
+        scope: Scope::Pool,
+        kind: Kind::Text,
+        default: Means("none is shown"),
+        doc: "A file with the certificate that is shown to backends which ask for one, with its chain, in PEM.",
+        why: "few backends ask",
+        example: "/etc/evenkeel/client.pem",
+        aliases: &["crt", "certificate", "client-cert"],
+    },
+    Key {
+        name: "to-tls.key",
+        scope: Scope::Pool,
+        kind: Kind::Text,
+        default: Means("in the file of the certificate, or beside it as `NAME.key`"),
+        doc: "The file with the key of that certificate, in PEM.",
+        why: "one file is easier to keep together",
+        example: "/etc/evenkeel/client.key",
+        aliases: &["private-key", "client-key"],
+    },
+    Key {
+        name: "to-tls.alpn",
+        scope: Scope::Pool,
+        kind: Kind::Protocols,
+        default: Means("nothing is said about it"),
+        doc: "The protocols that backends are offered (ALPN), the preferred first.",
+        why: "only the service's owner knows what its clients will speak",
+        example: "[\"http/1.1\"]",
+        aliases: &[],
+    },
+    Key {
+        name: "to-tls.verify",
+        scope: Scope::Pool,
+        kind: Kind::Word(&["on", "off"]),
+        default: Is("on"),
+        doc: "Whether a backend has to prove who it is. With `off`, whoever is in the way can read and change everything.",
+        why: "TLS with nobody in particular protects from nobody in particular",
+        example: "on",
+        aliases: &["insecure", "skip-verify"],
+    },
+    Key {
         name: "send-proxy",
         scope: Scope::Pool,
         kind: Kind::SendProxy,
@@ -1165,14 +1246,100 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "send-proxy.tlvs",
         scope: Scope::Pool,
-        kind: Kind::Words(&["alpn", "authority", "unique-id", "crc32c", "received"]),
+        kind: Kind::Words(&["alpn", "authority", "ssl", "unique-id", "crc32c", "received"]),
         default: Means("none"),
         doc: "What a header of version 2 says beside the addresses, where it is known. `alpn` is the protocol and \
-              `authority` the name that the client asks for; `unique-id` names the session as the log does; `crc32c` is a \
+              `authority` the name that the client asks for; `ssl` is the client's TLS, where it ends here; `unique-id` names the session as the log does; `crc32c` is a \
               checksum; `received` passes on what came with an accepted header.",
         why: "some backends read no more than the addresses",
         example: "[\"authority\", \"alpn\"]",
         aliases: &["options", "proxy-v2-options"],
+    },
+    Key {
+        name: "tls",
+        scope: Scope::Client,
+        kind: Kind::Tls,
+        default: Is("off"),
+        doc: "Whether clients speak TLS that ends here; backends get what is inside. `\"/etc/evenkeel/web.pem\"` is a file \
+              with a certificate, its chain and its key, or a folder of them; a table says more. The files are looked at \
+              every few seconds, and taken when they have changed and are good.",
+        why: "what is not asked for passes through as it is, TLS included",
+        example: "/etc/evenkeel/web.pem",
+        aliases: &["ssl", "https", "certificate"],
+    },
+    Key {
+        name: "tls.cert",
+        scope: Scope::Client,
+        kind: Kind::Paths,
+        default: Means("none, it must be given"),
+        doc: "Files of certificates with their chains, in PEM, or folders: of one, all `.pem`, `.crt` and `.cer` files in it count, \
+              and `fullchain.pem` or `tls.crt` in a folder of their own. A client sees that for the name which it asks for, else the first.",
+        why: "there is none that would be right for all",
+        example: "[\"/etc/evenkeel/web.crt\", \"/etc/letsencrypt/live\"]",
+        aliases: &["crt", "certs", "certificate", "certificates", "cert-file"],
+    },
+    Key {
+        name: "tls.key",
+        scope: Scope::Client,
+        kind: Kind::Text,
+        default: Means(
+            "in the file of the certificate, or beside it: `NAME.key`, or `privkey.pem` for a `fullchain.pem`",
+        ),
+        doc: "The file with the key of the certificate, in PEM. Only with a single certificate.",
+        why: "that is where keys usually are",
+        example: "/etc/evenkeel/web.key",
+        aliases: &["private-key", "key-file"],
+    },
+    Key {
+        name: "tls.alpn",
+        scope: Scope::Client,
+        kind: Kind::Protocols,
+        default: Means("nothing is said about it"),
+        doc: "The protocols that clients may choose from (ALPN), the preferred first. Backends have to speak all of them.",
+        why: "only the service's owner knows what its backends speak",
+        example: "[\"h2\", \"http/1.1\"]",
+        aliases: &["protocols"],
+    },
+    Key {
+        name: "tls.min-version",
+        scope: Scope::Client,
+        kind: Kind::Word(&["1.2", "1.3"]),
+        default: Is("1.2"),
+        doc: "The oldest version of TLS that is spoken.",
+        why: "some clients still have nothing newer, and what is weak in it is not spoken here",
+        example: "1.3",
+        aliases: &["ssl-min-ver", "tls-min-version", "minimum-version"],
+    },
+    Key {
+        name: "tls.client-ca",
+        scope: Scope::Client,
+        kind: Kind::Text,
+        default: Means("clients are not asked for a certificate"),
+        doc: "A file with the certificates of those whose signature on a client's certificate counts, in PEM.",
+        why: "most services let anybody in",
+        example: "/etc/evenkeel/clients-ca.pem",
+        aliases: &["ca-file", "ca", "verify-ca"],
+    },
+    Key {
+        name: "tls.client-auth",
+        scope: Scope::Client,
+        kind: Kind::Word(&["required", "optional"]),
+        default: Is("required"),
+        doc: "What becomes of clients without a certificate, where they are asked for one. With `optional` they are served; one that \
+              does not count is refused in any case.",
+        why: "whoever names a `client-ca` means it",
+        example: "optional",
+        aliases: &["verify", "verify-client"],
+    },
+    Key {
+        name: "tls.timeout",
+        scope: Scope::Client,
+        kind: at_least(1),
+        default: Is("10s"),
+        doc: "How long a handshake with a client may take.",
+        why: "slow clients are served, slow attackers are bounded",
+        example: "5s",
+        aliases: &["handshake-timeout"],
     },
     Key {
         name: "accept-proxy",

@@ -303,9 +303,15 @@ impl<'a> Lower<'a> {
                 let words = self.each(node, |node| setting::word(key, node, words));
                 Ok(Setting::Words(words.into_iter().map(|at| at.value).collect()))
             }
-            (Kind::Include, _) => Ok(Setting::Files(self.each(node, |node| match node.text() {
-                Some(path) => Ok(path.to_owned()),
-                None => Err(setting::wrong(key, node, "expected a path in quotes")),
+            (Kind::Include | Kind::Paths, _) => {
+                Ok(Setting::Files(self.each(node, |node| match node.text() {
+                    Some(path) => Ok(path.to_owned()),
+                    None => Err(setting::wrong(key, node, "expected a path in quotes")),
+                })))
+            }
+            (Kind::Protocols, _) => Ok(Setting::Files(self.each(node, |node| match node.text() {
+                Some(name) if (1..=255).contains(&name.len()) => Ok(name.to_owned()),
+                _ => Err(setting::wrong(key, node, "expected the name of a protocol such as \"http/1.1\"")),
             }))),
             _ => setting::read(key, node),
         }
@@ -321,6 +327,11 @@ impl<'a> Lower<'a> {
             (Kind::SendProxy, _) => "send-proxy.version",
             (Kind::Limit, _) => &format!("{}.limit", key.name),
             (Kind::RateLimit, _) => &format!("{}.rate", key.name),
+            (Kind::Tls, Some("on" | "true")) => {
+                let expected = "expected what to show, such as \"/etc/evenkeel/web.pem\"";
+                return Err(setting::wrong(key, node, expected));
+            }
+            (Kind::Tls, _) => "tls.cert",
             _ => return Err(setting::wrong(key, node, &format!("expected {}", key.kind.describe()))),
         };
         let inner = keys::find(self.context, inner)

@@ -25,6 +25,7 @@ mod routes;
 mod setting;
 mod sockets;
 pub mod suggest;
+mod tls;
 mod tree;
 mod units;
 mod watched;
@@ -33,6 +34,7 @@ pub use flags::Flags;
 pub use problem::{Problem, Problems};
 pub use watched::{Watched, WatchedFiles};
 
+use crate::tls::Material;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::{Config, Target};
 use gate::Lists;
@@ -72,6 +74,8 @@ pub struct Loaded {
     pub settings: Settings,
     /// What holds for its services and pools.
     pub config: Config,
+    /// The keys and certificates that those need.
+    pub material: Material,
     /// What is allowed, but hardly meant.
     pub warnings: Vec<Problem>,
     /// What it was loaded from.
@@ -134,6 +138,8 @@ pub struct World<'a> {
     pub resolve: &'a dyn Fn(&str) -> Result<Vec<IpAddr>, String>,
     /// What a file holds that lists networks.
     pub read: &'a dyn Fn(&Path) -> io::Result<Vec<u8>>,
+    /// Whether keys and certificates are read.
+    pub reads_keys: bool,
 }
 
 /// Reads and understands the configuration at `source`.
@@ -142,7 +148,12 @@ pub struct World<'a> {
 pub fn load(source: &Source) -> Result<Loaded, Problems> {
     load_in(
         source,
-        &World { variable: &|name| std::env::var(name).ok(), resolve: &resolve, read: &files::read_list },
+        &World {
+            variable: &|name| std::env::var(name).ok(),
+            resolve: &resolve,
+            read: &files::read_list,
+            reads_keys: true,
+        },
     )
 }
 
@@ -154,15 +165,21 @@ fn load_in(source: &Source, world: &World<'_>) -> Result<Loaded, Problems> {
     }
     let builtin = chain::builtin();
     let services = compile::bind(&typed, world, &mut problems);
-    let mut lists = Lists::new(world);
-    let config = compile::compile(&services, &typed.defaults, &builtin, &mut lists, &mut problems);
+    let (mut lists, mut paths) = (Lists::new(world), tls::Paths::default());
+    let config =
+        compile::compile(&services, &typed.defaults, &builtin, &mut lists, &mut paths, &mut problems);
     cross::check(&typed, &services, &builtin, &mut problems);
     let admin = admin::compile(&typed, &builtin, &config, world, &mut problems);
+    let mut material = Material::default();
+    if world.reads_keys && problems.errors() == 0 {
+        material = tls::read(&config, &paths, &mut problems);
+    }
     problems.sort();
     match problems.errors() {
         0 => Ok(Loaded {
             settings: compile::settings(&typed, &builtin, admin),
             config,
+            material,
             warnings: problems.list,
             files: WatchedFiles { config: typed.files.into(), lists: lists.watched.into() },
         }),

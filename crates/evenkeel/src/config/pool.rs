@@ -5,6 +5,7 @@ use super::health;
 use super::problem::{Problem, Problems};
 use super::setting::{Entry, Layer, Setting};
 use super::sockets;
+use super::tls::{self, Paths};
 use evenkeel_core::balance::Balance;
 use evenkeel_core::director::{AllDown, EjectionRules, Leaving, Member, PoolConfig, SlowStart, Target};
 use evenkeel_core::health::Check;
@@ -22,6 +23,7 @@ pub fn compile(
     entries: &[Entry],
     chain: &Chain<'_>,
     builtin: &Layer,
+    paths: &mut Paths,
     problems: &mut Problems,
 ) -> PoolConfig {
     let members: Vec<Member> = entries
@@ -38,17 +40,15 @@ pub fn compile(
     let queue = room.map_or(u32::MAX, |room| room.saturating_mul(2));
     let send_proxy = send_proxy(&chain.only("send-proxy"), problems);
     let outward = sockets::outward(chain, entries, problems);
+    let tls = tls::origination(&chain.only("to-tls"), paths, problems).map(Arc::new);
     let check = health::compile(&chain.only("health"), problems);
+    let check = check.map(|check| Check { introduce: send_proxy, tls: tls.clone(), ..check });
     PoolConfig {
         name: PoolName::new(name),
         members,
         balance: balance(chain, problems),
         check: check.map(|check| {
-            Arc::new(Check {
-                introduce: send_proxy,
-                outward: outward.as_ref().and_then(|it| it.of_checks()),
-                ..check
-            })
+            Arc::new(Check { outward: outward.as_ref().and_then(|it| it.of_checks()), ..check })
         }),
         ejection: ejection(chain, problems),
         slow_start: chain.is_on("slow-start").then(|| SlowStart {
@@ -71,7 +71,7 @@ pub fn compile(
             socket: socket(chain),
             outward,
             send_proxy,
-            tls: None,
+            tls,
         }),
     }
 }
@@ -117,6 +117,7 @@ fn send_proxy(chain: &Chain<'_>, problems: &mut Problems) -> Option<SendProxy> {
     Some(SendProxy::V2(Tlvs {
         alpn: has("alpn"),
         authority: has("authority"),
+        ssl: has("ssl"),
         unique_id: has("unique-id"),
         crc32c: has("crc32c"),
         received: has("received"),

@@ -6,19 +6,22 @@ use super::gate::{self, Lists};
 use super::problem::{Problem, Problems};
 use super::routes;
 use super::setting::Setting;
+use super::tls::{self, Paths};
 use evenkeel_core::network::Network;
 use evenkeel_core::reception::{AcceptProxy, Others, Reception};
+use std::sync::Arc;
 
-/// The reception of `service`, whose settings are those of `chain`.
+/// The reception of `service`, whose settings are those of `chain`; the files that its TLS needs are added to `paths`.
 pub fn compile(
     service: &Bound<'_>,
     chain: &Chain<'_>,
     lists: &mut Lists<'_>,
+    paths: &mut Paths,
     problems: &mut Problems,
 ) -> Reception {
     Reception {
         gate: gate::compile(chain, lists, problems),
-        tls: None,
+        tls: tls::termination(&chain.only("tls"), paths, problems).map(Arc::new),
         accept_proxy: accept_proxy(&chain.only("accept-proxy"), problems),
         routes: routes::compile(service, chain, problems),
     }

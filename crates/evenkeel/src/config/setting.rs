@@ -49,7 +49,7 @@ pub enum Setting {
     Target(Target),
     /// What becomes of sessions.
     Leaving(Leaving),
-    /// Files.
+    /// Files, or other texts that are no single one.
     Files(Vec<At<String>>),
     /// IP networks.
     Networks(Vec<At<Network>>),
@@ -389,7 +389,7 @@ fn http_target(node: &Node) -> Result<Setting, Problem> {
         return Ok(Setting::Http(HttpTarget { path: text.into(), host: None, addr: None, port: None }));
     }
     if text.starts_with("https://") {
-        return refuse("`https://` is not in this version");
+        return refuse("a check speaks TLS where `to-tls` is on; write a path, or `http://`");
     }
     let Some(rest) = text.strip_prefix("http://") else {
         return refuse("expected a path such as \"/healthz\", or a URL such as \"http://:8008/healthz\"");

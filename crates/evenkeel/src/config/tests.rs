@@ -24,6 +24,7 @@ const WORLD: World<'static> = World {
         Some("bad.txt") => Ok(b"10.0.0.0/8\n10.0.0.1/8\nnobody\n".to_vec()),
         _ => Err(io::ErrorKind::NotFound.into()),
     },
+    reads_keys: false,
 };
 
 /// Everything that a file means, or everything that is wrong with it.
@@ -61,8 +62,8 @@ fn view(loaded: &Result<Loaded, Problems>) -> String {
         line(format!("  on_down {:?}  on_remove {:?}", pool.on_down, pool.on_remove));
         let rules = &pool.rules;
         line(format!(
-            "  {:?}\n  {:?}\n  {:?}\n  {:?}\n  send_proxy {:?}",
-            rules.connect, rules.queue, rules.session, rules.socket, rules.send_proxy
+            "  {:?}\n  {:?}\n  {:?}\n  {:?}\n  send_proxy {:?}\n  to_tls {:?}",
+            rules.connect, rules.queue, rules.session, rules.socket, rules.send_proxy, rules.tls
         ));
         if let Some(outward) = &rules.outward {
             line(format!("  {outward:?}"));
@@ -146,6 +147,13 @@ fn service_with(key: &keys::Key) -> Vec<flags::FlagValue> {
             given.push(flag("max-rate-per-source.rate", "9/s"));
         }
         "access-mode" => given.push(flag("deny", "10.0.0.0/8")),
+        "to-tls.key" => given.push(flag("to-tls.cert", "/etc/evenkeel/client.pem")),
+        "tls.cert" => {}
+        "tls.client-auth" => {
+            given.push(flag("tls.cert", "/etc/evenkeel/web.pem"));
+            given.push(flag("tls.client-ca", "/etc/evenkeel/clients-ca.pem"));
+        }
+        name if name.starts_with("tls.") => given.push(flag("tls.cert", "/etc/evenkeel/web.pem")),
         "accept-proxy.mode" | "accept-proxy.timeout" => given.push(flag("accept-proxy.from", "10.0.0.0/8")),
         _ => {}
     }
@@ -174,6 +182,7 @@ fn plain_again(loaded: &Loaded) -> Loaded {
     Loaded {
         settings: loaded.settings.clone(),
         config: loaded.config.clone(),
+        material: Material::default(),
         warnings: Vec::new(),
         files: WatchedFiles::default(),
     }

@@ -71,6 +71,7 @@ impl Loop {
             max_sessions: control.max_sessions,
             lines_dropped: self.dropped(),
             reloads: self.reloads.clone(),
+            certificates: control.keys.material.shown(),
             trial: self.trial.as_ref().map(|it| it.left(Instant::now())),
             upgrade_timeout: control.settings.upgrade_timeout,
         }

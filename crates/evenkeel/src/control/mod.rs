@@ -1,6 +1,7 @@
 //! The control loop: takes what happens, tells the director, does what it says. Decides nothing itself.
 
 mod answer;
+mod certificates;
 mod orders;
 mod past;
 mod question;
@@ -14,6 +15,7 @@ mod upgrade;
 mod watch;
 mod why;
 
+pub use certificates::Keys;
 pub use past::CheckTimes;
 pub use question::{Applied, NotOrdered, NotUpgraded, Picture, Question, Reload, Reloads, Upgraded, Wanted};
 pub use recent::{Ended, Keeper, Kept, Sought};
@@ -29,6 +31,7 @@ use crate::logging::{Log, Notice};
 use crate::notify;
 use crate::probe::{self, PROBES_MAX};
 use crate::signals::{self, Manner, Signal, Signals, Situation};
+use crate::tls::{Material, Trouble};
 use crate::upgrade::arrive::Receiving;
 use crate::upgrade::counted::Closings;
 use crate::upgrade::{Again, Step, supervise};
@@ -84,6 +87,10 @@ pub enum Input {
     Changed,
     /// A list of networks has changed, and so has the configuration, which is not loaded by itself.
     ListChanged,
+    /// Files of keys or certificates have.
+    KeysChanged,
+    /// They were read again, for the configuration with this number: what came of it, and what was wrong.
+    KeysRead(Box<Material>, Vec<Trouble>, u64),
     /// Somebody asks.
     Asked(Question),
     /// An upgrade has come so far.
@@ -100,6 +107,8 @@ pub struct Control {
     pub log: Log,
     /// Looks at the configuration's files, if that is wanted.
     pub watch: Option<Watch>,
+    /// Keys and certificates.
+    pub keys: Keys,
     /// Keeps its names fresh.
     pub discovery: Discovery,
     /// Holds until the end; a reload may change the times of stopping only.
@@ -258,12 +267,19 @@ impl Loop {
 
     fn probe(&self, key: BackendKey, target: Addr, check: Arc<Check>) {
         let (permits, inputs) = (Arc::clone(&self.permits), self.control.inputs.clone());
+        let tls = check.tls.as_ref().map(|terms| (self.control.keys.material.client(terms), self.host(&key)));
         tokio::spawn(async move {
             let Ok(_permit) = permits.acquire().await else { return };
-            let (verdict, took) = probe::timed(&key.addr, &target, &check).await;
+            let (verdict, took) = probe::timed(&key.addr, &target, &check, tls).await;
             // Nobody listens any more when the process ends.
             let _ = inputs.send(Input::Verdict(key, verdict, took)).await;
         });
+    }
+
+    /// The name by which a backend was found, if it was.
+    fn host(&self, key: &BackendKey) -> Option<Arc<str>> {
+        let pool = self.control.plane.snapshot()?.pools.get(&key.pool)?;
+        pool.backends.iter().find(|it| it.addr == key.addr)?.host.clone()
     }
 
     fn handle_input(&mut self, input: Input) {
@@ -282,6 +298,8 @@ impl Loop {
             Input::ListChanged => self.control.log.tell(Notice::Warning(LIST_CHANGED.to_owned())),
             Input::Changed if self.phase == Phase::Running => self.load_again(None),
             Input::Changed => {}
+            Input::KeysChanged => self.read_keys(),
+            Input::KeysRead(material, troubles, reading) => self.handle_keys(*material, troubles, reading),
             Input::Asked(question) => self.handle_question(question),
             Input::Upgrade(step) => self.handle_step(step),
         }
@@ -323,6 +341,7 @@ impl Loop {
         notify::alive();
         self.close_again(Instant::now());
         self.judge(Instant::now());
+        self.look_at_certificates(Instant::now());
         let lost = self.control.plane.totals().reports_dropped;
         if lost > std::mem::replace(&mut self.known_lost, lost) {
             self.control.director.handle_lost_suspects();

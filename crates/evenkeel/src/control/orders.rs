@@ -9,7 +9,8 @@ use crate::binding;
 use crate::logging::Notice;
 use evenkeel_core::director::Standing;
 use evenkeel_core::director::{Closed, Director, Duty, Leaving, Order};
-use evenkeel_proxy::{Closing, Filter, Inherited, Visit};
+use evenkeel_proxy::{Closing, Filter, Inherited, Keyring, Visit};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Sessions that are cut are so, one after the other, within this time.
@@ -42,14 +43,18 @@ impl Loop {
             return Err(NotOrdered::Impossible(MOVING.to_owned()));
         }
         let proposal = self.control.director.order(Instant::now(), order).map_err(NotOrdered::Unknown)?;
-        self.adopt(proposal).map_err(NotOrdered::Impossible)
+        self.adopt(proposal, None).map_err(NotOrdered::Impossible)
     }
 
-    /// Makes a proposal the truth, or says what cannot be bound.
-    pub(super) fn adopt(&mut self, proposal: Director) -> Result<(), String> {
+    /// Makes a proposal the truth, or says what cannot be bound. Without a keyring, that which is published stays.
+    pub(super) fn adopt(&mut self, proposal: Director, keyring: Option<Arc<Keyring>>) -> Result<(), String> {
         let control = &mut self.control;
         let publication = control.plane.prepare(proposal.snapshot(), &mut Inherited::new());
-        control.plane.publish(publication.map_err(|error| binding::refused(&error).what)?);
+        let publication = publication.map_err(|error| binding::refused(&error).what)?;
+        control.plane.publish(match keyring {
+            Some(keyring) => publication.with_keyring(keyring),
+            None => publication,
+        });
         control.director = proposal;
         self.follows_anew = true;
         Ok(())

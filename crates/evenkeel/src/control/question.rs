@@ -3,6 +3,7 @@
 use super::{Candidate, CheckTimes, Explained, Kept, Sought};
 use crate::config::{Given, Loaded};
 use crate::logging::Told;
+use crate::tls::Shown;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::{BackendView, Config, Difference, Duty, Order, OrderError, Plan};
 use evenkeel_core::name::{BackendKey, ListenerName, PoolName, ServiceName};
@@ -146,6 +147,8 @@ pub struct Picture {
     pub lines_dropped: u64,
     /// Reloads so far.
     pub reloads: Reloads,
+    /// Certificates that are shown.
+    pub certificates: Vec<Shown>,
     /// How much time is left to confirm what is on trial.
     pub trial: Option<Duration>,
     /// How long a new process may take to be ready.

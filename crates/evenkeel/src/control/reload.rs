@@ -116,8 +116,10 @@ impl Loop {
         let proposal = self.control.director.propose(now, loaded.config.clone());
         let snapshot = proposal.snapshot();
         let admin = self.other_admin(loaded.settings.admin.as_ref())?;
-        self.adopt(proposal)?;
+        let material = loaded.material.follow(&self.control.keys.material);
+        self.adopt(proposal, Some(material.keyring()))?;
         let control = &mut self.control;
+        control.keys.replace(material, &control.inputs);
         admin.into_iter().for_each(|bound| control.serve_admin(bound));
         control.discovery = Discovery::follow(&loaded.config, &control.inputs);
         let Settings { workers, log, max_sessions, .. } = control.settings;

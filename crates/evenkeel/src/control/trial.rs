@@ -52,7 +52,9 @@ impl Loop {
         self.log_order(Some(wanted));
         let Applied { given, loaded } = applied;
         let (settings, config) = (self.control.settings.clone(), self.control.director.config());
-        let before = Loaded { settings, config, warnings: Vec::new(), files: WatchedFiles::default() };
+        let material = self.control.keys.material.clone();
+        let before =
+            Loaded { settings, config, material, warnings: Vec::new(), files: WatchedFiles::default() };
         let connects = self.connects();
         let now = Instant::now();
         let reload = self.take(now, loaded);

@@ -175,9 +175,8 @@ pub fn notice(out: &mut String, at: SystemTime, notice: &Notice) {
     match notice {
         Notice::Listening(about) => listening(&mut line, about),
         Notice::Ready { took, workers, max_sessions, descriptors } => {
-            line.raw("ms", Millis(*took)).raw("pid", std::process::id());
-            line.text("version", env!("CARGO_PKG_VERSION")).raw("workers", workers);
-            line.raw("max_sessions", max_sessions).raw("descriptors", descriptors);
+            ready(&mut line, *took);
+            line.raw("workers", workers).raw("max_sessions", max_sessions).raw("descriptors", descriptors);
         }
         Notice::Pool(event) => {
             line.text("pool", &event.pool).text_or_null("backend", event.backend.as_ref());
@@ -186,9 +185,7 @@ pub fn notice(out: &mut String, at: SystemTime, notice: &Notice) {
         Notice::CeilingReached { service, sessions } => {
             line.text_or_null("service", service.as_ref()).raw("sessions", sessions);
         }
-        Notice::CeilingLeft { service } => {
-            line.text_or_null("service", service.as_ref());
-        }
+        Notice::CeilingLeft { service } => drop(line.text_or_null("service", service.as_ref())),
         Notice::AcceptFailed { listener, errno } => {
             line.text("service", &listener.service).text("listener", &listener.addr).raw("errno", errno);
         }
@@ -228,15 +225,23 @@ pub fn notice(out: &mut String, at: SystemTime, notice: &Notice) {
         Notice::Trial { time } => {
             line.raw("confirm_ms", Millis(*time));
         }
+        Notice::CertificateExpires { file, names, days } => {
+            line.text("file", file.display()).text("names", names.join(" ")).raw("days", days);
+        }
         Notice::WentBack { why } => {
             line.text("why", why);
         }
+        Notice::CertificatesRenewed { .. } | Notice::CertificateRefused { .. } => {}
         Notice::Panicked { .. } | Notice::ReloadRefused { .. } => {}
         Notice::UpgradeFailed { .. } | Notice::Warning(_) => {}
     }
     line.text("message", notice);
     line.end();
     out.push('\n');
+}
+
+fn ready(line: &mut Object<'_>, took: Duration) {
+    line.raw("ms", Millis(took)).raw("pid", std::process::id()).text("version", env!("CARGO_PKG_VERSION"));
 }
 
 fn listening(line: &mut Object<'_>, about: &Listening) {

@@ -4,6 +4,7 @@ use super::notice::{Listening, Notice, Stopped};
 use super::units::{Grouped, Took, count};
 use evenkeel_core::addr::Addr;
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 /// Addresses of one service that a line shows.
 const LISTENERS_SHOWN: usize = 4;
@@ -52,6 +53,9 @@ impl fmt::Display for Notice {
             Self::Admin { addr } => write!(f, "can be asked at {addr}: `evenkeel status`"),
             Self::Ordered { what, by } => write!(f, "order of {by}: {what}"),
             Self::Trial { time } => write!(f, "on trial: goes back in {} unless confirmed", Took(*time)),
+            Self::CertificatesRenewed { files } => renewed(f, files),
+            Self::CertificateRefused { why } => write!(f, "{why}; what it was before stays"),
+            Self::CertificateExpires { file, days, .. } => expires(f, file, *days),
             Self::WentBack { why } => write!(f, "back to the configuration before: {why}"),
             Self::OrderRefused { what, by, why } => write!(f, "order of {by} refused: {what}: {why}"),
             Self::Upgrading { binary } => write!(f, "starts {binary}, to hand everything over to it"),
@@ -110,5 +114,23 @@ impl fmt::Display for Stopped {
             write!(f, ", {} of the log dropped", count(self.lines_dropped as usize, "line"))?;
         }
         Ok(())
+    }
+}
+
+fn renewed(f: &mut fmt::Formatter<'_>, files: &[PathBuf]) -> fmt::Result {
+    f.write_str("new certificates are shown")?;
+    let mut separator = ": ";
+    for file in files {
+        write!(f, "{separator}{}", file.display())?;
+        separator = ", ";
+    }
+    Ok(())
+}
+
+fn expires(f: &mut fmt::Formatter<'_>, file: &Path, days: usize) -> fmt::Result {
+    write!(f, "the certificate in {} ", file.display())?;
+    match days {
+        0 => f.write_str("has expired"),
+        days => write!(f, "expires within {}", count(days, "day")),
     }
 }

@@ -3,6 +3,7 @@
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director;
 use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// One event.
@@ -96,6 +97,25 @@ pub enum Notice {
     WentBack {
         /// Why.
         why: &'static str,
+    },
+    /// Certificates were replaced by those that there are now.
+    CertificatesRenewed {
+        /// Which.
+        files: Vec<PathBuf>,
+    },
+    /// A file of a key or a certificate has changed and cannot be used: what it was before stays.
+    CertificateRefused {
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A certificate expires soon, or has.
+    CertificateExpires {
+        /// Which.
+        file: PathBuf,
+        /// The host names that it is for.
+        names: Vec<String>,
+        /// Days that are left, part of one counted whole.
+        days: usize,
     },
     /// Somebody gave an order that cannot be carried out.
     OrderRefused {
@@ -224,6 +244,9 @@ impl Notice {
             Self::OrderRefused { .. } => "order-refused",
             Self::Trial { .. } => "trial",
             Self::WentBack { .. } => "went-back",
+            Self::CertificatesRenewed { .. } => "certificates-renewed",
+            Self::CertificateRefused { .. } => "certificate-refused",
+            Self::CertificateExpires { .. } => "certificate-expires",
             Self::Upgrading { .. } => "upgrading",
             Self::Upgraded { .. } => "upgraded",
             Self::UpgradeFailed { .. } => "upgrade-failed",
@@ -256,8 +279,13 @@ impl Notice {
                 | EventKind::BackupsOut
                 | EventKind::Resolved { .. } => Level::Info,
             },
-            Self::Panicked { .. } | Self::ReloadRefused { .. } | Self::UpgradeFailed { .. } => Level::Error,
+            Self::CertificateExpires { days: 0 | 1, .. } => Level::Error,
+            Self::Panicked { .. }
+            | Self::ReloadRefused { .. }
+            | Self::UpgradeFailed { .. }
+            | Self::CertificateRefused { .. } => Level::Error,
             Self::CeilingReached { .. }
+            | Self::CertificateExpires { .. }
             | Self::OrderRefused { .. }
             | Self::WentBack { .. }
             | Self::AcceptFailed { .. }
@@ -272,6 +300,7 @@ impl Notice {
             | Self::Admin { .. }
             | Self::Ordered { .. }
             | Self::Trial { .. }
+            | Self::CertificatesRenewed { .. }
             | Self::Upgrading { .. }
             | Self::Upgraded { .. }
             | Self::LameDuck { .. }

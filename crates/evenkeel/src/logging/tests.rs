@@ -235,6 +235,14 @@ fn all_notices() -> Vec<Notice> {
         Notice::Ordered { what: "reload".to_owned(), by: "uid 0 (pid 7)".to_owned() },
         Notice::Trial { time: Duration::from_secs(60) },
         Notice::WentBack { why: "nobody confirmed it in time" },
+        Notice::CertificatesRenewed { files: vec!["/etc/a.pem".into(), "/etc/b.pem".into()] },
+        Notice::CertificateRefused { why: "cannot read /etc/a.pem: permission denied".to_owned() },
+        Notice::CertificateExpires {
+            file: "/etc/a.pem".into(),
+            names: vec!["a.example".to_owned()],
+            days: 14,
+        },
+        Notice::CertificateExpires { file: "/etc/a.pem".into(), names: Vec::new(), days: 0 },
         Notice::OrderRefused {
             what: "drain x".to_owned(),
             by: "uid 0".to_owned(),
@@ -269,6 +277,10 @@ fn every_event_is_one_line_for_people() {
 <6>order of uid 0 (pid 7): reload
 <6>on trial: goes back in 1m00s unless confirmed
 <4>back to the configuration before: nobody confirmed it in time
+<6>new certificates are shown: /etc/a.pem, /etc/b.pem
+<3>cannot read /etc/a.pem: permission denied; what it was before stays
+<4>the certificate in /etc/a.pem expires within 14 days
+<3>the certificate in /etc/a.pem has expired
 <4>order of uid 0 refused: drain x: no pool is called `x`
 <6>SIGTERM: will stop, but goes on accepting for 15 s
 <6>accepts no more; 12 open sessions may end within 30 s

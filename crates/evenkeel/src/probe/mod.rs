@@ -3,6 +3,7 @@
 
 mod exchange;
 mod http;
+mod secure;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -11,12 +12,19 @@ use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::health::{Check, CheckKind, ProbeFailure, Verdict};
 use evenkeel_core::snapshot::SendProxy;
+use evenkeel_core::tls::Origination;
 use evenkeel_core::wire::{proxy, proxy_v1, proxy_v2};
+use rustls::ClientConfig;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use stream::Connected;
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, sleep, timeout_at};
+
+/// What a probe needs to speak TLS as a session would: the configuration, if it could be made, and the name by which the
+/// backend was found.
+pub type Tls = (Option<Arc<ClientConfig>>, Option<Arc<str>>);
 
 /// Probes that run at once, in all; more wait for their turn. Each costs one descriptor.
 pub const PROBES_MAX: usize = 256;
@@ -26,17 +34,18 @@ const ANSWER_MAX: usize = 64 * 1024;
 
 /// Asks `target` what `check` wants to know of `backend`. Takes `check.timeout` at most, unless this process lacks descriptors or
 /// memory: that says nothing about the backend, so it is asked again until it can be.
-pub async fn run(backend: &Addr, target: &Addr, check: &Check) -> Verdict {
-    timed(backend, target, check).await.0
+pub async fn run(backend: &Addr, target: &Addr, check: &Check, tls: Option<Tls>) -> Verdict {
+    timed(backend, target, check, tls).await.0
 }
 
 /// The same, and how long it took, whatever it saw.
-pub async fn timed(backend: &Addr, target: &Addr, check: &Check) -> (Verdict, Duration) {
+pub async fn timed(backend: &Addr, target: &Addr, check: &Check, tls: Option<Tls>) -> (Verdict, Duration) {
     // Whoever else is asked about a backend does not expect what a session begins with there.
     let introduce = check.introduce.filter(|_| backend == target);
+    let tls = check.tls.as_deref().zip(tls).filter(|_| backend == target);
     loop {
         let began = Instant::now();
-        let result = ask(target, check, introduce, began + check.timeout).await;
+        let result = ask(target, check, introduce, tls.clone(), began + check.timeout).await;
         let took = began.elapsed();
         match result {
             Ok(()) => return (Verdict::Pass(took), took),
@@ -50,6 +59,7 @@ async fn ask(
     target: &Addr,
     check: &Check,
     introduce: Option<SendProxy>,
+    tls: Option<(&Origination, Tls)>,
     deadline: Instant,
 ) -> Result<(), ProbeFailure> {
     let Connected { mut stream, ends } =
@@ -58,6 +68,9 @@ async fn ask(
         if let Some(version) = introduce {
             let header = introduction(version, ends);
             stream.write_all(&header).await.map_err(|_| ProbeFailure::Cut)?;
+        }
+        if let Some((terms, tls)) = tls {
+            stream = secure::open(stream, target, terms, tls).await.map_err(ProbeFailure::Connect)?;
         }
         match &check.kind {
             CheckKind::Tcp => Ok(()),

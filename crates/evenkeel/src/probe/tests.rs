@@ -49,6 +49,7 @@ fn check(kind: CheckKind) -> Check {
         fall: 3,
         introduce: None,
         outward: None,
+        tls: None,
     }
 }
 
@@ -74,7 +75,7 @@ async fn verdict(answer: Answer, check: Check) -> Verdict {
         let (stream, _) = listener.accept().await.unwrap();
         answer.give(stream).await;
     });
-    let verdict = run(&target, &target, &check).await;
+    let verdict = run(&target, &target, &check, None).await;
     backend.abort();
     verdict
 }
@@ -99,7 +100,7 @@ async fn a_listener_that_never_accepts_passes_the_tcp_check() {
 async fn a_tcp_check_ends_in_order() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target = Addr::Ip(listener.local_addr().unwrap());
-    run(&target, &target, &check(CheckKind::Tcp)).await;
+    run(&target, &target, &check(CheckKind::Tcp), None).await;
     let (mut stream, _) = listener.accept().await.unwrap();
     assert_eq!(stream.read(&mut [0]).await.unwrap(), 0, "not a reset, which servers would log");
 }
@@ -108,7 +109,7 @@ async fn a_tcp_check_ends_in_order() {
 async fn a_closed_port_is_refused_in_every_kind_of_check() {
     for check in [check(CheckKind::Tcp), http(None), exchange(b"", b"")] {
         let addr = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        let verdict = run(&Addr::Ip(addr), &Addr::Ip(addr), &check).await;
+        let verdict = run(&Addr::Ip(addr), &Addr::Ip(addr), &check, None).await;
         assert_eq!(verdict, Verdict::Fail(ProbeFailure::Connect(ConnectFailure::Refused)));
     }
 }
@@ -118,7 +119,7 @@ async fn unix_sockets_are_probed_too() {
     let folder = tempfile::tempdir().unwrap();
     let path: Arc<std::path::Path> = folder.path().join("app.sock").into();
     let target = Addr::Unix(Arc::clone(&path));
-    let missing = run(&target, &target, &http(None)).await;
+    let missing = run(&target, &target, &http(None), None).await;
     assert_eq!(missing, Verdict::Fail(ProbeFailure::Connect(ConnectFailure::NoSuchSocket)));
 
     let listener = UnixListener::bind(&path).unwrap();
@@ -126,7 +127,7 @@ async fn unix_sockets_are_probed_too() {
         let (stream, _) = listener.accept().await.unwrap();
         Answer::Bytes(b"HTTP/1.1 204 No Content\r\n\r\n").give(stream).await;
     });
-    assert!(matches!(run(&target, &target, &http(None)).await, Verdict::Pass(_)));
+    assert!(matches!(run(&target, &target, &http(None), None).await, Verdict::Pass(_)));
 }
 
 #[tokio::test]
@@ -134,7 +135,7 @@ async fn the_request_names_host_path_and_who_asks() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     let (target, check) = (Addr::Ip(addr), http(None));
-    let (_, request) = tokio::join!(run(&target, &target, &check), async {
+    let (_, request) = tokio::join!(run(&target, &target, &check, None), async {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut request = vec![0; 1024];
         let count = stream.read(&mut request).await.unwrap();

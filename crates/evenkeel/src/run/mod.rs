@@ -6,7 +6,7 @@ use crate::admin::Bound;
 use crate::binding;
 use crate::ceiling::{self, Needs};
 use crate::config::{Loaded, Settings, Source, WatchedFiles};
-use crate::control::{Control, Input, Keeper, Trial, Watch};
+use crate::control::{Control, Input, Keeper, Keys, Trial, Watch};
 use crate::discover::Discovery;
 use crate::error::{Exit, RunError};
 use crate::logging::{Log, Notice};
@@ -101,7 +101,7 @@ pub fn start(
     mut inherited: Inherited,
     inputs: mpsc::Sender<Input>,
 ) -> Result<Control, RunError> {
-    let (Loaded { settings, config, warnings, files }, mut trial) = on_trial(loaded, &options)?;
+    let (Loaded { settings, config, material, warnings, files }, mut trial) = on_trial(loaded, &options)?;
     let room = room(&settings, &config);
     let mut log = Log::start(settings.log).map_err(|error| system("start the log", &error))?;
     for warning in warnings {
@@ -119,8 +119,9 @@ pub fn start(
 
     let (mut predecessor, mut reserved) = (options.predecessor, None);
     let sockets = predecessor.as_mut().map_or(&mut inherited, Predecessor::sockets);
-    let mut publication =
-        plane.prepare(director.snapshot(), sockets).map_err(|error| binding::refused(&error))?;
+    let publication = plane.prepare(director.snapshot(), sockets);
+    let publication = publication.map_err(|error| binding::refused(&error))?;
+    let mut publication = publication.with_keyring(material.keyring());
     if let Some(predecessor) = &mut predecessor
         && let Some(past) = wait_for_past(predecessor)?
     {
@@ -147,6 +148,7 @@ pub fn start(
     }
     Ok(Control {
         watch: watch(&options.source, files, &settings, &inputs),
+        keys: Keys::new(material, &inputs),
         discovery: Discovery::follow(&config, &inputs),
         manner: manner(options.demo),
         source: options.source,

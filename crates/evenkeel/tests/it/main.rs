@@ -26,6 +26,7 @@ mod orders;
 mod plan;
 mod sockets;
 mod stop;
+mod tls;
 mod top;
 mod upgrade;
 mod upgrade_command;

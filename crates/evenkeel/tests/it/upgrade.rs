@@ -3,9 +3,11 @@
 use crate::chain::{Chain, pid_of, replace, replaceable};
 use crate::harness::Setup;
 use evenkeel_testkit::pattern::Pattern;
-use evenkeel_testkit::{Ending, Peer, Place, Server, Signal, eventually, port, serve};
+use evenkeel_testkit::tls::client;
+use evenkeel_testkit::{Authority, Ending, Peer, Place, Server, Signal, TlsPeer, eventually, port, serve};
 use rustix::process::kill_process;
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
@@ -116,8 +118,8 @@ fn half_closed_and_server_first_sessions_move_too() {
     client.finish();
     assert_eq!(client.ending(), Ending::Fin);
 
-    let gate = std::sync::Arc::new(AtomicBool::new(false));
-    let may_answer = std::sync::Arc::clone(&gate);
+    let gate = Arc::new(AtomicBool::new(false));
+    let may_answer = Arc::clone(&gate);
     let slow = Server::start(&Place::any(), move |peer: &Peer| {
         let (all, _) = peer.read_to_end();
         eventually("it may answer", || may_answer.load(SeqCst).then_some(()));
@@ -365,4 +367,23 @@ fn the_first_process_of_a_container_stays_until_the_last_one_ends() {
     client.check_echo("while it drains");
     drop(client);
     assert_eq!(running.exit_code(), 0);
+}
+
+#[test]
+fn sessions_under_tls_end_in_the_old_process_and_new_ones_begin_in_the_new_one() {
+    let (authority, server) = (Authority::new("x"), Server::echo());
+    let web = authority.sign(&["web.example"]);
+    let pem = format!("{}{}", web.certificate_pem, web.key_pem);
+    let setup = Setup::to([server.place()]).keys("tls = \"web.pem\"").top("drain = \"3s\"");
+    let mut chain = Chain::new(setup.start(|it| it.with_file("web.pem", &pem)));
+    let config = Arc::new(client(Some(&authority), None));
+    let connect = |place: &Place| TlsPeer::connect(place, &config, "web.example").unwrap();
+    let old = connect(&chain.place);
+    old.check_echo("before");
+    let told = chain.upgrade();
+    assert_eq!((&told["sessions"], &told["left"]), (&0.into(), &1.into()), "{told}");
+    old.check_echo("still there");
+    connect(&chain.place).check_echo("in the new process");
+    assert_eq!(old.read_to_end(), (vec![], Some(Ending::Fin)), "its time to drain is over");
+    chain.signal_newest(Signal::TERM);
 }

@@ -81,6 +81,12 @@ fn evenkeel(text: &mut Text, picture: &Picture) {
     for (result, count) in [("taken", reloads.taken), ("refused", reloads.refused)] {
         text.sample(counts::CONFIG_RELOADS.name, &[("result", result)], count);
     }
+    text.family(&counts::TLS_CERTIFICATE_EXPIRY);
+    for shown in &picture.certificates {
+        let (file, name) = (shown.file.to_string_lossy(), shown.names.first().map_or("", String::as_str));
+        let labels = [("file", &*file), ("name", name)];
+        text.sample(counts::TLS_CERTIFICATE_EXPIRY.name, &labels, unix_seconds(shown.expires));
+    }
 }
 
 fn services(text: &mut Text, picture: &Picture) {
@@ -108,6 +114,12 @@ fn services(text: &mut Text, picture: &Picture) {
         for (reason, count) in Reason::ALL.iter().zip(sums.observed) {
             let labels = [("service", name), ("rule", reason.word())];
             text.sample(counts::SERVICE_OBSERVED.name, &labels, count);
+        }
+    });
+    each(&counts::SERVICE_TLS_HANDSHAKES, &|text, name, sums| {
+        for (kind, count) in [("full", sums.tls_full), ("resumed", sums.tls_resumed)] {
+            let labels = [("service", name), ("kind", kind)];
+            text.sample(counts::SERVICE_TLS_HANDSHAKES.name, &labels, count);
         }
     });
     each(&counts::SERVICE_DURATION, &|text, name, sums| {

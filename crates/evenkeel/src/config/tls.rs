@@ -1,0 +1,173 @@
+//! TLS: from what was typed to how it is spoken, and to the files that it needs.
+
+use super::chain::Chain;
+use super::place::Place;
+use super::problem::{Problem, Problems};
+use super::setting::Setting;
+use crate::tls::{Material, Trouble};
+use evenkeel_core::director::Config;
+use evenkeel_core::tls::{Certificate, ClientCertificates, Origination, Termination, Trust, Version};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Paths of keys and certificates, and where they were written.
+#[derive(Default)]
+pub struct Paths(Vec<(PathBuf, Place)>);
+
+impl Paths {
+    /// The path that `written` means at `place`: relative to the file that it stands in.
+    fn add(&mut self, written: &str, place: Option<&Place>) -> Arc<Path> {
+        let Some(place) = place else { return Path::new(written).into() };
+        let path = place.text().dir.join(written);
+        self.0.push((path.clone(), place.clone()));
+        path.into()
+    }
+
+    /// Where `path` was written first.
+    fn place(&self, path: &Path) -> Option<&Place> {
+        self.0.iter().find(|(known, _)| known == path).map(|(_, place)| place)
+    }
+}
+
+/// `chain` holds one `tls` and the built-in settings.
+pub fn termination(chain: &Chain<'_>, paths: &mut Paths, problems: &mut Problems) -> Option<Termination> {
+    if !chain.is_on("tls") {
+        return None;
+    }
+    let key = path(chain, "tls.key", paths);
+    let certificates = certificates(chain, key, paths, problems);
+    let roots = path(chain, "tls.client-ca", paths);
+    let auth = chain.find("tls.client-auth");
+    if let (None, Some(auth)) = (&roots, auth.filter(|auth| auth.place.is_some())) {
+        problems.push(
+            Problem::error("`tls.client-auth` goes only with `tls.client-ca`")
+                .at_found(Some(auth), "whose certificates count?"),
+        );
+    }
+    Some(Termination {
+        certificates,
+        alpn: protocols(chain, "tls.alpn"),
+        oldest: match chain.text("tls.min-version").as_deref() {
+            Some("1.3") => Version::Tls13,
+            _ => Version::Tls12,
+        },
+        clients: roots.map(|roots| ClientCertificates {
+            roots,
+            required: chain.text("tls.client-auth").as_deref() != Some("optional"),
+        }),
+        timeout: chain.time("tls.timeout"),
+    })
+}
+
+fn certificates(
+    chain: &Chain<'_>,
+    key: Option<Arc<Path>>,
+    paths: &mut Paths,
+    problems: &mut Problems,
+) -> Box<[Certificate]> {
+    let written = match chain.find("tls.cert").map(|found| found.value) {
+        Some(Setting::Files(files)) => files.as_slice(),
+        _ => &[],
+    };
+    if written.is_empty() && !chain.is_written("tls.cert") {
+        problems.push(
+            Problem::error("`tls` does not say what to show to clients")
+                .at_found(chain.find("tls"), "no certificate is named")
+                .help("name a file with a certificate and its key: tls = \"/etc/evenkeel/web.pem\""),
+        );
+    }
+    if written.len() > 1 && key.is_some() {
+        problems.push(
+            Problem::error("`tls.key` goes with a single certificate")
+                .at_found(chain.find("tls.key"), "of which of them?")
+                .help("put each key beside its certificate as `NAME.key`, or into the same file"),
+        );
+    }
+    let certificate = |path: &super::place::At<String>| Certificate {
+        chain: paths.add(&path.value, Some(&path.place)),
+        key: key.clone(),
+    };
+    written.iter().map(certificate).collect()
+}
+
+/// `chain` holds one `to-tls` and the built-in settings.
+pub fn origination(chain: &Chain<'_>, paths: &mut Paths, problems: &mut Problems) -> Option<Origination> {
+    if !chain.is_on("to-tls") {
+        return None;
+    }
+    let (ca, verify) = (path(chain, "to-tls.ca", paths), chain.find("to-tls.verify"));
+    let trust = match (chain.text("to-tls.verify").as_deref(), ca) {
+        (Some("off"), ca) => {
+            problems.push(
+                Problem::warning("backends do not have to prove who they are")
+                    .at_found(verify, "whoever is in the way can read and change everything")
+                    .help("name whose certificates count by `to-tls.ca`, and the name in them by `to-tls.server-name`"),
+            );
+            if ca.is_some() {
+                let problem =
+                    Problem::error("`to-tls.ca` says whom to trust, and `to-tls.verify` not to look");
+                problems
+                    .push(problem.at_found(chain.find("to-tls.ca"), "has no effect").at_found(verify, ""));
+            }
+            Trust::Anybody
+        }
+        (_, Some(file)) => Trust::File(file),
+        (_, None) => Trust::System,
+    };
+    let (shown, key) = (path(chain, "to-tls.cert", paths), path(chain, "to-tls.key", paths));
+    if shown.is_none() && key.is_some() {
+        problems.push(
+            Problem::error("`to-tls.key` goes only with `to-tls.cert`")
+                .at_found(chain.find("to-tls.key"), "the key of which certificate?"),
+        );
+    }
+    Some(Origination {
+        trust,
+        server_name: chain.text("to-tls.server-name"),
+        certificate: shown.map(|chain| Certificate { chain, key }),
+        alpn: protocols(chain, "to-tls.alpn"),
+    })
+}
+
+fn path(chain: &Chain<'_>, key: &str, paths: &mut Paths) -> Option<Arc<Path>> {
+    let found = chain.find(key)?;
+    match found.value {
+        Setting::Text(text) => Some(paths.add(text, found.place)),
+        _ => None,
+    }
+}
+
+fn protocols(chain: &Chain<'_>, key: &str) -> Box<[Box<str>]> {
+    match chain.find(key).map(|found| found.value) {
+        Some(Setting::Files(names)) => names.iter().map(|name| name.value.as_str().into()).collect(),
+        _ => Box::default(),
+    }
+}
+
+/// Reads what `config` needs, and tells what is wrong with it where it was written.
+pub fn read(config: &Config, paths: &Paths, problems: &mut Problems) -> Material {
+    let told = |problem: Problem, trouble: Trouble| {
+        let problem = match paths.place(&trouble.path) {
+            Some(place) => problem.at(place, ""),
+            None => problem,
+        };
+        match trouble.help {
+            Some(help) => problem.help(help),
+            None => problem,
+        }
+    };
+    match Material::read(config) {
+        Ok(material) => {
+            for trouble in material.invalid() {
+                problems.push(told(Problem::warning(trouble.what.clone()), trouble));
+            }
+            material
+        }
+        Err(troubles) => {
+            for trouble in troubles {
+                problems.push(told(Problem::error(trouble.what.clone()), trouble));
+            }
+            Material::default()
+        }
+    }
+}
