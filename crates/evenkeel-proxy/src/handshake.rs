@@ -1,7 +1,7 @@
 //! TLS handshakes of a session that is being opened: with its client, and with a backend that it tries.
 
 use crate::early::{Early, NoMore};
-use crate::session::{Greeting, Interrupted, Session};
+use crate::session::{ClientTls, Greeting, Interrupted, Session};
 use crate::shared::count;
 use crate::tls::{Tunnel, server_name};
 use crate::worker::Worker;
@@ -27,7 +27,8 @@ pub async fn accept(
     early: &mut Early,
 ) -> Result<Option<Tunnel>, End> {
     let Some(terms) = &session.listener.reception.tls else { return Ok(None) };
-    let config = session.opening.borrow_mut().server.take().ok_or(Rejection::Tls(Fault::Ours))?;
+    let config = session.opening.borrow_mut().tls.as_mut().and_then(|tls| tls.server.take());
+    let config = config.ok_or(Rejection::Tls(Fault::Ours))?;
     let deadline = worker.reactor.now() + terms.timeout;
     let offered = hear(worker, session, client, early, deadline).await?;
     let tunnel = Tunnel::accept(&config, std::mem::take(early).into_bytes());
@@ -39,7 +40,7 @@ pub async fn accept(
         Ok(tunnel) => {
             let agreed = tunnel.agreed();
             count(if agreed.resumed { &session.counts.tls_resumed } else { &session.counts.tls_full }, 1);
-            session.opening.borrow_mut().agreed = Some(Box::new(agreed));
+            note(session, |tls| tls.agreed = Some(Box::new(agreed)));
             Ok(Some(tunnel))
         }
         Err(NotShaken::ClientLeft) => Err(End::ClientLeft),
@@ -80,6 +81,12 @@ async fn hear(
                 NoMore::TooMany => Rejection::Tls(Fault::Misbehaved).into(),
             },
         )?;
+    }
+}
+
+fn note(session: &Session, what: impl FnOnce(&mut ClientTls)) {
+    if let Some(tls) = &mut session.opening.borrow_mut().tls {
+        what(tls);
     }
 }
 

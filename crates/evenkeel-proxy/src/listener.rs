@@ -7,7 +7,7 @@ use crate::gate;
 use crate::header;
 use crate::pools::LocalPool;
 use crate::reactor::Token;
-use crate::session::{Opening, Places, Session};
+use crate::session::{ClientTls, Opening, Places, Session};
 use crate::shared::{Ceiling, count};
 use crate::worker::Worker;
 use evenkeel_core::addr::Addr;
@@ -53,6 +53,14 @@ pub struct Accepting {
     pub counts: Arc<ServiceCounts>,
     /// While it rests: until when.
     pub resting: Cell<Option<Instant>>,
+}
+
+impl Accepting {
+    /// What a session begins with whose client's TLS ends here.
+    fn client_tls(&self) -> Option<Box<ClientTls>> {
+        let server = self.tls.clone()?;
+        Some(Box::new(ClientTls { server: Some(server), ..ClientTls::default() }))
+    }
 }
 
 /// Why accepting stopped.
@@ -245,7 +253,7 @@ impl Worker {
             accepted: self.reactor.now(),
             client_ready: Cell::new(Readiness::NONE),
             backend_ready: Cell::new(Readiness::NONE),
-            opening: RefCell::new(Opening { server: accepting.tls.clone(), ..Opening::default() }),
+            opening: RefCell::new(Opening { tls: accepting.client_tls(), ..Opening::default() }),
             counts: Arc::clone(&accepting.counts),
             places,
             gate: accepting.gate.clone(),

@@ -164,6 +164,15 @@ impl Greeting {
     }
 }
 
+/// TLS with a client that ends here.
+#[derive(Default)]
+pub struct ClientTls {
+    /// What is needed to speak it, until it is spoken.
+    pub server: Option<Arc<ServerConfig>>,
+    /// What was agreed upon with it.
+    pub agreed: Option<Box<Agreed>>,
+}
+
 /// How the opening of a session went.
 #[derive(Default)]
 pub struct Opening {
@@ -173,10 +182,8 @@ pub struct Opening {
     pub observed: Reasons,
     /// The connects that failed.
     pub failed_attempts: Vec<Attempt>,
-    /// What is needed to speak TLS with the client, until that is spoken.
-    pub server: Option<Arc<ServerConfig>>,
-    /// What was agreed upon with it.
-    pub agreed: Option<Box<Agreed>>,
+    /// The client's TLS, if it ends here. Most have none, and so it is not in the row.
+    pub tls: Option<Box<ClientTls>>,
     /// Time spent waiting for a seat.
     pub queued: Duration,
     /// How far it has come.
@@ -284,7 +291,7 @@ impl Session {
             client: self.client().clone(),
             via: self.via().cloned(),
             server_name,
-            tls: opening.agreed,
+            tls: opening.tls.and_then(|tls| tls.agreed),
             pool: self.pool_name(),
             backend,
             observed: opening.observed,
