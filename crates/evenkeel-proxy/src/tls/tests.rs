@@ -205,3 +205,32 @@ fn what_a_slow_reader_leaves_is_no_more_than_one_write() {
     let again = pair.server.write(&pair.wires[1], &bytes, &mut cipher);
     assert_eq!(again.unwrap_err().kind(), ErrorKind::WouldBlock, "until that has gone");
 }
+
+#[test]
+fn a_message_that_comes_in_many_records_does_not_disturb_what_is_written_meanwhile() {
+    let authority = Authority::new("tunnels");
+    let mut server = authority.sign(&["x"]).server(None);
+    // Tickets, which come after the handshake, take several records each.
+    server.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new().unwrap();
+    server.max_fragment_size = Some(64);
+    let configs = (Arc::new(client(Some(&authority), None)), Arc::new(server));
+    for piece in [1, 7, 60, 300] {
+        let mut pair = Pair::new(&configs, usize::MAX, ErrorKind::Other);
+        pair.shake().unwrap();
+        pair.wires[0].piece = piece;
+        let (mut plain, mut got) = (vec![0; 4096], Vec::new());
+        let mut sent = 0;
+        while got.len() < 1000 {
+            if sent < 1000 {
+                let written = pair.client.write(&pair.wires[0], &text()[sent..sent + 10], &mut pair.cipher);
+                sent += written.unwrap_or(0);
+            }
+            let _ = pair.client.read(&pair.wires[0], &mut plain, &mut pair.cipher);
+            let _ = pair.client.flush(&pair.wires[0]);
+            if let Ok(read) = pair.server.read(&pair.wires[1], &mut plain, &mut pair.cipher) {
+                got.extend_from_slice(&plain[..read.bytes]);
+            }
+        }
+        assert!(got == text()[..1000], "pieces of {piece}");
+    }
+}

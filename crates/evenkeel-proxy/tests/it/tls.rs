@@ -4,9 +4,14 @@ use crate::rig::{Parts, Rig};
 use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::end::{End, Side};
 use evenkeel_core::reception::{Reception, Rejection};
+use evenkeel_core::snapshot::{SendProxy, Tlvs};
 use evenkeel_core::tls::{Certificate, Fault, Origination, Termination, Trust, Version};
+use evenkeel_core::wire::{Parse, proxy, proxy_v2, tlv};
+use evenkeel_testkit::pattern::Pattern;
 use evenkeel_testkit::tls::{Valid, client, client_with};
-use evenkeel_testkit::{Authority, Credential, Ending, PATIENCE, Peer, Server, TlsPeer, eventually, serve};
+use evenkeel_testkit::{
+    Authority, Credential, Ending, PATIENCE, Peer, Place, Server, TlsPeer, eventually, serve,
+};
 use rustls::{ClientConfig, HandshakeKind, ServerConfig};
 use std::io;
 use std::path::Path;
@@ -80,7 +85,7 @@ fn front(keys: &Keys, server: &Server) -> Rig {
 /// A backend that speaks TLS, and does `what` then.
 pub fn tls_server(keys: &Keys, what: impl Fn(&TlsPeer) + Send + Sync + 'static) -> Server {
     let config = keys.server();
-    Server::start(&evenkeel_testkit::Place::any(), move |peer: &Peer| {
+    Server::start(&Place::any(), move |peer: &Peer| {
         let peer = Peer::new(peer.socket().try_clone().unwrap());
         if let Ok(peer) = TlsPeer::accept(peer, &config) {
             what(&peer);
@@ -170,7 +175,7 @@ fn a_backend_that_speaks_first_is_heard() {
 fn an_end_that_is_said_is_passed_on_without_waiting_for_a_fin() {
     let (keys, server) = (
         Keys::new(),
-        Server::start(&evenkeel_testkit::Place::any(), |peer: &Peer| {
+        Server::start(&Place::any(), |peer: &Peer| {
             let (bytes, ending) = peer.read_to_end();
             peer.send(format!("{} {ending:?}", bytes.len()).as_bytes()).unwrap();
         }),
@@ -225,7 +230,7 @@ fn a_reset_is_passed_on_behind_what_came_before_it() {
 fn bytes_that_cannot_be_read_end_the_session_and_the_other_side_is_reset() {
     let (keys, server) = (
         Keys::new(),
-        Server::start(&evenkeel_testkit::Place::any(), |peer: &Peer| {
+        Server::start(&Place::any(), |peer: &Peer| {
             peer.send(b"!").unwrap();
             assert_eq!(peer.read_to_end(), (b"before".to_vec(), Ending::Reset));
         }),
@@ -387,19 +392,18 @@ fn a_backend_that_is_not_who_it_should_be_is_not_connected() {
     assert_eq!(unreachable(&server, config(), PATIENCE), failed(Fault::WrongName));
     let server = shows(keys.authority.sign_for(&[NAME], Valid::Past));
     assert_eq!(unreachable(&server, config(), PATIENCE), failed(Fault::Expired));
-    let server = Server::start(&evenkeel_testkit::Place::any(), serve::hello("220 plain\r\n"));
+    let server = Server::start(&Place::any(), serve::hello("220 plain\r\n"));
     assert_eq!(unreachable(&server, config(), PATIENCE), failed(Fault::NotTls));
-    let server = Server::start(&evenkeel_testkit::Place::any(), serve::close);
+    let server = Server::start(&Place::any(), serve::close);
     assert_eq!(unreachable(&server, config(), PATIENCE), failed(Fault::Left));
-    let server = Server::start(&evenkeel_testkit::Place::any(), serve::stay(""));
+    let server = Server::start(&Place::any(), serve::stay(""));
     assert_eq!(unreachable(&server, config(), SOON), failed(Fault::TooLate));
 }
 
 #[test]
 fn another_backend_is_tried_when_no_tls_comes_about_with_one() {
     let keys = Keys::new();
-    let (bad, good) =
-        (Server::start(&evenkeel_testkit::Place::any(), serve::close), tls_server(&keys, tls_echo));
+    let (bad, good) = (Server::start(&Place::any(), serve::close), tls_server(&keys, tls_echo));
     let mut parts = Parts::to(&[bad.place(), good.place()]);
     originate(&mut parts, client(Some(&keys.authority), None), None);
     let mut rig = parts.start();
@@ -436,4 +440,73 @@ fn a_quiet_session_that_is_drained_ends_in_order() {
     assert_eq!(client.read_to_end(), (vec![], Some(Ending::Fin)));
     assert_eq!(rig.record().end, End::Drained);
     eventually("it is over", || (rig.plane().totals().open == 0).then_some(()));
+}
+
+#[test]
+fn a_header_tells_a_backend_of_the_tls_that_ended_here() {
+    let keys = Keys::new();
+    let server = Server::start(&Place::any(), |peer: &Peer| {
+        let mut seen = Vec::new();
+        while !seen.ends_with(b"hello") {
+            seen.extend(peer.receive(1).unwrap());
+        }
+        peer.send(&seen).unwrap();
+    });
+    let mut parts = Parts::to(&[server.place()]);
+    let mut config = keys.web.server(Some(&keys.authority));
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    terminate(&mut parts, config, PATIENCE);
+    let all = Tlvs { alpn: true, authority: true, ssl: true, ..Tlvs::default() };
+    parts.rules.send_proxy = Some(SendProxy::V2(all));
+    let rig = parts.start();
+    let me = keys.authority.sign(&["me"]);
+    let mut config = client(Some(&keys.authority), Some(&me));
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let client = TlsPeer::connect(&rig.place, &Arc::new(config), NAME).unwrap();
+    client.send(b"hello").unwrap();
+    let (seen, _) = client.read_to_end();
+    let Ok(Parse::Complete { value, .. }) = proxy_v2::parse(&seen, proxy::LONGEST) else {
+        panic!("no header: {seen:?}")
+    };
+    assert_eq!(value.tlvs.find(tlv::kind::ALPN), Some(&b"h2"[..]));
+    assert_eq!(value.tlvs.find(tlv::kind::AUTHORITY), Some(NAME.as_bytes()));
+    let ssl = value.tlvs.ssl().unwrap();
+    assert_eq!((ssl.version, ssl.verify), (Some(&b"TLSv1.3"[..]), 0));
+    assert_eq!(ssl.client, tlv::Ssl::TLS | tlv::Ssl::CERTIFICATE_NOW | tlv::Ssl::CERTIFICATE_IN_SESSION);
+}
+
+#[test]
+fn a_client_that_reads_slowly_holds_up_its_own_session_only_and_little_memory() {
+    let (keys, pattern) = (Keys::new(), Pattern::new(7));
+    let len = 64 * 1024 * 1024;
+    let server = Server::start(&Place::any(), serve::source(pattern.clone(), len));
+    let rig = front(&keys, &server);
+    let slow = connect(&rig, &keys);
+    let mut last = (0, 0);
+    eventually("everything is full", || {
+        let now = rig.plane.as_ref().unwrap().services().into_values().next().unwrap().to_client;
+        let settled = now > 0 && now == last.0;
+        last = (now, if settled { last.1 + 1 } else { 0 });
+        (last.1 > 20).then_some(())
+    });
+    assert!(last.0 < len / 2, "{} bytes are on their way to a client that reads none", last.0);
+    let other = connect(&rig, &keys);
+    assert!(!other.receive(1000).unwrap().is_empty());
+    let (mut at, mut buffer) = (0, vec![0; 100_000]);
+    while at < 4 * 1024 * 1024 {
+        let n = slow.read(&mut buffer).unwrap();
+        pattern.check(at, &buffer[..n]);
+        at += n as u64;
+    }
+}
+
+#[test]
+fn keys_that_a_client_renews_are_renewed_both_ways() {
+    let (keys, server) = (Keys::new(), Server::echo());
+    let rig = front(&keys, &server);
+    let client = connect(&rig, &keys);
+    for round in 0..20 {
+        client.connection().refresh_traffic_keys().unwrap();
+        client.check_echo(&format!("round {round}"));
+    }
 }

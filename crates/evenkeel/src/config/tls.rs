@@ -7,6 +7,7 @@ use super::setting::Setting;
 use crate::tls::{Material, Trouble};
 use evenkeel_core::director::Config;
 use evenkeel_core::tls::{Certificate, ClientCertificates, Origination, Termination, Trust, Version};
+use rustls::pki_types::ServerName;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -121,9 +122,16 @@ pub fn origination(chain: &Chain<'_>, paths: &mut Paths, problems: &mut Problems
                 .at_found(chain.find("to-tls.key"), "the key of which certificate?"),
         );
     }
+    let server_name = chain.text("to-tls.server-name");
+    if server_name.as_deref().is_some_and(|name| ServerName::try_from(name).is_err()) {
+        problems.push(Problem::error("`to-tls.server-name` is no name").at_found(
+            chain.find("to-tls.server-name"),
+            "expected a host name or an IP address, without a port",
+        ));
+    }
     Some(Origination {
         trust,
-        server_name: chain.text("to-tls.server-name"),
+        server_name,
         certificate: shown.map(|chain| Certificate { chain, key }),
         alpn: protocols(chain, "to-tls.alpn"),
     })

@@ -69,10 +69,15 @@ async fn ask(
             let header = introduction(version, ends);
             stream.write_all(&header).await.map_err(|_| ProbeFailure::Cut)?;
         }
+        let is_secure = tls.is_some();
         if let Some((terms, tls)) = tls {
             stream = secure::open(stream, target, terms, tls).await.map_err(ProbeFailure::Connect)?;
         }
         match &check.kind {
+            CheckKind::Tcp if is_secure => {
+                secure::close(stream).await;
+                Ok(())
+            }
             CheckKind::Tcp => Ok(()),
             CheckKind::Http(http) => http::ask(stream, target, http).await,
             CheckKind::Exchange(exchange) => exchange::ask(stream, exchange).await,

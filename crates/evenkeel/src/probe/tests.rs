@@ -2,6 +2,9 @@
 
 use super::*;
 use evenkeel_core::health::{ExchangeCheck, HttpCheck};
+use evenkeel_core::tls::Trust;
+use evenkeel_testkit::tls::client;
+use evenkeel_testkit::{Authority, Ending, Peer, TlsPeer};
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixListener};
@@ -223,4 +226,26 @@ fn the_finder_sees_bytes_that_arrive_one_by_one() {
     let mut finder = Finder::new(b"abac");
     let found: Vec<_> = b"ababacx".chunks(1).map(|piece| finder.found_with(piece)).collect();
     assert_eq!(found, [false, false, false, false, false, true, false]);
+}
+
+#[tokio::test]
+async fn a_check_of_a_backend_under_tls_shakes_hands_and_ends_in_order() {
+    let authority = Authority::new("x");
+    let config = Arc::new(authority.sign(&["db.example"]).server(None));
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = Addr::Ip(listener.local_addr().unwrap());
+    let backend = std::thread::spawn(move || {
+        let peer = Peer::new(listener.accept().unwrap().0.into());
+        TlsPeer::accept(peer, &config).unwrap().read_to_end()
+    });
+    let terms = Origination { trust: Trust::System, server_name: None, certificate: None, alpn: [].into() };
+    let check = Check { tls: Some(Arc::new(terms)), ..check(CheckKind::Tcp) };
+    let config = Arc::new(client(Some(&authority), None));
+    let tls = || Some((Some(Arc::clone(&config)), Some("db.example".into())));
+    assert!(matches!(run(&target, &target, &check, tls()).await, Verdict::Pass(_)));
+    assert_eq!(backend.join().unwrap(), (vec![], Some(Ending::Fin)));
+    let elsewhere = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let other = Addr::Ip(elsewhere.local_addr().unwrap());
+    let verdict = run(&target, &other, &check, tls()).await;
+    assert!(matches!(verdict, Verdict::Pass(_)), "another port is asked in the clear: {verdict:?}");
 }

@@ -280,3 +280,6 @@ impl<Config> Made<Config> {
         self.roots == roots && self.pairs.len() == pairs.len() && self.pairs.iter().zip(pairs).all(same)
     }
 }
+
+#[cfg(test)]
+mod tests;

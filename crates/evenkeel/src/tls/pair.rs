@@ -70,6 +70,10 @@ pub fn files(path: &Path, key: Option<&Path>) -> Result<Vec<(PathBuf, PathBuf)>,
     let mut chains = Vec::new();
     for entry in fs::read_dir(path).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?.path();
+        // Kubernetes keeps the same files under hidden names, too.
+        if entry.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".")) {
+            continue;
+        }
         // As certbot keeps them, and as Kubernetes mounts them.
         let inside = ["fullchain.pem", "tls.crt"].map(|name| entry.join(name));
         match inside.into_iter().find(|it| it.is_file()) {
