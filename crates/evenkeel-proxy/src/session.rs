@@ -254,6 +254,11 @@ impl Session {
         .await
     }
 
+    /// Whether it is to agree upon TLS with its client, and has not yet.
+    pub fn is_shaking(&self) -> bool {
+        self.opening.borrow().tls.as_ref().is_some_and(|tls| tls.agreed.is_none())
+    }
+
     /// Where the client is.
     pub fn client(&self) -> &Addr {
         self.origin.get().map_or(&self.peer, |origin| &origin.client)

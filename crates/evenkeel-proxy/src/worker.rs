@@ -62,6 +62,10 @@ pub enum Command {
 /// so wait for no more than this, however many transfers there are.
 const MOVED_MAX: u64 = 1024 * 1024;
 
+/// A step of a TLS handshake counts as so many bytes, which take about as long. Handshakes go onto the ready list, too: a
+/// thousand clients that come at once must not stand between others and their few bytes.
+const SHAKE_BYTES: u64 = 256 * 1024;
+
 /// One worker. All its state is its own.
 pub struct Worker {
     /// Which of the workers this is.
@@ -241,6 +245,9 @@ impl Worker {
         } else {
             let seen = if client { &slot.session.client_ready } else { &slot.session.backend_ready };
             seen.set(seen.get().and(readiness));
+            if slot.session.is_shaking() {
+                return self.queue(slot);
+            }
         }
         drop(table);
         self.go(row);
@@ -307,6 +314,9 @@ impl Worker {
         if self.drains_by().is_some_and(|by| self.reactor.now() >= by) {
             drop(table);
             return self.end(row, End::Drained);
+        }
+        if slot.session.is_shaking() {
+            self.moved.set(self.moved.get() + SHAKE_BYTES);
         }
         let Stage::Opening(mut future) = std::mem::replace(&mut slot.stage, Stage::Away) else { return };
         drop(table);

@@ -80,15 +80,20 @@ pub struct Relay {
     rules: Arc<PoolRules>,
     deadlines: Deadlines,
     first_byte: Option<Instant>,
-    /// What is under TLS. Large, and so not in the row.
-    tunnels: Option<Box<Tunnels>>,
-    /// Rare, and so not in the row.
-    lost: Option<Box<Lost>>,
+    /// What most sessions do not have, and so is not in the row.
+    rare: Option<Box<Rare>>,
     first_closed: Option<Side>,
     /// With peers that do not answer.
     patience: Patience,
     /// Whether its review is on its way.
     awaits_review: bool,
+}
+
+/// What few relays have, or have only at their end.
+#[derive(Debug, Default)]
+struct Rare {
+    tunnels: Option<Tunnels>,
+    lost: Option<Lost>,
 }
 
 /// A side that is gone without having said so.
@@ -131,8 +136,7 @@ impl Relay {
             rules,
             deadlines: Deadlines::new(now),
             first_byte: None,
-            tunnels: None,
-            lost: None,
+            rare: None,
             first_closed: None,
             patience: Patience::new(options),
             awaits_review: false,
@@ -144,7 +148,7 @@ impl Relay {
         if client.is_none() && backend.is_none() {
             return self;
         }
-        let mut tunnels = Box::new(Tunnels { client, backend });
+        let mut tunnels = Tunnels { client, backend };
         for side in [Side::Client, Side::Backend] {
             if let (Some(tunnel), _) = tunnels.from(side) {
                 let direction = self.direction_from(side);
@@ -153,13 +157,13 @@ impl Relay {
                 direction.on_source_ready(false);
             }
         }
-        self.tunnels = Some(tunnels);
+        self.rare.get_or_insert_default().tunnels = Some(tunnels);
         self
     }
 
     /// Whether it is under TLS on any side: then it cannot go to another process.
     pub fn is_under_tls(&self) -> bool {
-        self.tunnels.is_some()
+        self.tunnels().is_some()
     }
 
     /// Whether either direction is in bulk.
@@ -200,7 +204,7 @@ impl Relay {
             is_half_closed: self.deadlines.is_half_closed(),
             drain: self.deadlines.drain(),
             first_byte: self.first_byte,
-            lost: self.lost.as_deref().map(|lost| (lost.side, lost.end, lost.since)),
+            lost: self.lost().map(|lost| (lost.side, lost.end, lost.since)),
             first_closed: self.first_closed,
             patience: self.patience,
         }
@@ -210,7 +214,7 @@ impl Relay {
     /// advances.
     pub fn resume(suspended: SuspendedRelay<OwnedFd>, tools: &Tools) -> Self {
         let SuspendedRelay { established, active, is_half_closed, drain, .. } = suspended;
-        let lost = suspended.lost.map(|(side, end, since)| Box::new(Lost { side, end, since, both: false }));
+        let lost = suspended.lost.map(|(side, end, since)| Lost { side, end, since, both: false });
         Self {
             client: suspended.client,
             backend: suspended.backend,
@@ -219,8 +223,7 @@ impl Relay {
             rules: suspended.rules,
             deadlines: Deadlines::resume(established, active, is_half_closed, drain),
             first_byte: suspended.first_byte,
-            tunnels: None,
-            lost,
+            rare: lost.map(|lost| Box::new(Rare { lost: Some(lost), tunnels: None })),
             first_closed: suspended.first_closed,
             patience: suspended.patience,
             awaits_review: false,
@@ -258,7 +261,7 @@ impl Relay {
     /// When to advance it though no socket is ready.
     pub fn next_deadline(&self) -> Option<Instant> {
         // What a lost side left behind is looked after at every tick of the worker's clock.
-        if let Some(lost) = &self.lost {
+        if let Some(lost) = self.lost() {
             return Some(lost.since);
         }
         let deadline = self.deadlines.next(&self.rules.session).map(|(at, _)| at);
@@ -318,7 +321,7 @@ impl Relay {
         if holds || now.saturating_duration_since(self.deadlines.last_active()) < QUIET {
             reset_on_close(&self.client);
             reset_on_close(&self.backend);
-        } else if let Some(tunnels) = &mut self.tunnels {
+        } else if let Some(Rare { tunnels: Some(tunnels), .. }) = self.rare.as_deref_mut() {
             tunnels.close(&self.client, &self.backend);
         }
     }
@@ -332,9 +335,9 @@ impl Relay {
             _ => (&mut self.to_client, &self.backend, &self.client),
         };
         let way = Way { source: from.as_fd(), sink: to.as_fd(), last };
-        let carried = match &mut self.tunnels {
-            None => direction.carry(&way, tools),
-            Some(tunnels) => direction.crypt(&way, source, tunnels, tools),
+        let carried = match self.rare.as_deref_mut() {
+            Some(Rare { tunnels: Some(tunnels), .. }) => direction.crypt(&way, source, tunnels, tools),
+            _ => direction.carry(&way, tools),
         };
         let pace = match carried {
             Ok(pace) => pace,
@@ -353,22 +356,22 @@ impl Relay {
 
     /// Sends what is sealed already and was not taken; nobody else asks for that once it was carried.
     fn flush(&mut self, now: Instant) {
-        let Some(mut tunnels) = self.tunnels.take() else { return };
-        let sockets = [(Side::Client, &self.client), (Side::Backend, &self.backend)];
+        let Some(Rare { tunnels: Some(tunnels), lost }) = self.rare.as_deref_mut() else { return };
+        let (sockets, is_lost) =
+            ([(Side::Client, &self.client), (Side::Backend, &self.backend)], lost.is_some());
         let failed = sockets.into_iter().filter_map(|(side, socket)| {
             let error = tunnels.from(side).0?.flush(&socket.as_fd()).err()?;
             (error.kind() != io::ErrorKind::WouldBlock).then_some((side, error))
         });
         let failed: Option<(Side, io::Error)> = failed.last();
-        self.tunnels = Some(tunnels);
-        if let (Some((side, error)), None) = (failed, &self.lost) {
+        if let Some((side, error)) = failed.filter(|_| !is_lost) {
             self.on_lost(side, &error, now);
         }
     }
 
     /// Whether the socket of `side` has taken what was sealed for it.
     fn is_flushed(&self, side: Side) -> bool {
-        self.tunnels.as_ref().and_then(|it| it.of(side)).is_none_or(Tunnel::is_flushed)
+        self.tunnels().and_then(|it| it.of(side)).is_none_or(Tunnel::is_flushed)
     }
 
     /// `side` has said that it sent everything.
@@ -379,8 +382,9 @@ impl Relay {
 
     /// `side` is gone. What it sent still goes to the other; nothing goes to it any more.
     fn on_lost(&mut self, side: Side, error: &io::Error, now: Instant) -> Pace {
-        let lost = || Box::new(Lost { side, end: loss(side, error), since: now, both: false });
-        let lost = self.lost.get_or_insert_with(lost);
+        let rare = self.rare.get_or_insert_default();
+        let lost = || Lost { side, end: loss(side, error), since: now, both: false };
+        let lost = rare.lost.get_or_insert_with(lost);
         lost.both |= lost.side != side;
         self.direction_from(opposite(side)).abandon();
         let from_lost = &mut self.direction_from(side).half;
@@ -397,7 +401,7 @@ impl Relay {
     fn take_patience(&mut self, now: Instant) {
         let established = self.deadlines.established();
         let next = self.patience.next(established, &self.rules.socket);
-        if self.lost.is_some() || next.is_none_or(|next| now < next) {
+        if self.lost().is_some() || next.is_none_or(|next| now < next) {
             return;
         }
         let sockets = [&self.client, &self.backend];
@@ -434,7 +438,7 @@ impl Relay {
     /// How the session ended, if it is over now.
     fn end(&mut self, now: Instant) -> Option<End> {
         let over = self.to_backend.half.is_over() && self.to_client.half.is_over();
-        match &self.lost {
+        match self.lost() {
             Some(lost) => self.end_of_lost(lost, over, now),
             None if over => Some(End::Closed(self.first_closed.unwrap_or(Side::Evenkeel))),
             None => {
@@ -459,6 +463,14 @@ impl Relay {
         }
         reset_on_close(survivor);
         Some(lost.end)
+    }
+
+    fn tunnels(&self) -> Option<&Tunnels> {
+        self.rare.as_ref()?.tunnels.as_ref()
+    }
+
+    fn lost(&self) -> Option<&Lost> {
+        self.rare.as_ref()?.lost.as_ref()
     }
 
     /// The direction from `source` to the other side.

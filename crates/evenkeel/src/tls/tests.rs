@@ -5,6 +5,7 @@ use evenkeel_core::addr::Addr;
 use evenkeel_core::name::{ListenerName, ServiceName};
 use evenkeel_core::reception::Reception;
 use evenkeel_core::snapshot::{Listener, SocketOptions};
+use evenkeel_core::sockets::Inward;
 use evenkeel_core::tls::{ClientCertificates, Version};
 use evenkeel_testkit::tls::Valid;
 use evenkeel_testkit::{Authority, Credential};
@@ -42,6 +43,7 @@ impl Scene {
             max_sessions: 1,
             socket: SocketOptions { keepalive: None, user_timeout: None },
             unix_mode: 0,
+            inward: Inward::default(),
         };
         let config = Config { listeners: vec![Arc::new(listener)], ..Config::default() };
         let scene = Self { folder, authority: Authority::new("x"), config };
