@@ -156,6 +156,14 @@ impl Fault {
         Self::Ours,
     ];
 
+    /// Whether the other side is told of it, by an alert.
+    pub fn is_told(self) -> bool {
+        !matches!(
+            self,
+            Self::NotTls | Self::PlainHttp | Self::Alert(_) | Self::Left | Self::TooLate | Self::Ours
+        )
+    }
+
     /// A number that stands for it, in another process too.
     pub fn code(self) -> u16 {
         let alert = if let Self::Alert(number) = self { number } else { 0 };

@@ -40,34 +40,37 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// Takes an accepted connection to where its bytes flow: from then on it is a relay, which its worker drives.
 pub async fn serve(worker: Rc<Worker>, session: Rc<Session>, client: OwnedFd) -> Result<Established, End> {
-    let refusal = Refusal(Cell::new(true), &client);
+    let refusal = Refusal(&client);
     let mut early = Early::default();
     header::receive(&worker, &session, &client, &mut early).await?;
     if !header::knows_client(&session) {
         gate::pass(&worker, &session)?;
     }
     let pool = route::choose(&worker, &session, &client, &mut early).await?;
-    let tunnel = handshake::accept(&worker, &session, &client, &mut early).await.inspect_err(|end| {
-        // It was told why, by an alert that a reset might overtake.
-        refusal.0.set(!matches!(end, End::Rejected(Rejection::Tls(_))));
-    })?;
+    let tunnel = match handshake::accept(&worker, &session, &client, &mut early).await {
+        Ok(tunnel) => tunnel,
+        Err(end) => {
+            if matches!(end, End::Rejected(Rejection::Tls(fault)) if fault.is_told()) {
+                // By an alert, which a reset might overtake.
+                std::mem::forget(refusal);
+            }
+            return Err(end);
+        }
+    };
     let connected = connect::with_retry(&worker, &session, &pool, &client).await?;
     let Connected { socket: backend, tunnel: to_backend, seat, rules } = connected;
-    refusal.0.set(false);
-    drop(refusal);
+    std::mem::forget(refusal);
     let options = &session.listener.socket;
     let relay = Relay::new(client, backend, early.into_bytes(), options, rules, worker.reactor.now());
     Ok(Established { relay: relay.with_tls(tunnel, to_backend), seat })
 }
 
 /// A client that was not served, for whatever reason, gets a reset: an orderly end would look like an empty answer.
-struct Refusal<'a>(Cell<bool>, &'a OwnedFd);
+struct Refusal<'a>(&'a OwnedFd);
 
 impl Drop for Refusal<'_> {
     fn drop(&mut self) {
-        if self.0.get() {
-            let _ = socket::reset_on_close(self.1);
-        }
+        let _ = socket::reset_on_close(self.0);
     }
 }
 

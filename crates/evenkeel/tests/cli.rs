@@ -77,7 +77,7 @@ fn a_wrong_command_line_is_pointed_at() {
     assert!(err.contains("--balance"), "{err}");
     let (status, _, err) = seen(&["tcp", "8080", "5001", "--servers", "5002"]);
     assert!(status == 2 && err.contains("a similar argument exists: '--to'"), "as others call it: {err}");
-    let (status, _, err) = seen(&["tcp", "8080", "5001", "--dashboard=x"]);
+    let (status, _, err) = seen(&["tcp", "8080", "5001", "--geography=x"]);
     assert!(status == 2 && !err.contains("tip:"), "{err}");
     let (status, _, err) = seen(&["tcp", "8080"]);
     assert_eq!(status, 2);

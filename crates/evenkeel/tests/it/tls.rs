@@ -111,6 +111,12 @@ fn a_certificate_that_changes_is_shown_unless_it_is_no_good() {
 
     replace(&file, &pem(&new));
     running.wait_event("certificates-renewed");
+    let page = running.ask("GET", "/metrics").text;
+    let expiry = |it: &&str| it.starts_with("evenkeel_tls_certificate_expiry_timestamp_seconds{");
+    let sample = page.lines().find(expiry).expect("when it expires");
+    assert!(sample.contains("name=\"web.example\"") && sample.ends_with(" 4733510400"), "{sample}");
+    let full = "evenkeel_service_tls_handshakes_total{service=\"web\",kind=\"full\"}";
+    assert!(page.lines().any(|it| it.starts_with(full) && !it.ends_with(" 0")), "{page}");
     assert_eq!(shown(&running, "web.example"), new.chain[0].to_vec());
     open.check_echo("an open session has what it had");
     drop(open);

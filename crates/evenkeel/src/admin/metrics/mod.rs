@@ -81,7 +81,10 @@ fn evenkeel(text: &mut Text, picture: &Picture) {
     for (result, count) in [("taken", reloads.taken), ("refused", reloads.refused)] {
         text.sample(counts::CONFIG_RELOADS.name, &[("result", result)], count);
     }
-    text.family(&counts::TLS_CERTIFICATE_EXPIRY);
+    // A family has a sample at least.
+    if !picture.certificates.is_empty() {
+        text.family(&counts::TLS_CERTIFICATE_EXPIRY);
+    }
     for shown in &picture.certificates {
         let (file, name) = (shown.file.to_string_lossy(), shown.names.first().map_or("", String::as_str));
         let labels = [("file", &*file), ("name", name)];
