@@ -28,7 +28,11 @@ pub fn run(source: &Source, name: &str, live: bool, as_json: bool) -> Result<(),
         let warnings: Vec<_> = loaded.warnings.iter().map(config::Problem::to_json).collect();
         let services: Vec<_> = services(&loaded.config).map(|service| service.to_json()).collect();
         let seen = seen.as_ref().map(live::Seen::to_json);
-        let all = json!({"ok": missing == 0, "problems": warnings, "services": services, "live": seen});
+        let shown: Vec<_> = loaded.material.shown().iter().map(certificate).collect();
+        let ok = missing == 0;
+        let all = json!({
+            "ok": ok, "problems": warnings, "services": services, "certificates": shown, "live": seen
+        });
         output::print(&format!("{all:#}\n"))?;
     } else {
         warn(&loaded);
@@ -129,6 +133,11 @@ fn summary(name: &str, config: &Config) -> String {
         format!("  tcp  {name:names$}  {listen:listens$}  -> {to:tos$}   {how}\n")
     });
     format!("{name}: ok, {}\n{}", count(rows.len(), "service"), lines.collect::<String>())
+}
+
+fn certificate(shown: &Shown) -> Value {
+    let expires = shown.expires.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |it| it.as_secs());
+    json!({"file": shown.file, "names": shown.names, "expires": expires, "rsa": shown.is_rsa})
 }
 
 /// One line for each certificate that is shown to somebody.

@@ -3,7 +3,7 @@
 use crate::rig::{Parts, Rig};
 use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::end::{End, Side};
-use evenkeel_core::reception::{Reception, Rejection};
+use evenkeel_core::reception::{AcceptProxy, Others, Reception, Rejection};
 use evenkeel_core::snapshot::{SendProxy, Tlvs};
 use evenkeel_core::tls::{Certificate, Fault, Origination, Termination, Trust, Version};
 use evenkeel_core::wire::{Parse, proxy, proxy_v2, tlv};
@@ -512,4 +512,22 @@ fn keys_that_a_client_renews_are_renewed_both_ways() {
         client.connection().refresh_traffic_keys().unwrap();
         client.check_echo(&format!("round {round}"));
     }
+}
+
+#[test]
+fn a_proxy_in_front_says_who_the_client_is_before_it_speaks_tls() {
+    let (keys, server) = (Keys::new(), Server::echo());
+    let mut parts = Parts::to(&[server.place()]);
+    terminate(&mut parts, keys.web.server(None), PATIENCE);
+    let from = ["127.0.0.0/8".parse().unwrap()].into();
+    parts.reception.accept_proxy = Some(AcceptProxy { from, others: Others::Refused, timeout: PATIENCE });
+    let mut rig = parts.start();
+    let peer = rig.connect();
+    peer.send(b"PROXY TCP4 203.0.113.7 198.51.100.1 4711 443\r\n").unwrap();
+    let client = TlsPeer::over(peer, &keys.client(), NAME).unwrap();
+    client.check_echo("both");
+    drop(client);
+    let record = rig.record();
+    assert_eq!(record.client, "203.0.113.7:4711".parse::<std::net::SocketAddr>().unwrap().into());
+    assert!(record.tls.is_some());
 }
