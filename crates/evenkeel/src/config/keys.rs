@@ -1272,8 +1272,9 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Client,
         kind: Kind::Paths,
         default: Means("none, it must be given"),
-        doc: "Files of certificates with their chains, in PEM, or folders: of one, all `.pem`, `.crt` and `.cer` files in it count, \
-              and `fullchain.pem` or `tls.crt` in a folder of their own. A client sees that for the name which it asks for, else the first.",
+        doc: "Files of certificates with their chains, in PEM, or folders. Of a folder, `fullchain.pem` or `tls.crt` counts, else all \
+              `.pem`, `.crt` and `.cer` files in it in alphabetical order, and those two in folders of it. A client sees that for \
+              the name which it asks for, else the first.",
         why: "there is none that would be right for all",
         example: "[\"/etc/evenkeel/web.crt\", \"/etc/letsencrypt/live\"]",
         aliases: &["crt", "certs", "certificate", "certificates", "cert-file"],

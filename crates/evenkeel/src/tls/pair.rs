@@ -68,18 +68,18 @@ pub fn files(path: &Path, key: Option<&Path>) -> Result<Vec<(PathBuf, PathBuf)>,
     let unreadable =
         |error: io::Error| Trouble::new(path, format!("cannot read {}: {error}", path.display()), None);
     let mut chains = Vec::new();
-    for entry in fs::read_dir(path).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?.path();
-        // Kubernetes keeps the same files under hidden names, too.
-        if entry.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".")) {
-            continue;
-        }
-        // As certbot keeps them, and as Kubernetes mounts them.
-        let inside = ["fullchain.pem", "tls.crt"].map(|name| entry.join(name));
-        match inside.into_iter().find(|it| it.is_file()) {
-            Some(chain) => chains.push(chain),
-            None if is_chain(&entry) => chains.push(entry),
-            None => {}
+    // Others of the same name stand beside it: the certificate alone, the chain alone, that of an authority.
+    match known_chain(path) {
+        Some(chain) => chains.push(chain),
+        None => {
+            for entry in fs::read_dir(path).map_err(unreadable)? {
+                let entry = entry.map_err(unreadable)?.path();
+                // Kubernetes keeps the same files under hidden names, too.
+                let is_hidden =
+                    entry.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+                let chain = known_chain(&entry).or_else(|| is_chain(&entry).then(|| entry.clone()));
+                chains.extend(chain.filter(|_| !is_hidden));
+            }
         }
     }
     chains.sort();
@@ -96,6 +96,11 @@ pub fn files(path: &Path, key: Option<&Path>) -> Result<Vec<(PathBuf, PathBuf)>,
         )),
         _ => Ok(chains.into_iter().map(|chain| (chain.clone(), key_of(&chain))).collect()),
     }
+}
+
+/// The certificate in a folder as certbot keeps it, or as Kubernetes mounts it.
+fn known_chain(folder: &Path) -> Option<PathBuf> {
+    ["fullchain.pem", "tls.crt"].map(|name| folder.join(name)).into_iter().find(|it| it.is_file())
 }
 
 fn is_chain(path: &Path) -> bool {

@@ -135,10 +135,16 @@ fn a_folder_holds_certificates_with_their_keys_as_everybody_keeps_them() {
     put("3/privkey.pem", &certbot.key_pem);
     put("4/tls.crt", &cube.certificate_pem);
     put("4/tls.key", &cube.key_pem);
+    put("4/ca.crt", authority.pem());
+    put("..hidden/tls.crt", &cube.certificate_pem);
     put("README", "nothing");
     let provider = aws_lc_rs::default_provider();
     let files = pair::files(folder.path(), None).unwrap();
     let pairs = files.iter().map(|(chain, key)| pair::read(folder.path(), chain, key, &provider).unwrap());
     let names: Vec<_> = pairs.flat_map(|pair| pair.facts.names).collect();
     assert_eq!(names, ["both", "beside", "certbot", "cube"]);
+    let one = |name: &str| pair::files(&folder.path().join(name), None).unwrap();
+    put("3/cert.pem", &certbot.certificate_pem);
+    assert_eq!(one("3"), [(folder.path().join("3/fullchain.pem"), folder.path().join("3/privkey.pem"))]);
+    assert_eq!(one("4"), [(folder.path().join("4/tls.crt"), folder.path().join("4/tls.key"))]);
 }
