@@ -82,10 +82,12 @@ impl Worker {
         let mut settling = self.settling.borrow_mut();
         let Some(Settling { rows, by, .. }) = &mut *settling else { return };
         let table = self.table.borrow();
-        rows.retain(|row| {
+        let is_opening = |row: &Row| {
             let slot = table.get(row.index as usize).filter(|slot| slot.session.row == *row);
             slot.is_some_and(|slot| !matches!(slot.stage, Stage::Relaying { .. }))
-        });
+        };
+        // As long as one of them is not open the others do not matter: it is asked in every turn, and there may be many.
+        while rows.pop_if(|row| !is_opening(row)).is_some() {}
         if rows.is_empty() || Instant::now() >= *by {
             *settling = None;
         }

@@ -1,11 +1,13 @@
 //! Upgrades at the edge: what came by a proxy or by name moves as it is, and who is in the middle of a hello is served.
 
-use super::{check_served, counts, hello, named_echo};
+use super::{check_served, counts, hello, named_echo, wait_open};
 use crate::chain::Chain;
 use crate::harness::Setup;
-use evenkeel_testkit::{Ending, Peer, eventually};
+use evenkeel_testkit::limits::have_descriptors;
+use evenkeel_testkit::{Ending, Peer, Place, Server, Signal, eventually, port};
 use serde_json::Value;
 use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
 
 const HEADER: &[u8] = b"PROXY TCP4 203.0.113.7 198.51.100.1 4711 443\r\n";
 
@@ -25,7 +27,7 @@ fn sessions(chain: &Chain) -> Vec<Vec<Value>> {
 }
 
 /// An edge that looks for proxies and for names, at which nothing that is being opened is waited for longer than a second.
-fn edge(to: &evenkeel_testkit::Place) -> Setup {
+fn edge(to: &Place) -> Setup {
     Setup::to([to]).keys(&format!(
         "route = {{ \"a.example\" = \"{to}\" }}\naccept-proxy = {{ from = \"127.0.0.0/8\", timeout = \"60s\" }}\n\
          hello = {{ timeout = \"60s\" }}\n\
@@ -109,4 +111,40 @@ fn nobody_is_lost_who_is_in_the_middle_of_a_hello_during_an_upgrade() {
     let sessions = chain.wait_sessions(101);
     let ended = |end: &str| sessions.iter().filter(|line| line["end"] == end).count();
     assert_eq!((ended("ok"), ended("client-left")), (81, 20));
+}
+
+#[test]
+fn thousands_of_silent_clients_do_not_slow_an_upgrade_down() {
+    let silent = if have_descriptors(20_000) { 4_000 } else { 300 };
+    let server = Server::echo();
+    let tls = Place::local(port::free());
+    let keys = format!(
+        "[tcp.tls]\nlisten = \"{tls}\"\nhealth = \"off\"\nhello = {{ timeout = \"60s\" }}\n\
+         route = {{ \"a.example\" = \"{}\" }}",
+        server.place()
+    );
+    let soon = "[defaults]\ntimeout = { connect = \"1s\", connect-total = \"1s\", queue = \"1s\" }";
+    let setup = Setup::to([server.place()]).top("workers = 1").top(soon).keys(&keys);
+    let mut chain = Chain::new(setup);
+    let client = chain.connect();
+    client.check_echo("before");
+    let crowd: Vec<Peer> = (0..silent).map(|_| Peer::connect(&tls)).collect();
+    wait_open(&chain, "tls", silent);
+    chain.signal_newest(Signal::USR2);
+    let (began, mut longest, mut exchanges) = (Instant::now(), Duration::ZERO, 0);
+    while chain.count_events("upgraded") == 0 {
+        let at = Instant::now();
+        client.check_echo("meanwhile");
+        longest = longest.max(at.elapsed());
+        exchanges += 1;
+    }
+    let rate = f64::from(exchanges) / began.elapsed().as_secs_f64();
+    eprintln!(
+        "{rate:.0} exchanges a second, the longest {longest:?}, while {silent} silent ones were waited for"
+    );
+    let told = chain.wait_upgraded(1);
+    assert_eq!((&told["sessions"], &told["left"]), (&1.into(), &silent.into()), "{told}");
+    client.check_echo("after");
+    drop((crowd, client));
+    chain.wait_alone();
 }
