@@ -53,8 +53,7 @@ fn gate(listener: &Listener, before: Option<&Gate>) -> Option<Arc<Gate>> {
 /// Lets the client of `session`, which is known by now, through its service's gate, if there is one.
 pub fn pass(worker: &Worker, session: &Session) -> Result<(), End> {
     let Some(gate) = &session.gate else { return Ok(()) };
-    let client = session.client().ip().map(|addr| addr.ip());
-    let Admission { outcome, observed: reasons } = gate.admit(client, worker.reactor.now());
+    let Admission { outcome, observed: reasons } = gate.admit(session.source(), worker.reactor.now());
     observed(&session.counts, reasons);
     session.opening.borrow_mut().observed = reasons;
     let place = outcome.map_err(Rejection::NotAdmitted)?;

@@ -90,7 +90,7 @@ fn taken<'a>(session: &Session, routes: &'a Routes, hello: Option<&ClientHello<'
         server_name: hello.and_then(|hello| hello.server_name.as_deref()),
         alpn: hello.map_or_else(Alpn::default, |hello| hello.alpn),
         // A client on a Unix socket is on this machine.
-        source: session.client().ip().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |addr| addr.ip()),
+        source: session.source().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
     };
     routes.table.choose(&asked).map(|index| &routes.table.routes()[index].to)
 }

@@ -31,6 +31,7 @@ use evenkeel_sys::socket;
 use rustls::ServerConfig;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::rc::Rc;
@@ -265,6 +266,12 @@ impl Session {
     /// Where the client is.
     pub fn client(&self) -> &Addr {
         self.origin.get().map_or(&self.peer, |origin| &origin.client)
+    }
+
+    /// The address by which it is told whether it may come, and where it belongs: the client's, or that of the proxy whose
+    /// client has none, as one on a Unix socket there; none where the proxy itself comes by a Unix socket.
+    pub fn source(&self) -> Option<IpAddr> {
+        self.client().ip().or_else(|| self.peer.ip()).map(|addr| addr.ip())
     }
 
     /// The proxy in front that has said so.

@@ -70,12 +70,10 @@ impl Worker {
         let row = self.next_row();
         let Home { listener, counts, ceiling, gate } = homes.at(self, &suspended);
         let (pool, seat) = homes.seat(self, &suspended);
-        let client = suspended.client.ip().map(|addr| addr.ip());
         let (peer, origin) = match suspended.via {
             None => (suspended.client, OnceCell::new()),
             Some(via) => (via, OnceCell::from(Box::new(Origin::of(suspended.client)))),
         };
-        let place = gate.and_then(|gate| gate.join(client));
         let session = Rc::new(Session {
             id: suspended.id,
             row,
@@ -95,10 +93,13 @@ impl Worker {
                 ..Opening::default()
             }),
             counts,
-            source_place: place.map_or_else(OnceCell::new, |place| OnceCell::from(Box::new(place))),
+            source_place: OnceCell::new(),
             gate: None,
             places: Places { of_process: self.shared.sessions.join(), of_service: ceiling.join() },
         });
+        if let Some(place) = gate.and_then(|gate| gate.join(session.source())) {
+            let _ = session.source_place.set(Box::new(place));
+        }
         let relay = Relay::resume(suspended.relay, &self.tools.borrow());
         let [client, backend] = relay.sockets();
         let watched = self

@@ -10,6 +10,7 @@ use evenkeel_core::rate::Rate;
 use evenkeel_core::reception::{AcceptProxy, Others, Rejection};
 use evenkeel_core::wire::proxy::{Origin, Transport};
 use evenkeel_core::wire::proxy_v1;
+use evenkeel_core::wire::proxy_v2::{self, Saying};
 use evenkeel_testkit::{Ending, PATIENCE, Peer, Server, eventually};
 use std::sync::Arc;
 
@@ -102,14 +103,20 @@ fn connections_that_come_too_fast_are_refused_after_a_burst() {
     }
 }
 
-#[test]
-fn behind_a_proxy_it_is_the_client_that_counts() {
+/// An echo that believes proxies on this machine.
+fn behind_a_proxy(gate: GateRules) -> (Server, Rig) {
     let server = Server::echo();
     let mut parts = Parts::to(&[server.place()]);
-    parts.reception.gate = deny("203.0.113.0/24", Mode::Enforce);
+    parts.reception.gate = gate;
     let from = ["127.0.0.0/8".parse().unwrap()].into();
     parts.reception.accept_proxy = Some(AcceptProxy { from, others: Others::Refused, timeout: PATIENCE });
-    let mut rig = parts.start();
+    let rig = parts.start();
+    (server, rig)
+}
+
+#[test]
+fn behind_a_proxy_it_is_the_client_that_counts() {
+    let (_server, mut rig) = behind_a_proxy(deny("203.0.113.0/24", Mode::Enforce));
     let from = |source: &str| {
         let (source, destination) = (source.parse().unwrap(), "198.51.100.1:443".parse().unwrap());
         let mut header = Vec::new();
@@ -123,4 +130,17 @@ fn behind_a_proxy_it_is_the_client_that_counts() {
     bad.send(&from("203.0.113.7:4711")).unwrap();
     assert_eq!(bad.ending(), Ending::Reset);
     assert_eq!(rig.record().end, End::Rejected(Rejection::NotAdmitted(Reason::Denied)));
+}
+
+#[test]
+fn a_client_without_an_address_counts_as_its_proxy() {
+    let mut header = Vec::new();
+    let origin = Origin::Unix { transport: Transport::Stream, source: b"/run/client", destination: b"" };
+    proxy_v2::write(&origin, &Saying::default(), &mut header).unwrap();
+    for (denied, is_served) in [("203.0.113.0/24", true), ("127.0.0.0/8", false)] {
+        let (_server, rig) = behind_a_proxy(deny(denied, Mode::Enforce));
+        let client = rig.connect();
+        client.send(&header).unwrap();
+        assert_eq!(client.exchange(b"hello").is_ok(), is_served, "{denied}");
+    }
 }
