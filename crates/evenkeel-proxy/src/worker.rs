@@ -185,6 +185,8 @@ impl Worker {
                 // The one way epoll_wait can fail here is a bad descriptor, which is a defect: do not spin on it.
                 std::thread::sleep(Duration::from_millis(10));
             }
+            // Before what has happened, so that a change holds for whoever comes after it was said to hold.
+            let stopped = self.obey(inbox);
             let mut index = 0;
             while let Some((token, readiness)) = reactor::event(&events, index) {
                 self.on_event(token, readiness);
@@ -194,7 +196,8 @@ impl Worker {
             self.reactor.expire(&mut expired);
             expired.drain(..).for_each(|index| self.on_deadline(index));
             self.review();
-            let stopped = self.obey(inbox);
+            // And after it: the call that was taken note of meanwhile may have been for more.
+            let stopped = stopped || self.obey(inbox);
             self.settle();
             self.visit();
             if stopped || self.records.borrow().is_due(self.reactor.now()) {

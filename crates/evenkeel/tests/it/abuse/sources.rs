@@ -103,6 +103,25 @@ fn a_limit_that_a_reload_lowers_counts_those_who_are_there() {
 }
 
 #[test]
+fn from_the_answer_to_a_reload_on_its_list_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("blocked.txt");
+    std::fs::write(&list, "").unwrap();
+    let server = Server::echo();
+    let deny = format!("deny = \"file:{}\"", list.display());
+    let running = Setup::to([server.place()]).keys(&deny).ready();
+    for round in 0..100 {
+        let is_denied = round % 2 == 0;
+        std::fs::write(&list, if is_denied { "127.7.0.0/16\n" } else { "" }).unwrap();
+        assert_eq!(running.tell("POST", "/api/v1/reload", &serde_json::json!({})).status, 200);
+        // At both workers, most likely.
+        for _ in 0..4 {
+            assert_eq!(is_served(&from(&running.place, [7, 7, 7])), !is_denied, "round {round}");
+        }
+    }
+}
+
+#[test]
 fn rules_that_observe_let_everybody_in_and_count_exactly() {
     let server = Server::echo();
     let keys = "deny = \"127.7.0.0/16\"\naccess-mode = \"observe\"\n\
