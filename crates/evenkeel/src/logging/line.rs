@@ -5,6 +5,7 @@ use super::units::{Grouped, Took, count};
 use evenkeel_core::addr::Addr;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Addresses of one service that a line shows.
 const LISTENERS_SHOWN: usize = 4;
@@ -59,11 +60,7 @@ impl fmt::Display for Notice {
             Self::WentBack { why } => write!(f, "back to the configuration before: {why}"),
             Self::OrderRefused { what, by, why } => write!(f, "order of {by} refused: {what}: {why}"),
             Self::Upgrading { binary } => write!(f, "starts {binary}, to hand everything over to it"),
-            Self::Upgraded { pid, sessions, pause, left } => {
-                let sessions = count(usize::try_from(*sessions).unwrap_or(usize::MAX), "session");
-                write!(f, "process {pid} goes on with {sessions}, which stood still for {}", Took(*pause))?;
-                if *left > 0 { write!(f, "; {left} end here") } else { Ok(()) }
-            }
+            Self::Upgraded { pid, sessions, pause, left } => upgraded(f, *pid, *sessions, *pause, *left),
             Self::UpgradeFailed { why } => write!(f, "upgrade failed, everything stays as it was: {why}"),
             Self::LameDuck { signal, time } => {
                 write!(f, "{signal}: will stop, but goes on accepting for {}", Took(*time))
@@ -82,6 +79,12 @@ impl fmt::Display for Notice {
             Self::Warning(text) => f.write_str(text),
         }
     }
+}
+
+fn upgraded(f: &mut fmt::Formatter<'_>, pid: u32, sessions: u64, pause: Duration, left: u64) -> fmt::Result {
+    let sessions = count(usize::try_from(sessions).unwrap_or(usize::MAX), "session");
+    write!(f, "process {pid} goes on with {sessions}, which stood still for {}", Took(pause))?;
+    if left > 0 { write!(f, "; {left} end here") } else { Ok(()) }
 }
 
 impl fmt::Display for Listening {

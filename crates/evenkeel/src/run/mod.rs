@@ -12,6 +12,7 @@ use crate::error::{Exit, RunError};
 use crate::logging::{Log, Notice};
 use crate::notify;
 use crate::signals::{self, Manner, Signals};
+use crate::tls::Material;
 use crate::upgrade::Again;
 use crate::upgrade::arrive::Predecessor;
 use crate::upgrade::intent::Intent;
@@ -119,9 +120,7 @@ pub fn start(
 
     let (mut predecessor, mut reserved) = (options.predecessor, None);
     let sockets = predecessor.as_mut().map_or(&mut inherited, Predecessor::sockets);
-    let publication = plane.prepare(director.snapshot(), sockets);
-    let publication = publication.map_err(|error| binding::refused(&error))?;
-    let mut publication = publication.with_keyring(material.keyring());
+    let mut publication = prepare(&mut plane, &director, &material, sockets)?;
     if let Some(predecessor) = &mut predecessor
         && let Some(past) = wait_for_past(predecessor)?
     {
@@ -165,6 +164,18 @@ pub fn start(
         max_sessions: room.max_sessions,
         inputs,
     })
+}
+
+/// Binds every listener, before a worker learns of anything.
+fn prepare(
+    plane: &mut UserPlane,
+    director: &Director,
+    material: &Material,
+    sockets: &mut Inherited,
+) -> Result<Publication, RunError> {
+    let publication =
+        plane.prepare(director.snapshot(), sockets).map_err(|error| binding::refused(&error))?;
+    Ok(publication.with_keyring(material.keyring()))
 }
 
 /// What looks at the files that were loaded; a command line has none.

@@ -130,7 +130,7 @@ fn rules_that_observe_let_everybody_in_and_count_exactly() {
     let clients: Vec<Peer> = (0..10).map(|_| from(&running.place, [7, 7, 7])).collect();
     clients.iter().for_each(|client| client.check_echo("let in"));
     let metrics = running.ask("GET", "/metrics").text;
-    for (rule, count) in [("denied", 10), ("source-sessions", 8), ("source-rate", 0)] {
+    for (rule, count) in [("not-allowed", 10), ("source-sessions", 8), ("source-rate", 0)] {
         let line = metrics.lines().find(|line| {
             line.starts_with("evenkeel_service_observed_total{") && line.contains(&format!("\"{rule}\""))
         });
@@ -141,13 +141,13 @@ fn rules_that_observe_let_everybody_in_and_count_exactly() {
 
 /// Denied clients that keep connecting and stay silent; how long 300 of them took.
 fn check_denied_cost_nothing(running: &Running, service: &str, place: &Place) -> Duration {
-    let before = (ended(running, service, "denied"), connected(running));
+    let before = (ended(running, service, "not-allowed"), connected(running));
     let began = Instant::now();
     for _ in 0..300 {
         assert_eq!(from(place, [7, 7, 7]).ending(), Ending::Reset);
     }
     let took = began.elapsed();
-    assert_eq!((ended(running, service, "denied"), connected(running)), (before.0 + 300, before.1));
+    assert_eq!((ended(running, service, "not-allowed"), connected(running)), (before.0 + 300, before.1));
     assert_eq!(counts(running, service)["sessions"]["open"], 0);
     took
 }
