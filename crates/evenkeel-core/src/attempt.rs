@@ -47,9 +47,9 @@ impl ConnectFailure {
         "denied",
         "no-source-port",
         "no-resources",
+        "connect-failed",
         "no-tls",
         "tls",
-        "connect-failed",
         "unprepared",
     ];
 
@@ -69,9 +69,9 @@ impl ConnectFailure {
             Self::Denied(_) => 5,
             Self::NoSourcePort => 6,
             Self::NoResources(_) => 7,
-            Self::NoTls => 8,
-            Self::Tls(_) => 9,
-            Self::Other(_) => 10,
+            Self::Other(_) => 8,
+            Self::NoTls => 9,
+            Self::Tls(_) => 10,
             Self::Unprepared(_) => 11,
         }
     }

@@ -94,8 +94,8 @@ fn read_attempt(from: &mut Reader<'_>) -> Option<Attempt> {
         5 => ConnectFailure::Denied(errno),
         6 => ConnectFailure::NoSourcePort,
         7 => ConnectFailure::NoResources(errno),
-        8 => ConnectFailure::NoTls,
-        9 => ConnectFailure::Tls(Fault::from_code(u16::try_from(errno).unwrap_or(u16::MAX))),
+        9 => ConnectFailure::NoTls,
+        10 => ConnectFailure::Tls(Fault::from_code(u16::try_from(errno).unwrap_or(u16::MAX))),
         11 => ConnectFailure::Unprepared(errno),
         _ => ConnectFailure::Other(errno),
     };

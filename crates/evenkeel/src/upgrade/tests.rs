@@ -18,6 +18,7 @@ use evenkeel_core::half::PackedHalf;
 use evenkeel_core::health::{Health, HealthState};
 use evenkeel_core::name::{BackendKey, ListenerName, PoolName, ServiceName};
 use evenkeel_core::snapshot::{ConnectRules, Keepalive, PoolRules, QueueRules, SessionLimits, SocketOptions};
+use evenkeel_core::tls::Fault;
 use evenkeel_proxy::{Held, Open, Patience, Suspended, SuspendedDirection, SuspendedRelay};
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -66,11 +67,9 @@ fn session(fd: BorrowedFd<'_>) -> Suspended<BorrowedFd<'_>> {
         observed: [Reason::Denied, Reason::Rate].into_iter().collect(),
         pool: PoolName::new("web"),
         accepted: now - 9 * SECOND,
-        failed_attempts: vec![Attempt {
-            backend: addr("10.0.0.1:80"),
-            failure: ConnectFailure::Other(-5),
-            took: SECOND,
-        }],
+        failed_attempts: [ConnectFailure::Other(-5), ConnectFailure::Tls(Fault::Alert(48))]
+            .map(|failure| Attempt { backend: addr("10.0.0.1:80"), failure, took: SECOND })
+            .into(),
         queued: SECOND,
         backend: Addr::Unix(std::path::Path::new("/run/app").into()),
         connect: Duration::from_micros(7),
