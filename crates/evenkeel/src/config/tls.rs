@@ -19,7 +19,7 @@ impl Paths {
     /// The path that `written` means at `place`: relative to the file that it stands in.
     fn add(&mut self, written: &str, place: Option<&Place>) -> Arc<Path> {
         let Some(place) = place else { return Path::new(written).into() };
-        let path = place.text().dir.join(written);
+        let path = if written.is_empty() { PathBuf::new() } else { place.text().dir.join(written) };
         self.0.push((path.clone(), place.clone()));
         path.into()
     }
@@ -113,7 +113,11 @@ pub fn origination(chain: &Chain<'_>, paths: &mut Paths, problems: &mut Problems
             Trust::Anybody
         }
         (_, Some(file)) => Trust::File(file),
-        (_, None) => Trust::System,
+        (_, None) => {
+            // Whom the machine trusts has no path of its own.
+            paths.add("", chain.find("to-tls").and_then(|found| found.place));
+            Trust::System
+        }
     };
     let (shown, key) = (path(chain, "to-tls.cert", paths), path(chain, "to-tls.key", paths));
     if shown.is_none() && key.is_some() {

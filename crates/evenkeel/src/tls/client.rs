@@ -6,14 +6,16 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use std::cell::OnceCell;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The configuration of rustls for `terms`, with this certificate to show, and these `roots`, if they come from a file.
+/// The configuration of rustls for `terms`, with this certificate to show, and these `roots`, if they come from a file, else those of the `system`.
 pub fn config(
     terms: &Origination,
     pair: Option<&Pair>,
     roots: &[CertificateDer<'static>],
+    system: &System,
     provider: &Arc<CryptoProvider>,
 ) -> Result<ClientConfig, Trouble> {
     let about = match &terms.trust {
@@ -37,7 +39,7 @@ pub fn config(
             }
             builder.with_root_certificates(store)
         }
-        Trust::System => builder.with_root_certificates(system()?),
+        Trust::System => builder.with_root_certificates(system.roots()?),
     };
     let mut config = match pair {
         None => builder.with_no_client_auth(),
@@ -50,18 +52,26 @@ pub fn config(
     Ok(config)
 }
 
-/// Those that this machine trusts.
-fn system() -> Result<RootCertStore, Trouble> {
-    let mut store = RootCertStore::empty();
-    let found = rustls_native_certs::load_native_certs();
-    let (added, _) = store.add_parsable_certificates(found.certs);
-    match added {
-        0 => Err(Trouble::new(
-            Path::new(""),
-            "this machine trusts nobody: no certificates of authorities were found",
-            "install `ca-certificates`, or name a file by `ca`",
-        )),
-        _ => Ok(store),
+/// Those that this machine trusts. They are found once, however many pools need them.
+#[derive(Default)]
+pub struct System(OnceCell<Arc<RootCertStore>>);
+
+impl System {
+    fn roots(&self) -> Result<Arc<RootCertStore>, Trouble> {
+        let roots = self.0.get_or_init(|| {
+            let mut store = RootCertStore::empty();
+            // What cannot be read does not count.
+            store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            Arc::new(store)
+        });
+        match roots.is_empty() {
+            true => Err(Trouble::new(
+                Path::new(""),
+                "this machine trusts nobody: no certificates of authorities were found",
+                "install `ca-certificates`, or name a file by `to-tls.ca`",
+            )),
+            false => Ok(Arc::clone(roots)),
+        }
     }
 }
 

@@ -79,14 +79,14 @@ impl Material {
 
     fn gather(config: &Config, before: &Self, manner: Manner) -> (Self, Vec<Trouble>) {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let (mut material, mut troubles) = (Self::default(), Vec::new());
+        let (mut material, mut troubles, system) = (Self::default(), Vec::new(), client::System::default());
         for terms in terminations(config) {
             let made = server(&terms, &provider, manner).map_err(|them| troubles.extend(them));
             let made = made.ok().or_else(|| before.servers.get(&terms).cloned());
             material.servers.extend(made.map(|made| (terms, made)));
         }
         for terms in originations(config) {
-            let made = client(&terms, &provider, manner).map_err(|them| troubles.extend(them));
+            let made = client(&terms, &system, &provider, manner).map_err(|them| troubles.extend(them));
             let made = made.ok().or_else(|| before.clients.get(&terms).cloned());
             material.clients.extend(made.map(|made| (terms, made)));
         }
@@ -206,6 +206,7 @@ fn server(
 
 fn client(
     terms: &Origination,
+    system: &client::System,
     provider: &Arc<CryptoProvider>,
     manner: Manner,
 ) -> Result<Made<ClientConfig>, Vec<Trouble>> {
@@ -215,7 +216,7 @@ fn client(
         Trust::File(path) => reading.roots(path),
         Trust::System | Trust::Anybody => Vec::new(),
     };
-    reading.make(pairs, roots, |pairs, roots| client::config(terms, pairs.first(), roots, provider))
+    reading.make(pairs, roots, |pairs, roots| client::config(terms, pairs.first(), roots, system, provider))
 }
 
 /// What was read for one way to speak TLS, and what was wrong with it. To miss no change, files are looked at before they
