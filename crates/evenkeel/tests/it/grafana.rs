@@ -1,7 +1,7 @@
 //! The dashboard for Grafana shows what `/metrics` offers, by the names and labels that are there.
 
-use crate::harness::Setup;
-use evenkeel_testkit::Server;
+use crate::tls::ends_tls;
+use evenkeel_testkit::{Authority, Server};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -47,7 +47,8 @@ fn labels(query: &str) -> BTreeSet<&str> {
 #[test]
 fn every_metric_is_shown_by_its_name_and_labels() {
     let server = Server::echo();
-    let page = Setup::to([server.place()]).ready().ask("GET", "/metrics").text;
+    let certificate = Authority::new("x").sign(&["web.example"]);
+    let page = ends_tls(&server, &certificate, "").ready().ask("GET", "/metrics").text;
     let offered: BTreeSet<&str> =
         page.lines().filter_map(|it| it.strip_prefix("# TYPE ")?.split(' ').next()).collect();
     let dashboard: Value = serde_json::from_str(DASHBOARD).unwrap();

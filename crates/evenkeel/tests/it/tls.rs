@@ -11,7 +11,7 @@ fn pem(credential: &Credential) -> String {
 }
 
 /// A balancer that ends TLS with this certificate, as `web.pem`, in front of an echo.
-fn ends_tls(server: &Server, credential: &Credential, keys: &str) -> Setup {
+pub fn ends_tls(server: &Server, credential: &Credential, keys: &str) -> Setup {
     let text = pem(credential);
     Setup::to([server.place()])
         .keys("tls = \"web.pem\"")
