@@ -101,9 +101,9 @@ impl Direction {
         self.half.on_source_ready(closing);
     }
 
-    /// Whether its source is to be asked for an error that no read will tell: it has finished.
+    /// Whether its source is to be asked for an error that no read will tell: it has finished, or is not read any more.
     pub fn is_suspect(&self) -> bool {
-        self.suspect && self.half.is_finished()
+        self.suspect && (self.half.is_finished() || self.half.is_over())
     }
 
     /// The sink takes bytes again.

@@ -505,3 +505,56 @@ fn loss(side: Side, error: &io::Error) -> End {
 fn reset_on_close(socket: &OwnedFd) {
     let _ = socket::reset_on_close(socket);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use evenkeel_core::snapshot::{ConnectRules, QueueRules, SessionLimits};
+    use evenkeel_sys::poll;
+    use evenkeel_testkit::{Peer, Place, eventually};
+
+    fn rules() -> PoolRules {
+        let (timeout, total) = (Duration::from_secs(1), Duration::from_secs(1));
+        PoolRules {
+            connect: ConnectRules { timeout, total, attempts: 1, retry_percent: 0, retry_min_per_second: 0 },
+            queue: QueueRules { length: 0, timeout },
+            session: SessionLimits { idle: None, half_close: None, lifetime: None },
+            socket: SocketOptions { keepalive: None, user_timeout: None },
+            send_proxy: None,
+        }
+    }
+
+    /// Our end of a connection, and the other one.
+    fn connected() -> (OwnedFd, Peer) {
+        let (listener, place) = Place::any().listen(1).unwrap();
+        let peer = Peer::connect(&place);
+        let (socket, _) = listener.accept().unwrap();
+        socket.set_nonblocking(true).unwrap();
+        (socket.into(), peer)
+    }
+
+    /// Both ends happen before the relay looks, so that it never reads that of the backend.
+    #[test]
+    fn a_backend_that_closed_unseen_is_not_waited_for_when_the_client_is_reset() {
+        let ((client, far_client), (backend, far_backend)) = (connected(), connected());
+        let rules = rules();
+        let options = rules.socket;
+        let mut relay = Relay::new(client, backend, Vec::new(), &options, Arc::new(rules), Instant::now());
+        far_client.send(b"bye").unwrap();
+        far_client.reset();
+        drop(far_backend);
+        let (began, mut tools) = (Instant::now(), Tools::new(0));
+        let end = eventually("the end", || {
+            for side in [Side::Client, Side::Backend] {
+                let readiness = poll::ready_now(relay.source(side).1);
+                relay.on_ready(side, readiness);
+            }
+            match relay.advance(Instant::now(), &mut tools) {
+                Progress::Ended(end) => Some(end),
+                _ => None,
+            }
+        });
+        assert_eq!((end, relay.to_backend()), (End::Reset(Side::Client), 3));
+        assert!(began.elapsed() < RESET_GRACE / 2, "{:?}", began.elapsed());
+    }
+}
