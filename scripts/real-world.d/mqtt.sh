@@ -11,6 +11,8 @@ certfile $work/$name.pem
 keyfile $work/$name.key
 allow_anonymous true
 persistence false
+# The broker would drop what a subscriber is too slow for.
+max_queued_messages 0
 user root
 CONF
     start "$name.log" "$(command -v mosquitto || echo /usr/sbin/mosquitto)" -c "$work/$name.conf"
