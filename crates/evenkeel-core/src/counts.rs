@@ -56,7 +56,8 @@ metrics! {
     ACCEPT_FAILURES Counter "accept_failures_total" "Times that accepting failed for want of descriptors or memory";
     PANICS Counter "panics_total" "Sessions that a defect of evenkeel ended";
     PIPES_OPEN Gauge "pipes_open" "Kernel pipes open for bulk transfers";
-    LOG_LINES_DROPPED Counter "log_lines_dropped_total" "Lines of the log that were dropped because it is read too slowly";
+    LOG_LINES_DROPPED Counter "log_lines_dropped_total" "Lines of the log that were dropped because it is read too slowly or cannot be written";
+    LOG_LINES_LEFT_OUT Counter "log_lines_left_out_total" "Lines of the log that were left out because there were too many alike";
     REPORTS_DROPPED Counter "reports_dropped_total" "Reports from workers that found the control loop busy";
     DRAINING Gauge "draining" "Whether it is stopping";
     CONFIG_LAST_RELOAD_SUCCESSFUL Gauge "config_last_reload_successful" "Whether the last reload was taken; 1 before the first";

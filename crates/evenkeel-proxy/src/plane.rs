@@ -1,10 +1,10 @@
 //! The plane as the control plane sees it: start, prepare, publish, drain, stop.
 
 use crate::Inherited;
-use crate::SessionRecord;
 use crate::bind::{self, Publication};
 use crate::books::{BackendSums, ServiceSums};
 use crate::helm::Helm;
+use crate::record::{Records, Telling};
 use crate::reserved::{Open, Reserved};
 use crate::shared::{Ceiling, Shared};
 use crate::visit::Visit;
@@ -46,8 +46,6 @@ pub struct PlaneOptions {
     pub workers: usize,
     /// Sessions at once, in all; at this many it stops accepting until one ends.
     pub max_sessions: u32,
-    /// Whether a record is made of every session, or only of those at which something is worth a look.
-    pub all_records: bool,
 }
 
 impl PlaneOptions {
@@ -177,13 +175,13 @@ pub struct Started {
     pub plane: UserPlane,
     /// What it reports. Bounded: what does not fit is dropped and counted.
     pub reports: Receiver<Report>,
-    /// Records of ended sessions, in batches. Bounded: what does not fit is dropped and counted.
-    pub records: Receiver<Vec<SessionRecord>>,
+    /// Records of sessions, in batches. Bounded: what does not fit is dropped and counted.
+    pub records: Receiver<Records>,
 }
 
 impl UserPlane {
-    /// Starts the workers; they do nothing until something is published. Fails when the kernel gives no thread or
-    /// descriptor.
+    /// Starts the workers; they do nothing until something is published, and tell of sessions at which something is worth
+    /// a look until [`tell_of`](Self::tell_of) says otherwise. Fails when the kernel gives no thread or descriptor.
     pub fn start(options: &PlaneOptions) -> io::Result<Started> {
         let (report_sender, reports) = mpsc::sync_channel(REPORTS);
         let (record_sender, records) = mpsc::sync_channel(RECORD_BATCHES);
@@ -267,6 +265,11 @@ impl UserPlane {
         let shared = Arc::clone(&self.helm.shared);
         drop(self);
         shared.totals()
+    }
+
+    /// Makes records of this from now on.
+    pub fn tell_of(&self, telling: Telling) {
+        self.helm.command(|_| Command::Tell(telling));
     }
 
     /// Goes through all sessions, in small steps between the workers' turns.

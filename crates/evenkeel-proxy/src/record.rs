@@ -1,4 +1,4 @@
-//! What is told about a session when it ends.
+//! What is told about a session: when it ends and, where that is wanted, when it opens and while it is open.
 
 use evenkeel_core::addr::Addr;
 use evenkeel_core::admit::Reasons;
@@ -8,9 +8,9 @@ use evenkeel_core::name::{ListenerName, PoolName};
 use evenkeel_core::tls::Agreed;
 use std::time::{Duration, Instant, SystemTime};
 
-/// Everything there is to say about a session that has ended: one line of the log.
+/// Everything there is to say about a session: one line of the log. `E` is how it ended, or why it is told of before.
 #[derive(Clone, Debug)]
-pub struct SessionRecord {
+pub struct SessionRecord<E = End> {
     /// Unique while this process lives.
     pub id: u64,
     /// When it was accepted.
@@ -39,14 +39,76 @@ pub struct SessionRecord {
     pub connect: Option<Duration>,
     /// From accept to the first byte that came from the backend.
     pub first_byte: Option<Duration>,
-    /// From accept to the end.
+    /// From accept to the end, or until now.
     pub duration: Duration,
     /// Bytes that the backend's socket took.
     pub to_backend: u64,
     /// Bytes that the client's socket took.
     pub to_client: u64,
     /// How it ended.
-    pub end: End,
+    pub end: E,
+}
+
+/// Why a session is told of that is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Still {
+    /// It is established.
+    Opened,
+    /// It has been open for some time.
+    Alive,
+}
+
+impl Still {
+    /// The word for it in the log.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Opened => "open",
+            Self::Alive => "alive",
+        }
+    }
+}
+
+/// Of what there are records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Telling {
+    /// Of every session that ends, or only of those at which something is worth a look.
+    pub all: bool,
+    /// Of those that are established, too.
+    pub opened: bool,
+    /// Of those that are open whenever so much more of their time has passed.
+    pub heartbeat: Option<Duration>,
+}
+
+impl Telling {
+    /// Every session, at its end.
+    pub const ENDS: Self = Self { all: true, opened: false, heartbeat: None };
+}
+
+/// Records that go to their reader together.
+#[derive(Debug, Default)]
+pub struct Records {
+    /// Of sessions that are open; told before those that have ended.
+    pub open: Vec<SessionRecord<Still>>,
+    /// Of sessions that have ended.
+    pub ended: Vec<SessionRecord>,
+}
+
+impl Records {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.open.len() + self.ended.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Adds those of `other`.
+    pub fn append(&mut self, mut other: Self) {
+        self.open.append(&mut other.open);
+        self.ended.append(&mut other.ended);
+    }
 }
 
 impl SessionRecord {
@@ -65,15 +127,21 @@ const GATHER: Duration = Duration::from_millis(5);
 /// Records on their way to whoever reads them: many at once, so that the reader is seldom woken.
 #[derive(Debug, Default)]
 pub struct Batch {
-    records: Vec<SessionRecord>,
+    records: Records,
     /// When the first of them has waited long enough.
     due: Option<Instant>,
 }
 
 impl Batch {
-    /// Adds one.
+    /// Adds one of a session that has ended.
     pub fn push(&mut self, record: SessionRecord, now: Instant) {
-        self.records.push(record);
+        self.records.ended.push(record);
+        self.due.get_or_insert(now + GATHER);
+    }
+
+    /// Adds one of a session that is open.
+    pub fn push_open(&mut self, record: SessionRecord<Still>, now: Instant) {
+        self.records.open.push(record);
         self.due.get_or_insert(now + GATHER);
     }
 
@@ -88,7 +156,7 @@ impl Batch {
     }
 
     /// All of them.
-    pub fn take(&mut self) -> Vec<SessionRecord> {
+    pub fn take(&mut self) -> Records {
         self.due = None;
         std::mem::take(&mut self.records)
     }

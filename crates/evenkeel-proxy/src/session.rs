@@ -11,7 +11,7 @@ use crate::handshake;
 use crate::header;
 use crate::pools::LocalPool;
 use crate::reactor::Row;
-use crate::record::SessionRecord;
+use crate::record::{SessionRecord, Still};
 use crate::relay::Relay;
 use crate::route;
 use crate::shared::Place;
@@ -169,7 +169,7 @@ impl Greeting {
 }
 
 /// TLS with a client that ends here.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct ClientTls {
     /// What is needed to speak it, until it is spoken.
     pub server: Option<Arc<ServerConfig>>,
@@ -178,7 +178,7 @@ pub struct ClientTls {
 }
 
 /// How the opening of a session went.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Opening {
     /// What the client has said, where that was read.
     pub greeting: Option<Box<Greeting>>,
@@ -294,8 +294,16 @@ impl Session {
 
     /// What is told of the session now that it has ended; `relay` if it came so far.
     pub fn record(&self, relay: Option<&Relay>, end: End, now: Instant) -> SessionRecord {
+        self.tell(self.opening.take(), relay, end, now)
+    }
+
+    /// What is told of the session while it is open.
+    pub fn open_record(&self, relay: &Relay, still: Still, now: Instant) -> SessionRecord<Still> {
+        self.tell(self.opening.borrow().clone(), Some(relay), still, now)
+    }
+
+    fn tell<E>(&self, opening: Opening, relay: Option<&Relay>, end: E, now: Instant) -> SessionRecord<E> {
         let duration = now.saturating_duration_since(self.accepted);
-        let opening = self.opening.take();
         let first_byte = relay.and_then(Relay::first_byte);
         let (backend, connect) = opening.reach.connected().unzip();
         let server_name = opening.greeting.and_then(|greeting| greeting.server_name);

@@ -1,6 +1,6 @@
 //! What the workers share with each other and with the control plane: a few counters, and ways to call.
 
-use crate::{PlaneOptions, Report, SessionRecord, Totals};
+use crate::{PlaneOptions, Records, Report, Totals};
 use evenkeel_core::name::ServiceName;
 use evenkeel_sys::limits;
 use evenkeel_sys::wake::Wake;
@@ -24,9 +24,7 @@ pub struct Shared {
     wakes: Box<[Wake]>,
     reports: SyncSender<Report>,
     reports_dropped: AtomicU64,
-    records: SyncSender<Vec<SessionRecord>>,
-    /// Whether a record of every session is wanted.
-    pub all_records: bool,
+    records: SyncSender<Records>,
     undrained: AtomicUsize,
     /// A connect to one of these ports may have it as its source port as well.
     pub source_ports: RangeInclusive<u16>,
@@ -62,7 +60,7 @@ impl Shared {
     pub fn new(
         options: &PlaneOptions,
         reports: SyncSender<Report>,
-        records: SyncSender<Vec<SessionRecord>>,
+        records: SyncSender<Records>,
     ) -> io::Result<Self> {
         Ok(Self {
             sessions: Arc::new(Ceiling::new(options.max_sessions)),
@@ -73,7 +71,6 @@ impl Shared {
             reports,
             reports_dropped: AtomicU64::new(0),
             records,
-            all_records: options.all_records,
             undrained: AtomicUsize::new(options.workers),
             source_ports: limits::source_ports(),
         })
@@ -97,7 +94,7 @@ impl Shared {
     }
 
     /// Hands over records; what there is no room for is dropped and counted.
-    pub fn hand_over(&self, worker: usize, records: Vec<SessionRecord>) {
+    pub fn hand_over(&self, worker: usize, records: Records) {
         let number = records.len() as u64;
         if self.records.try_send(records).is_err() {
             count(&self.counts[worker].records_dropped, number);

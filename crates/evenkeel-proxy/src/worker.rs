@@ -6,10 +6,11 @@ use crate::Report;
 use crate::bind::Publication;
 use crate::books::{CountedSeat, ServiceCounts};
 use crate::handover::{Done, Hand, Settling, Suspended};
+use crate::heartbeat::Heartbeat;
 use crate::listener::Accepting;
 use crate::pools::LocalPool;
 use crate::reactor::{self, Reactor, Row, Token};
-use crate::record::Batch;
+use crate::record::{Batch, Still, Telling};
 use crate::relay::{Progress, Relay, Tools};
 use crate::session::{self, Established, Session};
 use crate::shared::{Ceiling, Counts, Shared, count};
@@ -40,6 +41,8 @@ pub enum Command {
     Publish(Arc<Publication>),
     /// Accept nothing any more; sessions end within this time.
     Drain(Duration),
+    /// Make records of this.
+    Tell(Telling),
     /// Go through the sessions.
     Visit(Arc<Visit>),
     /// Accept nothing until told to go on.
@@ -86,7 +89,12 @@ pub struct Worker {
     pub visits: RefCell<VecDeque<Progressing>>,
     /// What it lends to its relays.
     pub tools: RefCell<Tools>,
-    records: RefCell<Batch>,
+    /// Of what it makes records.
+    pub telling: Cell<Telling>,
+    /// Records on their way.
+    pub records: RefCell<Batch>,
+    /// How far it has come in telling of open sessions.
+    pub heartbeat: Cell<Option<Heartbeat>>,
     /// For jitter.
     pub dice: RefCell<Dice>,
     sessions_begun: Cell<u64>,
@@ -160,7 +168,9 @@ impl Worker {
             table: RefCell::default(),
             visits: RefCell::default(),
             tools: RefCell::new(Tools::new(pipes)),
+            telling: Cell::default(),
             records: RefCell::default(),
+            heartbeat: Cell::default(),
             dice: RefCell::new(Dice::new(seed)),
             sessions_begun: Cell::new(0),
             rows_begun: Cell::new(0),
@@ -179,7 +189,7 @@ impl Worker {
         let mut events = reactor::events();
         let mut expired = Vec::new();
         loop {
-            let pauses = [self.end_rests(), self.records_due(), self.unsettled_for()];
+            let pauses = [self.end_rests(), self.records_due(), self.unsettled_for(), self.heartbeat_due()];
             let at_most = pauses.into_iter().flatten().min();
             if self.reactor.wait(&mut events, at_most).is_err() {
                 // The one way epoll_wait can fail here is a bad descriptor, which is a defect: do not spin on it.
@@ -200,6 +210,7 @@ impl Worker {
             let stopped = stopped || self.obey(inbox);
             self.settle();
             self.visit();
+            self.beat();
             if stopped || self.records.borrow().is_due(self.reactor.now()) {
                 self.flush_records();
             }
@@ -377,6 +388,10 @@ impl Worker {
         if let Some(drain) = self.draining.get() {
             relay.drain_by(self.drain_deadline(drain));
         }
+        if self.telling.get().opened {
+            let now = self.reactor.now();
+            self.records.borrow_mut().push_open(slot.session.open_record(&relay, Still::Opened, now), now);
+        }
         slot.stage = Stage::Relaying { relay, seat };
         // The deadline of the opening is still armed; the relay's replaces it.
         self.reactor.disarm(row.index);
@@ -434,7 +449,7 @@ impl Worker {
         let now = self.reactor.now();
         let duration = now.saturating_duration_since(session.accepted);
         session.counts.end(end, duration, session.opening.borrow().queued);
-        if self.shared.all_records || !end.is_ok() || !session.opening.borrow().was_smooth() {
+        if self.telling.get().all || !end.is_ok() || !session.opening.borrow().was_smooth() {
             self.records.borrow_mut().push(session.record(relay, end, now), now);
         }
     }

@@ -7,7 +7,7 @@ use evenkeel_core::end::{End, Side};
 use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
 use evenkeel_core::snapshot::{ConnectRules, Listener, PoolRules, QueueRules, SessionLimits, SocketOptions};
 use evenkeel_core::sockets::Inward;
-use evenkeel_proxy::{PlaneOptions, Started, UserPlane};
+use evenkeel_proxy::{PlaneOptions, Started, Telling, UserPlane};
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -78,8 +78,9 @@ fn bytes_go_through_and_are_accounted_for() {
     let backend = TcpListener::bind("127.0.0.1:0").unwrap();
     let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let config = config(&[dead, backend.local_addr().unwrap()]);
-    let options = PlaneOptions { workers: 2, max_sessions: 100, all_records: true };
+    let options = PlaneOptions { workers: 2, max_sessions: 100 };
     let Started { mut plane, records, .. } = UserPlane::start(&options).unwrap();
+    plane.tell_of(Telling::ENDS);
     let director = Director::new(Instant::now(), config, 1);
     let publication = plane.prepare(director.snapshot(), &mut Default::default()).unwrap();
     let Addr::Ip(addr) = publication.bound().next().unwrap().1.clone() else { panic!() };
@@ -107,7 +108,7 @@ fn bytes_go_through_and_are_accounted_for() {
         client.read_to_end(&mut got).unwrap();
         writing.join().unwrap();
         assert!(got == sent, "{} of {}", got.len(), sent.len());
-        let record = records.recv_timeout(5 * SECOND).unwrap().pop().unwrap();
+        let record = records.recv_timeout(5 * SECOND).unwrap().ended.pop().unwrap();
         assert_eq!(
             (record.end, record.to_backend, record.to_client),
             (End::Closed(Side::Client), sent.len() as u64, sent.len() as u64)

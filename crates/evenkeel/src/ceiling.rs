@@ -36,9 +36,8 @@ impl Needs {
 /// log shows failures to accept.
 pub fn sessions_max(descriptors: u64, workers: usize, needs: Needs) -> u32 {
     let reserved = ALWAYS + (workers * needs.listeners + needs.probes + needs.admin) as u64;
-    let fits = |max_sessions: u32| {
-        reserved + PlaneOptions { workers, max_sessions, all_records: true }.descriptors() <= descriptors
-    };
+    let fits =
+        |max_sessions: u32| reserved + PlaneOptions { workers, max_sessions }.descriptors() <= descriptors;
     // The number is between `low`, taken to fit, and `high`, which does not; `u32::MAX` stands for no limit.
     let (mut low, mut high) = (1, u32::MAX);
     while low + 1 < high {
@@ -70,7 +69,7 @@ mod tests {
     fn what_is_promised_fits_and_not_one_more_would() {
         for descriptors in 100..20_000 {
             let max_sessions = sessions_max(descriptors, 2, ARTICLE);
-            let options = PlaneOptions { workers: 2, max_sessions, all_records: true };
+            let options = PlaneOptions { workers: 2, max_sessions };
             let held = options.descriptors() + ALWAYS + 2 + 3;
             assert!(held <= descriptors, "{held} of {descriptors}");
             // One more session may ask for two pipes.

@@ -14,7 +14,7 @@ pub enum Signal {
     Quit,
     /// `SIGTERM`: what systemd, Docker and Kubernetes send.
     Term,
-    /// `SIGUSR1`.
+    /// `SIGUSR1`: the log's file was renamed.
     Usr1,
     /// `SIGUSR2`: a new binary.
     Usr2,
@@ -52,6 +52,8 @@ impl Signal {
 pub enum Order {
     /// Load the configuration again.
     Reload,
+    /// Open the log again.
+    Reopen,
     /// Hand everything over to a new process.
     Upgrade,
     /// Take nothing new, and end when all sessions have.
@@ -89,7 +91,8 @@ pub struct Situation {
 pub fn order(signal: Signal, manner: Manner, situation: Situation) -> Order {
     let Situation { stopping, on_terminal } = situation;
     match (signal, manner) {
-        (Signal::Usr1, _) => Order::Ignore("the log goes to standard output, there is no file to open again"),
+        (Signal::Usr1, Manner::Demo { .. }) => Order::Ignore("the demo has no file of a log to open again"),
+        (Signal::Usr1, _) => Order::Reopen,
         (Signal::Usr2, _) if stopping => Order::Ignore("it is stopping"),
         (Signal::Usr2, _) => Order::Upgrade,
         (Signal::Quit, _) | (Signal::Term | Signal::Int, Manner::Demo { .. }) => Order::End,
@@ -191,9 +194,16 @@ mod tests {
     }
 
     #[test]
+    fn usr1_opens_the_log_again_also_while_it_is_stopping() {
+        for (manner, situation) in [(Service, RUNNING), (Terminal, RUNNING), (Service, STOPPING)] {
+            assert_eq!(order(Signal::Usr1, manner, situation), Order::Reopen);
+        }
+        assert!(matches!(order(Signal::Usr1, DEMO, RUNNING), Order::Ignore(_)));
+    }
+
+    #[test]
     fn a_signal_that_does_nothing_says_so() {
         for manner in [Service, Terminal, DEMO] {
-            assert!(matches!(order(Signal::Usr1, manner, RUNNING), Order::Ignore(_)));
             assert!(matches!(order(Signal::Usr2, manner, STOPPING), Order::Ignore(_)));
             assert_eq!(order(Signal::Usr2, manner, RUNNING), Order::Upgrade);
         }

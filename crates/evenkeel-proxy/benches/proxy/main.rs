@@ -4,7 +4,7 @@
 #![allow(dead_code, unused_imports, reason = "only a part is measured, and the tests are elsewhere")]
 
 // What the sources below expect at the root.
-use evenkeel_proxy::{PlaneOptions, Report, SessionRecord, Totals};
+use evenkeel_proxy::{PlaneOptions, Records, Report, SessionRecord, Totals};
 
 #[path = "../../src/books.rs"]
 mod books;

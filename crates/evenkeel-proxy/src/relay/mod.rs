@@ -521,6 +521,8 @@ mod tests {
             session: SessionLimits { idle: None, half_close: None, lifetime: None },
             socket: SocketOptions { keepalive: None, user_timeout: None },
             send_proxy: None,
+            outward: None,
+            tls: None,
         }
     }
 

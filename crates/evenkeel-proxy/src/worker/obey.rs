@@ -23,6 +23,7 @@ impl Worker {
             match command {
                 Command::Publish(publication) => self.reconcile(&publication),
                 Command::Drain(window) => self.drain(window),
+                Command::Tell(telling) => self.tell_of(telling),
                 Command::Visit(visit) => self.visits.borrow_mut().push_back(visit.into()),
                 Command::StopAccepting(_done) => self.stop_accepting(),
                 Command::Settle(by, done) => self.begin_to_settle(by, done),

@@ -9,7 +9,9 @@ use evenkeel_core::snapshot::{
     Backend, ConnectRules, Listener, Pool, PoolRules, QueueRules, SessionLimits, Snapshot, SocketOptions,
 };
 use evenkeel_core::sockets::Inward;
-use evenkeel_proxy::{Inherited, Keyring, PlaneOptions, Report, SessionRecord, Started, UserPlane};
+use evenkeel_proxy::{
+    Inherited, Keyring, PlaneOptions, Records, Report, SessionRecord, Started, Telling, UserPlane,
+};
 use evenkeel_testkit::{PATIENCE, Peer, Place, port};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -71,9 +73,9 @@ impl Parts {
 
     /// Starts a plane that listens there.
     pub fn start_at(self, place: Place) -> Rig {
-        let options =
-            PlaneOptions { workers: self.workers, max_sessions: self.max_sessions, all_records: true };
+        let options = PlaneOptions { workers: self.workers, max_sessions: self.max_sessions };
         let Started { mut plane, reports, records } = UserPlane::start(&options).unwrap();
+        plane.tell_of(Telling::ENDS);
         let keyring = Arc::new(self.keyring.clone());
         let publication = plane.prepare(self.snapshot(&place), &mut Inherited::new()).unwrap();
         plane.publish(publication.with_keyring(keyring));
@@ -140,7 +142,7 @@ pub struct Rig {
     pub place: Place,
     pub plane: Option<UserPlane>,
     pub reports: Receiver<Report>,
-    records: Receiver<Vec<SessionRecord>>,
+    records: Receiver<Records>,
     told: VecDeque<SessionRecord>,
 }
 
@@ -158,7 +160,7 @@ impl Rig {
     /// The next record of an ended session.
     pub fn record(&mut self) -> SessionRecord {
         while self.told.is_empty() {
-            self.told.extend(self.records.recv_timeout(PATIENCE).expect("a session record in time"));
+            self.told.extend(self.records.recv_timeout(PATIENCE).expect("a session record in time").ended);
         }
         self.told.pop_front().expect("just looked")
     }

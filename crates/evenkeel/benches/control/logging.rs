@@ -1,5 +1,7 @@
 //! The line of a session that has ended.
 
+#[path = "../../src/logging/entry.rs"]
+mod entry;
 #[path = "../../src/logging/flood.rs"]
 mod flood;
 #[path = "../../src/logging/json.rs"]

@@ -238,7 +238,7 @@ fn run() -> Command {
     Command::new("run")
         .about("Run from a config file")
         .arg(config_file("config").short('c').long("config"))
-        .args(["workers", "log"].iter().filter_map(|name| {
+        .args(["workers", "log", "log-to"].iter().filter_map(|name| {
             keys::find(keys::Context::Top, name).map(|key| tcp::flag(key).help_heading(None))
         }))
         .after_help(
@@ -371,7 +371,7 @@ fn source(matches: &ArgMatches, arg: &str, flags: Option<Flags>) -> Source {
 }
 
 fn process_flags(command: &str, matches: &ArgMatches) -> Flags {
-    let given = ["workers", "log"].iter().filter_map(|key| {
+    let given = ["workers", "log", "log-to"].iter().filter_map(|key| {
         let value = matches.get_one::<String>(key)?.clone();
         Some(FlagValue { key: (*key).to_owned(), value, positional: false })
     });

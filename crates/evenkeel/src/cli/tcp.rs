@@ -8,8 +8,20 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 /// Keys of the process that are flags too. A single service has no use for the others.
-const PROCESS_KEYS: [&str; 7] =
-    ["workers", "log", "drain", "lame-duck", "admin", "admin.listen", "admin.token-file"];
+const PROCESS_KEYS: [&str; 12] = [
+    "workers",
+    "log",
+    "log-to",
+    "log-facility",
+    "log-sessions",
+    "log-heartbeat",
+    "log-max-rate",
+    "drain",
+    "lame-duck",
+    "admin",
+    "admin.listen",
+    "admin.token-file",
+];
 
 const EXAMPLES: &str = "\
 Examples:
@@ -131,7 +143,8 @@ fn placeholder(kind: &Kind) -> &'static str {
         Kind::Networks | Kind::AcceptProxy => "NETWORK",
         Kind::Words(_) => "WORDS",
         Kind::Access => "NETWORK",
-        Kind::Rate | Kind::RateLimit => "RATE",
+        Kind::Rate | Kind::RateOrOff | Kind::RateLimit => "RATE",
+        Kind::LogTo => "WHERE",
         Kind::Limit => "NUMBER",
         Kind::Texts => "TEXT",
         Kind::Routes => "TABLE",

@@ -9,7 +9,7 @@ use super::place::At;
 use super::problem::{Problem, Problems};
 use super::setting::{Entry, Layer, Routed, Setting};
 use super::tls::Paths;
-use super::{AdminSettings, LogFormat, Settings, World, pool, reception, sockets, suggest};
+use super::{AdminSettings, Settings, World, log, pool, reception, sockets, suggest};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::{Config, PoolConfig};
 use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
@@ -53,12 +53,7 @@ pub fn settings(typed: &Typed, builtin: &Layer, admin: Option<AdminSettings>) ->
     let chain = Chain::new([&typed.flags, &typed.process], builtin);
     Settings {
         workers: chain.count("workers").map(|workers| workers as usize),
-        log: match chain.text("log").as_deref() {
-            Some("text") => LogFormat::Text,
-            Some("json") => LogFormat::Json,
-            Some("off") => LogFormat::Off,
-            _ => LogFormat::Auto,
-        },
+        log: log::compile(typed, builtin),
         lame_duck: chain.time("lame-duck"),
         drain: chain.time("drain"),
         upgrade_timeout: chain.time("upgrade-timeout"),

@@ -173,6 +173,10 @@ pub enum Kind {
     Access,
     /// So many in a second, `"10/s"`.
     Rate,
+    /// The same, or `"off"`.
+    RateOrOff,
+    /// Where the log goes.
+    LogTo,
     /// A number, or a table with keys of its own.
     Limit,
     /// A rate, or a table with keys of its own.
@@ -236,6 +240,8 @@ impl Kind {
             Self::Networks => "network, or a list of them".into(),
             Self::Access => "network or \"file:PATH\", or a list of them".into(),
             Self::Rate => "number in a second, such as \"10/s\"".into(),
+            Self::RateOrOff => "number in a second, such as \"1000/s\", or \"off\"".into(),
+            Self::LogTo => "\"stdout\", a path, \"syslog\" or \"journald\"".into(),
             Self::Limit => "whole number, \"off\", or a table".into(),
             Self::RateLimit => "rate such as \"10/s\", \"off\", or a table".into(),
             Self::Texts => "text, or a list of them".into(),
@@ -337,11 +343,67 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Process,
         kind: Kind::Word(&["auto", "text", "json", "off"]),
         default: Is("auto"),
-        doc: "How the log is written to standard output. There is one line for each session that has ended and \
-              for each change of state; `auto` is text on a terminal and JSON otherwise.",
+        doc: "How the log is written. There is one line for each session that has ended and for each change of state; `auto` is \
+              text on a terminal, in syslog and in the journal, and JSON in files and pipes.",
         why: "people read terminals, programs read pipes",
         example: "json",
-        aliases: &["log-format", "access-log"],
+        aliases: &["log-format"],
+    },
+    Key {
+        name: "log-to",
+        scope: Scope::Process,
+        kind: Kind::LogTo,
+        default: Is("stdout"),
+        doc: "Where the log goes. `\"stdout\"`; a path with a slash, which is a file that is opened again on SIGUSR1; `\"syslog\"`, which \
+              is `/dev/log`, or `\"syslog:unix:PATH\"`, or `\"syslog:IP:PORT\"` over UDP; or `\"journald\"`, with its fields, or \
+              `\"journald:PATH\"`. A path is relative to the file that it stands in.",
+        why: "a supervisor takes standard output to where everything else is",
+        example: "/var/log/evenkeel/evenkeel.log",
+        aliases: &["access-log", "error-log", "log-file", "log-output"],
+    },
+    Key {
+        name: "log-facility",
+        scope: Scope::Process,
+        kind: Kind::Word(&[
+            "daemon", "user", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
+        ]),
+        default: Is("daemon"),
+        doc: "What syslog and the journal file the log under. It means something only where `log-to` is one of them.",
+        why: "that is what it is for: system daemons without a facility of their own",
+        example: "local0",
+        aliases: &["facility", "syslog-facility"],
+    },
+    Key {
+        name: "log-sessions",
+        scope: Scope::Process,
+        kind: Kind::Word(&["end", "open-and-end"]),
+        default: Is("end"),
+        doc: "When a session has its line: at its end, or also when it is established. Those of before say `open`.",
+        why: "the line of the end says everything, and a second one doubles the log",
+        example: "open-and-end",
+        aliases: &["access-log-options", "logasap"],
+    },
+    Key {
+        name: "log-heartbeat",
+        scope: Scope::Process,
+        kind: at_least_or_off(1000),
+        default: Is("off"),
+        doc: "How often a session that stays open has a line, which says `alive` and its bytes so far. One that ends sooner has \
+              none.",
+        why: "most sessions are short; of those that are not, `evenkeel sessions` tells at any time",
+        example: "10m",
+        aliases: &["access-log-flush-interval"],
+    },
+    Key {
+        name: "log-max-rate",
+        scope: Scope::Process,
+        kind: Kind::RateOrOff,
+        default: Is("off"),
+        doc: "Lines in a second for sessions that go well, of each service. Of more than that, lines are left out evenly and \
+              counted, and one line a second says how many. Whatever failed, failed over or waited has its line always.",
+        why: "whoever keeps records wants all of them; the log delays nothing, however long it is",
+        example: "1000/s",
+        aliases: &["log-sampling", "log-sample"],
     },
     Key {
         name: "drain",

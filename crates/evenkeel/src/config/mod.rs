@@ -16,6 +16,7 @@ pub mod flags;
 mod gate;
 mod health;
 pub mod keys;
+mod log;
 mod lower;
 mod place;
 mod pool;
@@ -31,6 +32,7 @@ mod units;
 mod watched;
 
 pub use flags::Flags;
+pub use log::{LogFormat, LogSettings, LogTo, SyslogAt};
 pub use problem::{Problem, Problems};
 pub use watched::{Watched, WatchedFiles};
 
@@ -87,8 +89,8 @@ pub struct Loaded {
 pub struct Settings {
     /// Worker threads; `None` is one for each core.
     pub workers: Option<usize>,
-    /// How the log is written.
-    pub log: LogFormat,
+    /// The log.
+    pub log: LogSettings,
     /// How long to keep accepting after SIGTERM.
     pub lame_duck: Duration,
     /// How long sessions may then take to end.
@@ -115,19 +117,6 @@ pub struct AdminSettings {
 impl AdminSettings {
     /// Addresses at most.
     pub const LISTEN_MAX: usize = 8;
-}
-
-/// How the log is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// Text on a terminal, JSON otherwise.
-    Auto,
-    /// One readable line each.
-    Text,
-    /// One JSON object a line.
-    Json,
-    /// Not at all.
-    Off,
 }
 
 /// What a configuration may ask of the world around it.

@@ -6,7 +6,7 @@ use super::lower::Section;
 use super::place::{At, Place};
 use super::problem::Problem;
 use super::tree::{Node, Value, toml_string};
-use super::{sockets, suggest, units};
+use super::{LogTo, log, sockets, suggest, units};
 use evenkeel_core::director::{Leaving, Target};
 use evenkeel_core::network::{Network, NetworkError};
 use std::collections::BTreeMap;
@@ -65,6 +65,8 @@ pub enum Setting {
     Rate(u32),
     /// Routes.
     Routes(Vec<Routed>),
+    /// Where the log goes.
+    LogTo(LogTo),
 }
 
 /// What an HTTP check's path or URL says.
@@ -169,6 +171,11 @@ pub fn read(key: &Key, node: &Node) -> Result<Setting, Problem> {
         Kind::HttpHost => token(key, node, "a host name", |c| c.is_ascii_graphic() && !"/\\@?#".contains(c)),
         Kind::Leaving => leaving(key, node),
         Kind::Rate => rate(key, node),
+        Kind::RateOrOff => match (&node.value, text) {
+            (Value::Bool(false), _) | (_, Some("off")) => Ok(Setting::Off),
+            _ => rate(key, node),
+        },
+        Kind::LogTo => log::to(key, node).map(Setting::LogTo),
         Kind::Backend => backend(node),
         _ => match text {
             Some(text) => Ok(Setting::Text(text.into())),

@@ -164,8 +164,18 @@ fn service_with(key: &keys::Key) -> Vec<flags::FlagValue> {
 fn every_key_as_a_flag_means_the_same_as_in_the_file_that_it_prints() {
     let plain = Flags::new("tcp", [flag("listen", ":8080"), flag("to", "127.0.0.1:5001")]);
     let plain = load_in(&Source::Flags(plain), &WORLD).unwrap();
-    let process =
-        ["workers", "log", "drain", "lame-duck"].map(|name| keys::find(Context::Top, name).unwrap());
+    let process = [
+        "workers",
+        "log",
+        "log-to",
+        "log-facility",
+        "log-sessions",
+        "log-heartbeat",
+        "log-max-rate",
+        "drain",
+        "lame-duck",
+    ]
+    .map(|name| keys::find(Context::Top, name).unwrap());
     for key in keys::in_context(Context::Service).chain(process) {
         let flags = Flags::new("tcp", service_with(key));
         let toml = flags.to_toml();
@@ -302,7 +312,7 @@ fn flags_stand_above_the_file() {
     std::fs::write(&path, "workers = 7\nlog = \"text\"\n[tcp.x]\nlisten = \":1\"\nto = \"2\"").unwrap();
     let flags = Flags::new("run", [flag("workers", "3")]);
     let loaded = load_in(&Source::File(path, Some(flags)), &WORLD).unwrap();
-    assert_eq!((loaded.settings.workers, loaded.settings.log), (Some(3), LogFormat::Text));
+    assert_eq!((loaded.settings.workers, loaded.settings.log.format), (Some(3), LogFormat::Text));
 }
 
 /// Changes `bytes` at up to four places: takes away, doubles, or writes something that means something to TOML.

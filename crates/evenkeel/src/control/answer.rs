@@ -18,7 +18,7 @@ impl Loop {
             Question::Backend(key, answer) => drop(answer.send(self.explain(&key))),
             Question::Candidates(pool, at, answer) => drop(answer.send(self.candidates(&pool, at))),
             Question::Ended(sought, answer) => {
-                let noteworthy_only = self.control.settings.log == LogFormat::Off;
+                let noteworthy_only = self.control.settings.log.format == LogFormat::Off;
                 drop(answer.send(Kept { noteworthy_only, ..self.past.recent.find(sought) }));
             }
             Question::Visit(visit, order) => {
@@ -69,7 +69,8 @@ impl Loop {
             started: self.started,
             workers: control.workers,
             max_sessions: control.max_sessions,
-            lines_dropped: self.dropped(),
+            lines_dropped: self.dropped() + control.log.lost(),
+            lines_left_out: control.log.left_out(),
             reloads: self.reloads.clone(),
             certificates: control.keys.material.shown(),
             trial: self.trial.as_ref().map(|it| it.left(Instant::now())),

@@ -2,6 +2,7 @@
 
 mod answer;
 mod certificates;
+mod log;
 mod orders;
 mod past;
 mod question;
@@ -329,6 +330,7 @@ impl Loop {
         match signals::order(signal, self.control.manner, situation) {
             signals::Order::Reload => self.reload(signal),
             signals::Order::Upgrade => self.upgrade(signal),
+            signals::Order::Reopen => self.reopen_log(signal),
             signals::Order::Drain => self.stop(signal),
             signals::Order::End => self.ended = Some(signal.name()),
             signals::Order::Ignore(why) => {
@@ -347,7 +349,7 @@ impl Loop {
             self.control.director.handle_lost_suspects();
         }
         let dropped = self.dropped();
-        if dropped > self.told_dropped && self.control.settings.log != LogFormat::Off {
+        if dropped > self.told_dropped && self.control.settings.log.format != LogFormat::Off {
             self.control.log.tell(Notice::LinesDropped { lines: dropped - self.told_dropped });
             self.told_dropped = dropped;
         }

@@ -145,6 +145,8 @@ pub struct Picture {
     pub max_sessions: u32,
     /// Lines of the log that were dropped.
     pub lines_dropped: u64,
+    /// Lines of the log that were left out, because there were too many alike.
+    pub lines_left_out: u64,
     /// Reloads so far.
     pub reloads: Reloads,
     /// Certificates that are shown.

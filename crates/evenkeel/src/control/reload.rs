@@ -116,17 +116,18 @@ impl Loop {
         let proposal = self.control.director.propose(now, loaded.config.clone());
         let snapshot = proposal.snapshot();
         let admin = self.other_admin(loaded.settings.admin.as_ref())?;
+        let outlet = self.other_outlet(&loaded.settings.log)?;
         let material = loaded.material.follow(&self.control.keys.material);
         self.adopt(proposal, Some(material.keyring()))?;
         let control = &mut self.control;
         control.keys.replace(material, &control.inputs);
+        outlet.into_iter().for_each(|outlet| control.write_log_to(outlet, &loaded.settings.log));
         admin.into_iter().for_each(|bound| control.serve_admin(bound));
         control.discovery = Discovery::follow(&loaded.config, &control.inputs);
-        let Settings { workers, log, max_sessions, .. } = control.settings;
-        let settings = Settings { workers, log, max_sessions, ..loaded.settings.clone() };
+        let Settings { workers, max_sessions, .. } = control.settings;
+        let settings = Settings { workers, max_sessions, ..loaded.settings.clone() };
         if settings != loaded.settings {
-            let text =
-                "`workers`, `log` and `max-sessions` of the new configuration hold from the next start on";
+            let text = "`workers` and `max-sessions` of the new configuration hold from the next start on";
             control.log.tell(Notice::Warning(text.to_owned()));
         }
         let unfulfilled = control.plane.publication().into_iter().flat_map(binding::warnings);

@@ -64,7 +64,7 @@ impl Loop {
         // A worker may wait for room to say that it has drained, and so would we for the worker.
         drop(inputs);
         let totals = self.control.plane.stop();
-        let lines_dropped = totals.records_dropped + self.control.log.dropped();
+        let lines_dropped = totals.records_dropped + self.control.log.dropped() + self.control.log.lost();
         let why = self.ended.unwrap_or_default();
         let (sessions, cut) = (totals.accepted, totals.cut);
         self.control.log.end(Notice::Stopped(Stopped { why, sessions, cut, lines_dropped }));

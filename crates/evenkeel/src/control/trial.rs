@@ -50,7 +50,9 @@ impl Loop {
             return Err("another configuration waits to be confirmed".to_owned());
         }
         self.log_order(Some(wanted));
-        let Applied { given, loaded } = applied;
+        let Applied { given, mut loaded } = applied;
+        // What the command line says about it is not in that file.
+        loaded.settings.log = self.control.settings.log.clone();
         let (settings, config) = (self.control.settings.clone(), self.control.director.config());
         let material = self.control.keys.material.clone();
         let before =

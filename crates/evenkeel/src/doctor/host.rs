@@ -84,7 +84,7 @@ fn backlog(facts: &Facts, loaded: Option<&Loaded>) -> Finding {
 /// Bulk goes through kernel pipes; smaller ones are slower, not wrong.
 fn pipes(facts: &Facts, loaded: Option<&Loaded>) -> Finding {
     let workers = workers(facts, loaded);
-    let plane = PlaneOptions { workers, max_sessions: ceiling(facts, loaded), all_records: true };
+    let plane = PlaneOptions { workers, max_sessions: ceiling(facts, loaded) };
     let wanted = plane.pipe_bytes() / 4096;
     let may = facts.capabilities & CAP_SYS_RESOURCE != 0;
     match facts.pipe_pages {

@@ -1,11 +1,13 @@
 //! One JSON object a line, for programs: units are in the names, times are UTC.
 
+use super::entry::Entry;
+use super::flood::LeftOut;
 use super::notice::{Listening, Notice, Stopped};
 use super::units::Rfc3339;
 use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::director::EventKind;
 use evenkeel_core::end::End;
-use evenkeel_proxy::SessionRecord;
+use evenkeel_proxy::{SessionRecord, Still};
 use std::fmt::{self, Display, Write as _};
 use std::time::{Duration, SystemTime};
 
@@ -102,17 +104,52 @@ impl Display for Millis {
     }
 }
 
+/// Appends the line of `entry`.
+pub fn line(out: &mut String, entry: &Entry<'_>) {
+    match entry {
+        Entry::Notice(at, event) => notice(out, *at, event),
+        Entry::Ended(record) => session(out, record),
+        Entry::Open(record) => open(out, record),
+    }
+}
+
+/// Appends the line of a session that is open. `ts` is now.
+fn open(out: &mut String, record: &SessionRecord<Still>) {
+    let mut line = Object::new(out);
+    so_far(&mut line, record.end.word(), record);
+    line.end();
+    out.push('\n');
+}
+
 /// Appends the line of an ended session. `ts` is when it ended.
 pub fn session(out: &mut String, record: &SessionRecord) {
     let mut line = Object::new(out);
+    so_far(&mut line, "end", record);
+    line.word("end", record.end.word());
+    if let End::Failed(errno) = record.end {
+        line.raw("errno", errno);
+    }
+    if let End::Rejected(rejection) = record.end
+        && let Some(detail) = rejection.detail()
+    {
+        line.text("detail", detail);
+    }
+    line.text("by", record.end.by());
+    line.end();
+    out.push('\n');
+}
+
+/// What is known of a session however far it has come.
+fn so_far<E>(line: &mut Object<'_>, kind: &'static str, record: &SessionRecord<E>) {
     line.text("ts", Rfc3339(record.accepted_at + record.duration))
+        .word("kind", kind)
         .raw("id", record.id)
         .text("service", &record.listener.service)
         .text("listener", &record.listener.addr)
         .text("client", &record.client)
         .text_or_null("via", record.via.as_ref())
         .text_or_null("sni", record.server_name.as_ref());
-    tls(&mut line, record);
+    tls(line, record);
     line.text_or_null("pool", record.pool.as_ref())
         .text_or_null("backend", record.backend.as_ref())
         .raw("attempts", '[');
@@ -143,23 +180,11 @@ pub fn session(out: &mut String, record: &SessionRecord) {
         .millis_or_null("first_byte_ms", record.first_byte)
         .raw("ms", Millis(record.duration))
         .raw("to_backend", record.to_backend)
-        .raw("to_client", record.to_client)
-        .word("end", record.end.word());
-    if let End::Failed(errno) = record.end {
-        line.raw("errno", errno);
-    }
-    if let End::Rejected(rejection) = record.end
-        && let Some(detail) = rejection.detail()
-    {
-        line.text("detail", detail);
-    }
-    line.text("by", record.end.by());
-    line.end();
-    out.push('\n');
+        .raw("to_client", record.to_client);
 }
 
 /// Only where TLS is spoken with clients.
-fn tls(line: &mut Object<'_>, record: &SessionRecord) {
+fn tls<E>(line: &mut Object<'_>, record: &SessionRecord<E>) {
     if let Some(agreed) = &record.tls {
         line.text("tls", agreed.version)
             .text_or_null("alpn", agreed.alpn.as_ref())
@@ -219,8 +244,8 @@ pub fn notice(out: &mut String, at: SystemTime, notice: &Notice) {
         Notice::Stopped(Stopped { sessions, cut, lines_dropped, .. }) => {
             line.raw("sessions", sessions).raw("cut", cut).raw("lines_dropped", lines_dropped);
         }
-        Notice::LinesDropped { lines } => {
-            line.raw("lines", lines);
+        Notice::LinesDropped { .. } | Notice::LeftOut(_) | Notice::LogReopened { .. } => {
+            of_the_log(&mut line, notice);
         }
         Notice::Trial { time } => {
             line.raw("confirm_ms", Millis(*time));
@@ -232,7 +257,7 @@ pub fn notice(out: &mut String, at: SystemTime, notice: &Notice) {
             line.text("why", why);
         }
         Notice::CertificatesRenewed { .. } | Notice::CertificateRefused { .. } => {}
-        Notice::Panicked { .. } | Notice::ReloadRefused { .. } => {}
+        Notice::Panicked { .. } | Notice::ReloadRefused { .. } | Notice::LogNotReopened { .. } => {}
         Notice::UpgradeFailed { .. } | Notice::Warning(_) => {}
     }
     line.text("message", notice);
@@ -242,6 +267,21 @@ pub fn notice(out: &mut String, at: SystemTime, notice: &Notice) {
 
 fn ready(line: &mut Object<'_>, took: Duration) {
     line.raw("ms", Millis(took)).raw("pid", std::process::id()).text("version", env!("CARGO_PKG_VERSION"));
+}
+
+fn of_the_log(line: &mut Object<'_>, notice: &Notice) {
+    match notice {
+        Notice::LinesDropped { lines } => {
+            line.raw("lines", lines);
+        }
+        Notice::LeftOut(LeftOut { service, what, lines, .. }) => {
+            line.text("service", service).text("what", what).raw("lines", lines);
+        }
+        Notice::LogReopened { to } => {
+            line.text("to", to);
+        }
+        _ => {}
+    }
 }
 
 fn listening(line: &mut Object<'_>, about: &Listening) {

@@ -1,5 +1,6 @@
 //! What a notice says to a person.
 
+use super::flood::LeftOut;
 use super::notice::{Listening, Notice, Stopped};
 use super::units::{Grouped, Took, count};
 use evenkeel_core::addr::Addr;
@@ -73,9 +74,10 @@ impl fmt::Display for Notice {
                 Took(*window)
             ),
             Self::Stopped(stopped) => stopped.fmt(f),
-            Self::LinesDropped { lines } => {
-                write!(f, "{} of this log dropped: it is read too slowly", count(*lines as usize, "line"))
-            }
+            Self::LinesDropped { lines } => lines_dropped(f, *lines),
+            Self::LeftOut(left_out) => left_out.fmt(f),
+            Self::LogReopened { to } => write!(f, "the log goes on in {to}, opened again"),
+            Self::LogNotReopened { why } => write!(f, "the log goes on where it was: {why}"),
             Self::Warning(text) => f.write_str(text),
         }
     }
@@ -85,6 +87,18 @@ fn upgraded(f: &mut fmt::Formatter<'_>, pid: u32, sessions: u64, pause: Duration
     let sessions = count(usize::try_from(sessions).unwrap_or(usize::MAX), "session");
     write!(f, "process {pid} goes on with {sessions}, which stood still for {}", Took(pause))?;
     if left > 0 { write!(f, "; {left} end here") } else { Ok(()) }
+}
+
+fn lines_dropped(f: &mut fmt::Formatter<'_>, lines: u64) -> fmt::Result {
+    let lines = count(lines as usize, "line");
+    write!(f, "{lines} of this log dropped: it is read too slowly, or cannot be written")
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let before = if self.failed { ": " } else { " " };
+        write!(f, "… and {} more{before}{}", Grouped(self.lines), self.what)
+    }
 }
 
 impl fmt::Display for Listening {

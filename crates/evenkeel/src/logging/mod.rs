@@ -1,12 +1,18 @@
-//! The log: one line per event and one per ended session, on standard output. The data path is never delayed: between
+//! The log: one line per event and one per ended session, wherever that is wanted. The data path is never delayed: between
 //! it and the writer are bounded channels, and what does not fit is dropped, counted and told.
 
 mod collect;
+mod datagrams;
+mod entry;
 mod events;
 mod flood;
+mod journal;
 mod json;
 mod line;
 mod notice;
+mod outlet;
+mod sink;
+mod syslog;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -15,26 +21,24 @@ mod writer;
 
 pub use events::Told;
 pub use notice::{Listening, Notice, Stopped};
+pub use outlet::{Outlet, telling};
 pub use units::{Bytes, Grouped, Rfc3339, Took, count};
 
-use crate::config::LogFormat;
-use crate::{cli, output};
-use evenkeel_proxy::SessionRecord;
+use evenkeel_proxy::{Records, SessionRecord};
 use events::Events;
-use flood::Floodgate;
-use std::io::IsTerminal;
-use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
-use text::{Style, Text};
 use tokio::sync::broadcast;
-use writer::{Format, Writer};
+use writer::Writer;
 
 /// Events on their way to the writer, at most: thousands of backends may go down at once.
 const WAITING_MAX: usize = 32 * 1024;
+
+/// Outlets on their way to the writer, at most: each may hold a file open.
+const TURNS_MAX: usize = 4;
 
 /// How long the end of the process waits for a log that nobody reads.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -43,8 +47,19 @@ const PATIENCE: Duration = Duration::from_secs(1);
 enum Item {
     /// An event, when it happened, and its place among those that wait.
     Notice(SystemTime, Notice, Place),
-    /// Records, and where they go once they are written.
-    Sessions(Vec<SessionRecord>, SyncSender<Vec<SessionRecord>>),
+    /// Records, and where those of ended sessions go once they are written.
+    Sessions(Records, SyncSender<Vec<SessionRecord>>),
+    /// Where all that follows goes; the other is counted until it is taken.
+    Turn(Box<Outlet>, Arc<()>),
+}
+
+/// Lines that are not there, counted by the writer.
+#[derive(Debug, Default)]
+struct Tally {
+    /// That could not be written.
+    lost: AtomicU64,
+    /// Of sessions of which there were too many.
+    left_out: AtomicU64,
 }
 
 /// One of [`WAITING_MAX`], given back on drop.
@@ -65,52 +80,51 @@ impl Drop for Place {
 
 /// The way to the log.
 pub struct Log {
-    /// `None` when there is no log.
-    items: Option<Sender<Item>>,
+    items: Sender<Item>,
     /// Events that the writer has not taken yet.
     waiting: Arc<AtomicUsize>,
     /// Closed when the thread that collects records has ended.
     collected: Option<Receiver<()>>,
     /// Closed when the writer has ended.
-    written: Option<Receiver<()>>,
+    written: Receiver<()>,
     /// Notices that did not fit.
     dropped: u64,
+    /// One for each turn that the writer has not taken yet.
+    turns: Arc<()>,
+    tally: Arc<Tally>,
     events: Events,
 }
 
 impl Log {
-    /// Starts to write in `format`.
-    pub fn start(format: LogFormat) -> std::io::Result<Self> {
-        let mut log = Self {
-            items: None,
-            waiting: Arc::default(),
-            collected: None,
-            written: None,
-            dropped: 0,
-            events: Events::default(),
-        };
-        let Some(format) = choose(format) else { return Ok(log) };
-        let (items, receiver) = channel();
-        // `io::stdout` would write a line at a time; this writes whole batches.
-        let stdout = std::fs::File::from(std::os::fd::AsFd::as_fd(&std::io::stdout()).try_clone_to_owned()?);
-        log.written = Some(spawn("log", move || Writer::new(stdout, format).run(&receiver))?);
-        log.items = Some(items);
-        Ok(log)
+    /// Starts to write to `outlet`.
+    pub fn start(outlet: Outlet) -> std::io::Result<Self> {
+        let ((items, receiver), tally) = (channel(), Arc::<Tally>::default());
+        let writer = Writer::new(outlet, Arc::clone(&tally));
+        let written = spawn("log", move || writer.run(&receiver))?;
+        let (waiting, events) = (Arc::default(), Events::default());
+        let turns = Arc::default();
+        Ok(Self { items, waiting, collected: None, written, dropped: 0, turns, tally, events })
     }
 
-    /// Whether anything is written at all.
-    pub fn is_on(&self) -> bool {
-        self.items.is_some()
+    /// Whatever is told from now on goes to `outlet`, and what was told before to where it would have gone.
+    pub fn turn_to(&self, outlet: Outlet) {
+        // Fails only when the writer is gone, and so is the log.
+        let _ = self.items.send(Item::Turn(Box::new(outlet), Arc::clone(&self.turns)));
+    }
+
+    /// Whether it has turned so often without coming to it that another outlet would only be held open.
+    pub fn is_stuck(&self) -> bool {
+        Arc::strong_count(&self.turns) > TURNS_MAX
     }
 
     /// Starts to write a line for each of these records, and hands them on to `keep`.
     pub fn collect(
         &mut self,
-        records: Receiver<Vec<SessionRecord>>,
+        records: Receiver<Records>,
         keep: impl FnMut(Vec<SessionRecord>) + Send + 'static,
     ) -> std::io::Result<()> {
         let items = self.items.clone();
-        self.collected = Some(spawn("records", move || collect::run(&records, items.as_ref(), keep))?);
+        self.collected = Some(spawn("records", move || collect::run(&records, &items, keep))?);
         Ok(())
     }
 
@@ -118,9 +132,8 @@ impl Log {
     pub fn tell(&mut self, notice: Notice) {
         let now = SystemTime::now();
         self.events.note(now, &notice);
-        let Some(items) = &self.items else { return };
-        let sent =
-            Place::take(&self.waiting).and_then(|place| items.send(Item::Notice(now, notice, place)).ok());
+        let sent = Place::take(&self.waiting)
+            .and_then(|place| self.items.send(Item::Notice(now, notice, place)).ok());
         if sent.is_none() {
             self.dropped += 1;
         }
@@ -136,17 +149,26 @@ impl Log {
         self.dropped
     }
 
+    /// Lines that could not be written so far; the log tells of them by itself.
+    pub fn lost(&self) -> u64 {
+        self.tally.lost.load(Relaxed)
+    }
+
+    /// Lines that were left out so far, because there were too many alike.
+    pub fn left_out(&self) -> u64 {
+        self.tally.left_out.load(Relaxed)
+    }
+
     /// Ends the log with one last event, once all records before it are written. Waits a second at most.
     pub fn end(self, last: Notice) {
         let deadline = Instant::now() + PATIENCE;
-        wait(self.collected, deadline);
-        if let Some(items) = self.items {
-            let place = Place(self.waiting);
-            place.0.fetch_add(1, Relaxed);
-            // Fails only when the writer is gone already.
-            let _ = items.send(Item::Notice(SystemTime::now(), last, place));
-        }
-        wait(self.written, deadline);
+        self.collected.into_iter().for_each(|collected| wait(&collected, deadline));
+        let place = Place(self.waiting);
+        place.0.fetch_add(1, Relaxed);
+        // Fails only when the writer is gone already.
+        let _ = self.items.send(Item::Notice(SystemTime::now(), last, place));
+        drop(self.items);
+        wait(&self.written, deadline);
     }
 }
 
@@ -160,34 +182,7 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<Re
     Ok(ended)
 }
 
-fn wait(ended: Option<Receiver<()>>, deadline: Instant) {
-    if let Some(ended) = ended {
-        // Nothing is ever sent: this ends when the other side is gone, or at the deadline.
-        let _ = ended.recv_timeout(deadline.saturating_duration_since(Instant::now()));
-    }
-}
-
-/// What is asked for, on the standard output we have.
-fn choose(format: LogFormat) -> Option<Format> {
-    let terminal = std::io::stdout().is_terminal();
-    let journal = is_journal();
-    let style = if output::wants_color(cli::color(), terminal) {
-        Style::Colour
-    } else if journal {
-        Style::Journal
-    } else {
-        Style::Plain
-    };
-    match format {
-        LogFormat::Off => None,
-        LogFormat::Auto if !terminal && !journal => Some(Format::Json),
-        LogFormat::Json => Some(Format::Json),
-        LogFormat::Auto | LogFormat::Text => Some(Format::Text(Text::new(style), Floodgate::default())),
-    }
-}
-
-/// Whether standard output is the journal's socket, sd_journal(3): `JOURNAL_STREAM` names its device and inode.
-fn is_journal() -> bool {
-    let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
-    std::fs::metadata("/proc/self/fd/1").is_ok_and(|file| stream == format!("{}:{}", file.dev(), file.ino()))
+fn wait(ended: &Receiver<()>, deadline: Instant) {
+    // Nothing is ever sent: this ends when the other side is gone, or at the deadline.
+    let _ = ended.recv_timeout(deadline.saturating_duration_since(Instant::now()));
 }

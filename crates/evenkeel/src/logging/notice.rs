@@ -1,5 +1,6 @@
 //! What evenkeel itself has to tell: every event of the process and of its pools.
 
+use super::flood::LeftOut;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director;
 use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
@@ -168,6 +169,18 @@ pub enum Notice {
         /// How many since the last time.
         lines: u64,
     },
+    /// Sessions of which there are no lines of their own.
+    LeftOut(LeftOut),
+    /// The log is written anew, to a file of the same name or to whoever takes it there.
+    LogReopened {
+        /// Where.
+        to: String,
+    },
+    /// That could not be: it is written to where it was.
+    LogNotReopened {
+        /// Why.
+        why: String,
+    },
     /// Something the user should look at.
     Warning(String),
 }
@@ -254,6 +267,9 @@ impl Notice {
             Self::Draining { .. } => "draining",
             Self::Stopped(_) => "stopped",
             Self::LinesDropped { .. } => "lines-dropped",
+            Self::LeftOut(_) => "left-out",
+            Self::LogReopened { .. } => "log-reopened",
+            Self::LogNotReopened { .. } => "log-not-reopened",
             Self::Warning(_) => "warning",
         }
     }
@@ -283,7 +299,9 @@ impl Notice {
             Self::Panicked { .. }
             | Self::ReloadRefused { .. }
             | Self::UpgradeFailed { .. }
-            | Self::CertificateRefused { .. } => Level::Error,
+            | Self::CertificateRefused { .. }
+            | Self::LogNotReopened { .. } => Level::Error,
+            Self::LeftOut(LeftOut { failed: true, .. }) => Level::Warning,
             Self::CeilingReached { .. }
             | Self::CertificateExpires { .. }
             | Self::OrderRefused { .. }
@@ -305,6 +323,8 @@ impl Notice {
             | Self::Upgraded { .. }
             | Self::LameDuck { .. }
             | Self::Draining { .. }
+            | Self::LeftOut(_)
+            | Self::LogReopened { .. }
             | Self::Stopped(_) => Level::Info,
         }
     }
@@ -317,6 +337,7 @@ impl Notice {
             Self::CeilingReached { service, .. } | Self::CeilingLeft { service } => {
                 service.as_ref().map(ServiceName::as_str)
             }
+            Self::LeftOut(left_out) => Some(left_out.service.as_str()),
             Self::Pool(event) => Some(event.pool.as_str()),
             _ => None,
         }

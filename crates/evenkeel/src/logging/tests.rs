@@ -1,7 +1,9 @@
 //! Golden lines: what a person and a program read.
 
+use super::flood::LeftOut;
+use super::outlet::Format;
+use super::sink::{Sink, Stream};
 use super::text::{Style, Text};
-use super::writer::{Format, Writer};
 use super::*;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::{Attempt, ConnectFailure};
@@ -11,6 +13,7 @@ use evenkeel_core::health::ProbeFailure;
 use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
 use evenkeel_core::reception::Rejection;
 use evenkeel_core::tls::{Agreed, Fault, Version};
+use evenkeel_proxy::Still;
 use std::io;
 use std::time::UNIX_EPOCH;
 
@@ -99,7 +102,7 @@ fn all_down() -> Notice {
 }
 
 fn as_text(style: Style, item: Item) -> String {
-    written(Format::Text(Text::new(style), Floodgate::default()), [item])
+    written(Format::Text(Text::new(style)), [item])
 }
 
 fn as_json(item: Item) -> String {
@@ -108,21 +111,101 @@ fn as_json(item: Item) -> String {
 
 /// What is written for these items.
 fn written(format: Format, items: impl IntoIterator<Item = Item>) -> String {
-    let mut out = Vec::new();
-    write_to(&mut out, format, items);
-    String::from_utf8(out).unwrap()
+    let (paper, written) = paper(usize::MAX, 0);
+    write_to(outlet(format, paper), items);
+    written.text()
 }
 
-fn write_to(out: impl io::Write, format: Format, items: impl IntoIterator<Item = Item>) {
+/// Something to write to that has so much room and fails so many times at first, and what is written there.
+pub fn paper(room: usize, failures: u32) -> (Paper, Written) {
+    let (sender, bytes) = channel();
+    let room = Arc::new(AtomicUsize::new(room));
+    (Paper { room: Arc::clone(&room), failures, sender }, Written { room, bytes })
+}
+
+pub struct Paper {
+    room: Arc<AtomicUsize>,
+    failures: u32,
+    sender: Sender<Vec<u8>>,
+}
+
+pub struct Written {
+    pub room: Arc<AtomicUsize>,
+    bytes: Receiver<Vec<u8>>,
+}
+
+impl Written {
+    /// What was written since the last time.
+    pub fn text(&self) -> String {
+        String::from_utf8(self.bytes.try_iter().flatten().collect()).unwrap()
+    }
+}
+
+impl io::Write for Paper {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = bytes.len().min(self.room.load(Relaxed)).min(100);
+        if self.failures > 0 || count == 0 {
+            self.failures = self.failures.saturating_sub(1);
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.room.fetch_sub(count, Relaxed);
+        // Nobody may want to know.
+        let _ = self.sender.send(bytes[..count].to_vec());
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn outlet(format: Format, out: Paper) -> Outlet {
+    Outlet::new(format, Sink::Stream(Stream::new(out)), None)
+}
+
+fn write_to(outlet: Outlet, items: impl IntoIterator<Item = Item>) -> Arc<Tally> {
     let (sender, receiver) = channel();
     items.into_iter().for_each(|item| sender.send(item).unwrap());
     drop(sender);
-    Writer::new(out, format).run(&receiver);
+    let tally = Arc::<Tally>::default();
+    Writer::new(outlet, Arc::clone(&tally)).run(&receiver);
+    tally
 }
 
-fn sessions(records: Vec<SessionRecord>) -> Item {
+fn sessions(ended: Vec<SessionRecord>) -> Item {
     let (nobody, _) = sync_channel(1);
-    Item::Sessions(records, nobody)
+    Item::Sessions(Records { open: Vec::new(), ended }, nobody)
+}
+
+fn ended(ended: Vec<SessionRecord>) -> Records {
+    Records { open: Vec::new(), ended }
+}
+
+/// The session of [`record`] while it is open.
+fn open(still: Still) -> Item {
+    let SessionRecord { id, accepted_at, listener, client, pool, backend, connect, .. } = record();
+    let open = SessionRecord {
+        id,
+        accepted_at,
+        listener,
+        client,
+        via: None,
+        server_name: None,
+        tls: None,
+        observed: Default::default(),
+        pool,
+        backend,
+        failed_attempts: Vec::new(),
+        queued: Duration::ZERO,
+        connect,
+        first_byte: None,
+        duration: Duration::from_micros(1240),
+        to_backend: 89,
+        to_client: 412,
+        end: still,
+    };
+    let (nobody, _) = sync_channel(1);
+    Item::Sessions(Records { open: vec![open], ended: Vec::new() }, nobody)
 }
 
 fn event(notice: Notice) -> Item {
@@ -147,11 +230,12 @@ fn a_session_that_failed_says_whose_fault_and_what_was_tried() {
 
 #[test]
 fn a_session_is_one_json_object_with_every_field() {
-    let expected = r#"{"ts":"2026-11-22T14:02:11.031Z","id":7,"service":"web","listener":"[::]:8080","#
-        .to_owned()
-        + r#""client":"10.0.0.7:51822","via":null,"sni":null,"pool":"web","backend":"127.0.0.1:5003","attempts":[],"observed":[],"queued_ms":0.000,"#
-        + r#""connect_ms":0.210,"first_byte_ms":0.900,"ms":1.240,"to_backend":89,"to_client":412,"end":"ok","#
-        + "\"by\":\"client\"}\n";
+    let expected =
+        r#"{"ts":"2026-11-22T14:02:11.031Z","kind":"end","id":7,"service":"web","listener":"[::]:8080","#
+            .to_owned()
+            + r#""client":"10.0.0.7:51822","via":null,"sni":null,"pool":"web","backend":"127.0.0.1:5003","attempts":[],"observed":[],"queued_ms":0.000,"#
+            + r#""connect_ms":0.210,"first_byte_ms":0.900,"ms":1.240,"to_backend":89,"to_client":412,"end":"ok","#
+            + "\"by\":\"client\"}\n";
     assert_eq!(as_json(sessions(vec![record()])), expected);
 }
 
@@ -251,6 +335,14 @@ fn all_notices() -> Vec<Notice> {
         Notice::LameDuck { signal: "SIGTERM", time: Duration::from_secs(15) },
         Notice::Draining { window: Duration::from_secs(30), open: 12 },
         Notice::LinesDropped { lines: 1 },
+        Notice::LeftOut(LeftOut {
+            service: ServiceName::new("web"),
+            what: "ended well",
+            failed: false,
+            lines: 12_345,
+        }),
+        Notice::LogReopened { to: "/var/log/evenkeel.log".to_owned() },
+        Notice::LogNotReopened { why: "no such folder".to_owned() },
         Notice::Warning("look at this".to_owned()),
         Notice::Stopped(Stopped { why: "drained", sessions: 6689, cut: 2, lines_dropped: 1 }),
     ]
@@ -284,7 +376,10 @@ fn every_event_is_one_line_for_people() {
 <4>order of uid 0 refused: drain x: no pool is called `x`
 <6>SIGTERM: will stop, but goes on accepting for 15 s
 <6>accepts no more; 12 open sessions may end within 30 s
-<4>1 line of this log dropped: it is read too slowly
+<4>1 line of this log dropped: it is read too slowly, or cannot be written
+<6>web  … and 12,345 more ended well
+<6>the log goes on in /var/log/evenkeel.log, opened again
+<3>the log goes on where it was: no such folder
 <4>look at this
 <6>stopped, drained: 6,689 sessions in all, 2 cut, 1 line of the log dropped
 ";
@@ -344,7 +439,7 @@ fn text_from_outside_cannot_break_a_line_of_text() {
 
 #[test]
 fn equal_failures_beyond_twenty_a_second_become_one_line() {
-    let format = Format::Text(Text::new(Style::Journal), Floodgate::default());
+    let format = Format::Text(Text::new(Style::Journal));
     let text = written(format, [sessions(vec![failed_record(); 332]), sessions(vec![record(); 30])]);
     assert_eq!(text.matches("connect-failed  (").count(), 20);
     assert_eq!(text.matches("  ok\n").count(), 30, "what went well is never left out");
@@ -352,36 +447,64 @@ fn equal_failures_beyond_twenty_a_second_become_one_line() {
     assert_eq!(written(Format::Json, [sessions(vec![failed_record(); 332])]).lines().count(), 332);
 }
 
-/// An output that fails so many times, and takes everything then.
-struct Failing<'a>(u32, &'a mut Vec<u8>);
-
-impl io::Write for Failing<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self.0 {
-            0 => self.1.write(&bytes[..bytes.len().min(100)]),
-            _ => {
-                self.0 -= 1;
-                Err(io::ErrorKind::StorageFull.into())
-            }
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[test]
 fn an_output_that_fails_loses_lines_and_tells_how_many() {
-    let mut out = Vec::new();
+    let (out, written) = paper(usize::MAX, 2);
     let items = [sessions(vec![record(); 3]), sessions(vec![record(); 2]), event(down())];
-    write_to(Failing(2, &mut out), Format::Json, items);
-    let text = String::from_utf8(out).unwrap();
+    let tally = write_to(outlet(Format::Json, out), items);
+    let text = written.text();
     let lines: Vec<serde_json::Value> =
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.len(), 2, "{text}");
     assert_eq!(lines[0]["event"], "down");
     assert_eq!((&lines[1]["event"], &lines[1]["lines"]), (&"lines-dropped".into(), &5.into()));
+    assert_eq!(tally.lost.load(Relaxed), 5);
+}
+
+#[test]
+fn what_comes_after_a_turn_goes_elsewhere_and_nothing_twice() {
+    let ((before, written_before), (after, written_after)) = (paper(usize::MAX, 0), paper(usize::MAX, 0));
+    let turn = Item::Turn(Box::new(outlet(Format::Json, after)), Arc::default());
+    let items = [sessions(vec![record(); 3]), event(down()), turn, sessions(vec![record(); 2])];
+    write_to(outlet(Format::Json, before), items);
+    assert_eq!((written_before.text().lines().count(), written_after.text().lines().count()), (4, 2));
+}
+
+#[test]
+fn what_goes_well_beyond_the_rate_is_left_out_and_every_failure_stays() {
+    let (out, written) = paper(usize::MAX, 0);
+    let outlet = Outlet::new(Format::Json, Sink::Stream(Stream::new(out)), Some(10));
+    let mixed = (0..1000).map(|index| if index % 10 == 0 { failed_record() } else { record() }).collect();
+    let tally = write_to(outlet, [sessions(mixed)]);
+    let text = written.text();
+    let lines: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let count = |end: &str| lines.iter().filter(|line| line["end"] == end).count() as u64;
+    assert_eq!(count("connect-failed"), 100);
+    let last = lines.last().unwrap();
+    assert_eq!((&last["event"], &last["service"]), (&"left-out".into(), &"web".into()));
+    assert_eq!(last["lines"], 900 - count("ok"));
+    assert!((10..30).contains(&count("ok")), "{}", count("ok"));
+    assert_eq!(tally.left_out.load(Relaxed), 900 - count("ok"));
+}
+
+#[test]
+fn an_open_session_has_the_same_fields_but_no_end() {
+    let plain = |still| as_text(Style::Bare, open(still));
+    let line = "web  10.0.0.7:51822 -> 127.0.0.1:5003  89 B to backend  412 B to client  1.2 ms  ";
+    assert_eq!(plain(Still::Opened), format!("{line}open\n"));
+    assert_eq!(plain(Still::Alive), format!("{line}alive\n"));
+    let keys = |line: String| -> Vec<String> {
+        serde_json::from_str::<serde_json::Map<_, _>>(&line)
+            .unwrap()
+            .into_iter()
+            .map(|(key, _)| key)
+            .collect()
+    };
+    let mut ended = keys(as_json(sessions(vec![record()])));
+    ended.retain(|key| key != "end" && key != "by");
+    assert_eq!(keys(as_json(open(Still::Alive))), ended);
+    assert!(as_json(open(Still::Alive)).contains(r#""kind":"alive","id":7,"#));
 }
 
 #[test]
@@ -389,16 +512,15 @@ fn the_collector_joins_what_waits_and_ends_with_the_plane() {
     let (plane, records) = channel();
     let (items, received) = channel();
     for _ in 0..50 {
-        plane.send(vec![record(), record()]).unwrap();
+        plane.send(ended(vec![record(), record()])).unwrap();
     }
     drop(plane);
-    let collector = thread::spawn(move || collect::run(&records, Some(&items), drop));
+    let collector = thread::spawn(move || collect::run(&records, &items, drop));
     let mut batches = Vec::new();
     for item in received {
-        let Item::Sessions(mut records, give_back) = item else { panic!("only sessions are collected") };
+        let Item::Sessions(records, give_back) = item else { panic!("only sessions are collected") };
         batches.push(records.len());
-        records.clear();
-        give_back.send(records).unwrap();
+        give_back.send(Vec::new()).unwrap();
     }
     assert_eq!(batches, [100]);
     collector.join().unwrap();
@@ -408,11 +530,11 @@ fn the_collector_joins_what_waits_and_ends_with_the_plane() {
 fn while_the_writer_is_stuck_records_wait_in_the_channel_of_the_plane() {
     let (plane, records) = sync_channel(3);
     let (items, received) = channel();
-    let collector = thread::spawn(move || collect::run(&records, Some(&items), drop));
-    plane.send(vec![record()]).unwrap();
+    let collector = thread::spawn(move || collect::run(&records, &items, drop));
+    plane.send(ended(vec![record()])).unwrap();
     let stuck = received.recv().unwrap();
-    (0..3).for_each(|_| plane.send(vec![record()]).unwrap());
-    assert!(plane.try_send(vec![record()]).is_err(), "nobody takes them");
+    (0..3).for_each(|_| plane.send(ended(vec![record()])).unwrap());
+    assert!(plane.try_send(ended(vec![record()])).is_err(), "nobody takes them");
     // A writer that ends takes the collector with it.
     drop((stuck, received, plane));
     collector.join().unwrap();
@@ -422,11 +544,13 @@ fn while_the_writer_is_stuck_records_wait_in_the_channel_of_the_plane() {
 fn events_that_nobody_writes_are_dropped_and_counted() {
     let (items, received) = channel();
     let mut log = Log {
-        items: Some(items),
+        items,
         waiting: Arc::default(),
         collected: None,
-        written: None,
+        written: sync_channel(0).1,
         dropped: 0,
+        turns: Arc::default(),
+        tally: Arc::default(),
         events: Events::default(),
     };
     (0..WAITING_MAX + 3).for_each(|_| log.tell(down()));

@@ -1,11 +1,11 @@
 //! One readable line each, for people: on a terminal, or in the journal.
 
-use super::flood::Flood;
+use super::entry::Entry;
 use super::notice::{Level, Notice};
-use super::units::{Bytes, Grouped, Took};
+use super::units::{Bytes, Took};
 use evenkeel_core::director::EventKind;
 use evenkeel_core::end::End;
-use evenkeel_proxy::SessionRecord;
+use evenkeel_proxy::{SessionRecord, Still};
 use evenkeel_sys::clock::time_of_day;
 use std::fmt::{self, Write as _};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -19,6 +19,8 @@ pub enum Style {
     Colour,
     /// A priority that the journal takes off again; it has a clock of its own.
     Journal,
+    /// Nothing: who takes the line is told the time and the priority besides.
+    Bare,
 }
 
 /// A colour that says something; its ANSI code.
@@ -62,9 +64,42 @@ impl Text {
         out.push('\n');
     }
 
+    /// Appends the line of `entry`.
+    pub fn line(&mut self, out: &mut String, entry: &Entry<'_>) {
+        match entry {
+            Entry::Notice(at, notice) => self.notice(out, *at, notice),
+            Entry::Ended(record) => self.session(out, record),
+            Entry::Open(record) => self.open(out, record),
+        }
+    }
+
     /// Appends the line of an ended session.
     pub fn session(&mut self, out: &mut String, record: &SessionRecord) {
-        let level = if record.end.is_ok() { Level::Info } else { Level::Warning };
+        let (level, paint) = match record.end.is_ok() {
+            true => (Level::Info, Paint::Green),
+            false => (Level::Warning, Paint::Red),
+        };
+        self.so_far(out, level, record);
+        self.painted(out, paint, record.end.word());
+        let mut details = Details::new(out);
+        details.end(record.end);
+        details.so_far(record);
+        details.close();
+        out.push('\n');
+    }
+
+    /// Appends the line of a session that is open.
+    fn open(&mut self, out: &mut String, record: &SessionRecord<Still>) {
+        self.so_far(out, Level::Info, record);
+        out.push_str(record.end.word());
+        let mut details = Details::new(out);
+        details.so_far(record);
+        details.close();
+        out.push('\n');
+    }
+
+    /// Who, to whom, how much and how long.
+    fn so_far<E>(&mut self, out: &mut String, level: Level, record: &SessionRecord<E>) {
         self.begin(out, record.accepted_at + record.duration, level);
         // A proxy in front may have named any path.
         let _ = write!(OneLine(out), "{}  {} ", record.listener.service, record.client);
@@ -84,16 +119,6 @@ impl Text {
         let (to_backend, to_client) = (Bytes(record.to_backend), Bytes(record.to_client));
         let took = Took(record.duration);
         let _ = write!(out, "  {to_backend} to backend  {to_client} to client  {took}  ");
-        let paint = if record.end.is_ok() { Paint::Green } else { Paint::Red };
-        self.painted(out, paint, record.end.word());
-        details(out, record);
-        out.push('\n');
-    }
-
-    /// Appends the line that stands for `more` sessions that ended like one that was shown.
-    pub fn more(&mut self, out: &mut String, at: SystemTime, flood: &Flood) {
-        self.begin(out, at, Level::Warning);
-        let _ = writeln!(out, "{}  … and {} more: {}", flood.service, Grouped(flood.more), flood.end);
     }
 
     fn begin(&mut self, out: &mut String, at: SystemTime, level: Level) {
@@ -106,6 +131,7 @@ impl Text {
                 self.painted(out, Paint::Dim, &self.clock);
                 out.push_str("  ");
             }
+            Style::Bare => {}
             // The numbers of syslog(3).
             Style::Journal => out.push_str(match level {
                 Level::Info => "<6>",
@@ -169,31 +195,49 @@ fn paint_of(notice: &Notice) -> Option<Paint> {
     }
 }
 
-/// What was not as usual: who ended it, how long it waited, whom it could not reach.
-fn details(out: &mut String, record: &SessionRecord) {
-    let mut separator = "  (";
-    let mut add = |detail: fmt::Arguments<'_>| {
-        let _ = write!(out, "{separator}{detail}");
-        separator = "; ";
-    };
-    if !record.end.is_ok() {
-        add(format_args!("by {}", record.end.by()));
+/// What was not as usual, in brackets.
+struct Details<'a> {
+    out: &'a mut String,
+    separator: &'static str,
+}
+
+impl<'a> Details<'a> {
+    fn new(out: &'a mut String) -> Self {
+        Self { out, separator: "  (" }
     }
-    if let End::Rejected(rejection) = record.end
-        && let Some(detail) = rejection.detail()
-    {
-        add(format_args!("{detail}"));
+
+    fn add(&mut self, detail: fmt::Arguments<'_>) {
+        let _ = write!(self.out, "{}{detail}", std::mem::replace(&mut self.separator, "; "));
     }
-    for reason in record.observed.iter() {
-        add(format_args!("would be refused: {reason}"));
+
+    /// Who ended it.
+    fn end(&mut self, end: End) {
+        if !end.is_ok() {
+            self.add(format_args!("by {}", end.by()));
+        }
+        if let End::Rejected(rejection) = end
+            && let Some(detail) = rejection.detail()
+        {
+            self.add(format_args!("{detail}"));
+        }
     }
-    if !record.queued.is_zero() {
-        add(format_args!("queued {}", Took(record.queued)));
+
+    /// How long it waited, whom it could not reach.
+    fn so_far<E>(&mut self, record: &SessionRecord<E>) {
+        for reason in record.observed.iter() {
+            self.add(format_args!("would be refused: {reason}"));
+        }
+        if !record.queued.is_zero() {
+            self.add(format_args!("queued {}", Took(record.queued)));
+        }
+        for attempt in &record.failed_attempts {
+            self.add(format_args!("{} {} after {}", attempt.backend, attempt.failure, Took(attempt.took)));
+        }
     }
-    for attempt in &record.failed_attempts {
-        add(format_args!("{} {} after {}", attempt.backend, attempt.failure, Took(attempt.took)));
-    }
-    if separator == "; " {
-        out.push(')');
+
+    fn close(self) {
+        if self.separator == "; " {
+            self.out.push(')');
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Numbers as people read them, and times as machines do.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -62,6 +63,17 @@ impl fmt::Display for Grouped {
 pub fn count(number: usize, what: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{} {what}{plural}", Grouped(number as u64))
+}
+
+/// `text`, or as much of its beginning as fits into so many bytes, with a mark where it was cut off.
+pub fn cut(text: &str, bytes_max: usize) -> Cow<'_, str> {
+    const MARK: &str = "…";
+    if text.len() <= bytes_max {
+        return text.into();
+    }
+    let most = bytes_max.saturating_sub(MARK.len());
+    let end = (0..=most).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    format!("{}{MARK}", &text[..end]).into()
 }
 
 /// Where in [`Rfc3339`] its numbers stand.
@@ -140,6 +152,14 @@ mod tests {
         assert_eq!(count(1, "backend"), "1 backend");
         assert_eq!(count(12, "backend"), "12 backends");
         assert_eq!(count(1_048_576, "session"), "1,048,576 sessions");
+    }
+
+    #[test]
+    fn what_is_too_long_is_cut_between_two_letters_and_marked() {
+        assert_eq!(cut("short", 5), "short");
+        assert_eq!(cut("longer", 5), "lo…");
+        assert_eq!(cut("éééé", 7), "éé…");
+        assert_eq!(cut("é", 0), "…");
     }
 
     #[test]

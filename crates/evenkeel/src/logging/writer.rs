@@ -1,46 +1,42 @@
 //! Writes the lines, on a thread of its own: a slow terminal or a full disk delays nothing but the log.
 
-use super::flood::Floodgate;
+use super::entry::Entry;
 use super::notice::Notice;
-use super::text::Text;
-use super::{Item, json};
-use evenkeel_proxy::SessionRecord;
-use std::io::{self, Write};
+use super::outlet::{Format, Outlet};
+use super::{Item, Tally, json};
+use evenkeel_proxy::Records;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime};
 
 /// Bytes of buffer that are kept from one batch to the next.
 const BUFFER_KEPT: usize = 64 * 1024;
 
-/// How lines look.
-pub enum Format {
-    /// For people; floods are summed up.
-    Text(Text, Floodgate),
-    /// For programs; every line is kept.
-    Json,
-}
+/// How often it is told at most that lines were lost.
+const TOLD_EVERY: Duration = Duration::from_secs(1);
 
 /// Turns items into lines, and writes them.
-pub struct Writer<W> {
-    out: W,
-    format: Format,
+pub struct Writer {
+    outlet: Outlet,
     buffer: String,
-    /// Lines in the buffer.
-    lines: u64,
+    tally: Arc<Tally>,
     /// Lines that could not be written since the last that could.
     lost: u64,
+    /// When their number was told last.
+    told: Option<Instant>,
 }
 
-impl<W: Write> Writer<W> {
-    /// Writes to `out`.
-    pub fn new(out: W, format: Format) -> Self {
-        Self { out, format, buffer: String::new(), lines: 0, lost: 0 }
+impl Writer {
+    /// Writes to `outlet`, and counts in `tally` what is not written.
+    pub fn new(outlet: Outlet, tally: Arc<Tally>) -> Self {
+        Self { outlet, buffer: String::new(), tally, lost: 0, told: None }
     }
 
     /// Writes whatever comes, until nobody is left to send.
     pub fn run(mut self, items: &Receiver<Item>) {
         loop {
-            let next = match self.summary_due() {
+            let next = match self.outlet.gate.ends() {
                 Some(due) => items.recv_timeout(due.saturating_duration_since(Instant::now())),
                 None => items.recv().map_err(RecvTimeoutError::from),
             };
@@ -54,65 +50,71 @@ impl<W: Write> Writer<W> {
             {
                 self.take(item);
             }
-            if self.summary_due().is_some_and(|due| due <= Instant::now()) {
-                self.summary();
+            if self.outlet.gate.ends().is_some_and(|due| due <= Instant::now()) {
+                self.sum_up();
             }
             self.flush();
         }
-        self.summary();
+        self.sum_up();
         self.flush();
+        self.told = None;
+        self.tell_lost();
     }
 
     fn take(&mut self, item: Item) {
         match item {
             Item::Notice(at, notice, place) => {
                 drop(place);
-                self.notice(at, &notice);
+                self.put(&Entry::Notice(at, &notice));
             }
             Item::Sessions(records, give_back) => {
                 self.sessions(&records);
                 // The collector hands over more when this is written, not before.
                 self.flush();
                 // It may have ended meanwhile.
-                let _ = give_back.send(records);
+                let _ = give_back.send(records.ended);
+            }
+            Item::Turn(outlet, _turn) => {
+                self.sum_up();
+                self.flush();
+                self.outlet = *outlet;
             }
         }
     }
 
-    fn notice(&mut self, at: SystemTime, notice: &Notice) {
-        match &mut self.format {
-            Format::Text(text, _) => text.notice(&mut self.buffer, at, notice),
-            Format::Json => json::notice(&mut self.buffer, at, notice),
-        }
-        self.lines += 1;
-    }
-
-    fn sessions(&mut self, records: &[SessionRecord]) {
-        match &mut self.format {
-            Format::Text(text, gate) => {
-                let now = Instant::now();
-                for record in records {
-                    if gate.admits(now, record) {
-                        text.session(&mut self.buffer, record);
-                    }
-                }
+    fn sessions(&mut self, records: &Records) {
+        let now = Instant::now();
+        let open = records.open.iter().map(Entry::Open);
+        for entry in open.chain(records.ended.iter().map(Entry::Ended)) {
+            let is_shown =
+                entry.session().is_none_or(|(service, kind)| self.outlet.gate.admits(now, service, kind));
+            if is_shown {
+                self.put(&entry);
             }
-            Format::Json => records.iter().for_each(|record| json::session(&mut self.buffer, record)),
-        }
-        self.lines += records.len() as u64;
-    }
-
-    fn summary_due(&self) -> Option<Instant> {
-        match &self.format {
-            Format::Text(_, gate) => gate.ends(),
-            Format::Json => None,
         }
     }
 
-    fn summary(&mut self) {
-        if let Format::Text(text, gate) = &mut self.format {
-            let now = SystemTime::now();
-            gate.close().iter().for_each(|flood| text.more(&mut self.buffer, now, flood));
+    /// Makes the line of `entry`.
+    fn put(&mut self, entry: &Entry<'_>) {
+        let Outlet { format, sink, .. } = &mut self.outlet;
+        if !sink.is_on() {
+            return;
+        }
+        match format {
+            Format::Text(text) => text.line(&mut self.buffer, entry),
+            Format::Json => json::line(&mut self.buffer, entry),
+        }
+        match sink.take(&mut self.buffer, entry) {
+            0 if self.buffer.is_empty() => self.tell_lost(),
+            lost => self.lose(lost),
+        }
+    }
+
+    /// Tells what was left out.
+    fn sum_up(&mut self) {
+        for left_out in self.outlet.gate.close() {
+            self.tally.left_out.fetch_add(left_out.lines, Relaxed);
+            self.put(&Entry::Notice(SystemTime::now(), &Notice::LeftOut(left_out)));
         }
     }
 
@@ -121,33 +123,33 @@ impl<W: Write> Writer<W> {
         if self.buffer.is_empty() {
             return;
         }
-        let written = write_all(&mut self.out, self.buffer.as_bytes());
-        let lines = std::mem::take(&mut self.lines);
+        let lost = self.outlet.sink.write(&self.buffer);
         self.buffer.clear();
         self.buffer.shrink_to(BUFFER_KEPT);
-        if written.is_err() {
-            self.lost += lines;
-        } else if self.lost > 0 {
-            let lines = std::mem::take(&mut self.lost);
-            self.notice(SystemTime::now(), &Notice::LinesDropped { lines });
-            self.flush();
+        match lost {
+            0 => self.tell_lost(),
+            lost => self.lose(lost),
         }
     }
-}
 
-/// As [`Write::write_all`], but waits where the output is non-blocking and full, as one shared with another program
-/// may be.
-fn write_all(out: &mut impl Write, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match out.write(bytes) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(count) => bytes = &bytes[count..],
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                std::thread::sleep(Duration::from_millis(10));
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+    /// Now that lines are taken again, tells how many were not; not too often, where only some are.
+    fn tell_lost(&mut self) {
+        let is_told = self.told.is_some_and(|told| told.elapsed() < TOLD_EVERY);
+        if self.lost == 0 || is_told {
+            return;
+        }
+        self.told = Some(Instant::now());
+        let lines = std::mem::take(&mut self.lost);
+        self.put(&Entry::Notice(SystemTime::now(), &Notice::LinesDropped { lines }));
+        self.flush();
+        if self.lost > 0 {
+            // That was not taken either.
+            self.lost += lines;
         }
     }
-    out.flush()
+
+    fn lose(&mut self, lines: u64) {
+        self.lost += lines;
+        self.tally.lost.fetch_add(lines, Relaxed);
+    }
 }

@@ -9,7 +9,7 @@ use crate::config::{Loaded, Settings, Source, WatchedFiles};
 use crate::control::{Control, Input, Keeper, Keys, Trial, Watch};
 use crate::discover::Discovery;
 use crate::error::{Exit, RunError};
-use crate::logging::{Log, Notice};
+use crate::logging::{Log, Notice, Outlet, telling};
 use crate::notify;
 use crate::signals::{self, Manner, Signals};
 use crate::tls::Material;
@@ -104,15 +104,16 @@ pub fn start(
 ) -> Result<Control, RunError> {
     let (Loaded { settings, config, material, warnings, files }, mut trial) = on_trial(loaded, &options)?;
     let room = room(&settings, &config);
-    let mut log = Log::start(settings.log).map_err(|error| system("start the log", &error))?;
+    let mut log =
+        Log::start(Outlet::open(&settings.log)?).map_err(|error| system("start the log", &error))?;
     for warning in warnings {
         log.tell(Notice::Warning(warning.to_string()));
     }
     let mut director = direct(config.clone(), &options);
-    let plane =
-        PlaneOptions { workers: room.workers, max_sessions: room.max_sessions, all_records: log.is_on() };
+    let plane = PlaneOptions { workers: room.workers, max_sessions: room.max_sessions };
     let Started { mut plane, reports, records } =
         UserPlane::start(&plane).map_err(|error| system("start the workers", &error))?;
+    plane.tell_of(telling(&settings.log));
     let keeper = Keeper::new(inputs.clone());
     log.collect(records, move |records| keeper.keep(records))
         .map_err(|error| system("start the log", &error))?;

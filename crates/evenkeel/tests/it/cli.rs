@@ -178,6 +178,8 @@ fn the_demo_serves_survives_a_stopped_server_and_sighup_and_ends_at_ctrl_c() {
     let (code, _, errors) = run(&format!("demo start {}", first + 1));
     assert_eq!(code, 0, "{errors}");
     eventually("it is back", || get().filter(|page| page.contains(&(first + 1).to_string())));
+    demo.signal(Signal::USR1);
+    demo.wait_line("SIGUSR1 does nothing", |line| line.contains("SIGUSR1 ignored").then_some(()));
     demo.signal(Signal::HUP);
     demo.wait_line("SIGHUP does nothing", |line| line.contains("SIGHUP ignored").then_some(()));
     assert!(get().is_some());

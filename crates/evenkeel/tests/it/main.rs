@@ -21,6 +21,8 @@ mod limits;
 mod listen;
 mod load;
 mod log;
+mod log_sessions;
+mod log_to;
 mod notify;
 mod orders;
 mod plan;

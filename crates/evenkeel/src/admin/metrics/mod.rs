@@ -73,6 +73,7 @@ fn evenkeel(text: &mut Text, picture: &Picture) {
     text.single(&counts::PANICS, totals.panics);
     text.single(&counts::PIPES_OPEN, totals.pipes);
     text.single(&counts::LOG_LINES_DROPPED, picture.lines_dropped);
+    text.single(&counts::LOG_LINES_LEFT_OUT, picture.lines_left_out);
     text.single(&counts::REPORTS_DROPPED, totals.reports_dropped);
     text.single(&counts::DRAINING, u8::from(picture.phase != "running"));
     text.single(&counts::CONFIG_LAST_RELOAD_SUCCESSFUL, u8::from(reloads.problem.is_none()));

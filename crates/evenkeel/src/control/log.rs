@@ -1,0 +1,53 @@
+//! The log while everything runs: written to somewhere else by a reload, and opened again where it is.
+
+use super::{Control, Loop};
+use crate::config::{LogSettings, LogTo};
+use crate::logging::{Notice, Outlet, telling};
+use crate::signals::Signal;
+
+/// Why there is nothing to open again.
+const STDOUT: &str = "the log goes to standard output, there is no file to open again";
+
+/// Why it is not opened once more.
+const STUCK: &str = "what was to be logged before is not written yet: nobody takes it";
+
+impl Control {
+    /// Writes the log to `outlet` from now on, which is what `settings` want.
+    pub(super) fn write_log_to(&self, outlet: Outlet, settings: &LogSettings) {
+        self.log.turn_to(outlet);
+        self.plane.tell_of(telling(settings));
+    }
+}
+
+impl Loop {
+    /// The log as it is to be, open already, if that is another one.
+    pub(super) fn other_outlet(&self, settings: &LogSettings) -> Result<Option<Outlet>, String> {
+        match *settings == self.control.settings.log {
+            true => Ok(None),
+            false => self.open_log(settings).map(Some),
+        }
+    }
+
+    fn open_log(&self, settings: &LogSettings) -> Result<Outlet, String> {
+        match self.control.log.is_stuck() {
+            true => Err(STUCK.to_owned()),
+            false => Outlet::open(settings).map_err(|error| error.what),
+        }
+    }
+
+    /// Opens the log again where it is: somebody has renamed the file.
+    pub(super) fn reopen_log(&mut self, signal: Signal) {
+        let settings = &self.control.settings.log;
+        let notice = match settings.to {
+            LogTo::Stdout => Notice::SignalIgnored { signal: signal.name(), why: STDOUT },
+            _ => match self.open_log(settings) {
+                Ok(outlet) => {
+                    self.control.log.turn_to(outlet);
+                    Notice::LogReopened { to: settings.to.to_string() }
+                }
+                Err(why) => Notice::LogNotReopened { why },
+            },
+        };
+        self.control.log.tell(notice);
+    }
+}
