@@ -7,6 +7,7 @@ pub mod limits;
 pub mod option;
 pub mod pipe;
 pub mod poll;
+pub mod signal;
 pub mod socket;
 pub mod usage;
 pub mod wake;

@@ -68,6 +68,9 @@ struct Life {
 
 fn perform(invocation: Invocation, life: Life, herald: Option<&Herald>) -> Result<ExitCode, RunError> {
     let Life { began, again, predecessor } = life;
+    if let Invocation::Run(_) | Invocation::Tcp { .. } | Invocation::Demo(_) = invocation {
+        signals::outlive();
+    }
     let done = match invocation {
         Invocation::Run(source) => {
             let loaded = load(&source, herald)?;

@@ -1,5 +1,6 @@
 //! What evenkeel does when it gets a signal; none of them kills it by surprise.
 
+use evenkeel_sys::signal;
 use std::io::{self, IsTerminal};
 use tokio::signal::unix::{self, SignalKind};
 
@@ -107,6 +108,12 @@ pub fn order(signal: Signal, manner: Manner, situation: Situation) -> Order {
         (Signal::Int, Manner::Terminal) => Order::End,
         (Signal::Term | Signal::Int, _) => Order::Drain,
     }
+}
+
+/// Keeps signals that ask for something, and would kill a process that has not taken them yet, from doing that: one that is
+/// only just starting loads the newest file and opens the log anyway.
+pub fn outlive() {
+    [Signal::Hup, Signal::Usr1, Signal::Usr2].into_iter().for_each(|it| signal::ignore(it.number()));
 }
 
 /// Whether somebody sits there: a terminal on either side.

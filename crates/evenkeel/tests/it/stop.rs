@@ -1,8 +1,8 @@
 //! Stopping and other signals: sessions may end, nothing is cut without need, and only what should end ends.
 
-use crate::harness::{Running, Setup};
+use crate::harness::{Running, Setup, evenkeel};
 use evenkeel_testkit::{Ending, Peer, Place, Server, Signal, eventually, serve};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::time::{Duration, Instant};
 
 /// A session that stays open by itself, and its balancer.
@@ -119,6 +119,27 @@ fn signals_that_mean_nothing_here_do_nothing() {
     running.signal(Signal::PIPE);
     client.check_echo("it lives");
     running.check_alive();
+}
+
+#[test]
+fn signals_that_come_while_it_is_starting_do_not_kill_it() {
+    let server = Server::hello("a");
+    let text = Setup::to([server.place()]).text();
+    // A file that is a pipe: it is starting as long as nobody writes.
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("evenkeel.toml");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    let mut process = evenkeel().args("run -c").arg(&pipe.display().to_string()).spawn();
+    // Opening it waits until it is read.
+    let mut writer = std::fs::File::options().write(true).open(&pipe).unwrap();
+    for signal in [Signal::HUP, Signal::USR1, Signal::USR2] {
+        process.signal(signal);
+    }
+    writer.write_all(text.as_bytes()).unwrap();
+    drop(writer);
+    process.wait_event("ready");
+    process.signal(Signal::TERM);
+    assert_eq!(process.exit_code(), 0);
 }
 
 #[test]

@@ -1,0 +1,10 @@
+//! What becomes of signals before anybody takes them.
+
+use rustix::process::Signal;
+
+/// Has the kernel drop this signal, until something else is said about it.
+pub fn ignore(signal: Signal) {
+    // SAFETY: `SIG_IGN` is no function that could be called at a bad moment, and the number is that of a signal. It
+    // fails for signals that cannot be ignored, and for no others.
+    unsafe { libc::signal(signal.as_raw(), libc::SIG_IGN) };
+}
