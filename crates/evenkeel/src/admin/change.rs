@@ -48,6 +48,14 @@ pub async fn confirm(desk: &Desk, peer: Peer) -> Result<Reply, Refused> {
     Ok(Reply::Json(json!({"message": "confirmed"})))
 }
 
+/// The log is opened again where it is.
+pub async fn reopen(desk: &Desk, peer: Peer) -> Result<Reply, Refused> {
+    let wanted = Wanted { by: peer.to_string(), what: "reopen".into() };
+    let reopened = desk.ask(|answer| Question::Reopen(wanted, answer)).await?;
+    let to = reopened.map_err(|what| Refused { status: StatusCode::CONFLICT, what })?;
+    Ok(Reply::Json(json!({"to": to, "message": format!("the log goes on in {to}, opened again")})))
+}
+
 /// Reads it, on a thread of its own: names to listen on may take their time to be looked up.
 async fn load(args: &Args) -> Result<Applied, Refused> {
     let path = PathBuf::from(args.text("path").unwrap_or("the request"));

@@ -69,6 +69,7 @@ pub async fn perform(desk: &Desk, op: Op, peer: Peer, args: &Args) -> Result<Rep
         Op::Plan => change::plan(desk, args).await,
         Op::Apply => change::apply(desk, peer, args).await,
         Op::Confirm => change::confirm(desk, peer).await,
+        Op::Reopen => change::reopen(desk, peer).await,
         Op::Differences => {
             let differences = desk.ask(Question::Differences).await?;
             Ok(Reply::Json(

@@ -80,6 +80,8 @@ pub enum Op {
     Apply,
     /// Making it hold for good.
     Confirm,
+    /// Opening the log again.
+    Reopen,
     /// Where that has made something else of the configuration.
     Differences,
 }
@@ -365,6 +367,13 @@ pub static ROUTES: &[Route] = &[
         ],
     ),
     route(POST, "/api/v1/confirm", Op::Confirm, Answer::Json, "What waits to be confirmed holds for good"),
+    route(
+        POST,
+        "/api/v1/reopen",
+        Op::Reopen,
+        Answer::Json,
+        "The log is opened again, after its file was renamed",
+    ),
     route(
         GET,
         "/api/v1/diff",

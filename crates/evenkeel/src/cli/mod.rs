@@ -31,6 +31,7 @@ Run it:
   doctor       Check this host, and how to mend what a config needs of it
   reload       Load the config file again, whole or not at all
   upgrade      Hand every connection over to a new process
+  reopen       Open the log again, after its file was renamed
 
 Steer it:
   drain        Send nothing new to a backend or a service

@@ -21,6 +21,7 @@ pub fn commands() -> Vec<Command> {
         plan(),
         apply(),
         confirm(),
+        reopen(),
         diff(),
         save(),
         sessions(),
@@ -233,6 +234,12 @@ fn confirm() -> Command {
     Command::new("confirm").about("Keep what was applied").arg(quiet())
 }
 
+fn reopen() -> Command {
+    Command::new("reopen").about("Open the log again, after its file was renamed").arg(quiet()).after_help(
+        "`SIGUSR1` does the same, and does not say what came of it. Standard output cannot be opened again.",
+    )
+}
+
 fn diff() -> Command {
     Command::new("diff")
         .about("What orders have made of the config in force")
@@ -364,6 +371,7 @@ pub fn understand(name: &str, matches: &ArgMatches) -> Option<(Whom, Asked)> {
             quiet: flag("quiet"),
         },
         "confirm" => Asked::Confirm { quiet: flag("quiet") },
+        "reopen" => Asked::Reopen { quiet: flag("quiet") },
         "save" => Asked::Save { path: matches.get_one::<PathBuf>("file")?.clone(), quiet: flag("quiet") },
         "diff" => Asked::Diff { json: flag("json") },
         "events" => Asked::Events { follow: flag("follow"), json: flag("json") },

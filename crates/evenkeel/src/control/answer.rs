@@ -38,6 +38,10 @@ impl Loop {
                 drop(answer.send(self.apply(*applied, time, wanted)));
             }
             Question::Confirm(wanted, answer) => drop(answer.send(self.confirm(wanted))),
+            Question::Reopen(wanted, answer) => {
+                self.log_order(Some(wanted));
+                drop(answer.send(self.reopen_log()));
+            }
             Question::Differences(answer) => drop(answer.send(self.control.director.differences())),
         }
     }

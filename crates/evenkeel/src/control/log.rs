@@ -35,19 +35,32 @@ impl Loop {
         }
     }
 
-    /// Opens the log again where it is: somebody has renamed the file.
-    pub(super) fn reopen_log(&mut self, signal: Signal) {
+    /// Opens the log again because a signal says so.
+    pub(super) fn reopen_log_on(&mut self, signal: Signal) {
+        match self.control.settings.log.to {
+            LogTo::Stdout => {
+                self.control.log.tell(Notice::SignalIgnored { signal: signal.name(), why: STDOUT });
+            }
+            // What came of it is told.
+            _ => drop(self.reopen_log()),
+        }
+    }
+
+    /// Opens the log again where it is: somebody has renamed the file. Gives what was told of it.
+    pub(super) fn reopen_log(&mut self) -> Result<String, String> {
         let settings = &self.control.settings.log;
-        let notice = match settings.to {
-            LogTo::Stdout => Notice::SignalIgnored { signal: signal.name(), why: STDOUT },
-            _ => match self.open_log(settings) {
-                Ok(outlet) => {
-                    self.control.log.turn_to(outlet);
-                    Notice::LogReopened { to: settings.to.to_string() }
-                }
-                Err(why) => Notice::LogNotReopened { why },
-            },
+        let opened = match settings.to {
+            LogTo::Stdout => Err(STDOUT.to_owned()),
+            _ => self.open_log(settings),
         };
-        self.control.log.tell(notice);
+        let reopened = opened.map(|outlet| {
+            self.control.log.turn_to(outlet);
+            settings.to.to_string()
+        });
+        self.control.log.tell(match reopened.clone() {
+            Ok(to) => Notice::LogReopened { to },
+            Err(why) => Notice::LogNotReopened { why },
+        });
+        reopened
     }
 }

@@ -330,7 +330,7 @@ impl Loop {
         match signals::order(signal, self.control.manner, situation) {
             signals::Order::Reload => self.reload(signal),
             signals::Order::Upgrade => self.upgrade(signal),
-            signals::Order::Reopen => self.reopen_log(signal),
+            signals::Order::Reopen => self.reopen_log_on(signal),
             signals::Order::Drain => self.stop(signal),
             signals::Order::End => self.ended = Some(signal.name()),
             signals::Order::Ignore(why) => {

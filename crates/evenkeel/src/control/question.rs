@@ -43,6 +43,8 @@ pub enum Question {
     Apply(Box<Applied>, Option<Duration>, Wanted, oneshot::Sender<Reload>),
     /// What is on trial holds for good.
     Confirm(Wanted, oneshot::Sender<Result<(), &'static str>>),
+    /// Open the log again; told is where it goes on, or why it does not.
+    Reopen(Wanted, oneshot::Sender<Result<String, String>>),
     /// Where do the running state and the configuration in force differ?
     Differences(oneshot::Sender<Vec<Difference>>),
 }

@@ -92,6 +92,11 @@ pub enum Command {
         /// Say nothing when it worked.
         quiet: bool,
     },
+    /// Open the log again.
+    Reopen {
+        /// Say nothing when it worked.
+        quiet: bool,
+    },
     /// Write to this file what was ordered.
     Save {
         /// Which.
@@ -138,6 +143,7 @@ pub fn run(whom: &Whom, command: Command) -> Result<ExitCode, RunError> {
         }
         Command::Apply { path, confirm, quiet } => plan::apply(whom, &path, confirm.as_deref(), quiet),
         Command::Confirm { quiet } => tell(&call(whom, "POST", "/api/v1/confirm", None)?.json()?, quiet),
+        Command::Reopen { quiet } => tell(&call(whom, "POST", "/api/v1/reopen", None)?.json()?, quiet),
         Command::Status { json } => {
             let status = get(whom, "/api/v1/status")?;
             output::print(&if json { pretty(&status) } else { status::show(&status) })

@@ -117,13 +117,30 @@ fn a_file_that_cannot_be_opened_again_goes_on_where_it_was() {
     let top = format!("log-to = \"{}\"", here.join("evenkeel.log").display());
     let running = started(Setup::to([server.place()]).top(&top));
     std::fs::rename(&here, &gone).unwrap();
-    running.signal(Signal::USR1);
+    let (code, _, errors) = running.command("reopen");
+    assert!(code == 1 && errors.contains("cannot write the log to"), "{errors}");
     let path = gone.join("evenkeel.log");
     let told = wait_line(&path, "why not", |line| line["event"] == "log-not-reopened");
     assert_eq!(told["level"], "error");
     running.tally(3);
     eventually("lines go on", || (ids(&lines(&path)).len() == 3).then_some(()));
     running.end();
+}
+
+#[test]
+fn the_command_opens_it_again_and_says_where_it_goes_on() {
+    let server = Server::hello("a");
+    let running = started(Setup::to([server.place()]).top("log-to = \"./evenkeel.log\""));
+    let path = running.file("evenkeel.log");
+    std::fs::rename(&path, running.file("old.log")).unwrap();
+    let (code, said, errors) = running.command("reopen");
+    assert_eq!((code, errors.as_str()), (0, ""));
+    assert!(said.contains(&format!("goes on in {}", path.display())), "{said}");
+    wait_line(&path, "it is opened again", |line| line["event"] == "log-reopened");
+    running.end();
+    let stdout = Setup::to([server.place()]).ready();
+    let (code, _, errors) = stdout.command("reopen");
+    assert!(code == 1 && errors.contains("standard output"), "{errors}");
 }
 
 #[test]
