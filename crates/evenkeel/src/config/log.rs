@@ -152,7 +152,9 @@ pub fn to(key: &Key, node: &Node) -> Result<LogTo, Problem> {
                 .help("such as \"syslog:192.0.2.1:514\" or \"syslog:unix:/dev/log\"")
         }),
         _ if text.ends_with('/') => Err(wrong(key, node, "this is a folder, not a file")),
-        _ if text.contains('/') && !text.contains('\0') => Ok(LogTo::File(text.trim_start_matches("./").into())),
+        _ if text.contains('/') && !text.contains('\0') => {
+            Ok(LogTo::File(text.trim_start_matches("./").into()))
+        }
         _ => Err(unknown(key, node, text, expected)),
     }
 }

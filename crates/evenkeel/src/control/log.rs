@@ -1,12 +1,18 @@
 //! The log while everything runs: written to somewhere else by a reload, and opened again where it is.
 
 use super::{Control, Loop};
-use crate::config::{LogSettings, LogTo};
+use crate::config::{LogFormat, LogSettings, LogTo};
 use crate::logging::{Notice, Outlet, telling};
 use crate::signals::Signal;
 
 /// Why there is nothing to open again.
-const STDOUT: &str = "the log goes to standard output, there is no file to open again";
+fn nothing_to_reopen(settings: &LogSettings) -> Option<&'static str> {
+    match (settings.format, &settings.to) {
+        (LogFormat::Off, _) => Some("the log is off"),
+        (_, LogTo::Stdout) => Some("the log goes to standard output, there is no file to open again"),
+        _ => None,
+    }
+}
 
 /// Why it is not opened once more.
 const STUCK: &str = "what was to be logged before is not written yet: nobody takes it";
@@ -37,21 +43,19 @@ impl Loop {
 
     /// Opens the log again because a signal says so.
     pub(super) fn reopen_log_on(&mut self, signal: Signal) {
-        match self.control.settings.log.to {
-            LogTo::Stdout => {
-                self.control.log.tell(Notice::SignalIgnored { signal: signal.name(), why: STDOUT });
-            }
+        match nothing_to_reopen(&self.control.settings.log) {
+            Some(why) => self.control.log.tell(Notice::SignalIgnored { signal: signal.name(), why }),
             // What came of it is told.
-            _ => drop(self.reopen_log()),
+            None => drop(self.reopen_log()),
         }
     }
 
     /// Opens the log again where it is: somebody has renamed the file. Gives what was told of it.
     pub(super) fn reopen_log(&mut self) -> Result<String, String> {
         let settings = &self.control.settings.log;
-        let opened = match settings.to {
-            LogTo::Stdout => Err(STDOUT.to_owned()),
-            _ => self.open_log(settings),
+        let opened = match nothing_to_reopen(settings) {
+            Some(why) => Err(why.to_owned()),
+            None => self.open_log(settings),
         };
         let reopened = opened.map(|outlet| {
             self.control.log.turn_to(outlet);

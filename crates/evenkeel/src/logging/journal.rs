@@ -80,3 +80,29 @@ impl Fields<'_> {
         self.add("EVENKEEL_TO_CLIENT", record.to_client);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn added(name: &str, value: &str) -> Vec<u8> {
+        let mut message = Vec::new();
+        Fields(&mut message).add(name, value);
+        message
+    }
+
+    #[test]
+    fn a_value_of_one_line_stands_behind_its_name() {
+        assert_eq!(added("A", "b=c"), b"A=b=c\n");
+    }
+
+    #[test]
+    fn a_value_of_two_lines_cannot_pretend_to_be_a_field() {
+        assert_eq!(added("A", "b\nPRIORITY=0"), b"A\n\x0c\0\0\0\0\0\0\0b\nPRIORITY=0\n");
+    }
+
+    #[test]
+    fn a_value_that_is_too_long_is_cut() {
+        assert_eq!(added("A", &"x".repeat(2 * VALUE_MAX)).len(), "A=\n".len() + VALUE_MAX);
+    }
+}

@@ -50,3 +50,33 @@ pub fn severity(level: Level) -> u8 {
         Level::Info => 6,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logging::notice::Notice;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    fn framed(facility: u8, size_max: usize, line: &str, notice: &Notice) -> String {
+        let mut frame = Vec::new();
+        let entry = Entry::Notice(UNIX_EPOCH + Duration::from_millis(1_795_356_131_031), notice);
+        Header { facility, size_max, host: "lb1".to_owned() }.frame(&mut frame, line, &entry);
+        String::from_utf8(frame).unwrap()
+    }
+
+    #[test]
+    fn a_message_is_as_the_specification_has_it() {
+        let pid = std::process::id();
+        let expected =
+            format!("<156>1 2026-11-22T14:02:11.031Z lb1 evenkeel {pid} warning - look at \"this\"");
+        let notice = Notice::Warning("look at \"this\"".to_owned());
+        assert_eq!(framed(19, LOCAL_MAX, "look at \"this\"", &notice), expected);
+    }
+
+    #[test]
+    fn one_that_is_too_long_is_cut_to_what_receivers_take() {
+        let message = framed(3, UDP_MAX, &"é".repeat(5000), &Notice::Warning(String::new()));
+        assert!((UDP_MAX - 1..=UDP_MAX).contains(&message.len()), "{}", message.len());
+        assert!(message.ends_with("é…"));
+    }
+}

@@ -540,10 +540,10 @@ fn while_the_writer_is_stuck_records_wait_in_the_channel_of_the_plane() {
     collector.join().unwrap();
 }
 
-#[test]
-fn events_that_nobody_writes_are_dropped_and_counted() {
+/// A log of which nobody writes a line, and what waits for that.
+fn stuck() -> (Log, Receiver<Item>) {
     let (items, received) = channel();
-    let mut log = Log {
+    let log = Log {
         items,
         waiting: Arc::default(),
         collected: None,
@@ -553,9 +553,28 @@ fn events_that_nobody_writes_are_dropped_and_counted() {
         tally: Arc::default(),
         events: Events::default(),
     };
+    (log, received)
+}
+
+#[test]
+fn events_that_nobody_writes_are_dropped_and_counted() {
+    let (mut log, received) = stuck();
     (0..WAITING_MAX + 3).for_each(|_| log.tell(down()));
     assert_eq!(log.dropped(), 3);
     assert_eq!(received.try_iter().count(), WAITING_MAX);
     log.tell(down());
     assert_eq!(log.dropped(), 3, "there is room again");
+}
+
+#[test]
+fn files_that_nobody_comes_to_write_to_are_not_opened_without_end() {
+    let (log, received) = stuck();
+    let mut opened = 0;
+    while !log.is_stuck() {
+        log.turn_to(outlet(Format::Json, paper(usize::MAX, 0).0));
+        opened += 1;
+    }
+    assert_eq!(opened, TURNS_MAX);
+    drop(received.recv());
+    assert!(!log.is_stuck(), "there is room again");
 }

@@ -163,6 +163,21 @@ fn a_reload_takes_the_log_elsewhere_and_turns_it_off_and_on() {
 }
 
 #[test]
+fn what_is_applied_leaves_the_log_where_it_is() {
+    let server = Server::hello("a");
+    let mut running = Setup::to([server.place()]).ready();
+    let text = std::fs::read_to_string(running.file("evenkeel.toml")).unwrap();
+    let other = running.file("other.toml");
+    std::fs::write(&other, format!("log-to = \"./other.log\"\n{text}")).unwrap();
+    let (code, _, errors) = running.command(&format!("apply {}", other.display()));
+    assert_eq!((code, errors.as_str()), (0, ""));
+    running.tally(1);
+    running.wait_sessions(1);
+    assert!(!running.file("other.log").exists());
+    running.end();
+}
+
+#[test]
 fn a_full_disk_delays_nobody_is_counted_and_is_told_of_when_there_is_room() {
     let server = Server::hello("a");
     let running = started(Setup::to([server.place()]).top("log-to = \"/dev/full\""));
@@ -299,6 +314,7 @@ fn a_syslog_that_ends_and_comes_back_is_found_again_and_told_what_it_missed() {
     let socket = UnixDatagram::bind(&path).unwrap();
     let running =
         started(Setup::to([server.place()]).top(&format!("log-to = \"syslog:unix:{}\"", path.display())));
+    eventually("all of the start is told", || receive_text(&socket).contains(" admin - ").then_some(()));
     drop(socket);
     std::fs::remove_file(&path).unwrap();
     running.tally(5);
@@ -386,18 +402,24 @@ fn the_journal_gets_fields_that_can_be_searched_by() {
 fn both_processes_of_an_upgrade_write_to_one_file_and_no_line_is_missing() {
     let server = Server::echo();
     let mut chain = Chain::new(Setup::to([server.place()]));
-    assert_eq!(reload_with(&chain, "log-to = \"./evenkeel.log\"").0, 0);
+    assert_eq!(reload_with(&chain, "log-to = \"./evenkeel.log\"\nlog-heartbeat = \"1s\"").0, 0);
     let path = chain.file("evenkeel.log");
-    let clients: Vec<_> = (0..20).map(|_| chain.connect()).collect();
+    let mut clients: Vec<_> = (0..20).map(|_| chain.connect()).collect();
     clients.iter().for_each(|client| client.check_echo("before"));
-    drop(clients.into_iter().take(10).map(|client| client.check_echo("again")).collect::<Vec<_>>());
+    drop(clients.split_off(10));
     let (code, said, errors) = chain.command("upgrade --json");
     assert_eq!(code, 0, "{errors}");
     let pid = serde_json::from_str::<Value>(&said).unwrap()["pid"].as_u64().unwrap();
     chain.pids.push(u32::try_from(pid).unwrap());
-    let client = chain.connect();
-    client.check_echo("after");
-    drop(client);
+    let beat = wait_line(&path, "a beat of the new process", |line| {
+        line["kind"] == "alive" && line["to_backend"] == "before".len()
+    });
+    clients.push(chain.connect());
+    clients.iter().for_each(|client| client.check_echo("after"));
+    drop(clients);
+    assert!(
+        wait_line(&path, "its end", |line| line["kind"] == "end" && line["id"] == beat["id"])["end"] == "ok"
+    );
     eventually("all have ended", || (ids(&lines(&path)).len() == 21).then_some(()));
     let events: Vec<_> =
         lines(&path).into_iter().filter_map(|line| Some(line["event"].as_str()?.to_owned())).collect();
