@@ -3,7 +3,7 @@
 use super::chain::Chain;
 use super::keys::Key;
 use super::lower::Typed;
-use super::problem::Problem;
+use super::problem::{Problem, Problems};
 use super::setting::{Layer, Setting, instead_of, wrong};
 use super::suggest;
 use super::tree::Node;
@@ -104,6 +104,19 @@ impl LogTo {
             Self::File(path) => Self::File(dir.join(path)),
             Self::Syslog(SyslogAt::Unix(path)) => Self::Syslog(SyslogAt::Unix(dir.join(path))),
             Self::Journald(path) => Self::Journald(dir.join(path)),
+        }
+    }
+}
+
+/// Warns of what is said about a log that there is not.
+pub fn check(typed: &Typed, builtin: &Layer, problems: &mut Problems) {
+    let chain = Chain::new([&typed.flags, &typed.process], builtin);
+    let is_off = chain.text("log").as_deref() == Some("off");
+    for key in ["log-to", "log-facility", "log-sessions", "log-heartbeat", "log-max-rate"] {
+        let written = chain.find(key).filter(|found| is_off && found.place.is_some());
+        if written.is_some() {
+            let what = format!("`{key}` means nothing while `log` is \"off\"");
+            problems.push(Problem::warning(what).at_found(written, "there is no log"));
         }
     }
 }

@@ -158,6 +158,7 @@ fn load_in(source: &Source, world: &World<'_>) -> Result<Loaded, Problems> {
     let config =
         compile::compile(&services, &typed.defaults, &builtin, &mut lists, &mut paths, &mut problems);
     cross::check(&typed, &services, &builtin, &mut problems);
+    log::check(&typed, &builtin, &mut problems);
     let admin = admin::compile(&typed, &builtin, &config, world, &mut problems);
     let mut material = Material::default();
     if world.reads_keys && problems.errors() == 0 {

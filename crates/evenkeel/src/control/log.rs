@@ -19,7 +19,11 @@ const STUCK: &str = "what was to be logged before is not written yet: nobody tak
 
 impl Control {
     /// Writes the log to `outlet` from now on, which is what `settings` want.
-    pub(super) fn write_log_to(&self, outlet: Outlet, settings: &LogSettings) {
+    pub(super) fn write_log_to(&mut self, outlet: Outlet, settings: &LogSettings) {
+        if settings.to != self.settings.log.to {
+            // For whoever reads it where it was.
+            self.log.tell(Notice::LogTo { to: settings.to.to_string() });
+        }
         self.log.turn_to(outlet);
         self.plane.tell_of(telling(settings));
     }

@@ -235,16 +235,13 @@ pub fn notice(out: &mut String, at: SystemTime, notice: &Notice) {
         Notice::Upgraded { pid, sessions, pause, left } => {
             line.raw("pid", pid).raw("sessions", sessions).raw("pause_ms", Millis(*pause)).raw("left", left);
         }
-        Notice::LameDuck { signal, time } => {
-            line.text("signal", signal).raw("lame_duck_ms", Millis(*time));
+        Notice::LameDuck { .. } | Notice::Draining { .. } | Notice::Stopped(_) => {
+            of_the_end(&mut line, notice);
         }
-        Notice::Draining { window, open } => {
-            line.raw("drain_ms", Millis(*window)).raw("open", open);
-        }
-        Notice::Stopped(Stopped { sessions, cut, lines_dropped, .. }) => {
-            line.raw("sessions", sessions).raw("cut", cut).raw("lines_dropped", lines_dropped);
-        }
-        Notice::LinesDropped { .. } | Notice::LeftOut(_) | Notice::LogReopened { .. } => {
+        Notice::LinesDropped { .. }
+        | Notice::LeftOut(_)
+        | Notice::LogReopened { .. }
+        | Notice::LogTo { .. } => {
             of_the_log(&mut line, notice);
         }
         Notice::Trial { time } => {
@@ -269,6 +266,21 @@ fn ready(line: &mut Object<'_>, took: Duration) {
     line.raw("ms", Millis(took)).raw("pid", std::process::id()).text("version", env!("CARGO_PKG_VERSION"));
 }
 
+fn of_the_end(line: &mut Object<'_>, notice: &Notice) {
+    match notice {
+        Notice::LameDuck { signal, time } => {
+            line.text("signal", signal).raw("lame_duck_ms", Millis(*time));
+        }
+        Notice::Draining { window, open } => {
+            line.raw("drain_ms", Millis(*window)).raw("open", open);
+        }
+        Notice::Stopped(Stopped { sessions, cut, lines_dropped, .. }) => {
+            line.raw("sessions", sessions).raw("cut", cut).raw("lines_dropped", lines_dropped);
+        }
+        _ => {}
+    }
+}
+
 fn of_the_log(line: &mut Object<'_>, notice: &Notice) {
     match notice {
         Notice::LinesDropped { lines } => {
@@ -277,7 +289,7 @@ fn of_the_log(line: &mut Object<'_>, notice: &Notice) {
         Notice::LeftOut(LeftOut { service, what, lines, .. }) => {
             line.text("service", service).text("what", what).raw("lines", lines);
         }
-        Notice::LogReopened { to } => {
+        Notice::LogReopened { to } | Notice::LogTo { to } => {
             line.text("to", to);
         }
         _ => {}

@@ -76,6 +76,7 @@ impl fmt::Display for Notice {
             Self::Stopped(stopped) => stopped.fmt(f),
             Self::LinesDropped { lines } => lines_dropped(f, *lines),
             Self::LeftOut(left_out) => left_out.fmt(f),
+            Self::LogTo { to } => write!(f, "the log goes on in {to}"),
             Self::LogReopened { to } => write!(f, "the log goes on in {to}, opened again"),
             Self::LogNotReopened { why } => write!(f, "the log goes on where it was: {why}"),
             Self::Warning(text) => f.write_str(text),

@@ -171,6 +171,11 @@ pub enum Notice {
     },
     /// Sessions of which there are no lines of their own.
     LeftOut(LeftOut),
+    /// All that follows is written elsewhere.
+    LogTo {
+        /// Where.
+        to: String,
+    },
     /// The log is written anew, to a file of the same name or to whoever takes it there.
     LogReopened {
         /// Where.
@@ -268,6 +273,7 @@ impl Notice {
             Self::Stopped(_) => "stopped",
             Self::LinesDropped { .. } => "lines-dropped",
             Self::LeftOut(_) => "left-out",
+            Self::LogTo { .. } => "log-to",
             Self::LogReopened { .. } => "log-reopened",
             Self::LogNotReopened { .. } => "log-not-reopened",
             Self::Warning(_) => "warning",
@@ -324,6 +330,7 @@ impl Notice {
             | Self::LameDuck { .. }
             | Self::Draining { .. }
             | Self::LeftOut(_)
+            | Self::LogTo { .. }
             | Self::LogReopened { .. }
             | Self::Stopped(_) => Level::Info,
         }

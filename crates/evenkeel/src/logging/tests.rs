@@ -341,6 +341,7 @@ fn all_notices() -> Vec<Notice> {
             failed: false,
             lines: 12_345,
         }),
+        Notice::LogTo { to: "syslog at /dev/log".to_owned() },
         Notice::LogReopened { to: "/var/log/evenkeel.log".to_owned() },
         Notice::LogNotReopened { why: "no such folder".to_owned() },
         Notice::Warning("look at this".to_owned()),
@@ -378,6 +379,7 @@ fn every_event_is_one_line_for_people() {
 <6>accepts no more; 12 open sessions may end within 30 s
 <4>1 line of this log dropped: it is read too slowly, or cannot be written
 <6>web  … and 12,345 more ended well
+<6>the log goes on in syslog at /dev/log
 <6>the log goes on in /var/log/evenkeel.log, opened again
 <3>the log goes on where it was: no such folder
 <4>look at this

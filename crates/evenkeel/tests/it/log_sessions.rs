@@ -1,6 +1,7 @@
 //! What the log says of sessions that open, that go on for long, and that are too many.
 
-use crate::harness::Setup;
+use crate::harness::{Running, Setup};
+use evenkeel_testkit::limits::have_descriptors;
 use evenkeel_testkit::{Server, Signal, eventually};
 use serde_json::Value;
 
@@ -49,6 +50,30 @@ fn without_those_keys_there_is_one_line_and_a_reload_turns_them_on() {
     drop(client);
     running.wait_session("the end", |_| true);
     assert_eq!(of_kind(&running.log(), "open"), Vec::<Value>::new());
+    running.end();
+}
+
+#[test]
+fn a_table_of_many_steps_is_told_of_whole_and_once_a_beat() {
+    const SESSIONS: usize = 1500;
+    if !have_descriptors(5 * SESSIONS as u64) {
+        return eprintln!("skipped: too few descriptors may be open here");
+    }
+    let server = Server::echo();
+    let top = "workers = 1\nlog-heartbeat = \"2s\"";
+    let mut running = Setup::to([server.place()]).top(top).ready();
+    let clients: Vec<_> = (0..SESSIONS).map(|_| running.connect()).collect();
+    let beats = |running: &mut Running| of_kind(&running.log(), "alive");
+    let of_first_beat = |beats: &[Value]| {
+        let first = beats.iter().filter(|beat| beat["ms"].as_f64().unwrap() < 4000.0);
+        first.map(|beat| beat["id"].as_u64().unwrap()).collect::<Vec<_>>()
+    };
+    eventually("a beat of each", || (of_first_beat(&beats(&mut running)).len() >= SESSIONS).then_some(()));
+    let mut ids = of_first_beat(&beats(&mut running));
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), SESSIONS);
+    drop(clients);
     running.end();
 }
 

@@ -150,6 +150,8 @@ fn a_reload_takes_the_log_elsewhere_and_turns_it_off_and_on() {
     running.tally(2);
     running.wait_sessions(2);
     assert_eq!(reload_with(&running, "log-to = \"./a.log\"").0, 0);
+    let told = running.wait_event("log-to");
+    assert_eq!(told["to"], running.file("a.log").display().to_string());
     running.tally(3);
     let path = running.file("a.log");
     eventually("three lines", || (ids(&lines(&path)).len() == 3).then_some(()));
