@@ -88,6 +88,7 @@ mod tests {
             idle: Some(10 * SECOND),
             half_close: Some(2 * SECOND),
             lifetime: Some(15 * SECOND),
+            bandwidth: None,
         };
         let mut deadlines = Deadlines::new(start);
         assert_eq!(deadlines.next(&limits), Some((start + 10 * SECOND, End::Idle)));
@@ -101,7 +102,7 @@ mod tests {
 
     #[test]
     fn without_limits_there_is_no_deadline() {
-        let limits = SessionLimits { idle: None, half_close: None, lifetime: None };
+        let limits = SessionLimits { idle: None, half_close: None, lifetime: None, bandwidth: None };
         assert_eq!(Deadlines::new(Instant::now()).next(&limits), None);
     }
 }

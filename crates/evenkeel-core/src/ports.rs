@@ -98,7 +98,7 @@ mod tests {
                 retry_min_per_second: 0,
             },
             queue: QueueRules { length: 0, timeout: time },
-            session: SessionLimits { idle: None, half_close: None, lifetime: None },
+            session: SessionLimits { idle: None, half_close: None, lifetime: None, bandwidth: None },
             socket: SocketOptions { keepalive: None, user_timeout: None },
             outward: Some(Box::new(Outward { source, ..Outward::default() })),
             send_proxy: None,

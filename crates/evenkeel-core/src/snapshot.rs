@@ -6,6 +6,7 @@ use crate::balance::{Choice, Picker};
 use crate::dice::Dice;
 use crate::load::{Load, SeatLimits};
 use crate::name::{ListenerName, PoolName};
+use crate::rate::Rate;
 use crate::reception::Reception;
 use crate::sockets::{Inward, Outward};
 use crate::tls::Origination;
@@ -173,6 +174,8 @@ pub struct SessionLimits {
     pub half_close: Option<Duration>,
     /// In all.
     pub lifetime: Option<Duration>,
+    /// Bytes in each direction.
+    pub bandwidth: Option<Rate>,
 }
 
 /// One address in a pool.

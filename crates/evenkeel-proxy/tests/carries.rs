@@ -41,7 +41,7 @@ fn config(backends: &[SocketAddr]) -> Config {
             retry_min_per_second: 3,
         },
         queue: QueueRules { length: 10, timeout: SECOND },
-        session: SessionLimits { idle: None, half_close: None, lifetime: None },
+        session: SessionLimits { idle: None, half_close: None, lifetime: None, bandwidth: None },
         socket,
         outward: None,
         send_proxy: None,

@@ -60,7 +60,7 @@ fn rules() -> PoolRules {
             retry_min_per_second: 3,
         },
         queue: QueueRules { length: 0, timeout: time },
-        session: SessionLimits { idle: None, half_close: None, lifetime: None },
+        session: SessionLimits { idle: None, half_close: None, lifetime: None, bandwidth: None },
         socket: SocketOptions { keepalive: None, user_timeout: None },
         outward: None,
         send_proxy: None,

@@ -263,7 +263,7 @@ pub fn rules() -> PoolRules {
     PoolRules {
         connect,
         queue: QueueRules { length: u32::MAX, timeout: SECOND },
-        session: SessionLimits { idle: None, half_close: None, lifetime: None },
+        session: SessionLimits { idle: None, half_close: None, lifetime: None, bandwidth: None },
         socket: SocketOptions { keepalive: None, user_timeout: None },
         outward: None,
         send_proxy: None,

@@ -49,16 +49,22 @@ impl Direction {
         Self { half, hold, ..Self::default() }
     }
 
-    /// Carries with the engine that suits, changing it when nothing is held.
-    pub fn carry(&mut self, way: &Way<'_>, tools: &mut Tools) -> Result<Pace, Fault> {
-        let mut budget = TURN_BYTES;
+    /// Bytes that were read.
+    pub fn read(&self) -> usize {
+        self.half.moved() as usize + self.half.held()
+    }
+
+    /// Carries with the engine that suits, changing it when nothing is held; reads no more than `quota`. A direction with a
+    /// quota always copies: what a pipe takes at once is too much for it.
+    pub fn carry(&mut self, way: &Way<'_>, quota: Option<usize>, tools: &mut Tools) -> Result<Pace, Fault> {
+        let mut budget = turn_bytes(quota);
         loop {
             let pace = match self.hold.take().map(|hold| *hold) {
                 Some(Hold::Pipe(lease)) => self.splice(way, lease, tools, &mut budget),
-                Some(Hold::Memory(rest)) => self.copy(way, Some(rest), tools, &mut budget),
-                None => match tools.pipes.take_if(self.half.is_bulk()) {
+                Some(Hold::Memory(rest)) => self.copy(way, Some(rest), quota, tools, &mut budget),
+                None => match tools.pipes.take_if(self.half.is_bulk() && quota.is_none()) {
                     Some(lease) => self.splice(way, lease, tools, &mut budget),
-                    None => self.copy(way, None, tools, &mut budget),
+                    None => self.copy(way, None, quota, tools, &mut budget),
                 },
             };
             match pace {
@@ -68,12 +74,13 @@ impl Direction {
         }
     }
 
-    /// Carries what comes from `source`, which is under TLS on one side or both.
+    /// Carries what comes from `source`, which is under TLS on one side or both; reads until `quota` is reached.
     pub fn crypt(
         &mut self,
         way: &Way<'_>,
         source: Side,
         tunnels: &mut Tunnels,
+        quota: Option<usize>,
         tools: &mut Tools,
     ) -> Result<Pace, Fault> {
         let rest = match self.hold.take().map(|hold| *hold) {
@@ -84,7 +91,7 @@ impl Direction {
         let (from, to) = tunnels.from(source);
         let (scratch, cipher) = tools.buffers();
         let mut carrier = Crypt { way, from, to, hand: Hand::new(scratch, rest), cipher };
-        let mut budget = TURN_BYTES;
+        let mut budget = turn_bytes(quota);
         let pace = carry(&mut self.half, &mut carrier, &mut budget);
         self.hold = carrier.into_rest().map(|rest| Box::new(Hold::Memory(rest)));
         pace
@@ -197,11 +204,13 @@ impl Direction {
         &mut self,
         way: &Way<'_>,
         rest: Option<Rest>,
+        quota: Option<usize>,
         tools: &mut Tools,
         budget: &mut usize,
     ) -> Result<Pace, Fault> {
-        let may_change = tools.pipes.has_one();
-        let mut carrier = Copy::new(way, &mut tools.scratch, rest, may_change);
+        let may_change = quota.is_none() && tools.pipes.has_one();
+        let room = quota.map_or(tools.scratch.len(), |quota| quota.clamp(1, tools.scratch.len()));
+        let mut carrier = Copy::new(way, &mut tools.scratch[..room], rest, may_change);
         let pace = carry(&mut self.half, &mut carrier, budget);
         self.hold = carrier.into_rest().map(|rest| Box::new(Hold::Memory(rest)));
         pace
@@ -226,4 +235,9 @@ impl Direction {
         }
         pace
     }
+}
+
+/// What may be read in one turn.
+fn turn_bytes(quota: Option<usize>) -> usize {
+    quota.map_or(TURN_BYTES, |quota| quota.min(TURN_BYTES))
 }

@@ -10,6 +10,7 @@ mod direction;
 mod patience;
 mod splice;
 mod suspended;
+mod throttle;
 
 pub use crypt::Tunnels;
 pub use patience::{Patience, set_keepalive};
@@ -27,6 +28,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use throttle::Throttle;
 
 /// Bytes of the scratch buffer, and so the most that a blocked direction keeps in memory.
 const SCRATCH_BYTES: usize = 64 * 1024;
@@ -94,6 +96,16 @@ pub struct Relay {
 struct Rare {
     tunnels: Option<Tunnels>,
     lost: Option<Lost>,
+    /// Where its bandwidth has a limit.
+    throttle: Option<Throttle>,
+}
+
+impl Rare {
+    /// What a session with these rules has from `now` on, if it has any of it.
+    fn of(rules: &PoolRules, now: Instant) -> Option<Box<Self>> {
+        let throttle = Throttle::new(rules.session.bandwidth?, now);
+        Some(Box::new(Self { throttle: Some(throttle), ..Self::default() }))
+    }
 }
 
 /// A side that is gone without having said so.
@@ -133,10 +145,10 @@ impl Relay {
             backend,
             to_backend: Direction::holding(early),
             to_client: Direction::default(),
+            rare: Rare::of(&rules, now),
             rules,
             deadlines: Deadlines::new(now),
             first_byte: None,
-            rare: None,
             first_closed: None,
             patience: Patience::new(options),
             awaits_review: false,
@@ -214,7 +226,10 @@ impl Relay {
     /// advances.
     pub fn resume(suspended: SuspendedRelay<OwnedFd>, tools: &Tools) -> Self {
         let SuspendedRelay { established, active, is_half_closed, drain, .. } = suspended;
-        let lost = suspended.lost.map(|(side, end, since)| Lost { side, end, since, both: false });
+        let mut rare = Rare::of(&suspended.rules, active);
+        if let Some((side, end, since)) = suspended.lost {
+            rare.get_or_insert_default().lost = Some(Lost { side, end, since, both: false });
+        }
         Self {
             client: suspended.client,
             backend: suspended.backend,
@@ -223,7 +238,7 @@ impl Relay {
             rules: suspended.rules,
             deadlines: Deadlines::resume(established, active, is_half_closed, drain),
             first_byte: suspended.first_byte,
-            rare: lost.map(|lost| Box::new(Rare { lost: Some(lost), tunnels: None })),
+            rare,
             first_closed: suspended.first_closed,
             patience: suspended.patience,
             awaits_review: false,
@@ -266,7 +281,8 @@ impl Relay {
         }
         let deadline = self.deadlines.next(&self.rules.session).map(|(at, _)| at);
         let patience = self.patience.next(self.deadlines.established(), &self.rules.socket);
-        deadline.into_iter().chain(patience).min()
+        let throttle = self.rare.as_ref().and_then(|rare| rare.throttle.as_ref()?.next());
+        deadline.into_iter().chain(patience).chain(throttle).min()
     }
 
     /// Carries what can be carried now.
@@ -297,6 +313,9 @@ impl Relay {
 
     /// How many bytes the socket of `side` is to gather before it tells of them, if that changes.
     pub fn gather(&mut self, side: Side) -> Option<(BorrowedFd<'_>, u32)> {
+        if self.rare.as_ref().is_some_and(|rare| rare.throttle.is_some()) {
+            return None;
+        }
         let (direction, socket) = self.source(side);
         direction.gather().map(|bytes| (socket, bytes))
     }
@@ -330,16 +349,20 @@ impl Relay {
     fn run(&mut self, source: Side, now: Instant, tools: &mut Tools) -> Pace {
         let was_finished = self.direction_from(source).half.is_finished();
         let last = self.direction_from(opposite(source)).half.is_over();
+        let quota = self.quota(source, now);
         let (direction, from, to) = match source {
             Side::Client => (&mut self.to_backend, &self.client, &self.backend),
             _ => (&mut self.to_client, &self.backend, &self.client),
         };
         let way = Way { source: from.as_fd(), sink: to.as_fd(), last };
+        let before = direction.read();
         let carried = match self.rare.as_deref_mut() {
-            Some(Rare { tunnels: Some(tunnels), .. }) => direction.crypt(&way, source, tunnels, tools),
-            _ => direction.carry(&way, tools),
+            Some(Rare { tunnels: Some(tunnels), .. }) => direction.crypt(&way, source, tunnels, quota, tools),
+            _ => direction.carry(&way, quota, tools),
         };
+        let bytes = direction.read() - before;
         let pace = match carried {
+            Ok(pace) if quota.is_some() => self.pay(source, bytes, pace, now),
             Ok(pace) => pace,
             Err(Fault::Source(error)) => {
                 // The kernel hands out all that came before it tells the error.
@@ -354,9 +377,29 @@ impl Relay {
         pace
     }
 
+    /// How much may be read from `source` now, if there is a limit to that. Whoever is left when the other side is lost
+    /// gets what has come at once.
+    fn quota(&mut self, source: Side, now: Instant) -> Option<usize> {
+        match self.rare.as_deref_mut()? {
+            Rare { throttle: Some(throttle), lost: None, .. } => Some(throttle.quota(source, now)),
+            _ => None,
+        }
+    }
+
+    /// So many bytes were read from `source` under a limit: if that was all it may now, it waits.
+    fn pay(&mut self, source: Side, bytes: usize, pace: Pace, now: Instant) -> Pace {
+        let Some(throttle) = self.rare.as_deref_mut().and_then(|rare| rare.throttle.as_mut()) else {
+            return pace;
+        };
+        throttle.spend(source, bytes);
+        let is_throttled = pace == Pace::Spent && throttle.quota(source, now) == 0;
+        throttle.on_paused(source, is_throttled, now);
+        if is_throttled { Pace::Waiting } else { pace }
+    }
+
     /// Sends what is sealed already and was not taken; nobody else asks for that once it was carried.
     fn flush(&mut self, now: Instant) {
-        let Some(Rare { tunnels: Some(tunnels), lost }) = self.rare.as_deref_mut() else { return };
+        let Some(Rare { tunnels: Some(tunnels), lost, .. }) = self.rare.as_deref_mut() else { return };
         let (sockets, is_lost) =
             ([(Side::Client, &self.client), (Side::Backend, &self.backend)], lost.is_some());
         let failed = sockets.into_iter().filter_map(|(side, socket)| {
@@ -518,7 +561,7 @@ mod tests {
         PoolRules {
             connect: ConnectRules { timeout, total, attempts: 1, retry_percent: 0, retry_min_per_second: 0 },
             queue: QueueRules { length: 0, timeout },
-            session: SessionLimits { idle: None, half_close: None, lifetime: None },
+            session: SessionLimits { idle: None, half_close: None, lifetime: None, bandwidth: None },
             socket: SocketOptions { keepalive: None, user_timeout: None },
             send_proxy: None,
             outward: None,

@@ -6,6 +6,7 @@ use crate::handover;
 use crate::rig::Parts;
 use crate::tls::{self, Keys};
 use evenkeel_core::end::{End, Side};
+use evenkeel_core::rate::Rate;
 use evenkeel_proxy::{Helm, SessionRecord};
 use evenkeel_testkit::pattern::Pattern;
 use evenkeel_testkit::tls::client;
@@ -277,14 +278,24 @@ fn every_byte_arrives_that_is_under_tls_on_either_side_or_both() {
     }
 }
 
+#[test]
+fn every_byte_arrives_at_a_bandwidth_that_has_a_limit() {
+    for client in [false, true] {
+        let bandwidth = Some(Rate { per_second: 20_000_000, burst: 20_000 });
+        let sides = Sides { client, bandwidth, sessions: 40, at_once: 8, ..Sides::plain() };
+        play_all(Place::any(), Place::local(port::free()), Plan::of, seed(), sides, |_, play| play());
+    }
+}
+
 fn run(backend: Place, front: Place, plan_of: fn(u64, u64) -> Plan) {
     play_all(backend, front, plan_of, seed(), Sides::plain(), |_, play| play());
 }
 
-/// Which sides speak TLS.
+/// Which sides speak TLS, and what else is special.
 struct Sides {
     client: bool,
     backend: bool,
+    bandwidth: Option<Rate>,
     keys: Keys,
     sessions: u64,
     at_once: usize,
@@ -292,10 +303,18 @@ struct Sides {
 
 impl Sides {
     fn plain() -> Self {
-        Self { client: false, backend: false, keys: Keys::new(), sessions: SESSIONS, at_once: AT_ONCE }
+        Self {
+            client: false,
+            backend: false,
+            bandwidth: None,
+            keys: Keys::new(),
+            sessions: SESSIONS,
+            at_once: AT_ONCE,
+        }
     }
 
     fn apply(&self, parts: &mut Parts) {
+        parts.rules.session.bandwidth = self.bandwidth;
         if self.client {
             tls::terminate(parts, self.keys.web.server(None), PATIENCE);
         }

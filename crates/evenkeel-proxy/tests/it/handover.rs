@@ -84,7 +84,7 @@ fn owned(lent: &Suspended<BorrowedFd<'_>>) -> Suspended<OwnedFd> {
 }
 
 /// The sessions of `from` move to `to`.
-fn move_over(from: &mut Rig, to: &mut Rig) {
+pub fn move_over(from: &mut Rig, to: &mut Rig) {
     let helm = from.plane().helm();
     helm.stop_accepting(soon()).unwrap();
     helm.settle(soon()).unwrap();
@@ -167,7 +167,8 @@ fn a_half_closed_session_stays_half_closed() {
 fn an_idle_session_keeps_its_deadline() {
     let server = Server::echo();
     let mut parts = Parts::to(&[server.place()]);
-    parts.rules.session = SessionLimits { idle: Some(4 * SECOND), half_close: None, lifetime: None };
+    parts.rules.session =
+        SessionLimits { idle: Some(4 * SECOND), half_close: None, lifetime: None, bandwidth: None };
     let (mut old, mut new) = (parts.start(), next(&server));
     let client = old.connect();
     client.check_echo("hello");

@@ -1,6 +1,7 @@
 //! The data plane alone, in this process, with real sockets on both sides.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod bandwidth;
 mod conservation;
 mod counts;
 mod gate;

@@ -51,7 +51,7 @@ impl Parts {
                     retry_min_per_second: 3,
                 },
                 queue: QueueRules { length: u32::MAX, timeout: Duration::from_secs(1) },
-                session: SessionLimits { idle: None, half_close: None, lifetime: None },
+                session: SessionLimits { idle: None, half_close: None, lifetime: None, bandwidth: None },
                 socket,
                 outward: None,
                 send_proxy: None,

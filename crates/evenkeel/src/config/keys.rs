@@ -175,6 +175,8 @@ pub enum Kind {
     Rate,
     /// The same, or `"off"`.
     RateOrOff,
+    /// Bytes in a second, or `"off"`.
+    Bandwidth,
     /// Where the log goes.
     LogTo,
     /// A number, or a table with keys of its own.
@@ -240,6 +242,7 @@ impl Kind {
             Self::Networks => "network, or a list of them".into(),
             Self::Access => "network or \"file:PATH\", or a list of them".into(),
             Self::Rate => "number in a second, such as \"10/s\"".into(),
+            Self::Bandwidth => "bytes in a second, such as \"10MB/s\", or \"off\"".into(),
             Self::RateOrOff => "number in a second, such as \"1000/s\", or \"off\"".into(),
             Self::LogTo => "\"stdout\", a path, \"syslog\" or \"journald\"".into(),
             Self::Limit => "whole number, \"off\", or a table".into(),
@@ -1009,6 +1012,17 @@ pub static KEYS: &[Key] = &[
         why: "only some protocols bear being cut",
         example: "12h",
         aliases: &["max-lifetime"],
+    },
+    Key {
+        name: "max-bandwidth",
+        scope: Scope::Pool,
+        kind: Kind::Bandwidth,
+        default: Is("off"),
+        doc: "Bytes in a second that a session carries in each direction, as \"500kB/s\", \"10MiB/s\" or \"100Mbit/s\". What comes in a \
+              tenth of a second, at least 16 KiB, may come at once after a pause. Such a session is copied, not spliced.",
+        why: "a network that is full slows all down alike",
+        example: "10MB/s",
+        aliases: &["bwlim", "proxy_download_rate", "proxy_upload_rate"],
     },
     Key {
         name: "timeout.queue",

@@ -10,12 +10,16 @@ use evenkeel_core::balance::Balance;
 use evenkeel_core::director::{AllDown, EjectionRules, Leaving, Member, PoolConfig, SlowStart, Target};
 use evenkeel_core::health::Check;
 use evenkeel_core::name::PoolName;
+use evenkeel_core::rate::Rate;
 use evenkeel_core::snapshot::{
     ConnectRules, Keepalive, PoolRules, QueueRules, SendProxy, SessionLimits, SocketOptions, Tlvs,
 };
 use siphasher::sip::SipHasher13;
 use std::hash::Hasher;
 use std::sync::Arc;
+
+/// Bytes that may come at once however narrow a session is: a smaller piece costs more than it saves.
+const BURST_MIN: u64 = 16 * 1024;
 
 /// The pool `name` of these `entries`, under the settings of `chain`.
 pub fn compile(
@@ -225,7 +229,13 @@ fn session(chain: &Chain<'_>, problems: &mut Problems) -> SessionLimits {
         idle: chain.duration("timeout.idle"),
         half_close: chain.duration("timeout.half-close"),
         lifetime: chain.duration("timeout.lifetime"),
+        bandwidth: bandwidth(chain),
     }
+}
+
+fn bandwidth(chain: &Chain<'_>) -> Option<Rate> {
+    let Setting::Bandwidth(per_second) = *chain.find("max-bandwidth")?.value else { return None };
+    Some(Rate { per_second, burst: (per_second / 10).max(BURST_MIN) })
 }
 
 /// Socket options under the settings of `chain`.

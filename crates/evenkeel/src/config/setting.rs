@@ -63,6 +63,8 @@ pub enum Setting {
     Access(Vec<At<AccessEntry>>),
     /// So many in a second.
     Rate(u32),
+    /// So many bytes in a second.
+    Bandwidth(u64),
     /// Routes.
     Routes(Vec<Routed>),
     /// Where the log goes.
@@ -174,6 +176,10 @@ pub fn read(key: &Key, node: &Node) -> Result<Setting, Problem> {
         Kind::RateOrOff => match (&node.value, text) {
             (Value::Bool(false), _) | (_, Some("off")) => Ok(Setting::Off),
             _ => rate(key, node),
+        },
+        Kind::Bandwidth => match (&node.value, text) {
+            (Value::Bool(false), _) | (_, Some("off")) => Ok(Setting::Off),
+            _ => bandwidth(key, node),
         },
         Kind::LogTo => log::to(key, node).map(Setting::LogTo),
         Kind::Backend => backend(node),
@@ -311,6 +317,13 @@ fn rate(key: &Key, node: &Node) -> Result<Setting, Problem> {
         .filter(|number| (1..=1_000_000).contains(number))
         .map(Setting::Rate)
         .ok_or_else(|| wrong(key, node, "expected so many in a second, up to a million, such as \"10/s\""))
+}
+
+/// `10MB/s`.
+fn bandwidth(key: &Key, node: &Node) -> Result<Setting, Problem> {
+    let expected = "expected bytes in a second, from 1kB/s to 100GB/s, such as \"10MB/s\" or \"100Mbit/s\"";
+    let bytes = node.text().and_then(units::bandwidth).map(Setting::Bandwidth);
+    bytes.ok_or_else(|| wrong(key, node, expected))
 }
 
 /// The addresses that `node`, a text, names.

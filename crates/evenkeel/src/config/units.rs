@@ -36,6 +36,29 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Bytes of a kilobyte, a kibibyte, an eighth of a kilobit, …
+const AMOUNTS: [(&str, f64); 9] = [
+    ("kB", 1e3),
+    ("MB", 1e6),
+    ("GB", 1e9),
+    ("KiB", 1024.0),
+    ("MiB", 1_048_576.0),
+    ("GiB", 1_073_741_824.0),
+    ("kbit", 125.0),
+    ("Mbit", 125e3),
+    ("Gbit", 125e6),
+];
+
+/// `10MB/s`, `1.5 MiB/s`, `100Mbit/s`: bytes in a second, from a thousand to 100 billion.
+pub fn bandwidth(text: &str) -> Option<u64> {
+    let amount = text.trim().strip_suffix("/s")?;
+    let digits = amount.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+    let (number, unit) = amount.split_at(digits);
+    let (_, factor) = AMOUNTS.iter().find(|(name, _)| *name == unit.trim())?;
+    let bytes = number.parse::<f64>().ok()? * factor;
+    (1e3..=1e11).contains(&bytes).then_some(bytes as u64)
+}
+
 /// `20%`.
 pub fn percent(text: &str) -> Option<u32> {
     text.trim().strip_suffix('%')?.trim().parse().ok().filter(|&percent| percent <= 100)
@@ -120,6 +143,15 @@ mod tests {
         assert_eq!(millis("-1s"), Err("it is negative".into()));
         assert_eq!(millis(""), Err("it is empty".into()));
         assert!(millis(&"9".repeat(400)).is_err());
+    }
+
+    #[test]
+    fn bandwidths_carry_their_unit() {
+        let said = ["1kB/s", "1.5 MiB/s", "100Mbit/s", "100GB/s", " 8kbit/s "].map(bandwidth);
+        assert_eq!(said, [1_000, 1_572_864, 12_500_000, 100_000_000_000, 1_000].map(Some));
+        let wrong =
+            ["", "/s", "10MB", "10/s", "0.9kB/s", "101GB/s", "10 mb/s", "1.2.3MB/s", "-1MB/s", "infGB/s"];
+        assert_eq!(wrong.map(bandwidth), [None; 10]);
     }
 
     #[test]

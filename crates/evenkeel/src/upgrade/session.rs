@@ -7,6 +7,7 @@ use evenkeel_core::attempt::{Attempt, ConnectFailure};
 use evenkeel_core::end::{End, Side};
 use evenkeel_core::half::PackedHalf;
 use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
+use evenkeel_core::rate::Rate;
 use evenkeel_core::snapshot::{ConnectRules, Keepalive, PoolRules, QueueRules, SessionLimits, SocketOptions};
 use evenkeel_core::tls::Fault;
 use evenkeel_proxy::{Held, Patience, Suspended, SuspendedDirection, SuspendedRelay};
@@ -227,6 +228,10 @@ pub fn write_rules(to: &mut Writer, rules: &PoolRules) {
     for limit in [session.idle, session.half_close, session.lifetime] {
         to.option(limit, Writer::duration);
     }
+    to.option(session.bandwidth, |to, rate| {
+        to.u64(rate.per_second);
+        to.u64(rate.burst);
+    });
     write_socket(to, *socket);
 }
 
@@ -260,7 +265,9 @@ pub fn read_rules(from: &mut Reader<'_>) -> Option<PoolRules> {
     };
     let queue = QueueRules { length: from.u32()?, timeout: from.duration()? };
     let mut limit = || from.option(Reader::duration);
-    let session = SessionLimits { idle: limit()?, half_close: limit()?, lifetime: limit()? };
+    let (idle, half_close, lifetime) = (limit()?, limit()?, limit()?);
+    let bandwidth = from.option(|from| Some(Rate { per_second: from.u64()?, burst: from.u64()? }))?;
+    let session = SessionLimits { idle, half_close, lifetime, bandwidth };
     Some(PoolRules {
         connect,
         queue,

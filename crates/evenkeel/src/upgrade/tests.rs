@@ -17,6 +17,7 @@ use evenkeel_core::end::{End, Side};
 use evenkeel_core::half::PackedHalf;
 use evenkeel_core::health::{Health, HealthState};
 use evenkeel_core::name::{BackendKey, ListenerName, PoolName, ServiceName};
+use evenkeel_core::rate::Rate;
 use evenkeel_core::snapshot::{ConnectRules, Keepalive, PoolRules, QueueRules, SessionLimits, SocketOptions};
 use evenkeel_core::tls::Fault;
 use evenkeel_proxy::{Held, Open, Patience, Suspended, SuspendedDirection, SuspendedRelay};
@@ -47,7 +48,12 @@ fn rules() -> PoolRules {
     PoolRules {
         connect,
         queue: QueueRules { length: 7, timeout: SECOND },
-        session: SessionLimits { idle: Some(SECOND), half_close: None, lifetime: Some(9 * SECOND) },
+        session: SessionLimits {
+            idle: Some(SECOND),
+            half_close: None,
+            lifetime: Some(9 * SECOND),
+            bandwidth: Some(Rate { per_second: 7, burst: 9 }),
+        },
         socket: SocketOptions { keepalive, user_timeout: Some(30 * SECOND) },
         outward: None,
         send_proxy: None,

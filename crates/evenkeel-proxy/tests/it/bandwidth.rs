@@ -1,0 +1,82 @@
+//! Sessions whose bandwidth has a limit.
+
+use crate::handover::move_over;
+use crate::rig::Parts;
+use evenkeel_core::end::{End, Side};
+use evenkeel_core::rate::Rate;
+use evenkeel_testkit::pattern::Pattern;
+use evenkeel_testkit::{Ending, Place, Server, serve};
+use std::time::{Duration, Instant};
+
+const LEN: u64 = 3_000_000;
+const RATE: Rate = Rate { per_second: 4_000_000, burst: 400_000 };
+
+/// What takes no less, however fast everything is: the rest after the burst at its rate.
+const LEAST: Duration = Duration::from_millis(650);
+
+fn parts(server: &Server) -> Parts {
+    let mut parts = Parts::to(&[server.place()]);
+    parts.rules.session.bandwidth = Some(RATE);
+    parts
+}
+
+#[test]
+fn a_download_is_as_fast_as_its_limit_and_ends_in_order() {
+    let pattern = Pattern::new(1);
+    let server = Server::start(&Place::any(), serve::source(pattern.clone(), LEN));
+    let mut rig = parts(&server).start();
+    let (began, client) = (Instant::now(), rig.connect());
+    assert_eq!(client.check_pattern(&pattern), (LEN, Ending::Fin));
+    assert!(began.elapsed() >= LEAST, "{:?}", began.elapsed());
+    client.finish();
+    let record = rig.record();
+    assert_eq!((record.end, record.to_client), (End::Closed(Side::Backend), LEN));
+}
+
+#[test]
+fn an_upload_does_not_slow_down_what_comes_back() {
+    let server = Server::echo();
+    let mut rig = parts(&server).start();
+    let (began, client) = (Instant::now(), rig.connect());
+    let pattern = Pattern::new(2);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            client.send_pattern(&pattern, 0, LEN).unwrap();
+            client.finish();
+        });
+        assert_eq!(client.check_pattern(&pattern), (LEN, Ending::Fin));
+    });
+    assert!(began.elapsed() >= LEAST, "{:?}", began.elapsed());
+    let record = rig.record();
+    assert_eq!((record.end, record.to_backend, record.to_client), (End::Closed(Side::Client), LEN, LEN));
+}
+
+#[test]
+fn a_limit_moves_with_its_session() {
+    let pattern = Pattern::new(3);
+    let server = Server::start(&Place::any(), serve::source(pattern.clone(), 2 * LEN));
+    let (mut old, mut new) = (parts(&server).start(), Parts::to(&[server.place()]).start());
+    let (began, client) = (Instant::now(), old.connect());
+    pattern.check(0, &client.receive(100_000).unwrap());
+    move_over(&mut old, &mut new);
+    let rest = client.receive((2 * LEN) as usize - 100_000).unwrap();
+    rest.chunks(Pattern::CHUNK).fold(100_000, |at, chunk| {
+        pattern.check(at, chunk);
+        at + chunk.len() as u64
+    });
+    // A burst in each process, and what the old one had read ahead.
+    assert!(began.elapsed() >= 2 * LEAST - Duration::from_millis(100), "{:?}", began.elapsed());
+    client.finish();
+    assert_eq!(new.record().to_client, 2 * LEN);
+}
+
+#[test]
+fn whoever_resets_is_not_waited_for() {
+    let server = Server::start(&Place::any(), serve::source(Pattern::new(4), 100 * LEN));
+    let mut rig = parts(&server).start();
+    let (began, client) = (Instant::now(), rig.connect());
+    client.receive(100_000).unwrap();
+    client.reset();
+    assert_eq!(rig.record().end, End::Reset(Side::Client));
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
