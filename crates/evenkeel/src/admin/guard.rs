@@ -1,4 +1,5 @@
-//! Who is answered. A Unix socket has a mode of its own; over TCP there is a token, or this machine may look and not touch.
+//! Who is answered. A Unix socket has a mode of its own; over TCP there is a token, under TLS a certificate, or else this
+//! machine may look and not touch.
 //! Web pages of other sites get nothing: a browser reaches the loopback interface of whoever uses it.
 
 use hyper::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, ORIGIN};
@@ -7,6 +8,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
+use std::sync::Arc;
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
@@ -17,8 +19,11 @@ const TOKEN_MIN: usize = 16;
 /// Bytes of its file at most.
 const TOKEN_MAX: usize = 4096;
 
+/// Characters of a certificate's name that are told.
+const NAME_MAX: usize = 64;
+
 /// Who asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Peer {
     /// A process of this machine that may open the socket's file.
     Unix {
@@ -29,6 +34,13 @@ pub enum Peer {
     },
     /// Somebody over TCP.
     Tcp(SocketAddr),
+    /// Somebody over TLS.
+    Tls {
+        /// From there.
+        addr: SocketAddr,
+        /// The name in the certificate that was shown, which may be none, if one was. It counts: others end in the handshake.
+        certificate: Option<Arc<str>>,
+    },
 }
 
 impl fmt::Display for Peer {
@@ -36,7 +48,16 @@ impl fmt::Display for Peer {
         match self {
             Self::Unix { uid, pid: Some(pid) } => write!(f, "uid {uid} (pid {pid})"),
             Self::Unix { uid, pid: None } => write!(f, "uid {uid}"),
-            Self::Tcp(addr) => addr.fmt(f),
+            Self::Tcp(addr) | Self::Tls { addr, certificate: None } => addr.fmt(f),
+            Self::Tls { addr, certificate: Some(name) } if name.is_empty() => {
+                write!(f, "certificate without a name ({addr})")
+            }
+            // Whoever signed it has seen the name, and may not have looked closely.
+            Self::Tls { addr, certificate: Some(name) } => {
+                let end = name.char_indices().nth(NAME_MAX).map_or("", |_| "…");
+                let name: String = name.chars().take(NAME_MAX).collect();
+                write!(f, "certificate \"{}{end}\" ({addr})", name.escape_debug())
+            }
         }
     }
 }
@@ -86,7 +107,7 @@ pub fn admit(peer: &Peer, token: Option<&Token>, knock: &Knock<'_>) -> Result<()
     if knock.headers.get_all(HOST).iter().count() > 1 {
         return Err((StatusCode::BAD_REQUEST, "it names two hosts"));
     }
-    if is_foreign(knock) {
+    if is_foreign(peer, knock) {
         return Err((StatusCode::FORBIDDEN, "a web page of another site asks"));
     }
     let host = text(knock, &HOST);
@@ -94,9 +115,11 @@ pub fn admit(peer: &Peer, token: Option<&Token>, knock: &Knock<'_>) -> Result<()
         _ if knock.is_open => Ok(()),
         // A port of whoever uses a browser may lead here, by `ssh -L`: see below. Programs call a socket what they like.
         (Peer::Unix { .. }, _) if host.is_none_or(|it| is_machine(it) || !it.contains('.')) => Ok(()),
-        (Peer::Tcp(_), Some(token)) => has_token(token, knock),
+        (Peer::Tcp(_) | Peer::Tls { .. }, Some(token)) => has_token(token, knock),
+        // The Host may be any name: a browser that was led here by another one refuses the certificate that it sees.
+        (Peer::Tls { certificate: Some(_), .. }, None) => Ok(()),
         // Whoever answers for a name may let it point here, and a page under that name would be of the same origin.
-        (Peer::Tcp(_), None) if host.is_some_and(is_machine) => match *knock.method {
+        (Peer::Tcp(_) | Peer::Tls { .. }, None) if host.is_some_and(is_machine) => match *knock.method {
             Method::GET | Method::HEAD => Ok(()),
             _ => may_change(peer, token).map_err(|why| (StatusCode::FORBIDDEN, why)),
         },
@@ -107,9 +130,9 @@ pub fn admit(peer: &Peer, token: Option<&Token>, knock: &Knock<'_>) -> Result<()
 /// Whether `peer`, once admitted, may change something.
 pub fn may_change(peer: &Peer, token: Option<&Token>) -> Result<(), &'static str> {
     match peer {
-        Peer::Tcp(_) if token.is_none() => {
-            Err("to change something, use the Unix socket, or set `admin.token-file`")
-        }
+        Peer::Tcp(_) | Peer::Tls { certificate: None, .. } if token.is_none() => Err(
+            "to change something, use the Unix socket, or set `admin.token-file` or `admin.tls.client-ca`",
+        ),
         _ => Ok(()),
     }
 }
@@ -120,11 +143,12 @@ fn text<'a>(knock: &Knock<'a>, name: &HeaderName) -> Option<&'a str> {
 
 /// Whether a page of another site asks. One that links to the dashboard is none: what comes is the same for everybody, and
 /// does not open in a frame.
-fn is_foreign(knock: &Knock<'_>) -> bool {
+fn is_foreign(peer: &Peer, knock: &Knock<'_>) -> bool {
     let is_site = text(knock, &FETCH_SITE).is_none_or(|site| ["same-origin", "none"].contains(&site));
     let is_link = knock.is_page && text(knock, &FETCH_DEST) == Some("document");
     let host = text(knock, &HOST);
-    let is_own = |origin: &str| host.is_some_and(|host| origin.strip_prefix("http://") == Some(host));
+    let scheme = if matches!(peer, Peer::Tls { .. }) { "https://" } else { "http://" };
+    let is_own = |origin: &str| host.is_some_and(|host| origin.strip_prefix(scheme) == Some(host));
     let is_origin = !knock.headers.contains_key(ORIGIN) || text(knock, &ORIGIN).is_some_and(is_own);
     !(is_origin && (is_site || is_link))
 }
@@ -220,6 +244,40 @@ mod tests {
         assert_eq!(status(&TCP, false, Method::GET, ""), 403);
         assert_eq!(status(&TCP, false, Method::GET, "host: rebound.example:9900"), 403);
         assert_eq!(status(&TCP, false, Method::GET, "host: 127.0.0.1.evil.example"), 403);
+    }
+
+    #[test]
+    fn with_a_certificate_any_host_will_do_and_with_a_token_both_are_needed() {
+        let known = tls(Some("ops.example"));
+        let bearer = format!("host: lb.example\nauthorization: Bearer {SECRET}");
+        assert_eq!(status(&known, false, Method::POST, "host: lb.example:9900"), 200);
+        assert_eq!(status(&known, true, Method::POST, "host: lb.example:9900"), 401);
+        assert_eq!(status(&known, true, Method::POST, &bearer), 200);
+        let page = |origin: &str| format!("host: lb.example\norigin: {origin}\nsec-fetch-site: same-origin");
+        assert_eq!(status(&known, false, Method::POST, &page("https://lb.example")), 200);
+        for origin in ["http://lb.example", "https://evil.example"] {
+            assert_eq!(status(&known, false, Method::POST, &page(origin)), 403, "{origin}");
+        }
+        // Without a certificate TLS gives no rights.
+        assert_eq!(status(&tls(None), false, Method::GET, "host: 127.0.0.1"), 200);
+        assert_eq!(status(&tls(None), false, Method::GET, "host: lb.example"), 403);
+        assert_eq!(status(&tls(None), false, Method::POST, "host: 127.0.0.1"), 403);
+        assert!(may_change(&known, None).is_ok() && may_change(&tls(None), None).is_err());
+    }
+
+    #[test]
+    fn a_name_is_told_so_that_it_cannot_pass_for_another_line() {
+        let told = |name: &str| tls(Some(name)).to_string();
+        assert_eq!(told("ops.example"), "certificate \"ops.example\" (127.0.0.1:1)");
+        assert_eq!(told("a\"\n\u{202e}b"), "certificate \"a\\\"\\n\\u{202e}b\" (127.0.0.1:1)");
+        assert_eq!(told(&"x".repeat(99)), format!("certificate \"{}…\" (127.0.0.1:1)", "x".repeat(64)));
+        assert_eq!(told(""), "certificate without a name (127.0.0.1:1)");
+        assert_eq!(tls(None).to_string(), "127.0.0.1:1");
+    }
+
+    fn tls(certificate: Option<&str>) -> Peer {
+        let addr = SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
+        Peer::Tls { addr, certificate: certificate.map(Arc::from) }
     }
 
     #[test]

@@ -22,8 +22,10 @@ use crate::config::AdminSettings;
 use crate::control::{Input, Picture, Question};
 use crate::error::{Exit, RunError};
 use crate::logging::Notice;
+use crate::tls::Material;
 use args::Args;
 use evenkeel_core::addr::Addr;
+use evenkeel_core::tls::Termination;
 use evenkeel_sys::limits;
 use guard::{Knock, Peer, Token};
 use http_body_util::{BodyExt, Limited};
@@ -32,6 +34,7 @@ use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 use reply::{Bytestream, Refused};
 use routes::Found;
+use rustls::ServerConfig;
 use server::Socket;
 use std::io;
 use std::sync::Arc;
@@ -67,6 +70,7 @@ const LAST_ANSWERS: Duration = Duration::from_secs(5);
 pub struct Bound {
     doors: Vec<Door>,
     token: Option<Token>,
+    tls: Option<Arc<Termination>>,
     /// Why there is no default socket.
     problem: Option<String>,
 }
@@ -91,10 +95,17 @@ impl Door {
     }
 }
 
+/// The TLS of TCP listeners, and what it is spoken with now; `None` is that nobody can be met, and nobody is.
+struct Tls {
+    terms: Arc<Termination>,
+    config: watch::Sender<Option<Arc<ServerConfig>>>,
+}
+
 /// The admin API, while it is served; dropped, it ends at once.
 pub struct Admin {
     doors: Vec<Door>,
     token: Option<Token>,
+    tls: Option<Tls>,
     tasks: JoinSet<()>,
     /// Its end tells the tasks to end, each in order.
     open: watch::Sender<()>,
@@ -114,7 +125,17 @@ impl Admin {
     /// Whether it is served just as `bound` would be.
     pub fn is(&self, bound: &Bound) -> bool {
         let places = |doors: &[Door]| -> Vec<_> { doors.iter().map(|it| it.addr.clone()).collect() };
-        self.token == bound.token && places(&self.doors) == places(&bound.doors)
+        let terms = self.tls.as_ref().map(|tls| &tls.terms);
+        self.token == bound.token
+            && terms == bound.tls.as_ref()
+            && places(&self.doors) == places(&bound.doors)
+    }
+
+    /// Shows the certificates of `material` to whoever comes from now on.
+    pub fn renew(&self, material: &Material) {
+        if let Some(tls) = &self.tls {
+            tls.config.send_replace(material.server(&tls.terms));
+        }
     }
 
     /// The socket that was bound for `wanted`, for another one that is to be served there.
@@ -133,8 +154,9 @@ impl Bound {
     /// Listens as `settings` say, where that is so already with the sockets of `before`. Without the default socket
     /// evenkeel starts all the same, but not without one that was asked for. Needs a tokio runtime around it.
     pub fn bind(settings: Option<&AdminSettings>, before: Option<&Admin>) -> Result<Self, RunError> {
-        let mut bound = Self { doors: Vec::new(), token: None, problem: None };
+        let mut bound = Self { doors: Vec::new(), token: None, tls: None, problem: None };
         let Some(settings) = settings else { return Ok(bound) };
+        bound.tls = settings.tls.clone();
         if let Some(path) = &settings.token_file {
             let token = Token::read(path);
             bound.token = Some(token.map_err(|error| {
@@ -166,22 +188,35 @@ impl Bound {
 
     /// What is to be told of it.
     pub fn notices(&self) -> Vec<Notice> {
-        let places = self.doors.iter().map(|door| Notice::Admin { addr: door.addr.clone() });
+        let places = self
+            .doors
+            .iter()
+            .map(|door| Notice::Admin { addr: door.addr.clone(), is_tls: self.tls.is_some() });
         places.chain(self.problem.clone().map(Notice::Warning)).collect()
     }
 
-    /// Begins to serve, until the result is dropped.
-    pub fn serve(self, inputs: Sender<Input>) -> Admin {
+    /// Begins to serve, with certificates of `material`, until the result is dropped.
+    pub fn serve(self, inputs: Sender<Input>, material: &Material) -> Admin {
         let connections = connections_max();
         // Whoever follows the events must not keep others from asking.
         let followers = Arc::new(Semaphore::new(connections / 2));
         let (open, is_open) = watch::channel(());
-        let desk = Arc::new(Desk { inputs, token: self.token.clone(), followers, open: is_open });
+        let tls = self.tls.map(|terms| {
+            let config = watch::Sender::new(material.server(&terms));
+            Tls { terms, config }
+        });
+        let desk = Arc::new(Desk {
+            inputs,
+            token: self.token.clone(),
+            tls: tls.as_ref().map(|tls| (tls.config.subscribe(), tls.terms.timeout)),
+            followers,
+            open: is_open,
+        });
         let mut tasks = JoinSet::new();
         for door in &self.doors {
             tasks.spawn(server::serve(Arc::clone(&door.socket), connections, Arc::clone(&desk)));
         }
-        Admin { doors: self.doors, token: self.token, tasks, open }
+        Admin { doors: self.doors, token: self.token, tls, tasks, open }
     }
 }
 
@@ -221,6 +256,8 @@ fn refused(addr: &Addr, error: &io::Error) -> RunError {
 pub struct Desk {
     inputs: Sender<Input>,
     token: Option<Token>,
+    /// What TLS is spoken with over TCP, and how long a handshake may take; `None` is that there is no TLS.
+    tls: Option<(watch::Receiver<Option<Arc<ServerConfig>>>, Duration)>,
     /// Seats for those who follow events.
     followers: Arc<Semaphore>,
     /// Closed when it leaves: no new requests, and no end of events.

@@ -16,7 +16,8 @@ pub fn document() -> String {
             "title": "evenkeel",
             "version": env!("CARGO_PKG_VERSION"),
             "description": "Look into a running evenkeel, and tell it what to do. Over TCP send the token of \
-                            `admin.token-file` as `Authorization: Bearer …`; without one only GET is answered.",
+                            `admin.token-file` as `Authorization: Bearer …`; without one only GET \
+                            is answered, but for those who show a certificate that `admin.tls.client-ca` counts.",
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
         },
         "servers": [{"url": "http://127.0.0.1:9900"}],

@@ -1,22 +1,28 @@
 //! Takes connections of the admin API, one request after the other from each. Everything has a limit: connections, the time
-//! for a request, its size, and the time in which an answer has to be read.
+//! for a TLS handshake and for a request, its size, and the time in which an answer has to be read.
 
 use super::Desk;
 use super::guard::Peer;
 use super::patient::Patient;
+use crate::tls::holder;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ServerConfig;
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 /// From the first to the last byte of a request's head, and between two requests.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -85,13 +91,48 @@ async fn accept(socket: &Socket, connections_max: usize, desk: &Arc<Desk>, conne
             }),
             Socket::Tcp(listener) => listener.accept().await.map(|(stream, addr)| {
                 let _ = stream.set_nodelay(true);
-                connections.spawn(connection(stream, Peer::Tcp(addr), Arc::clone(desk), seat));
+                connections.spawn(over_tcp(stream, addr, Arc::clone(desk), seat));
             }),
         };
         if accepted.is_err() {
             tokio::time::sleep(REST).await;
         }
         while connections.try_join_next().is_some() {}
+    }
+}
+
+/// Speaks TLS first, if it is to be spoken. Who is not met in time, or has not shown what was asked for, is not answered.
+async fn over_tcp(
+    stream: TcpStream,
+    addr: SocketAddr,
+    desk: Arc<Desk>,
+    seat: tokio::sync::OwnedSemaphorePermit,
+) {
+    let Some((config, time)) = desk.tls.clone() else {
+        return connection(stream, Peer::Tcp(addr), desk, seat).await;
+    };
+    let Some(config) = config.borrow().clone() else { return };
+    let mut open = desk.open.clone();
+    let met = tokio::select! {
+        met = timeout(time, meet(stream, config)) => met.ok().flatten(),
+        _ = open.changed() => None,
+    };
+    let Some(stream) = met else { return };
+    let shown = stream.get_ref().1.peer_certificates().and_then(|them| them.first());
+    let certificate = shown.map(|it| holder(it).unwrap_or_default().into());
+    connection(stream, Peer::Tls { addr, certificate }, desk, seat).await;
+}
+
+async fn meet(stream: TcpStream, config: Arc<ServerConfig>) -> Option<TlsStream<TcpStream>> {
+    match TlsAcceptor::from(config).accept(stream).into_fallible().await {
+        Ok(stream) => Some(stream),
+        Err((_, mut stream)) => {
+            // The alert is on its way; closed with bytes that nobody has read, the kernel would reset it away.
+            let _ = stream.shutdown().await;
+            let mut rest = [0; 1024];
+            while let Ok(1..) = stream.read(&mut rest).await {}
+            None
+        }
     }
 }
 
@@ -103,6 +144,7 @@ async fn connection(
 ) {
     let service = service_fn(|request| {
         let desk = Arc::clone(&desk);
+        let peer = peer.clone();
         async move { Ok::<_, Infallible>(desk.answer(peer, request).await) }
     });
     let mut open = desk.open.clone();

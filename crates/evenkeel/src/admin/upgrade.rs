@@ -19,7 +19,7 @@ pub async fn upgrade(desk: &Desk, peer: Peer, args: &Args) -> Result<Reply, Refu
     let binary = match args.text("binary") {
         None => None,
         Some(path) => {
-            may_name_a_program(peer)?;
+            may_name_a_program(&peer)?;
             Some(program(path.into()).await?)
         }
     };
@@ -58,12 +58,12 @@ pub async fn upgrade(desk: &Desk, peer: Peer, args: &Args) -> Result<Reply, Refu
 }
 
 /// Whoever names a program has it run as our user: only who is that user, or root, may do so.
-fn may_name_a_program(peer: Peer) -> Result<(), Refused> {
+fn may_name_a_program(peer: &Peer) -> Result<(), Refused> {
     let refused = |what: &str| Err(Refused { status: StatusCode::FORBIDDEN, what: what.to_owned() });
     match peer {
-        Peer::Unix { uid, .. } if [0, place::user()].contains(&uid) => Ok(()),
+        Peer::Unix { uid, .. } if [0, place::user()].contains(uid) => Ok(()),
         Peer::Unix { .. } => refused("only root, and the user that it runs as, may name a program to run"),
-        Peer::Tcp(_) => refused(
+        Peer::Tcp(_) | Peer::Tls { .. } => refused(
             "a program to run may be named at the Unix socket only; over TCP, leave `binary` out: the one at the path \
              that it was started by is started again",
         ),
@@ -102,12 +102,14 @@ mod tests {
 
     #[test]
     fn only_its_user_and_root_may_name_a_program_and_nobody_over_tcp() {
-        let status = |peer| may_name_a_program(peer).err().map(|it| it.status.as_u16());
+        let status = |peer: Peer| may_name_a_program(&peer).err().map(|it| it.status.as_u16());
         assert_eq!(status(Peer::Unix { uid: 0, pid: None }), None);
         assert_eq!(status(Peer::Unix { uid: place::user(), pid: Some(1) }), None);
         assert_eq!(status(Peer::Unix { uid: 54_321, pid: Some(1) }), Some(403));
         assert_eq!(status(Peer::Unix { uid: u32::MAX, pid: None }), Some(403), "nobody knows who that is");
-        assert_eq!(status(Peer::Tcp("127.0.0.1:1".parse().unwrap())), Some(403));
+        let addr = "127.0.0.1:1".parse().unwrap();
+        assert_eq!(status(Peer::Tcp(addr)), Some(403));
+        assert_eq!(status(Peer::Tls { addr, certificate: Some("ops".into()) }), Some(403));
     }
 
     #[test]

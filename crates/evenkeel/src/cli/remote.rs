@@ -1,7 +1,7 @@
 //! Commands for an evenkeel that runs.
 
 use super::json;
-use crate::remote::{Command as Asked, Order, Subject, Whom};
+use crate::remote::{Command as Asked, Order, Subject, Tls, Whom};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -30,19 +30,28 @@ pub fn commands() -> Vec<Command> {
     duties.into_iter().chain(others).map(|it| it.args(whom_args())).chain([why()]).collect()
 }
 
-fn whom_args() -> [Arg; 2] {
+fn whom_args() -> [Arg; 6] {
+    let file = |name: &'static str, variable: &'static str| {
+        let arg = Arg::new(name).long(name).value_name("FILE").env(variable);
+        arg.value_parser(clap::value_parser!(PathBuf))
+    };
     [
         Arg::new("admin")
             .long("admin")
             .value_name("ADDR")
             .env("EVENKEEL_ADMIN")
-            .help("Which evenkeel: `unix:/path` or `host:port`; the only one that runs unless told"),
-        Arg::new("token-file")
-            .long("token-file")
-            .value_name("FILE")
-            .env("EVENKEEL_TOKEN_FILE")
-            .value_parser(clap::value_parser!(PathBuf))
-            .help("The secret of its `admin.token-file`, for an address"),
+            .help("Which evenkeel: `unix:/path`, `host:port` or `https://host:port`; the only one that runs unless told"),
+        file("token-file", "EVENKEEL_TOKEN_FILE").help("The secret of its `admin.token-file`, for an address"),
+        file("tls-ca", "EVENKEEL_TLS_CA")
+            .help("Whose signature on its certificate counts, for `https://`; those that this machine trusts unless told"),
+        file("tls-cert", "EVENKEEL_TLS_CERT")
+            .help("The certificate to show, in PEM, for `admin.tls.client-ca`; its key may be in the same file"),
+        file("tls-key", "EVENKEEL_TLS_KEY").requires("tls-cert").help("The key of that certificate"),
+        Arg::new("tls-name")
+            .long("tls-name")
+            .value_name("NAME")
+            .env("EVENKEEL_TLS_NAME")
+            .help("The name that its certificate is for; that in the address unless told"),
     ]
 }
 
@@ -343,7 +352,14 @@ fn subject(matches: &ArgMatches) -> Option<(Whom, Asked)> {
 
 /// Which evenkeel `matches` mean.
 pub fn whom(matches: &ArgMatches) -> Whom {
-    Whom { admin: matches.get_one("admin").cloned(), token_file: matches.get_one("token-file").cloned() }
+    let file = |name: &str| matches.get_one::<PathBuf>(name).cloned();
+    let tls = Tls {
+        ca: file("tls-ca"),
+        cert: file("tls-cert"),
+        key: file("tls-key"),
+        name: matches.get_one("tls-name").cloned(),
+    };
+    Whom { admin: matches.get_one("admin").cloned(), token_file: file("token-file"), tls }
 }
 
 /// What `matches`, of the command called `name`, asks of whom.

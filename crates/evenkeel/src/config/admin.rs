@@ -5,9 +5,11 @@ use super::compile;
 use super::lower::Typed;
 use super::problem::{Problem, Problems};
 use super::setting::{Layer, Setting};
+use super::tls::{self, Paths};
 use super::{AdminSettings, World};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::Config;
+use std::sync::Arc;
 
 /// What the admin settings of `typed` come to; `None` is off.
 pub fn compile(
@@ -15,6 +17,7 @@ pub fn compile(
     builtin: &Layer,
     config: &Config,
     world: &World<'_>,
+    paths: &mut Paths,
     problems: &mut Problems,
 ) -> Option<AdminSettings> {
     let chain = Chain::new([&typed.flags, &typed.process], builtin);
@@ -27,12 +30,23 @@ pub fn compile(
         }
         _ => None,
     });
+    let tls = tls::admin(&chain, paths, problems).map(Arc::new);
+    let is_over_tcp = listen.iter().flatten().any(|it| it.ip().is_some());
+    if tls.is_some() && !is_over_tcp {
+        problems.push(
+            Problem::error("`admin.tls` goes only with a TCP address in `admin.listen`")
+                .at_found(chain.find("admin.tls"), "a Unix socket speaks no TLS")
+                .help("who may ask at a Unix socket is said by its mode; for others, listen on \"127.0.0.1:9900\", too"),
+        );
+    }
+    // With certificates of clients strangers are known by those.
+    let knows_clients = token_file.is_some() || tls.as_ref().is_some_and(|it| it.clients.is_some());
     for addr in listen.iter().flatten() {
-        if token_file.is_none() && addr.ip().is_some_and(|it| !it.ip().is_loopback()) {
+        if !knows_clients && addr.ip().is_some_and(|it| !it.ip().is_loopback()) {
             problems.push(
                 Problem::error(format!("anybody who reaches {addr} could look in and give orders"))
-                    .at_found(found, "not on this machine alone, and no token is asked for")
-                    .help("listen on 127.0.0.1, or name a file with a secret by `admin.token-file`"),
+                    .at_found(found, "not on this machine alone, and neither a token nor a certificate is asked for")
+                    .help("listen on 127.0.0.1, or name a file with a secret by `admin.token-file`, or whose certificates count by `admin.tls.client-ca`"),
             );
         }
         if config.listeners.iter().any(|it| it.name.addr == *addr) {
@@ -40,7 +54,7 @@ pub fn compile(
             problems.push(Problem::error(what).at_found(found, "taken by a service"));
         }
     }
-    chain.is_on("admin").then_some(AdminSettings { listen, token_file })
+    chain.is_on("admin").then_some(AdminSettings { listen, token_file, tls })
 }
 
 fn listen(found: Found<'_>, world: &World<'_>, problems: &mut Problems) -> Vec<Addr> {

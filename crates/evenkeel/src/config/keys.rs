@@ -457,7 +457,8 @@ pub static KEYS: &[Key] = &[
             "the Unix socket `control.sock` in /run/evenkeel, or else in a folder of the user's own",
         ),
         doc: "Where it answers, written as the `listen` of a service. A Unix socket has the mode 0600. An address \
-              that is not of this machine alone needs `admin.token-file`. At a TCP address a browser finds a dashboard.",
+              that is not of this machine alone needs `admin.token-file` or `admin.tls.client-ca`. At a TCP address a browser \
+              finds a dashboard.",
         why: "a Unix socket cannot be reached by other users, other machines, or web pages",
         example: "[\"unix:/run/evenkeel/control.sock\", \"127.0.0.1:9900\"]",
         aliases: &["bind", "address", "socket"],
@@ -474,6 +475,62 @@ pub static KEYS: &[Key] = &[
         why: "a secret of our own making would have to be told to somebody",
         example: "/etc/evenkeel/admin.token",
         aliases: &["token", "secret", "password"],
+    },
+    Key {
+        name: "admin.tls",
+        scope: Scope::Process,
+        kind: Kind::Tls,
+        default: Is("off"),
+        doc: "Whether TLS is spoken at its TCP addresses, as `tls` of a service has it: a file with a certificate, its chain \
+              and its key, or a folder of them; a table says more. A Unix socket speaks none. The files are looked at every \
+              few seconds, and taken when they have changed and are good.",
+        why: "on this machine alone nobody is in the way, and elsewhere there is no certificate that would be right for all",
+        example: "/etc/evenkeel/admin.pem",
+        aliases: &["ssl", "https"],
+    },
+    Key {
+        name: "admin.tls.cert",
+        scope: Scope::Process,
+        kind: Kind::Paths,
+        default: Means("none, it must be given"),
+        doc: "Files of certificates with their chains, in PEM, or folders, as with `tls.cert`.",
+        why: "there is none that would be right for all",
+        example: "[\"/etc/evenkeel/admin.pem\"]",
+        aliases: &["crt", "certs", "certificate", "certificates", "cert-file"],
+    },
+    Key {
+        name: "admin.tls.key",
+        scope: Scope::Process,
+        kind: Kind::Text,
+        default: Means(
+            "in the file of the certificate, or beside it: `NAME.key`, or `privkey.pem` for a `fullchain.pem`",
+        ),
+        doc: "The file with the key of the certificate, in PEM. Only with a single certificate.",
+        why: "that is where keys usually are",
+        example: "/etc/evenkeel/admin.key",
+        aliases: &["private-key", "key-file"],
+    },
+    Key {
+        name: "admin.tls.min-version",
+        scope: Scope::Process,
+        kind: Kind::Word(&["1.2", "1.3"]),
+        default: Is("1.2"),
+        doc: "The oldest version of TLS that is spoken.",
+        why: "as for services, and what is weak in it is not spoken here",
+        example: "1.3",
+        aliases: &["ssl-min-ver", "tls-min-version", "minimum-version"],
+    },
+    Key {
+        name: "admin.tls.client-ca",
+        scope: Scope::Process,
+        kind: Kind::Text,
+        default: Means("clients are not asked for a certificate"),
+        doc: "A file with the certificates of those whose signature on a client's certificate counts, in PEM. Over TCP nobody \
+              is then answered without such a certificate, not even for `/livez`, and who has one may do what the token \
+              allows. With `admin.token-file` both are needed.",
+        why: "certificates of clients have to be handed out first",
+        example: "/etc/evenkeel/operators-ca.pem",
+        aliases: &["ca-file", "ca", "verify-ca"],
     },
     Key {
         name: "listen",

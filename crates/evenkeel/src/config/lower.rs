@@ -331,7 +331,7 @@ impl<'a> Lower<'a> {
                 let expected = "expected what to show, such as \"/etc/evenkeel/web.pem\"";
                 return Err(setting::wrong(key, node, expected));
             }
-            (Kind::Tls, _) => "tls.cert",
+            (Kind::Tls, _) => &format!("{}.cert", key.name),
             _ => return Err(setting::wrong(key, node, &format!("expected {}", key.kind.describe()))),
         };
         let inner = keys::find(self.context, inner)

@@ -39,10 +39,12 @@ pub use watched::{Watched, WatchedFiles};
 use crate::tls::Material;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::{Config, Target};
+use evenkeel_core::tls::Termination;
 use gate::Lists;
 use std::io;
 use std::net::{IpAddr, ToSocketAddrs, UdpSocket};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The text of a file that is or was at a path, which it is relative to.
@@ -112,6 +114,8 @@ pub struct AdminSettings {
     pub listen: Option<Vec<Addr>>,
     /// What this file holds has to be sent over TCP.
     pub token_file: Option<PathBuf>,
+    /// How TLS is spoken over TCP, if it is.
+    pub tls: Option<Arc<Termination>>,
 }
 
 impl AdminSettings {
@@ -159,10 +163,11 @@ fn load_in(source: &Source, world: &World<'_>) -> Result<Loaded, Problems> {
         compile::compile(&services, &typed.defaults, &builtin, &mut lists, &mut paths, &mut problems);
     cross::check(&typed, &services, &builtin, &mut problems);
     log::check(&typed, &builtin, &mut problems);
-    let admin = admin::compile(&typed, &builtin, &config, world, &mut problems);
+    let admin = admin::compile(&typed, &builtin, &config, world, &mut paths, &mut problems);
     let mut material = Material::default();
     if world.reads_keys && problems.errors() == 0 {
-        material = tls::read(&config, &paths, &mut problems);
+        let admin = admin.as_ref().and_then(|it| it.tls.as_ref());
+        material = tls::read(&config, admin, &paths, &mut problems);
     }
     problems.sort();
     match problems.errors() {

@@ -10,6 +10,10 @@ use evenkeel_core::tls::{Certificate, ClientCertificates, Origination, Terminati
 use rustls::pki_types::ServerName;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a handshake of the admin API may take: as long as the head of a request.
+const ADMIN_HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// Paths of keys and certificates, and where they were written.
 #[derive(Default)]
@@ -35,8 +39,7 @@ pub fn termination(chain: &Chain<'_>, paths: &mut Paths, problems: &mut Problems
     if !chain.is_on("tls") {
         return None;
     }
-    let key = path(chain, "tls.key", paths);
-    let certificates = certificates(chain, key, paths, problems);
+    let certificates = certificates(chain, "tls", paths, problems);
     let roots = path(chain, "tls.client-ca", paths);
     let auth = chain.find("tls.client-auth");
     if let (None, Some(auth)) = (&roots, auth.filter(|auth| auth.place.is_some())) {
@@ -48,10 +51,7 @@ pub fn termination(chain: &Chain<'_>, paths: &mut Paths, problems: &mut Problems
     Some(Termination {
         certificates,
         alpn: protocols(chain, "tls.alpn"),
-        oldest: match chain.text("tls.min-version").as_deref() {
-            Some("1.3") => Version::Tls13,
-            _ => Version::Tls12,
-        },
+        oldest: oldest(chain, "tls.min-version"),
         clients: roots.map(|roots| ClientCertificates {
             roots,
             required: chain.text("tls.client-auth").as_deref() != Some("optional"),
@@ -60,27 +60,51 @@ pub fn termination(chain: &Chain<'_>, paths: &mut Paths, problems: &mut Problems
     })
 }
 
+/// The TLS of the admin API: `chain` holds the settings of the process. Who names whose certificates count wants them.
+pub fn admin(chain: &Chain<'_>, paths: &mut Paths, problems: &mut Problems) -> Option<Termination> {
+    chain.is_on("admin.tls").then(|| Termination {
+        certificates: certificates(chain, "admin.tls", paths, problems),
+        alpn: ["http/1.1".into()].into(),
+        oldest: oldest(chain, "admin.tls.min-version"),
+        clients: path(chain, "admin.tls.client-ca", paths)
+            .map(|roots| ClientCertificates { roots, required: true }),
+        timeout: ADMIN_HANDSHAKE,
+    })
+}
+
+fn oldest(chain: &Chain<'_>, key: &str) -> Version {
+    match chain.text(key).as_deref() {
+        Some("1.3") => Version::Tls13,
+        _ => Version::Tls12,
+    }
+}
+
+/// Those to show, by the keys below `tls`, which is the name of a key itself.
 fn certificates(
     chain: &Chain<'_>,
-    key: Option<Arc<Path>>,
+    tls: &str,
     paths: &mut Paths,
     problems: &mut Problems,
 ) -> Box<[Certificate]> {
-    let written = match chain.find("tls.cert").map(|found| found.value) {
+    let [cert_key, key_key] = ["cert", "key"].map(|it| format!("{tls}.{it}"));
+    let key = path(chain, &key_key, paths);
+    let written = match chain.find(&cert_key).map(|found| found.value) {
         Some(Setting::Files(files)) => files.as_slice(),
         _ => &[],
     };
-    if written.is_empty() && !chain.is_written("tls.cert") {
+    if written.is_empty() && !chain.is_written(&cert_key) {
         problems.push(
-            Problem::error("`tls` does not say what to show to clients")
-                .at_found(chain.find("tls"), "no certificate is named")
-                .help("name a file with a certificate and its key: tls = \"/etc/evenkeel/web.pem\""),
+            Problem::error(format!("`{tls}` does not say what to show to clients"))
+                .at_found(chain.find(tls), "no certificate is named")
+                .help(format!(
+                    "name a file with a certificate and its key: {tls} = \"/etc/evenkeel/web.pem\""
+                )),
         );
     }
     if written.len() > 1 && key.is_some() {
         problems.push(
-            Problem::error("`tls.key` goes with a single certificate")
-                .at_found(chain.find("tls.key"), "of which of them?")
+            Problem::error(format!("`{key_key}` goes with a single certificate"))
+                .at_found(chain.find(&key_key), "of which of them?")
                 .help("put each key beside its certificate as `NAME.key`, or into the same file"),
         );
     }
@@ -156,8 +180,13 @@ fn protocols(chain: &Chain<'_>, key: &str) -> Box<[Box<str>]> {
     }
 }
 
-/// Reads what `config` needs, and tells what is wrong with it where it was written.
-pub fn read(config: &Config, paths: &Paths, problems: &mut Problems) -> Material {
+/// Reads what `config` and the admin API need, and tells what is wrong with it where it was written.
+pub fn read(
+    config: &Config,
+    admin: Option<&Arc<Termination>>,
+    paths: &Paths,
+    problems: &mut Problems,
+) -> Material {
     let told = |problem: Problem, trouble: Trouble| {
         let problem = match paths.place(&trouble.path) {
             Some(place) => problem.at(place, ""),
@@ -168,7 +197,7 @@ pub fn read(config: &Config, paths: &Paths, problems: &mut Problems) -> Material
             None => problem,
         }
     };
-    match Material::read(config) {
+    match Material::read(config, admin) {
         Ok(material) => {
             for trouble in material.invalid() {
                 problems.push(told(Problem::warning(trouble.what.clone()), trouble));

@@ -87,9 +87,10 @@ impl Loop {
     /// Reads the files again, in the background.
     pub(super) fn read_keys(&mut self) {
         let (config, before) = (self.control.director.config(), self.control.keys.material.clone());
+        let admin = self.control.settings.admin.as_ref().and_then(|it| it.tls.clone());
         let (reading, inputs) = (self.control.keys.reading, self.control.inputs.clone());
         let work = move || {
-            let (material, troubles) = Material::renew(&config, &before);
+            let (material, troubles) = Material::renew(&config, admin.as_ref(), &before);
             let _ = inputs.blocking_send(Input::KeysRead(Box::new(material), troubles, reading));
         };
         if let Err(error) = thread::Builder::new().name("certificates".to_owned()).spawn(work) {
@@ -120,6 +121,7 @@ impl Loop {
                 // What is refused would look like a change to a new watch.
                 false => self.control.keys.material = material,
             }
+            self.control.renew_admin();
         }
     }
 

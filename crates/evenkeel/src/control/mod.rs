@@ -172,7 +172,14 @@ impl Control {
     pub fn serve_admin(&mut self, bound: Bound) {
         bound.notices().into_iter().for_each(|notice| self.log.tell(notice));
         self.leave_admin();
-        self.admin = Some(bound.serve(self.inputs.clone()));
+        self.admin = Some(bound.serve(self.inputs.clone(), &self.keys.material));
+    }
+
+    /// Has it show the certificates that are there now.
+    fn renew_admin(&self) {
+        if let Some(admin) = &self.admin {
+            admin.renew(&self.keys.material);
+        }
     }
 
     /// Serves it no more; whoever has asked is still answered.

@@ -95,7 +95,7 @@ impl Loop {
         (plan, refused.or_else(|| self.other_admin(loaded.settings.admin.as_ref()).err()))
     }
 
-    /// The admin API as it is to be, bound already, if that is another one or has another token.
+    /// The admin API as it is to be, bound already, if that is another one or has another token or other TLS.
     fn other_admin(&self, settings: Option<&AdminSettings>) -> Result<Option<Bound>, String> {
         if self.admin_due.is_some() {
             return Ok(None);
@@ -123,6 +123,7 @@ impl Loop {
         control.keys.replace(material, &control.inputs);
         outlet.into_iter().for_each(|outlet| control.write_log_to(outlet, &loaded.settings.log));
         admin.into_iter().for_each(|bound| control.serve_admin(bound));
+        control.renew_admin();
         control.discovery = Discovery::follow(&loaded.config, &control.inputs);
         let Settings { workers, max_sessions, .. } = control.settings;
         let settings = Settings { workers, max_sessions, ..loaded.settings.clone() };

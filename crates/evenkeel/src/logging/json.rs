@@ -223,7 +223,7 @@ pub fn notice(out: &mut String, at: SystemTime, notice: &Notice) {
         Notice::Reloaded { listeners, backends } => {
             line.raw("listeners", listeners).raw("backends", backends);
         }
-        Notice::Admin { addr } => {
+        Notice::Admin { addr, .. } => {
             line.text("listener", addr);
         }
         Notice::Ordered { what, by } | Notice::OrderRefused { what, by, .. } => {

@@ -49,10 +49,11 @@ impl fmt::Display for Notice {
                 write!(f, "reloaded: {}, {}", count(*listeners, "listener"), count(*backends, "backend"))
             }
             Self::ReloadRefused { why } => write!(f, "reload refused, everything stays as it was: {why}"),
-            Self::Admin { addr: addr @ Addr::Ip(_) } => {
-                write!(f, "can be asked at {addr}: a dashboard at http://{addr}/")
+            Self::Admin { addr: addr @ Addr::Ip(_), is_tls } => {
+                let scheme = if *is_tls { "https" } else { "http" };
+                write!(f, "can be asked at {addr}: a dashboard at {scheme}://{addr}/")
             }
-            Self::Admin { addr } => write!(f, "can be asked at {addr}: `evenkeel status`"),
+            Self::Admin { addr, .. } => write!(f, "can be asked at {addr}: `evenkeel status`"),
             Self::Ordered { what, by } => write!(f, "order of {by}: {what}"),
             Self::Trial { time } => write!(f, "on trial: goes back in {} unless confirmed", Took(*time)),
             Self::CertificatesRenewed { files } => renewed(f, files),

@@ -81,6 +81,8 @@ pub enum Notice {
     Admin {
         /// Where.
         addr: Addr,
+        /// Whether TLS is spoken there, if it is a TCP address.
+        is_tls: bool,
     },
     /// Somebody gave an order, and it was done.
     Ordered {

@@ -314,8 +314,11 @@ fn all_notices() -> Vec<Notice> {
         Notice::SignalIgnored { signal: "SIGUSR2", why: "no reason" },
         Notice::Reloaded { listeners: 1, backends: 3 },
         Notice::ReloadRefused { why: "a mistake".to_owned() },
-        Notice::Admin { addr: addr("127.0.0.1:9900") },
-        Notice::Admin { addr: Addr::Unix(std::path::Path::new("/run/evenkeel/control.sock").into()) },
+        Notice::Admin { addr: addr("127.0.0.1:9900"), is_tls: false },
+        Notice::Admin {
+            addr: Addr::Unix(std::path::Path::new("/run/evenkeel/control.sock").into()),
+            is_tls: false,
+        },
         Notice::Ordered { what: "reload".to_owned(), by: "uid 0 (pid 7)".to_owned() },
         Notice::Trial { time: Duration::from_secs(60) },
         Notice::WentBack { why: "nobody confirmed it in time" },

@@ -1,6 +1,6 @@
 //! One request to a running evenkeel: HTTP/1.0, whose answers end with the connection.
 
-use super::Whom;
+use super::{Whom, tls};
 use crate::admin;
 use crate::error::{Exit, RunError};
 use serde_json::Value;
@@ -16,10 +16,14 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Bytes of an answer at most.
 const ANSWER_MAX: u64 = 256 << 20;
 
+/// What an address begins with where TLS is spoken.
+const HTTPS: &str = "https://";
+
 /// Both directions of a connection.
 trait Stream: Read + Write {}
 impl Stream for UnixStream {}
 impl Stream for TcpStream {}
+impl Stream for tls::Tunnel {}
 
 /// What came back: the status, and the rest to be read.
 pub struct Answer {
@@ -81,6 +85,9 @@ pub fn call_within(
     let (name, stream) = connect(whom, patience)?;
     let token = whom.token_file.as_ref().map(token).transpose()?;
     let cut = |error: io::Error| {
+        if let Some(refused) = tls::refused(&name, &error) {
+            return refused;
+        }
         let why = match error.kind() {
             ErrorKind::WouldBlock | ErrorKind::TimedOut => format!("nothing within {} s", patience.as_secs()),
             _ => error.to_string(),
@@ -92,6 +99,7 @@ pub fn call_within(
 
 /// For the `Host` header.
 fn host(name: &str) -> String {
+    let name = name.strip_prefix(HTTPS).unwrap_or(name);
     if name.starts_with("unix:") { "localhost".to_owned() } else { name.to_owned() }
 }
 
@@ -119,11 +127,14 @@ fn exchange(
     }
     head.push_str(&format!("content-length: {}\r\n\r\n", body.len()));
     stream.write_all((head + &body).as_bytes())?;
+    stream.flush()?;
     let mut body = BufReader::new(stream);
     let mut line = String::new();
     body.by_ref().take(1024).read_line(&mut line)?;
     let status = line.strip_prefix("HTTP/1.").and_then(|it| it.get(2..5)?.parse().ok());
-    let status = status.ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "that is not HTTP"))?;
+    let status = status.ok_or_else(|| {
+        io::Error::new(ErrorKind::InvalidData, "that is not HTTP; if it speaks TLS, ask by `https://`")
+    })?;
     while line.trim_end() != "" {
         line.clear();
         if body.by_ref().take(64 * 1024).read_line(&mut line)? == 0 {
@@ -155,10 +166,28 @@ fn connect(whom: &Whom, patience: Duration) -> Result<(String, Box<dyn Stream>),
             stream.set_read_timeout(Some(patience))?;
             Ok(Box::new(stream) as Box<dyn Stream>)
         }),
-        None => TcpStream::connect(&*place).and_then(|stream| {
-            stream.set_read_timeout(Some(patience))?;
-            Ok(Box::new(stream) as Box<dyn Stream>)
-        }),
+        None => {
+            let addr = place.strip_prefix(HTTPS).unwrap_or(&place);
+            let connected = TcpStream::connect(addr).and_then(|stream| {
+                stream.set_read_timeout(Some(patience))?;
+                Ok(stream)
+            });
+            match connected {
+                Ok(stream) if addr.len() < place.len() => {
+                    let tunnel = tls::speak(stream, &place, addr, &whom.tls)?;
+                    return Ok((place, Box::new(tunnel)));
+                }
+                // A token must not go where somebody who names certificates did not want it to.
+                Ok(_) if whom.tls.is_wanted() => {
+                    return Err(RunError::new(
+                        Exit::Usage,
+                        format!("`--tls-…` goes only with TLS, and {place} is asked without"),
+                    )
+                    .help(format!("ask by `--admin {HTTPS}{place}`")));
+                }
+                connected => connected.map(|stream| Box::new(stream) as Box<dyn Stream>),
+            }
+        }
     };
     match connected {
         Ok(stream) => Ok((place, stream)),

@@ -9,6 +9,7 @@ mod save;
 mod sessions;
 mod status;
 mod table;
+mod tls;
 mod upgrade;
 mod why;
 
@@ -21,6 +22,7 @@ pub use orders::{Order, request};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::ExitCode;
+pub use tls::Tls;
 pub use why::Subject;
 
 /// `plan --detailed-exitcode` found something to change, as `terraform plan` has it.
@@ -33,6 +35,8 @@ pub struct Whom {
     pub admin: Option<String>,
     /// What it wants to be told over TCP.
     pub token_file: Option<PathBuf>,
+    /// How TLS is spoken with it.
+    pub tls: Tls,
 }
 
 /// What it is asked.

@@ -23,7 +23,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Upgrades; fails with the reason when everything is as it was.
 pub fn run(whom: &Whom, binary: Option<&Path>, json: bool, quiet: bool) -> Result<(), RunError> {
     // The place is found once: the answer of the old process and of the new one come from there.
-    let whom = Whom { admin: Some(http::place(whom)?), token_file: whom.token_file.clone() };
+    let whom = http::pinned(whom.clone())?;
     let timeout = get(&whom, "/api/v1/status")?["config"]["upgrade_timeout_s"].as_u64().unwrap_or_default();
     let mut body = Map::new();
     if let Some(binary) = binary {

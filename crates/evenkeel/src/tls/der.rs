@@ -8,6 +8,8 @@ use std::time::{Duration, SystemTime};
 pub struct Facts {
     /// Its host names, in lower case; one may begin with `*.`.
     pub names: Vec<String>,
+    /// What its subject is called.
+    pub common_name: Option<String>,
     /// Since when it is valid.
     pub not_before: SystemTime,
     /// Until when.
@@ -21,12 +23,16 @@ const OBJECT_ID: u8 = 0x06;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 const SEQUENCE: u8 = 0x30;
+const SET: u8 = 0x31;
 const VERSION: u8 = 0xa0;
 const EXTENSIONS: u8 = 0xa3;
 const DNS_NAME: u8 = 0x82;
 
 /// subjectAltName, 2.5.29.17.
 const SUBJECT_ALT_NAME: [u8; 3] = [0x55, 0x1d, 0x11];
+
+/// commonName, 2.5.4.3.
+const COMMON_NAME: [u8; 3] = [0x55, 0x04, 0x03];
 
 /// What the certificate in `der` says; `None` if it is none.
 pub fn facts(der: &[u8]) -> Option<Facts> {
@@ -38,12 +44,29 @@ pub fn facts(der: &[u8]) -> Option<Facts> {
     let _issuer = fields.take(SEQUENCE)?;
     let mut validity = Der(fields.take(SEQUENCE)?);
     let (not_before, not_after) = (validity.time()?, validity.time()?);
-    let _subject = fields.take(SEQUENCE)?;
+    let common_name = common_name(fields.take(SEQUENCE)?);
     let _key = fields.take(SEQUENCE)?;
     // Two identifiers that nobody uses.
     let _ = (fields.take(0x81), fields.take(0x82), fields.take(BIT_STRING));
     let names = fields.take(EXTENSIONS).map(names).unwrap_or_default();
-    Some(Facts { names, not_before, not_after })
+    Some(Facts { names, common_name, not_before, not_after })
+}
+
+/// Whose certificate is in `der`: its first host name, else what its subject is called.
+pub fn holder(der: &[u8]) -> Option<String> {
+    let Facts { names, common_name, .. } = facts(der)?;
+    names.into_iter().next().or(common_name)
+}
+
+fn common_name(subject: &[u8]) -> Option<String> {
+    let mut parts = Der(subject);
+    while let Some(part) = parts.take(SET) {
+        let mut pair = Der(Der(part).take(SEQUENCE)?);
+        if pair.take(OBJECT_ID) == Some(&COMMON_NAME) {
+            return pair.next().and_then(|(_, text)| String::from_utf8(text.to_vec()).ok());
+        }
+    }
+    None
 }
 
 fn names(extensions: &[u8]) -> Vec<String> {
@@ -141,6 +164,8 @@ mod tests {
         let seconds = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
         // 2020-01-01 and, as a GeneralizedTime, 2120-01-01.
         assert_eq!((seconds(facts.not_before), seconds(facts.not_after)), (1_577_836_800, 4_733_510_400));
+        assert_eq!(holder(&signed.chain[0]).as_deref(), Some("a.example"));
+        assert_eq!(holder(&signed.chain[1]).as_deref(), Some("x"), "an authority has no host name");
         let past = Authority::new("x").sign_for(&["a"], Valid::Past);
         assert_eq!(seconds(super::facts(&past.chain[0]).unwrap().not_after), 1_609_459_200);
     }

@@ -7,6 +7,7 @@ mod der;
 mod pair;
 mod server;
 
+pub use der::holder;
 pub use pair::Trouble;
 
 use crate::config::Watched;
@@ -64,23 +65,28 @@ enum Manner {
 }
 
 impl Material {
-    /// What `config` needs. Fails with everything that is wrong.
-    pub fn read(config: &Config) -> Result<Self, Vec<Trouble>> {
-        let (material, troubles) = Self::gather(config, &Self::default(), Manner::Whole);
+    /// What `config` needs, and the admin API. Fails with everything that is wrong.
+    pub fn read(config: &Config, admin: Option<&Arc<Termination>>) -> Result<Self, Vec<Trouble>> {
+        let (material, troubles) = Self::gather(config, admin, &Self::default(), Manner::Whole);
         if troubles.is_empty() { Ok(material) } else { Err(troubles) }
     }
 
     /// The same after files have changed since `before`: where those that there are now cannot be used, or are not valid at this
     /// time, what was made of them before stays. Says what that was for.
-    pub fn renew(config: &Config, before: &Self) -> (Self, Vec<Trouble>) {
-        let (material, troubles) = Self::gather(config, before, Manner::Lenient);
+    pub fn renew(config: &Config, admin: Option<&Arc<Termination>>, before: &Self) -> (Self, Vec<Trouble>) {
+        let (material, troubles) = Self::gather(config, admin, before, Manner::Lenient);
         (material.follow(before), troubles)
     }
 
-    fn gather(config: &Config, before: &Self, manner: Manner) -> (Self, Vec<Trouble>) {
+    fn gather(
+        config: &Config,
+        admin: Option<&Arc<Termination>>,
+        before: &Self,
+        manner: Manner,
+    ) -> (Self, Vec<Trouble>) {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let (mut material, mut troubles, system) = (Self::default(), Vec::new(), client::System::default());
-        for terms in terminations(config) {
+        for terms in terminations(config, admin) {
             let made = server(&terms, &provider, manner).map_err(|them| troubles.extend(them));
             let made = made.ok().or_else(|| before.servers.get(&terms).cloned());
             material.servers.extend(made.map(|made| (terms, made)));
@@ -133,6 +139,11 @@ impl Material {
         Arc::new(keyring)
     }
 
+    /// What clients of the admin API are met with.
+    pub fn server(&self, terms: &Termination) -> Option<Arc<ServerConfig>> {
+        self.servers.get(terms).map(|made| Arc::clone(&made.config))
+    }
+
     /// What backends are met with, for whoever checks them.
     pub fn client(&self, terms: &Origination) -> Option<Arc<ClientConfig>> {
         self.clients.get(terms).map(|made| Arc::clone(&made.config))
@@ -171,6 +182,12 @@ impl Material {
     }
 }
 
+/// What a command asks with, its files read for this once. Fails with everything that is wrong.
+pub fn to_ask(terms: &Origination) -> Result<Arc<ClientConfig>, Vec<Trouble>> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    client(terms, &client::System::default(), &provider, Manner::Whole).map(|made| made.config)
+}
+
 fn differ<Terms: Eq + Hash, Config>(
     now: &HashMap<Arc<Terms>, Made<Config>>,
     before: &HashMap<Arc<Terms>, Made<Config>>,
@@ -181,10 +198,10 @@ fn differ<Terms: Eq + Hash, Config>(
     now.len() != before.len() || !now.iter().all(same)
 }
 
-fn terminations(config: &Config) -> impl Iterator<Item = Arc<Termination>> {
+fn terminations(config: &Config, admin: Option<&Arc<Termination>>) -> impl Iterator<Item = Arc<Termination>> {
     let mut seen = HashSet::new();
     let all = config.listeners.iter().filter_map(|it| it.reception.tls.clone());
-    all.filter(move |it| seen.insert(Arc::clone(it)))
+    all.chain(admin.cloned()).filter(move |it| seen.insert(Arc::clone(it)))
 }
 
 fn originations(config: &Config) -> impl Iterator<Item = Arc<Origination>> {

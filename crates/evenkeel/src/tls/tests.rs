@@ -61,7 +61,7 @@ impl Scene {
     }
 
     fn read(&self) -> Material {
-        Material::read(&self.config).unwrap()
+        Material::read(&self.config, None).unwrap()
     }
 }
 
@@ -109,12 +109,12 @@ fn what_cannot_be_used_or_is_not_valid_leaves_what_was_before() {
         (pem(&future), "is not valid yet"),
     ] {
         scene.put("web.pem", &text);
-        let (material, troubles) = Material::renew(&scene.config, &before);
+        let (material, troubles) = Material::renew(&scene.config, None, &before);
         assert!(!material.differs(&before), "{why}");
         assert!(troubles.len() == 1 && troubles[0].what.contains(why), "{why}: {troubles:?}");
     }
     scene.put("web.pem", &pem(&other));
-    let (material, troubles) = Material::renew(&scene.config, &before);
+    let (material, troubles) = Material::renew(&scene.config, None, &before);
     assert!(material.differs(&before) && troubles.is_empty());
 }
 

@@ -5,6 +5,7 @@ mod abuse;
 mod admin;
 mod admin_limits;
 mod admin_reload;
+mod admin_tls;
 mod ask;
 mod carry;
 mod chain;
