@@ -82,6 +82,9 @@ impl fmt::Display for Reason {
 pub struct Reasons([bool; Reason::ALL.len()]);
 
 impl Reasons {
+    /// None of them.
+    pub const NONE: Self = Self([false; Reason::ALL.len()]);
+
     /// Those in it.
     pub fn iter(self) -> impl Iterator<Item = Reason> {
         Reason::ALL.into_iter().filter(move |reason| self.0[*reason as usize])

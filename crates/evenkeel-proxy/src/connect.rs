@@ -111,7 +111,7 @@ async fn seat(
     drop(place);
     // There may be room for the next in line as well.
     worker.on_seat_freed(local);
-    session.opening.borrow_mut().queued += worker.reactor.now() - began;
+    session.opening.borrow_mut().notes.queued += worker.reactor.now() - began;
     match waited {
         Ok(result) => result,
         Err(Interrupted::ClientLeft) => Err(End::ClientLeft),
@@ -122,7 +122,7 @@ async fn seat(
 /// The backends of this snapshot of the pool that the session has tried.
 fn tried(session: &Session, pool: &Pool) -> Tried {
     let mut tried = out_of_reach(session, pool);
-    for attempt in &session.opening.borrow().failed_attempts {
+    for attempt in &session.opening.borrow().notes.failed_attempts {
         // A failure of ours says nothing about the backend.
         if matches!(attempt.failure, ConnectFailure::NoResources(_)) {
             continue;
@@ -150,7 +150,7 @@ fn out_of_reach(session: &Session, pool: &Pool) -> Tried {
 
 fn nobody_left(session: &Session) -> End {
     let opening = session.opening.borrow();
-    opening.failed_attempts.last().map_or(End::NoBackend, |attempt| End::NotConnected(attempt.failure))
+    opening.notes.failed_attempts.last().map_or(End::NoBackend, |attempt| End::NotConnected(attempt.failure))
 }
 
 fn name(addr: &Addr) -> Name<'_> {
@@ -205,7 +205,7 @@ async fn reach(
 
 /// Whether a backend is to be asked for TLS before it is spoken, as the client had to ask: unless nobody speaks it there.
 fn wants_question(session: &Session, rules: &PoolRules) -> bool {
-    let is_postgres = session.opening.borrow().greeting.as_ref().is_some_and(|it| it.is_postgres);
+    let is_postgres = session.opening.borrow().notes.greeting.as_ref().is_some_and(|it| it.is_postgres);
     is_postgres && (session.listener.reception.tls.is_none() || rules.tls.is_some())
 }
 
@@ -249,7 +249,7 @@ async fn connect(
     worker.reactor.add_stream(&socket, session.row, false).map_err(|error| failed(&error))?;
     if !connected {
         session.opening.borrow_mut().reach = Reach::Connecting(backend.addr.clone(), worker.reactor.now());
-        let is_first = session.opening.borrow().failed_attempts.is_empty();
+        let is_first = session.opening.borrow().notes.failed_attempts.is_empty();
         let settled = || {
             let told = session.backend_ready.get().writable();
             // What was told of the last attempt's socket may arrive only now: it is of the same row.
@@ -303,7 +303,7 @@ fn note_failure(
 ) {
     let took = worker.reactor.now() - began;
     let mut opening = session.opening.borrow_mut();
-    opening.failed_attempts.push(Attempt { backend: backend.addr.clone(), failure, took });
+    opening.notes.failed_attempts.push(Attempt { backend: backend.addr.clone(), failure, took });
     opening.reach = Reach::Nobody;
     drop(opening);
     let source = pool.rules.outward.as_ref().map_or(&Source::Usual, |outward| &outward.source);
@@ -330,13 +330,18 @@ async fn go_on(
             return Err(End::Failed(errno));
         }
         // Told once in the record, however often it happens.
-        session.opening.borrow_mut().failed_attempts.dedup_by(|later, first| later.failure == first.failure);
+        session
+            .opening
+            .borrow_mut()
+            .notes
+            .failed_attempts
+            .dedup_by(|later, first| later.failure == first.failure);
         return match session.until::<()>(worker, now + RESOURCE_PAUSE, || None).await {
             Err(Interrupted::ClientLeft) => Err(End::ClientLeft),
             _ => Ok(()),
         };
     }
-    let attempts = session.opening.borrow().failed_attempts.len();
+    let attempts = session.opening.borrow().notes.failed_attempts.len();
     if out_of_time || attempts >= rules.attempts as usize || !local.may_retry(now) {
         return Err(End::NotConnected(failure));
     }

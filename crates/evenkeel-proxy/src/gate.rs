@@ -4,7 +4,7 @@
 use crate::books::observed;
 use crate::session::Session;
 use crate::worker::Worker;
-use evenkeel_core::admit::{Admission, Gate};
+use evenkeel_core::admit::{Admission, Gate, Reasons};
 use evenkeel_core::dice::Dice;
 use evenkeel_core::end::End;
 use evenkeel_core::name::ServiceName;
@@ -55,7 +55,9 @@ pub fn pass(worker: &Worker, session: &Session) -> Result<(), End> {
     let Some(gate) = &session.gate else { return Ok(()) };
     let Admission { outcome, observed: reasons } = gate.admit(session.source(), worker.reactor.now());
     observed(&session.counts, reasons);
-    session.opening.borrow_mut().observed = reasons;
+    if reasons != Reasons::NONE {
+        session.opening.borrow_mut().notes.observed = reasons;
+    }
     let place = outcome.map_err(Rejection::NotAdmitted)?;
     if let Some(place) = place {
         // It is let through once.

@@ -27,7 +27,7 @@ pub async fn accept(
     early: &mut Early,
 ) -> Result<Option<Tunnel>, End> {
     let Some(terms) = &session.listener.reception.tls else { return Ok(None) };
-    let config = session.opening.borrow_mut().tls.as_mut().and_then(|tls| tls.server.take());
+    let config = session.opening.borrow_mut().notes.tls.as_mut().and_then(|tls| tls.server.take());
     let config = config.ok_or(Rejection::Tls(Fault::Ours))?;
     let deadline = worker.reactor.now() + terms.timeout;
     let offered = hear(worker, session, client, early, deadline).await?;
@@ -66,7 +66,7 @@ async fn hear(
         match reader.read(early.bytes()) {
             Ok(Parse::Complete { value, .. }) => {
                 let greeting = || Box::new(Greeting::of(&value, false));
-                session.opening.borrow_mut().greeting.get_or_insert_with(greeting);
+                session.opening.borrow_mut().notes.greeting.get_or_insert_with(greeting);
                 return Ok(value.version);
             }
             Ok(Parse::Partial) => {}
@@ -85,7 +85,7 @@ async fn hear(
 }
 
 fn note(session: &Session, what: impl FnOnce(&mut ClientTls)) {
-    if let Some(tls) = &mut session.opening.borrow_mut().tls {
+    if let Some(tls) = &mut session.opening.borrow_mut().notes.tls {
         what(tls);
     }
 }

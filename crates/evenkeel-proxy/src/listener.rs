@@ -56,10 +56,13 @@ pub struct Accepting {
 }
 
 impl Accepting {
-    /// What a session begins with whose client's TLS ends here.
-    fn client_tls(&self) -> Option<Box<ClientTls>> {
-        let server = self.tls.clone()?;
-        Some(Box::new(ClientTls { server: Some(server), ..ClientTls::default() }))
+    /// What a session begins with: the keys, if its client's TLS ends here.
+    fn opening(&self) -> Opening {
+        let mut opening = Opening::default();
+        if let Some(server) = &self.tls {
+            opening.notes.tls = Some(ClientTls { server: Some(Arc::clone(server)), agreed: None });
+        }
+        opening
     }
 }
 
@@ -253,7 +256,7 @@ impl Worker {
             accepted: self.reactor.now(),
             client_ready: Cell::new(Readiness::NONE),
             backend_ready: Cell::new(Readiness::NONE),
-            opening: RefCell::new(Opening { tls: accepting.client_tls(), ..Opening::default() }),
+            opening: RefCell::new(accepting.opening()),
             counts: Arc::clone(&accepting.counts),
             places,
             gate: accepting.gate.clone(),

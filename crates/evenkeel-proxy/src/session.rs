@@ -32,6 +32,7 @@ use rustls::ServerConfig;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::future::poll_fn;
 use std::net::IpAddr;
+use std::ops::{Deref, DerefMut};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::rc::Rc;
@@ -180,18 +181,73 @@ pub struct ClientTls {
 /// How the opening of a session went.
 #[derive(Clone, Default)]
 pub struct Opening {
+    /// What was not as plain as it mostly is.
+    pub notes: Notes,
+    /// How far it has come.
+    pub reach: Reach,
+}
+
+/// What most openings have none of: a pointer, so that the rows of sessions are small. To write to it is what makes room.
+#[derive(Clone, Default)]
+pub struct Notes(Option<Box<Noted>>);
+
+/// What there may be to say of an opening.
+#[derive(Clone)]
+pub struct Noted {
     /// What the client has said, where that was read.
     pub greeting: Option<Box<Greeting>>,
     /// For what it would have been refused.
     pub observed: Reasons,
     /// The connects that failed.
     pub failed_attempts: Vec<Attempt>,
-    /// The client's TLS, if it ends here. Most have none, and so it is not in the row.
-    pub tls: Option<Box<ClientTls>>,
+    /// The client's TLS, if it ends here.
+    pub tls: Option<ClientTls>,
     /// Time spent waiting for a seat.
     pub queued: Duration,
-    /// How far it has come.
-    pub reach: Reach,
+}
+
+impl Noted {
+    const NOTHING: Self = Self {
+        greeting: None,
+        observed: Reasons::NONE,
+        failed_attempts: Vec::new(),
+        tls: None,
+        queued: Duration::ZERO,
+    };
+
+    fn is_nothing(&self) -> bool {
+        let Self { greeting, observed, failed_attempts, tls, queued } = self;
+        let is_plain = greeting.is_none() && tls.is_none() && *observed == Reasons::NONE;
+        is_plain && failed_attempts.is_empty() && queued.is_zero()
+    }
+}
+
+impl Notes {
+    /// All of them.
+    pub fn take(self) -> Noted {
+        self.0.map_or(Noted::NOTHING, |noted| *noted)
+    }
+}
+
+impl From<Noted> for Notes {
+    fn from(noted: Noted) -> Self {
+        Self((!noted.is_nothing()).then(|| Box::new(noted)))
+    }
+}
+
+impl Deref for Notes {
+    type Target = Noted;
+
+    fn deref(&self) -> &Noted {
+        static NOTHING: Noted = Noted::NOTHING;
+        self.0.as_deref().unwrap_or(&NOTHING)
+    }
+}
+
+impl DerefMut for Notes {
+    fn deref_mut(&mut self) -> &mut Noted {
+        self.0.get_or_insert_with(|| Box::new(Noted::NOTHING))
+    }
 }
 
 /// How far a session has come on its way to a backend.
@@ -221,7 +277,7 @@ impl Reach {
 impl Opening {
     /// Whether the first backend that was tried took it, at once.
     pub fn was_smooth(&self) -> bool {
-        self.failed_attempts.is_empty() && self.queued.is_zero()
+        self.notes.failed_attempts.is_empty() && self.notes.queued.is_zero()
     }
 }
 
@@ -260,7 +316,7 @@ impl Session {
 
     /// Whether it is to agree upon TLS with its client, and has not yet.
     pub fn is_shaking(&self) -> bool {
-        self.opening.borrow().tls.as_ref().is_some_and(|tls| tls.agreed.is_none())
+        self.opening.borrow().notes.tls.as_ref().is_some_and(|tls| tls.agreed.is_none())
     }
 
     /// Where the client is.
@@ -306,7 +362,8 @@ impl Session {
         let duration = now.saturating_duration_since(self.accepted);
         let first_byte = relay.and_then(Relay::first_byte);
         let (backend, connect) = opening.reach.connected().unzip();
-        let server_name = opening.greeting.and_then(|greeting| greeting.server_name);
+        let Noted { greeting, observed, failed_attempts, tls, queued } = opening.notes.take();
+        let server_name = greeting.and_then(|greeting| greeting.server_name);
         SessionRecord {
             id: self.id,
             accepted_at: SystemTime::now() - duration,
@@ -314,12 +371,12 @@ impl Session {
             client: self.client().clone(),
             via: self.via().cloned(),
             server_name,
-            tls: opening.tls.and_then(|tls| tls.agreed),
+            tls: tls.and_then(|tls| tls.agreed),
             pool: self.pool_name(),
             backend,
-            observed: opening.observed,
-            failed_attempts: opening.failed_attempts,
-            queued: opening.queued,
+            observed,
+            failed_attempts,
+            queued,
             connect,
             first_byte: first_byte.map(|at| at.saturating_duration_since(self.accepted)),
             duration,

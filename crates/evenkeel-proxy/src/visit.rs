@@ -179,8 +179,8 @@ fn view(session: &Session, stage: &Stage, now: Instant) -> SessionView {
         idle: relay.map(|relay| now.saturating_duration_since(relay.last_active())),
         to_backend: relay.map_or(0, Relay::to_backend),
         to_client: relay.map_or(0, Relay::to_client),
-        failed_attempts: opening.failed_attempts.clone(),
-        queued: opening.queued,
+        failed_attempts: opening.notes.failed_attempts.clone(),
+        queued: opening.notes.queued,
         reach: opening.reach.clone(),
     }
 }

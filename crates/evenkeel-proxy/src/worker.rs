@@ -448,7 +448,7 @@ impl Worker {
     pub fn account(&self, session: &Session, relay: Option<&Relay>, end: End) {
         let now = self.reactor.now();
         let duration = now.saturating_duration_since(session.accepted);
-        session.counts.end(end, duration, session.opening.borrow().queued);
+        session.counts.end(end, duration, session.opening.borrow().notes.queued);
         if self.telling.get().all || !end.is_ok() || !session.opening.borrow().was_smooth() {
             self.records.borrow_mut().push(session.record(relay, end, now), now);
         }

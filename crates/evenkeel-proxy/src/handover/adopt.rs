@@ -6,7 +6,7 @@ use crate::books::{CountedSeat, ServiceCounts};
 use crate::listener::Accepting;
 use crate::pools::LocalPool;
 use crate::relay::Relay;
-use crate::session::{Greeting, Opening, Origin, Places, Reach, Session};
+use crate::session::{Greeting, Noted, Notes, Opening, Origin, Places, Reach, Session};
 use crate::shared::Ceiling;
 use crate::worker::{Service, Slot, Stage, Worker};
 use evenkeel_core::addr::Addr;
@@ -85,12 +85,14 @@ impl Worker {
             client_ready: Cell::new(Readiness::NONE),
             backend_ready: Cell::new(Readiness::NONE),
             opening: RefCell::new(Opening {
-                greeting: suspended.server_name.map(|name| Box::new(Greeting::to(name))),
-                observed: suspended.observed,
-                failed_attempts: suspended.failed_attempts,
-                queued: suspended.queued,
+                notes: Notes::from(Noted {
+                    greeting: suspended.server_name.map(|name| Box::new(Greeting::to(name))),
+                    observed: suspended.observed,
+                    failed_attempts: suspended.failed_attempts,
+                    tls: None,
+                    queued: suspended.queued,
+                }),
                 reach: Reach::Connected(suspended.backend, suspended.connect),
-                ..Opening::default()
             }),
             counts,
             source_place: OnceCell::new(),
