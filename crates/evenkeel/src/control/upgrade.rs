@@ -171,6 +171,7 @@ impl Loop {
 
     /// The new process has everything: what is left ends here.
     fn handle_gone(&mut self, gone: Gone) {
+        supervise::retire();
         let Gone { pid, listeners, sessions, pause, kept } = gone;
         self.control.plane.keep_files(true, |name| listeners.contains(name));
         let left = self.control.plane.totals().open;

@@ -13,6 +13,9 @@ use tokio::time::timeout;
 /// How long a signal that was sent may take to arrive.
 const LAST_SIGNALS: Duration = Duration::from_millis(20);
 
+/// What the kernel calls a process that has handed over: `ps` shows it, and the first process of a container goes by it.
+const RETIRED: &str = "evenkeel-old";
+
 /// Whether this process is the first one of a container, or of a machine.
 pub fn is_first() -> bool {
     getpid().is_init()
@@ -21,6 +24,12 @@ pub fn is_first() -> bool {
 /// Whether signals to this process are meant for the one in charge, even when that is another one.
 pub fn passes_signals_on() -> bool {
     is_first() || std::env::var_os(SUPERVISED).is_some()
+}
+
+/// Shows that another process is in charge from now on. Where that cannot be shown, signals that come while this one ends may
+/// get lost.
+pub fn retire() {
+    let _ = fs::write("/proc/self/comm", RETIRED);
 }
 
 /// Sends a signal on. One who has ended needs none.
@@ -46,16 +55,38 @@ pub async fn supervise(successor: u32, signals: &mut Signals) -> io::Result<i32>
             if pid != charge {
                 continue;
             }
-            match successors().last() {
+            match successors(std::process::id()).last() {
                 Some(next) => charge = *next,
                 None => return Ok(status),
             }
         }
         tokio::select! {
             _ = children.recv() => {}
-            signal = signals.next() => pass_on(charge, signal),
+            signal = signals.next() => pass_on(in_charge(charge), signal),
         }
     }
+}
+
+/// Who is in charge, if it was `pid` when this was looked at last. Whoever has handed over since may be too far gone to pass a
+/// signal on, and its end may not have been told yet.
+fn in_charge(mut pid: u32) -> u32 {
+    while has_retired(pid) {
+        match successors(pid).pop() {
+            Some(next) => pid = next,
+            // It has ended: its children are ours.
+            None => {
+                return successors(std::process::id())
+                    .into_iter()
+                    .rfind(|it| !has_retired(*it))
+                    .unwrap_or(pid);
+            }
+        }
+    }
+    pid
+}
+
+fn has_retired(pid: u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == RETIRED)
 }
 
 /// A child that has ended, and its status as a shell tells it.
@@ -68,21 +99,21 @@ fn code(status: WaitStatus) -> i32 {
     status.exit_status().or_else(|| status.terminating_signal().map(|signal| 128 + signal)).unwrap_or(1)
 }
 
-/// The children of this process that came up by an upgrade, in the order in which they came.
-fn successors() -> Vec<u32> {
+/// The children of `parent` that came up by an upgrade, in the order in which they came.
+fn successors(parent: u32) -> Vec<u32> {
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     let mut pids: Vec<u32> = processes
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter(|pid| is_child(*pid) && is_successor(*pid))
+        .filter(|pid| is_child(*pid, parent) && is_successor(*pid))
         .collect();
     pids.sort_unstable();
     pids
 }
 
-fn is_child(pid: u32) -> bool {
+fn is_child(pid: u32, parent: u32) -> bool {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
-    parent.is_some_and(|parent| parent.trim() == std::process::id().to_string())
+    let told = status.lines().find_map(|line| line.strip_prefix("PPid:"));
+    told.is_some_and(|told| told.trim() == parent.to_string())
 }
 
 fn is_successor(pid: u32) -> bool {

@@ -1,7 +1,7 @@
 //! Upgrades: another process takes over, and nobody who is connected notices.
 
 use crate::chain::{Chain, pid_of, replace, replaceable};
-use crate::harness::Setup;
+use crate::harness::{Running, Setup};
 use evenkeel_testkit::pattern::Pattern;
 use evenkeel_testkit::tls::client;
 use evenkeel_testkit::{Authority, Ending, Peer, Place, Server, Signal, TlsPeer, eventually, port, serve};
@@ -340,18 +340,26 @@ fn child_of(pid: u32) -> u32 {
     })
 }
 
-#[test]
-fn the_first_process_of_a_container_stays_until_the_last_one_ends() {
+const NO_CONTAINER: &str = "skipped: no namespace of processes may be made here";
+
+/// A balancer that is the first process of a container, and its id outside; none where such may not be made.
+fn contained(server: &Server) -> Option<(Running, u32)> {
     let can = std::process::Command::new("unshare").args(["-Urpf", "--mount-proc", "true"]).output();
     if !can.is_ok_and(|output| output.status.success()) {
-        return eprintln!("skipped: no namespace of processes may be made here");
+        return None;
     }
-    let server = Server::echo();
     let binary = env!("CARGO_BIN_EXE_evenkeel");
     let setup = Setup::to([server.place()])
         .start(|start| start.program("unshare").args("-Urpf --mount-proc --kill-child").arg(binary));
-    let mut running = setup.ready();
+    let running = setup.ready();
     let first = child_of(running.pid());
+    Some((running, first))
+}
+
+#[test]
+fn the_first_process_of_a_container_stays_until_the_last_one_ends() {
+    let server = Server::echo();
+    let Some((mut running, first)) = contained(&server) else { return eprintln!("{NO_CONTAINER}") };
     let client = running.connect();
     client.check_echo("before");
     for count in 1..=2 {
@@ -367,6 +375,21 @@ fn the_first_process_of_a_container_stays_until_the_last_one_ends() {
     client.check_echo("while it drains");
     drop(client);
     assert_eq!(running.exit_code(), 0);
+}
+
+#[test]
+fn a_signal_to_a_container_reaches_who_is_in_charge_whoever_is_just_ending() {
+    let server = Server::echo();
+    for wait in [0, 1, 5, 15, 25] {
+        let Some((mut running, first)) = contained(&server) else { return eprintln!("{NO_CONTAINER}") };
+        for count in 1..=2 {
+            kill_process(pid_of(first), Signal::USR2).unwrap();
+            eventually("an upgrade", || (running.count_events("upgraded") == count).then_some(()));
+        }
+        thread::sleep(Duration::from_millis(wait));
+        kill_process(pid_of(first), Signal::TERM).unwrap();
+        assert_eq!(running.exit_code(), 0, "after {wait} ms");
+    }
 }
 
 #[test]
