@@ -186,7 +186,7 @@ async fn reach(
     deadline: Instant,
 ) -> Result<(OwnedFd, Option<Tunnel>), NotConnected> {
     let socket = attempt(worker, session, local, backend, &pool.rules, deadline).await?;
-    let socket = introduce(session, client, socket, &pool.rules)?;
+    introduce(session, client, &socket, &pool.rules)?;
     if wants_question(session, &pool.rules) {
         match postgres::ask(worker, session, &socket, deadline).await {
             Ok(answer) => answer.map_err(NotConnected::Failed)?,
@@ -278,12 +278,11 @@ async fn connect(
 fn introduce(
     session: &Session,
     client: &OwnedFd,
-    backend: OwnedFd,
+    backend: &OwnedFd,
     rules: &PoolRules,
-) -> Result<OwnedFd, NotConnected> {
-    let said = rules.send_proxy.map_or(Ok(()), |version| header::send(session, client, &backend, version));
-    said.map_err(|error| NotConnected::Failed(ConnectFailure::from(&error)))?;
-    Ok(backend)
+) -> Result<(), NotConnected> {
+    let said = rules.send_proxy.map_or(Ok(()), |version| header::send(session, client, backend, version));
+    said.map_err(|error| NotConnected::Failed(ConnectFailure::from(&error)))
 }
 
 /// Whether nobody listens at the backend's address and we were connected to ourselves. Asked only where it can be.

@@ -65,7 +65,7 @@ async fn hear(
     loop {
         match reader.read(early.bytes()) {
             Ok(Parse::Complete { value, .. }) => {
-                let greeting = || Box::new(Greeting::of(&value, false));
+                let greeting = || Greeting::of(&value, false);
                 session.opening.borrow_mut().notes.greeting.get_or_insert_with(greeting);
                 return Ok(value.version);
             }

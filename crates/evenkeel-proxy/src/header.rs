@@ -136,7 +136,7 @@ fn saying<'a>(session: &'a Session, opening: &'a Opening, tlvs: Tlvs, id: &'a st
     let received = session.origin.get().filter(|_| tlvs.received);
     let received = received.and_then(|origin| tlv::Tlvs::parse(&origin.tlvs).ok());
     let agreed = opening.notes.tls.as_ref().and_then(|tls| tls.agreed.as_deref());
-    let greeting = opening.notes.greeting.as_deref();
+    let greeting = opening.notes.greeting.as_ref();
     // What is agreed upon counts; where nothing is answered, what the client likes best.
     let alpn = match agreed {
         Some(agreed) => agreed.alpn.as_deref().map(str::as_bytes),

@@ -2,11 +2,9 @@
 //! Where no heartbeat is wanted that costs a look at one field in each turn.
 
 use crate::record::{Still, Telling};
+use crate::visit::STEP;
 use crate::worker::{Slot, Stage, Worker};
 use std::time::{Duration, Instant};
-
-/// Places of the table that are looked at in one turn of a worker.
-const STEP: usize = 1024;
 
 /// Passes through the table in one beat: a session is told of that much late at most.
 const PASSES: u32 = 16;

@@ -56,6 +56,11 @@ pub struct Accepting {
 }
 
 impl Accepting {
+    /// The pool of its sessions, if that does not depend on what their clients say.
+    fn pool_at_once(&self) -> Option<Rc<LocalPool>> {
+        self.pool.clone().filter(|_| self.listener.reception.routes.is_none())
+    }
+
     /// What a session begins with: the keys, if its client's TLS ends here.
     fn opening(&self) -> Opening {
         let mut opening = Opening::default();
@@ -72,13 +77,6 @@ enum Stop {
     Done,
     /// A ceiling is reached, or accepting fails: look again later.
     Rest,
-}
-
-impl Accepting {
-    /// The pool of its sessions, if that does not depend on what their clients say.
-    fn pool_at_once(&self) -> Option<Rc<LocalPool>> {
-        self.pool.clone().filter(|_| self.listener.reception.routes.is_none())
-    }
 }
 
 impl Worker {

@@ -62,8 +62,7 @@ async fn by_route<'a>(
         match reader.read(early.bytes()) {
             Ok(Parse::Complete { value, .. }) => {
                 let name = taken(session, routes, Some(&value));
-                session.opening.borrow_mut().notes.greeting =
-                    Some(Box::new(Greeting::of(&value, asked_before)));
+                session.opening.borrow_mut().notes.greeting = Some(Greeting::of(&value, asked_before));
                 return Ok(name);
             }
             Ok(Parse::Partial) => {}

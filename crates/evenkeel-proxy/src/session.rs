@@ -195,7 +195,7 @@ pub struct Notes(Option<Box<Noted>>);
 #[derive(Clone)]
 pub struct Noted {
     /// What the client has said, where that was read.
-    pub greeting: Option<Box<Greeting>>,
+    pub greeting: Option<Greeting>,
     /// For what it would have been refused.
     pub observed: Reasons,
     /// The connects that failed.

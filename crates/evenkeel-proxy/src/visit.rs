@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Places of the table that are looked at in one turn of a worker.
-const STEP: usize = 1024;
+pub const STEP: usize = 1024;
 
 /// Which sessions are meant: those that are like this in everything that is given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -86,7 +86,7 @@ impl Worker {
             backend_ready: Cell::new(Readiness::NONE),
             opening: RefCell::new(Opening {
                 notes: Notes::from(Noted {
-                    greeting: suspended.server_name.map(|name| Box::new(Greeting::to(name))),
+                    greeting: suspended.server_name.map(Greeting::to),
                     observed: suspended.observed,
                     failed_attempts: suspended.failed_attempts,
                     tls: None,

@@ -281,7 +281,7 @@ impl Relay {
         }
         let deadline = self.deadlines.next(&self.rules.session).map(|(at, _)| at);
         let patience = self.patience.next(self.deadlines.established(), &self.rules.socket);
-        let throttle = self.rare.as_ref().and_then(|rare| rare.throttle.as_ref()?.next());
+        let throttle = self.throttle().and_then(Throttle::next);
         deadline.into_iter().chain(patience).chain(throttle).min()
     }
 
@@ -313,7 +313,7 @@ impl Relay {
 
     /// How many bytes the socket of `side` is to gather before it tells of them, if that changes.
     pub fn gather(&mut self, side: Side) -> Option<(BorrowedFd<'_>, u32)> {
-        if self.rare.as_ref().is_some_and(|rare| rare.throttle.is_some()) {
+        if self.throttle().is_some() {
             return None;
         }
         let (direction, socket) = self.source(side);
@@ -510,6 +510,10 @@ impl Relay {
 
     fn tunnels(&self) -> Option<&Tunnels> {
         self.rare.as_ref()?.tunnels.as_ref()
+    }
+
+    fn throttle(&self) -> Option<&Throttle> {
+        self.rare.as_ref()?.throttle.as_ref()
     }
 
     fn lost(&self) -> Option<&Lost> {

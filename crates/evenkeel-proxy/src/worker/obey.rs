@@ -56,16 +56,12 @@ impl Worker {
         for (name, listener) in open() {
             let pool = listener.pool.as_ref().and_then(|name| self.pools.borrow().get(name).cloned());
             let known = current.get(name);
-            let same_pool = |known: &Accepting| match (&known.pool, &pool) {
-                (Some(known), Some(pool)) => Rc::ptr_eq(known, pool),
-                (known, pool) => known.is_none() && pool.is_none(),
-            };
             let gate = publication.gates.get(&name.service);
             let terms = listener.reception.tls.as_ref();
             let tls = terms.and_then(|terms| publication.keyring.server(terms)).cloned();
             let is_same = |known: &Accepting| {
                 known.listener == *listener
-                    && same_pool(known)
+                    && known.pool.as_ref().map(Rc::as_ptr) == pool.as_ref().map(Rc::as_ptr)
                     && known.gate.as_ref().map(Arc::as_ptr) == gate.map(Arc::as_ptr)
                     && known.tls.as_ref().map(Arc::as_ptr) == tls.as_ref().map(Arc::as_ptr)
             };
