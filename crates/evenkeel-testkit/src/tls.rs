@@ -95,6 +95,11 @@ impl Authority {
 }
 
 impl Credential {
+    /// The certificate and its key in one text.
+    pub fn pem(&self) -> String {
+        format!("{}{}", self.certificate_pem, self.key_pem)
+    }
+
     /// A server that shows it; `clients`: and asks them for a certificate of this authority.
     pub fn server(&self, clients: Option<&Authority>) -> ServerConfig {
         let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
@@ -216,6 +221,11 @@ impl TlsPeer {
     /// What is below.
     pub fn peer(&self) -> &Peer {
         &self.peer
+    }
+
+    /// The certificate that the other side has shown.
+    pub fn shown(&self) -> Vec<u8> {
+        self.connection().peer_certificates().unwrap()[0].to_vec()
     }
 
     /// What rustls knows of it.

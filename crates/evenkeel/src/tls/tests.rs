@@ -57,7 +57,7 @@ impl Scene {
     }
 
     fn show(&self, credential: &Credential) {
-        self.put("web.pem", &format!("{}{}", credential.certificate_pem, credential.key_pem));
+        self.put("web.pem", &credential.pem());
     }
 
     fn read(&self) -> Material {
@@ -100,20 +100,19 @@ fn what_cannot_be_used_or_is_not_valid_leaves_what_was_before() {
     let other = scene.authority.sign(&["a"]);
     let expired = scene.authority.sign_for(&["a"], Valid::Past);
     let future = scene.authority.sign_for(&["a"], Valid::Future);
-    let pem = |it: &Credential| format!("{}{}", it.certificate_pem, it.key_pem);
     for (text, why) in [
         (String::new(), "no certificate in"),
         (other.certificate_pem.clone(), "no private key in"),
         (format!("{}{}", other.certificate_pem, expired.key_pem), "is not that of the certificate"),
-        (pem(&expired), "has expired"),
-        (pem(&future), "is not valid yet"),
+        (expired.pem(), "has expired"),
+        (future.pem(), "is not valid yet"),
     ] {
         scene.put("web.pem", &text);
         let (material, troubles) = Material::renew(&scene.config, None, &before);
         assert!(!material.differs(&before), "{why}");
         assert!(troubles.len() == 1 && troubles[0].what.contains(why), "{why}: {troubles:?}");
     }
-    scene.put("web.pem", &pem(&other));
+    scene.put("web.pem", &other.pem());
     let (material, troubles) = Material::renew(&scene.config, None, &before);
     assert!(material.differs(&before) && troubles.is_empty());
 }

@@ -3,13 +3,14 @@
 use crate::ask::{Answer, exchange, request};
 use crate::chain::Chain;
 use crate::harness::{Running, Setup, evenkeel};
+use crate::tls::replace;
 use evenkeel_testkit::tls::client;
 use evenkeel_testkit::{
     Authority, Credential, Peer, Place, Server, Signal, Start, TlsPeer, eventually, port,
 };
 use std::io;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,10 +25,6 @@ struct Scene {
     server: Server,
     folder: tempfile::TempDir,
     port: u16,
-}
-
-fn pem(credential: &Credential) -> String {
-    format!("{}{}", credential.certificate_pem, credential.key_pem)
 }
 
 impl Scene {
@@ -45,9 +42,9 @@ impl Scene {
     }
 
     fn files(&self, start: Start) -> Start {
-        let ops = pem(&self.ops);
-        let start = start.with_file("admin.pem", &pem(&self.shown)).with_file("ca.pem", self.authority.pem());
-        let start = start.with_file("ops.pem", &ops).with_file("stranger.pem", &pem(&self.stranger));
+        let ops = self.ops.pem();
+        let start = start.with_file("admin.pem", &self.shown.pem()).with_file("ca.pem", self.authority.pem());
+        let start = start.with_file("ops.pem", &ops).with_file("stranger.pem", &self.stranger.pem());
         start.with_file("token", TOKEN)
     }
 
@@ -205,15 +202,7 @@ fn slow_handshakes_hold_nobody_until_they_are_too_many_and_are_given_up() {
 /// The certificate that is shown now.
 fn shown(scene: &Scene) -> Vec<u8> {
     let peer = TlsPeer::connect(&scene.place(), &Arc::new(client(None, Some(&scene.ops))), "x").unwrap();
-    let connection = peer.connection();
-    connection.peer_certificates().unwrap()[0].to_vec()
-}
-
-/// Replaces a file as a whole, as those do that renew certificates.
-fn replace(path: &Path, text: &str) {
-    let new = path.with_extension("new");
-    std::fs::write(&new, text).unwrap();
-    std::fs::rename(new, path).unwrap();
+    peer.shown()
 }
 
 #[test]
@@ -245,7 +234,7 @@ fn a_certificate_that_is_renewed_is_shown_without_a_reload() {
     let scene = Scene::new();
     let mut running = scene.setup(MUTUAL).ready();
     let renewed = scene.authority.sign(&["lb.example", "127.0.0.1"]);
-    replace(&running.file("admin.pem"), &pem(&renewed));
+    replace(&running.file("admin.pem"), &renewed.pem());
     running.wait_event("certificates-renewed");
     assert_eq!(shown(&scene), renewed.chain[0].to_vec());
     replace(&running.file("admin.pem"), "nothing");

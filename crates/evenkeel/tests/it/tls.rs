@@ -6,13 +6,9 @@ use evenkeel_testkit::{Authority, Credential, Ending, Peer, Place, Server, Signa
 use std::path::Path;
 use std::sync::Arc;
 
-fn pem(credential: &Credential) -> String {
-    format!("{}{}", credential.certificate_pem, credential.key_pem)
-}
-
 /// A balancer that ends TLS with this certificate, as `web.pem`, in front of an echo.
 pub fn ends_tls(server: &Server, credential: &Credential, keys: &str) -> Setup {
-    let text = pem(credential);
+    let text = credential.pem();
     Setup::to([server.place()])
         .keys("tls = \"web.pem\"")
         .keys(keys)
@@ -26,12 +22,11 @@ fn connect(place: &Place, authority: &Authority, name: &str) -> std::io::Result<
 /// The certificate that is shown for this name.
 fn shown(running: &Running, name: &str) -> Vec<u8> {
     let peer = TlsPeer::connect(&running.place, &Arc::new(client(None, None)), name).unwrap();
-    let connection = peer.connection();
-    connection.peer_certificates().unwrap()[0].to_vec()
+    peer.shown()
 }
 
 /// Replaces a file as a whole, as those do that renew certificates.
-fn replace(path: &Path, text: &str) {
+pub fn replace(path: &Path, text: &str) {
     let new = path.with_extension("new");
     std::fs::write(&new, text).unwrap();
     std::fs::rename(new, path).unwrap();
@@ -78,10 +73,10 @@ fn a_client_sees_the_certificate_for_the_name_that_it_asks_for() {
     let setup = Setup::to([server.place()]).keys("tls = [\"1.pem\", \"2.crt\", \"3.pem\"]");
     let running = setup
         .start(|it| {
-            it.with_file("1.pem", &pem(&first))
+            it.with_file("1.pem", &first.pem())
                 .with_file("2.crt", &other.certificate_pem)
                 .with_file("2.key", &other.key_pem)
-                .with_file("3.pem", &pem(&wild))
+                .with_file("3.pem", &wild.pem())
         })
         .ready();
     for (name, expected) in [
@@ -109,7 +104,7 @@ fn a_certificate_that_changes_is_shown_unless_it_is_no_good() {
     assert!(refused["message"].as_str().unwrap().contains("is not that of the certificate"), "{refused}");
     assert_eq!(shown(&running, "web.example"), old.chain[0].to_vec());
 
-    replace(&file, &pem(&new));
+    replace(&file, &new.pem());
     running.wait_event("certificates-renewed");
     let page = running.ask("GET", "/metrics").text;
     let expiry = |it: &&str| it.starts_with("evenkeel_tls_certificate_expiry_timestamp_seconds{");
@@ -134,7 +129,7 @@ fn a_reload_with_a_bad_certificate_changes_nothing() {
     assert!(refused["message"].as_str().unwrap().contains("no certificate in"), "{refused}");
     assert_eq!(shown(&running, "web.example"), old.chain[0].to_vec());
     let new = authority.sign(&["web.example"]);
-    replace(&running.file("web.pem"), &pem(&new));
+    replace(&running.file("web.pem"), &new.pem());
     running.signal(Signal::HUP);
     running.wait_event("reloaded");
     assert_eq!(shown(&running, "web.example"), new.chain[0].to_vec());

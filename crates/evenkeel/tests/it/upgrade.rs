@@ -396,9 +396,8 @@ fn a_signal_to_a_container_reaches_who_is_in_charge_whoever_is_just_ending() {
 fn sessions_under_tls_end_in_the_old_process_and_new_ones_begin_in_the_new_one() {
     let (authority, server) = (Authority::new("x"), Server::echo());
     let web = authority.sign(&["web.example"]);
-    let pem = format!("{}{}", web.certificate_pem, web.key_pem);
     let setup = Setup::to([server.place()]).keys("tls = \"web.pem\"").top("drain = \"3s\"");
-    let mut chain = Chain::new(setup.start(|it| it.with_file("web.pem", &pem)));
+    let mut chain = Chain::new(setup.start(|it| it.with_file("web.pem", &web.pem())));
     let config = Arc::new(client(Some(&authority), None));
     let connect = |place: &Place| TlsPeer::connect(place, &config, "web.example").unwrap();
     let old = connect(&chain.place);
