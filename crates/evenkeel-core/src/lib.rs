@@ -1,14 +1,9 @@
-//! The decisions of evenkeel, in reading order: what things are called ([`addr`], [`network`], [`host_name`],
-//! [`name`]), the picture the planes obey ([`snapshot`], [`sockets`], [`load`], [`ports`]), how a backend is chosen ([`balance`]),
-//! who may be chosen ([`health`], [`eject`], [`eligible`], [`ramp`]), who changes the picture ([`director`]), the
-//! life of a session ([`wire`], [`route`], [`attempt`], [`budget`], [`half`], [`deadline`], [`vanish`], [`end`]), and what is
-//! life of a session ([`wire`], [`tls`], [`attempt`], [`budget`], [`half`], [`deadline`], [`vanish`], [`end`]), and what is
-//! counted ([`counts`]).
-//! The decisions of evenkeel, in reading order: what things are called ([`addr`], [`network`], [`name`]), the picture
-//! the planes obey ([`snapshot`], [`sockets`], [`load`], [`ports`]), how a backend is chosen ([`balance`]), who may be chosen
-//! ([`health`], [`eject`], [`eligible`], [`ramp`]), who changes the picture ([`director`]), who may connect and how often
-//! ([`access`], [`rate`], [`sources`], [`admit`]), the life of a session ([`attempt`], [`budget`], [`half`],
-//! [`deadline`], [`vanish`], [`end`]), and what is counted ([`counts`]).
+//! The decisions of evenkeel, in reading order: what things are called ([`addr`], [`network`], [`host_name`], [`name`]),
+//! the picture the planes obey ([`snapshot`], [`sockets`], [`load`], [`ports`]), how a backend is chosen ([`balance`]),
+//! who may be chosen ([`health`], [`eject`], [`eligible`], [`ramp`]), who changes the picture ([`director`]) and what is
+//! remembered of it ([`history`]), who may connect and how often ([`access`], [`rate`], [`sources`], [`admit`]), the life
+//! of a session ([`reception`], [`wire`], [`route`], [`tls`], [`attempt`], [`budget`], [`half`], [`deadline`],
+//! [`vanish`], [`end`]), and what is counted ([`counts`]).
 //!
 //! Nothing here does I/O, asks for the time or rolls dice: time and dice are arguments.
 #![forbid(unsafe_code)]

@@ -65,7 +65,7 @@ impl FromStr for Network {
         let (addr, bits) = text.split_once('/').map_or((text, None), |(addr, bits)| (addr, Some(bits)));
         let addr: IpAddr = addr.parse().map_err(|_| NetworkError::NotAnAddress)?;
         match bits {
-            Some(bits) => Self::new(addr, number(bits).ok_or(NetworkError::NotANumber)?),
+            Some(bits) => Self::new(addr, decimal(bits).ok_or(NetworkError::NotANumber)?),
             None => Ok(addr.into()),
         }
     }
@@ -128,7 +128,7 @@ fn masked(addr: IpAddr, bits: u8) -> IpAddr {
 }
 
 /// A decimal number as one writes it: no sign, no leading zero.
-fn number(text: &str) -> Option<u8> {
+pub(crate) fn decimal<T: FromStr>(text: &str) -> Option<T> {
     let is_plain = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
     is_plain.then(|| text.parse().ok()).flatten()
 }

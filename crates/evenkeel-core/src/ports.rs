@@ -43,13 +43,13 @@ impl Ports {
     pub fn look(&mut self, snapshot: &Snapshot) -> Vec<Scarce> {
         let mut taken: BTreeMap<(&Addr, &Source), (u32, u32)> = BTreeMap::new();
         for pool in snapshot.pools.values() {
-            let source = pool.rules.outward.as_ref().map_or(&Source::Usual, |outward| &outward.source);
+            let source = pool.rules.source();
             for backend in &pool.backends {
                 let sources = backend.addr.ip().and_then(|addr| source.count(addr.ip()));
-                if let (Some(sources), 1..) = (sources, backend.load.sessions()) {
+                if let (Some(sources), here @ 1..) = (sources, backend.load.sessions()) {
                     let ports = self.size.saturating_mul(u32::try_from(sources).unwrap_or(u32::MAX));
                     let (sessions, _) = taken.entry((&backend.addr, source)).or_insert((0, ports));
-                    *sessions = sessions.saturating_add(backend.load.sessions());
+                    *sessions = sessions.saturating_add(here);
                 }
             }
         }

@@ -8,7 +8,7 @@ use crate::load::{Load, SeatLimits};
 use crate::name::{ListenerName, PoolName};
 use crate::rate::Rate;
 use crate::reception::Reception;
-use crate::sockets::{Inward, Outward};
+use crate::sockets::{Inward, Outward, Source};
 use crate::tls::Origination;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -113,6 +113,13 @@ pub struct PoolRules {
     pub send_proxy: Option<SendProxy>,
     /// What TLS is spoken to the backends; `None`: none.
     pub tls: Option<Arc<Origination>>,
+}
+
+impl PoolRules {
+    /// Where connects come from.
+    pub fn source(&self) -> &Source {
+        self.outward.as_ref().map_or(&Source::Usual, |outward| &outward.source)
+    }
 }
 
 /// The PROXY protocol, towards a backend.

@@ -230,8 +230,7 @@ async fn attempt(
 
 /// How many source addresses may be tried besides the one whose turn it is.
 fn other_sources(backend: &Backend, rules: &PoolRules) -> usize {
-    let source = rules.outward.as_ref().map(|outward| &outward.source);
-    let count = source.zip(backend.addr.ip()).and_then(|(source, addr)| source.count(addr.ip()));
+    let count = backend.addr.ip().and_then(|addr| rules.source().count(addr.ip()));
     count.map_or(0, |count| count - 1).min(OTHER_SOURCES)
 }
 
@@ -305,8 +304,7 @@ fn note_failure(
     opening.notes.failed_attempts.push(Attempt { backend: backend.addr.clone(), failure, took });
     opening.reach = Reach::Nobody;
     drop(opening);
-    let source = pool.rules.outward.as_ref().map_or(&Source::Usual, |outward| &outward.source);
-    if source.blames(failure) {
+    if pool.rules.source().blames(failure) {
         let in_row = backend.load.note_failed();
         let key = BackendKey { pool: pool.name.clone(), addr: backend.addr.clone() };
         worker.shared.report(Report::Suspect { key, failure, in_row, took });

@@ -37,8 +37,7 @@ pub fn descriptors() -> u64 {
 /// Makes room in this process's table for so many descriptors. The table grows by itself, but each time that it does
 /// while threads run, whoever opens a descriptor waits for all processors: tens of milliseconds on a busy machine.
 pub fn make_room(descriptors: u64) {
-    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    let last = i32::try_from(descriptors.min(limit)).unwrap_or(i32::MAX) - 1;
+    let last = i32::try_from(descriptors.min(self::descriptors())).unwrap_or(i32::MAX) - 1;
     // Without it all is well, only slower.
     drop(rustix::io::fcntl_dupfd_cloexec(std::io::stdin(), last.max(0)));
 }

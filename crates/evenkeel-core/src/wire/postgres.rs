@@ -1,7 +1,7 @@
 //! What a PostgreSQL client asks before it speaks TLS (PostgreSQL, "Message Formats": SSLRequest, GSSENCRequest). It says
 //! hello only when it was answered, so that whoever routes by that hello has to answer.
 
-use super::Parse;
+use super::{Parse, departs};
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub const NO: u8 = b'N';
 
 /// The question that `bytes` begin with; `None` when they begin with something else, or there are none.
 pub fn parse(bytes: &[u8]) -> Option<Parse<Question>> {
-    let begins = |request: &[u8]| bytes.iter().zip(request).all(|(byte, expected)| byte == expected);
+    let begins = |request: &[u8]| departs(bytes, request).is_none();
     let complete = bytes.len() >= TLS_REQUEST.len();
     let whole = |value| Some(Parse::Complete { value, length: TLS_REQUEST.len() });
     match (begins(&TLS_REQUEST), begins(&GSS_REQUEST)) {

@@ -3,6 +3,7 @@
 use super::proxy::{Header, Origin, Transport, in_one_family};
 use super::tlv::Tlvs;
 use super::{Parse, departs};
+use crate::network::decimal;
 use std::fmt;
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -126,12 +127,6 @@ fn address(text: &str, is_ipv4: bool) -> Option<IpAddr> {
     } else {
         text.parse().ok().map(|addr: Ipv6Addr| addr.into())
     }
-}
-
-/// A decimal number as a line has it: no sign, no leading zero.
-fn decimal(text: &str) -> Option<u16> {
-    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
-    is_plain.then(|| text.parse().ok()).flatten()
 }
 
 /// The address without dots in IPv6, of which the specification knows nothing.

@@ -21,6 +21,8 @@ pub struct Lists<'a> {
     world: &'a World<'a>,
     /// What they hold; nothing if that was not understood.
     read: BTreeMap<PathBuf, Vec<Network>>,
+    /// What `allow` and `deny` came to, by where they are set: services that have the same defaults share them.
+    rules: BTreeMap<[Option<*const Setting>; 2], Arc<AccessRules>>,
     /// How they were when they were read.
     pub watched: Vec<Watched>,
 }
@@ -28,7 +30,7 @@ pub struct Lists<'a> {
 impl<'a> Lists<'a> {
     /// None is read yet.
     pub fn new(world: &'a World<'a>) -> Self {
-        Self { world, read: BTreeMap::new(), watched: Vec::new() }
+        Self { world, read: BTreeMap::new(), rules: BTreeMap::new(), watched: Vec::new() }
     }
 
     /// The networks in the file `name`, which is relative to the file that it was written in.
@@ -72,7 +74,9 @@ impl<'a> Lists<'a> {
 pub fn compile(chain: &Chain<'_>, lists: &mut Lists<'_>, problems: &mut Problems) -> GateRules {
     GateRules {
         access: access(chain, lists, problems),
-        source_sessions: rule(chain, "max-sessions-per-source", problems, |chain, key| chain.count(key)),
+        source_sessions: rule(chain, "max-sessions-per-source", "limit", problems, |chain, key| {
+            chain.count(key)
+        }),
         source_rate: rate(chain, "max-rate-per-source", problems),
         rate: rate(chain, "max-rate", problems),
         prefixes: Prefixes { v4: bits(chain, "source-prefix.ipv4"), v6: bits(chain, "source-prefix.ipv6") },
@@ -84,6 +88,11 @@ fn access(
     lists: &mut Lists<'_>,
     problems: &mut Problems,
 ) -> Option<Rule<Arc<AccessRules>>> {
+    let mode = mode(chain, "access-mode");
+    let set_at = ["allow", "deny"].map(|key| chain.find(key).map(|found| std::ptr::from_ref(found.value)));
+    if let Some(known) = lists.rules.get(&set_at) {
+        return Some(Rule { limit: Arc::clone(known), mode });
+    }
     let mut set = |key: &str| -> Option<NetworkSet> {
         let Setting::Access(entries) = chain.find(key)?.value else { return None };
         Some(entries.iter().flat_map(|entry| networks(entry, lists, problems)).collect())
@@ -92,8 +101,9 @@ fn access(
     if allow.is_none() && deny.is_none() {
         return None;
     }
-    let rules = AccessRules { allow, deny: deny.unwrap_or_default() };
-    Some(Rule { limit: Arc::new(rules), mode: mode(chain, "access-mode") })
+    let rules = Arc::new(AccessRules { allow, deny: deny.unwrap_or_default() });
+    lists.rules.insert(set_at, Arc::clone(&rules));
+    Some(Rule { limit: rules, mode })
 }
 
 fn networks(entry: &At<AccessEntry>, lists: &mut Lists<'_>, problems: &mut Problems) -> Vec<Network> {
@@ -104,20 +114,18 @@ fn networks(entry: &At<AccessEntry>, lists: &mut Lists<'_>, problems: &mut Probl
 }
 
 fn rate(chain: &Chain<'_>, key: &str, problems: &mut Problems) -> Option<Rule<Rate>> {
-    let burst = chain.only(key).count(&format!("{key}.burst"));
-    rule(chain, key, problems, |chain, _| {
-        let per_second = match chain.find(&format!("{key}.rate"))?.value {
-            Setting::Rate(number) => u64::from(*number),
-            _ => return None,
-        };
-        Some(Rate { per_second, burst: burst.map_or(per_second, u64::from) })
+    rule(chain, key, "rate", problems, |chain, rate| {
+        let Setting::Rate(number) = *chain.find(rate)?.value else { return None };
+        let burst = chain.count(&format!("{key}.burst")).unwrap_or(number);
+        Some(Rate { per_second: number.into(), burst: burst.into() })
     })
 }
 
-/// The rule that `key` is, whose limit `limit` finds.
+/// The rule that `key` is; `limit` finds its limit, which is called `inner` there.
 fn rule<T>(
     chain: &Chain<'_>,
     key: &str,
+    inner: &str,
     problems: &mut Problems,
     limit: impl FnOnce(&Chain<'_>, &str) -> Option<T>,
 ) -> Option<Rule<T>> {
@@ -125,7 +133,7 @@ fn rule<T>(
     if !chain.is_on(key) {
         return None;
     }
-    let inner = if key == "max-sessions-per-source" { format!("{key}.limit") } else { format!("{key}.rate") };
+    let inner = format!("{key}.{inner}");
     let found = limit(&chain, &inner);
     if found.is_none() && !chain.is_written(&inner) {
         problems.push(

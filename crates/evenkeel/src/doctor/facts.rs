@@ -154,7 +154,7 @@ fn ip(args: &[&str]) -> Option<String> {
 
 /// The backends of a pool whose connects come from the client's address, names looked up.
 fn seen(pool: &PoolConfig, unknown: &mut Vec<String>) -> Vec<SeenBackend> {
-    let is_transparent = pool.rules.outward.as_ref().is_some_and(|outward| outward.source == Source::Client);
+    let is_transparent = *pool.rules.source() == Source::Client;
     let members = pool.members.iter().filter(|_| is_transparent);
     let addrs = members.flat_map(|member| match &member.target {
         Target::Addr(addr) => addr.ip().into_iter().collect::<Vec<_>>(),

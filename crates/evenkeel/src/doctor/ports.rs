@@ -6,7 +6,6 @@ use crate::binding;
 use crate::config::Loaded;
 use crate::logging::{Grouped, count};
 use evenkeel_core::director::{PoolConfig, Target};
-use evenkeel_core::sockets::Source;
 use std::net::SocketAddr;
 
 /// A bit of capabilities(7).
@@ -48,7 +47,7 @@ fn source_ports(facts: &Facts, loaded: Option<&Loaded>) -> Vec<Finding> {
     let Some(loaded) = loaded else { return findings };
     let Some(sessions) = loaded.settings.max_sessions.map(u64::from) else { return findings };
     for pool in &loaded.config.pools {
-        let source = pool.rules.outward.as_ref().map_or(&Source::Usual, |outward| &outward.source);
+        let source = pool.rules.source();
         let sources = |addr: Option<SocketAddr>| match addr {
             Some(addr) => source.count(addr.ip()),
             None => source.count([0; 4].into()),
