@@ -20,6 +20,8 @@ pub enum Action {
     Probe {
         /// Whom it is about.
         key: BackendKey,
+        /// The name by which it was found, if it was.
+        host: Option<Arc<str>>,
         /// Where to ask; differs from the backend's address when the check has its own.
         target: Addr,
         /// What to ask.

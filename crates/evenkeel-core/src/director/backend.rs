@@ -238,8 +238,8 @@ impl BackendState {
         if let Some(at) =
             self.wanted.check.as_ref().filter(|_| !self.probe.in_flight && self.probe.due <= now)
         {
-            let (key, check) = (self.key.clone(), Arc::clone(&at.check));
-            out.actions.push_back(Action::Probe { key, target: at.target.clone(), check });
+            let (key, host, check) = (self.key.clone(), self.wanted.host.clone(), Arc::clone(&at.check));
+            out.actions.push_back(Action::Probe { key, host, target: at.target.clone(), check });
             self.probe.in_flight = true;
             self.probe.asked = Some(now);
         }

@@ -233,7 +233,7 @@ impl Day {
     fn settle(&mut self) {
         while let Some(action) = self.director.poll_action() {
             match action {
-                Action::Probe { key, target, check } => self.probe(key, &target, &check),
+                Action::Probe { key, target, check, .. } => self.probe(key, &target, &check),
                 Action::Publish(snapshot) => {
                     let before = std::mem::replace(&mut self.current, snapshot);
                     assert!(self.current.generation > before.generation);

@@ -257,7 +257,7 @@ impl Loop {
                         Err(error) => self.control.log.tell(Notice::Warning(binding::refused(&error).what)),
                     }
                 }
-                Action::Probe { key, target, check } => self.probe(key, target, check),
+                Action::Probe { key, host, target, check } => self.probe(key, host, target, check),
                 Action::Close(closed, leaving) => self.close(closed, leaving),
                 Action::Announce(event) => {
                     if let EventKind::Down { .. } | EventKind::Ejected { .. } = event.kind {
@@ -273,21 +273,15 @@ impl Loop {
         }
     }
 
-    fn probe(&self, key: BackendKey, target: Addr, check: Arc<Check>) {
+    fn probe(&self, key: BackendKey, host: Option<Arc<str>>, target: Addr, check: Arc<Check>) {
         let (permits, inputs) = (Arc::clone(&self.permits), self.control.inputs.clone());
-        let tls = check.tls.as_ref().map(|terms| (self.control.keys.material.client(terms), self.host(&key)));
+        let tls = check.tls.as_ref().map(|terms| (self.control.keys.material.client(terms), host));
         tokio::spawn(async move {
             let Ok(_permit) = permits.acquire().await else { return };
             let (verdict, took) = probe::timed(&key.addr, &target, &check, tls).await;
             // Nobody listens any more when the process ends.
             let _ = inputs.send(Input::Verdict(key, verdict, took)).await;
         });
-    }
-
-    /// The name by which a backend was found, if it was.
-    fn host(&self, key: &BackendKey) -> Option<Arc<str>> {
-        let pool = self.control.plane.snapshot()?.pools.get(&key.pool)?;
-        pool.backends.iter().find(|it| it.addr == key.addr)?.host.clone()
     }
 
     fn handle_input(&mut self, input: Input) {

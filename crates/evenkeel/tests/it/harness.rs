@@ -37,6 +37,12 @@ impl Setup {
         self
     }
 
+    /// One more backend, by name: this port of `localhost`.
+    pub fn by_name(mut self, port: u16) -> Self {
+        self.to.push(format!("\"localhost:{port}\""));
+        self
+    }
+
     /// Lines for the top of the file.
     pub fn top(mut self, lines: &str) -> Self {
         self.top += lines;

@@ -2,7 +2,9 @@
 
 use crate::harness::{Running, Setup};
 use evenkeel_testkit::tls::{Valid, client};
-use evenkeel_testkit::{Authority, Credential, Ending, Peer, Place, Server, Signal, TlsPeer, serve};
+use evenkeel_testkit::{
+    Authority, Credential, Ending, Peer, Place, Server, Signal, TlsPeer, eventually, serve,
+};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -167,6 +169,27 @@ fn check_tells_everything_that_is_wrong_with_files() {
     ] {
         assert!(errors.contains(expected), "{expected}: {errors}");
     }
+}
+
+#[test]
+fn a_backend_that_was_found_by_name_is_asked_by_it_from_the_first_check_on() {
+    let authority = Authority::new("x");
+    let server = tls_echo(&authority.sign(&["localhost"]));
+    let mut running = Setup::to([])
+        .by_name(server.port())
+        .keys("to-tls = { ca = \"ca.pem\" }")
+        .keys("health = { tcp = true, interval = \"100ms\", fast-interval = \"50ms\" }")
+        .start(|it| it.with_file("ca.pem", authority.pem()))
+        .ready();
+    eventually("a check", || {
+        let page = running.ask("GET", "/metrics").text;
+        let passed =
+            |line: &&str| line.starts_with("evenkeel_backend_checks_total{") && line.contains("\"passed\"");
+        page.lines().find(passed).filter(|line| !line.ends_with(" 0")).map(drop)
+    });
+    running.connect().check_echo("through");
+    assert_eq!((running.count_events("down"), running.count_events("all-down")), (0, 0));
+    running.end();
 }
 
 #[test]
