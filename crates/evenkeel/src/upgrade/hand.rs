@@ -68,14 +68,14 @@ struct Hand {
     limits: Limits,
     /// Whether the new process accepts already, so that it has sessions of its own.
     accepts: bool,
-    /// Whether everything is the new process's.
-    over: bool,
+    /// Whether nothing is left to undo: everything is the new process's, or it was undone.
+    settled: bool,
 }
 
 /// However this ends: what is not handed over goes on here.
 impl Drop for Hand {
     fn drop(&mut self) {
-        if !self.over {
+        if !self.settled {
             self.helm.go_on();
         }
     }
@@ -112,7 +112,7 @@ pub fn begin(
         intent,
         limits,
         accepts: false,
-        over: false,
+        settled: false,
     };
     let work = move || match handoff::spawn(&mut command, VARIABLE, &theirs) {
         Ok(child) => {
@@ -135,6 +135,8 @@ impl Hand {
             Ok(gone) => (Step::Gone(gone), (!supervise::is_first()).then_some(Duration::MAX)),
             Err(why) => {
                 self.helm.go_on();
+                // Not once more at the drop: the next upgrade may be under way by then.
+                self.settled = true;
                 let why = if self.is_told(&why) { why } else { ended(&mut child, why) };
                 (Step::Failed(why), Some(self.limits.drain + LAST_WORDS))
             }
@@ -173,7 +175,7 @@ impl Hand {
         notify::main_pid(pid);
         let gone = said.and_then(|()| self.say(Word::Go, &[], Instant::now() + LAST_WORDS));
         gone.inspect_err(|_| notify::main_pid(std::process::id()))?;
-        self.over = true;
+        self.settled = true;
         let kept = (format != FORMAT).then_some("the new version does not know how they are handed over");
         // For the length of the pause only: it is over now, whatever this comes to.
         let _ = self.line.hear(Instant::now() + ECHO);
@@ -276,8 +278,8 @@ fn slow() -> String {
 /// Sends sessions in as many packets as they need.
 fn send(line: &Line, sessions: &[Suspended<BorrowedFd<'_>>], by: Instant) -> Result<(), Broken> {
     let (mut packet, mut descriptors) = (Writer::new(), Vec::new());
+    let (mut one, mut its) = (Writer::new(), Vec::new());
     for session in sessions {
-        let (mut one, mut its) = (Writer::new(), Vec::new());
         session::write(&mut one, session, &mut its);
         let is_full = packet.bytes.len() + one.bytes.len() > PIECE_MAX
             || descriptors.len() + SESSION_DESCRIPTORS_MAX > DESCRIPTORS_MAX;
@@ -286,8 +288,8 @@ fn send(line: &Line, sessions: &[Suspended<BorrowedFd<'_>>], by: Instant) -> Res
             packet.bytes.clear();
             descriptors.clear();
         }
-        packet.bytes.extend(one.bytes);
-        descriptors.extend(its);
+        packet.bytes.append(&mut one.bytes);
+        descriptors.append(&mut its);
     }
     match packet.bytes.is_empty() {
         true => Ok(()),
