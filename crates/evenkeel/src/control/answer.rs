@@ -5,9 +5,6 @@ use super::stop::Phase;
 use super::{Input, Kept, Loop};
 use crate::config::LogFormat;
 use crate::logging::Notice;
-use evenkeel_core::director::{Difference, Duty};
-use evenkeel_core::name::ServiceName;
-use std::collections::BTreeMap;
 use std::time::Instant;
 
 impl Loop {
@@ -59,7 +56,7 @@ impl Loop {
             now,
             snapshot: control.plane.snapshot().cloned().unwrap_or_default(),
             views: control.director.views(now),
-            duties: duties(&control.director.differences()),
+            duties: control.director.duties().into_iter().collect(),
             bound: control.plane.bound().into_iter().collect(),
             totals: control.plane.totals(),
             services: control.plane.services(),
@@ -81,15 +78,6 @@ impl Loop {
             upgrade_timeout: control.settings.upgrade_timeout,
         }
     }
-}
-
-/// What operators want of services.
-fn duties(differences: &[Difference]) -> BTreeMap<ServiceName, Duty> {
-    let duty = |it: &Difference| match it {
-        Difference::Service(name, duty) => Some((name.clone(), *duty)),
-        _ => None,
-    };
-    differences.iter().filter_map(duty).collect()
 }
 
 /// A question for the loop.

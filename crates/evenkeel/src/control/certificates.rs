@@ -4,7 +4,6 @@ use super::watch::Watch;
 use super::{Input, Loop};
 use crate::logging::Notice;
 use crate::tls::{Material, Shown, Trouble};
-use evenkeel_proxy::Inherited;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::thread;
@@ -107,8 +106,8 @@ impl Loop {
         }
         let (old, new) = (keys.material.shown(), material.shown());
         let changed = material.differs(&keys.material);
-        if changed && let Err(why) = self.publish_keys(&material) {
-            return self.control.log.tell(Notice::CertificateRefused { why });
+        if changed {
+            self.publish_keys(&material);
         }
         for trouble in &troubles {
             self.control.log.tell(Notice::CertificateRefused { why: trouble.what.clone() });
@@ -125,12 +124,9 @@ impl Loop {
         }
     }
 
-    fn publish_keys(&mut self, material: &Material) -> Result<(), String> {
-        let plane = &mut self.control.plane;
-        let Some(snapshot) = plane.snapshot().cloned() else { return Ok(()) };
-        let publication = plane.prepare(snapshot, &mut Inherited::new());
-        let publication = publication.map_err(|error| crate::binding::refused(&error).what)?;
-        plane.publish(publication.with_keyring(material.keyring()));
-        Ok(())
+    fn publish_keys(&mut self, material: &Material) {
+        if let Some(current) = self.control.plane.publication().cloned() {
+            self.control.plane.publish(current.with_keyring(material.keyring()));
+        }
     }
 }

@@ -7,8 +7,7 @@ use super::stop::Phase;
 use super::upgrade::MOVING;
 use crate::binding;
 use crate::logging::Notice;
-use evenkeel_core::director::Standing;
-use evenkeel_core::director::{Closed, Director, Duty, Leaving, Order};
+use evenkeel_core::director::{Closed, Director, Duty, Leaving, Order, State};
 use evenkeel_proxy::{Closing, Filter, Inherited, Keyring, Visit};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -101,10 +100,7 @@ impl Loop {
         let director = &self.control.director;
         match closed {
             Closed::Service(service) => director.duty(service) == Duty::On,
-            Closed::Backend(key) => {
-                let view = director.views(Instant::now()).into_iter().find(|it| it.key == *key);
-                view.is_some_and(|it| it.duty == Duty::On && it.standing == Standing::Up)
-            }
+            Closed::Backend(key) => director.state(key) == State::Up,
         }
     }
 }

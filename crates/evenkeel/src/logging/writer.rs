@@ -106,6 +106,7 @@ impl Writer {
         }
         match sink.take(&mut self.buffer, entry) {
             0 if self.buffer.is_empty() => self.tell_lost(),
+            0 => {}
             lost => self.lose(lost),
         }
     }
@@ -134,8 +135,7 @@ impl Writer {
 
     /// Now that lines are taken again, tells how many were not; not too often, where only some are.
     fn tell_lost(&mut self) {
-        let is_told = self.told.is_some_and(|told| told.elapsed() < TOLD_EVERY);
-        if self.lost == 0 || is_told {
+        if self.lost == 0 || self.told.is_some_and(|told| told.elapsed() < TOLD_EVERY) {
             return;
         }
         self.told = Some(Instant::now());
