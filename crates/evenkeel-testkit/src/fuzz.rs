@@ -1,6 +1,7 @@
 //! What no bytes may break: for each parser that strangers reach, all that it promises, whatever it is shown. The tests
 //! run this over seeded mutations of good examples ([`mutate`]), and `fuzz/` over whatever it thinks of.
 
+use crate::hello::{message, record};
 use evenkeel_core::wire::client_hello::{self, Malformed, Reader};
 use evenkeel_core::wire::proxy_v2::{self, Saying};
 use evenkeel_core::wire::{Parse, proxy, proxy_v1};
@@ -37,7 +38,7 @@ pub fn proxy(bytes: &[u8]) {
 pub fn client_hello(bytes: &[u8]) {
     hello(bytes);
     if bytes.len() < 16_000 {
-        hello(&examples::record(&examples::message(bytes)));
+        hello(&record(22, &message(1, bytes)));
     }
 }
 

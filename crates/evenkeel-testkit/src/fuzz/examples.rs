@@ -1,5 +1,6 @@
 //! Good bytes to begin from.
 
+use crate::hello::Hello;
 use evenkeel_core::wire::proxy::{Origin, Transport};
 use evenkeel_core::wire::proxy_v1;
 use evenkeel_core::wire::proxy_v2::{self, Saying};
@@ -39,40 +40,16 @@ pub fn headers() -> Vec<Vec<u8>> {
     lines.chain(headers).collect()
 }
 
-/// The same hello of a TLS client in one record and in more.
+/// The same hello of a TLS client in one record and in more: with a name, protocols, versions and an extension that nobody
+/// knows.
 pub fn hellos() -> Vec<Vec<u8>> {
-    let message = message(&hello_body());
-    let in_records = |size| message.chunks(size).flat_map(record).collect();
-    vec![record(&message), in_records(1), in_records(50), in_records(message.len() - 1)]
-}
-
-/// A handshake record.
-pub fn record(payload: &[u8]) -> Vec<u8> {
-    [&[22, 3, 1], &sized16(payload)[..]].concat()
-}
-
-/// A hello with this body.
-pub fn message(body: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(body.len()).unwrap().to_be_bytes();
-    [&[1], &length[1..], body].concat()
-}
-
-/// With a name, protocols, versions and an extension that nobody knows.
-fn hello_body() -> Vec<u8> {
-    let name = [&[0], &sized16(b"www.example.com")[..]].concat();
-    let extension = |kind: u16, value: &[u8]| [&kind.to_be_bytes(), &sized16(value)[..]].concat();
-    let extensions = [
-        extension(0, &sized16(&name)),
-        extension(0x4a4a, &[0; 20]),
-        extension(16, &sized16(b"\x02h2\x08http/1.1")),
-        extension(43, &[4, 3, 4, 3, 3]),
-    ];
-    let fixed = [&[3, 3], &[7; 32][..], &[0], &[0, 2, 0x13, 1], &[1, 0]].concat();
-    [fixed, sized16(&extensions.concat())].concat()
-}
-
-fn sized16(bytes: &[u8]) -> Vec<u8> {
-    [&u16::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat()
+    let hello = Hello { session_id: Vec::new(), ..Hello::default() }
+        .server_name("www.example.com")
+        .with(0x4a4a, [0; 20])
+        .alpn(&["h2", "http/1.1"])
+        .versions(&[0x0304, 0x0303]);
+    let all = hello.message().len();
+    vec![hello.bytes(), hello.in_records(1), hello.in_records(50), hello.in_records(all - 1)]
 }
 
 fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {

@@ -18,7 +18,7 @@ fn hello(host: &str) -> Vec<u8> {
 }
 
 /// An echo that says its name first.
-fn named_echo(name: &'static str) -> Server {
+pub fn named_echo(name: &'static str) -> Server {
     Server::start(&Place::any(), move |peer: &Peer| {
         if peer.send(name.as_bytes()).is_ok() {
             serve::echo(peer);

@@ -133,7 +133,7 @@ pub fn replaceable(server: &Server, top: &str) -> (tempfile::TempDir, PathBuf, C
 }
 
 /// Makes a shell script, or whatever it is, the program at `path`.
-pub fn replace(path: &PathBuf, script: &str) {
+pub fn replace(path: &PathBuf, script: impl AsRef<[u8]>) {
     let next = path.with_extension("next");
     std::fs::write(&next, script).unwrap();
     std::fs::set_permissions(&next, std::fs::Permissions::from_mode(0o755)).unwrap();

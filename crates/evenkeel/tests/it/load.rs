@@ -112,7 +112,7 @@ impl Progress {
 }
 
 /// Tells others to stop, also when a test fails: whoever waits for them would wait for ever.
-struct Stop<'a>(&'a AtomicBool);
+pub struct Stop<'a>(pub &'a AtomicBool);
 
 impl Drop for Stop<'_> {
     fn drop(&mut self) {

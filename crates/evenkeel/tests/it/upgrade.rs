@@ -1,34 +1,17 @@
 //! Upgrades: another process takes over, and nobody who is connected notices.
 
+use crate::abuse::named_echo;
 use crate::chain::{Chain, pid_of, replace, replaceable};
 use crate::harness::{Running, Setup};
+use crate::load::Stop;
 use evenkeel_testkit::pattern::Pattern;
 use evenkeel_testkit::tls::client;
 use evenkeel_testkit::{Authority, Ending, Peer, Place, Server, Signal, TlsPeer, eventually, port, serve};
 use rustix::process::kill_process;
-use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
-
-/// A server that sends back what it receives, after `text`.
-fn greeting_echo(text: &'static str) -> Server {
-    Server::start(&Place::any(), move |peer: &Peer| {
-        if peer.send(text.as_bytes()).is_ok() {
-            serve::echo(peer);
-        }
-    })
-}
-
-/// Tells others to stop, also when a test fails: whoever waits for them would wait for ever.
-struct Stop<'a>(&'a AtomicBool);
-
-impl Drop for Stop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, SeqCst);
-    }
-}
 
 /// Transfers in both directions at once, checked byte by byte, until told to stop; says how many bytes came back.
 fn transfer(place: &Place, seed: u64, chunk: u64, stop: &AtomicBool, total: &AtomicU64) {
@@ -109,7 +92,7 @@ fn new_connections_never_fail_meanwhile() {
 
 #[test]
 fn half_closed_and_server_first_sessions_move_too() {
-    let greets = greeting_echo("220 ready");
+    let greets = named_echo("220 ready");
     let mut chain = Chain::new(Setup::to([greets.place()]));
     let client = chain.connect();
     assert_eq!(client.receive(9).unwrap(), b"220 ready");
@@ -187,7 +170,7 @@ fn unix_sockets_move_and_their_file_stays_until_the_last_one_ends() {
 
 #[test]
 fn more_or_fewer_workers_and_another_configuration() {
-    let (one, other) = (greeting_echo("1"), greeting_echo("2"));
+    let (one, other) = (named_echo("1"), named_echo("2"));
     let setup = Setup::to([one.place()]).top("workers = 4");
     let text = setup.text();
     let mut chain = Chain::new(setup);
@@ -253,10 +236,7 @@ fn a_new_process_that_fails_changes_nothing() {
     let told = chain.wait_failed();
     assert!(told.contains("cannot start"), "{told}");
 
-    std::fs::write(path.with_extension("next"), good).unwrap();
-    let next = path.with_extension("next");
-    std::fs::set_permissions(&next, std::fs::Permissions::from_mode(0o755)).unwrap();
-    std::fs::rename(&next, &path).unwrap();
+    replace(&path, good);
     let config = chain.file("evenkeel.toml");
     let text = std::fs::read_to_string(&config).unwrap();
     for (text, why) in [

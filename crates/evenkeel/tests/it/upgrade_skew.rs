@@ -89,7 +89,7 @@ fn a_new_process_of_another_format_gets_the_listeners_and_the_sessions_drain() {
     let (_folder, path, mut chain, client) = replaceable(&server, "drain = \"3s\"");
     let own = std::env::current_exe().unwrap();
     let peer = format!("exec {} --exact upgrade_skew::the_other_version --nocapture", own.display());
-    replace(&path, &format!("#!/bin/sh\n{peer}\n"));
+    replace(&path, format!("#!/bin/sh\n{peer}\n"));
     let stays = chain.connect();
     stays.check_echo("before");
     let whom = format!("unix:{}", chain.file("control.sock").display());
