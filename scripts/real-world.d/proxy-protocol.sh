@@ -87,10 +87,9 @@ is_refused() { ! curl -sf --noproxy '*' --max-time 5 "$1"; }
 run_proxy-protocol() {
     need curl curl && need nginx nginx-light && need haproxy haproxy || return 1
     start_proxy_nginx
-    local name ports=()
+    local name
     for name in in_front in_front2 behind v1 v2 to_v1 to_v2; do
         free_port
-        ports+=("$name=$port")
         printf -v "$name" %s "$port"
     done
     {
