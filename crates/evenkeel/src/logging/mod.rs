@@ -22,7 +22,7 @@ mod writer;
 pub use events::Told;
 pub use notice::{Listening, Notice, Stopped};
 pub use outlet::{Outlet, telling};
-pub use units::{Bytes, Grouped, Rfc3339, Took, count};
+pub use units::{Bytes, Grouped, Rfc3339, Took, count, with_errno};
 
 use evenkeel_proxy::{Records, SessionRecord};
 use events::Events;

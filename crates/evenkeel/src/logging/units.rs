@@ -65,6 +65,14 @@ pub fn count(number: usize, what: &str) -> String {
     format!("{} {what}{plural}", Grouped(number as u64))
 }
 
+/// `connection refused (errno 111)`; a text that says it already stays as it is.
+pub fn with_errno(text: &str, errno: Option<i64>) -> Cow<'_, str> {
+    match errno {
+        Some(errno) if !text.contains("errno") => Cow::Owned(format!("{text} (errno {errno})")),
+        _ => Cow::Borrowed(text),
+    }
+}
+
 /// `text`, or as much of its beginning as fits into so many bytes, with a mark where it was cut off.
 pub fn cut(text: &str, bytes_max: usize) -> Cow<'_, str> {
     const MARK: &str = "…";

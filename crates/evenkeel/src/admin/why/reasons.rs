@@ -1,7 +1,7 @@
 //! Why a backend takes no traffic, and what would change that, in words.
 
 use crate::control::Explained;
-use crate::logging::{Took, count};
+use crate::logging::{Took, count, with_errno};
 use evenkeel_core::director::{
     BackendOrder, Cause, Duty, EventKind, Hindrance, Order, Origin, Outlook, State,
 };
@@ -117,11 +117,7 @@ fn last_cause(history: &History) -> String {
         Verdict::Fail(failure) => Some((failure.to_string(), errno(failure))),
         Verdict::Pass(_) => None,
     });
-    match cause {
-        Some((cause, Some(errno))) => format!(": {cause} (errno {errno})"),
-        Some((cause, None)) => format!(": {cause}"),
-        None => String::new(),
-    }
+    cause.map_or_else(String::new, |(cause, errno)| format!(": {}", with_errno(&cause, errno.map(i64::from))))
 }
 
 fn ejected(history: &History) -> String {
@@ -132,8 +128,8 @@ fn ejected(history: &History) -> String {
     match last {
         Some((cause, failures)) => {
             let failures = count(*failures as usize, "connect");
-            let errno = errno_of(cause).map(|it| format!(" (errno {it})")).unwrap_or_default();
-            format!("live traffic failed: {failures} in a row, {cause}{errno}")
+            let (cause, errno) = (cause.to_string(), errno_of(cause).map(i64::from));
+            format!("live traffic failed: {failures} in a row, {}", with_errno(&cause, errno))
         }
         None => "live traffic failed".to_owned(),
     }

@@ -2,7 +2,7 @@
 
 use super::super::read::{list, number, word};
 use super::page::{Page, Tone, cause, duration, took, when};
-use crate::logging::{Took, count};
+use crate::logging::{Took, count, with_errno};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -79,13 +79,12 @@ fn changes(page: &mut Page, changes: &[Value]) {
     }
     page.heading("Changes");
     for change in changes {
-        let errno = change["errno"].as_i64().map(|it| format!(" (errno {it})")).unwrap_or_default();
         let tone = match word(&change["to"]) {
             "up" => Tone::Good,
             "down" | "ejected" => Tone::Bad,
             _ => Tone::Odd,
         };
-        page.event(change, tone, &format!("{}{errno}", word(&change["because"])));
+        page.event(change, tone, &with_errno(word(&change["because"]), change["errno"].as_i64()));
     }
 }
 

@@ -1,7 +1,7 @@
 //! A page for a terminal of 80 columns: headings, terms with their text, and what happened when.
 
 use super::super::read::word;
-use crate::logging::Took;
+use crate::logging::{Took, with_errno};
 use crate::{cli, output};
 use evenkeel_sys::clock::time_of_day;
 use serde_json::Value;
@@ -164,11 +164,7 @@ pub fn took(value: &Value) -> String {
 
 /// `connection refused (errno 111)`, of something with a `cause` and an `errno`.
 pub fn cause(about: &Value) -> String {
-    let cause = word(&about["cause"]);
-    match about["errno"].as_i64() {
-        Some(errno) if !cause.contains("errno") => format!("{cause} (errno {errno})"),
-        _ => cause.to_owned(),
-    }
+    with_errno(word(&about["cause"]), about["errno"].as_i64()).into_owned()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::super::read::{list, number, word};
 use super::super::table::{Align::Left, Align::Right, table};
 use super::page::{Page, Tone, cause, took, when};
-use crate::logging::Bytes;
+use crate::logging::{Bytes, with_errno};
 use serde_json::{Value, json};
 
 /// Backends that are shown, those first that it has tried.
@@ -44,8 +44,8 @@ pub fn show(page: &mut Page, session: &Value) {
     }
     if !is_open {
         let (says, by) = (word(&session["says"]), word(&session["by"]));
-        let errno = session["errno"].as_i64().map(|it| format!(" (errno {it})")).unwrap_or_default();
-        page.term("end", tone, &format!("{says}{errno}; by {by}, after {}", took(&session["ms"])));
+        let says = with_errno(says, session["errno"].as_i64());
+        page.term("end", tone, &format!("{says}; by {by}, after {}", took(&session["ms"])));
     }
     candidates(page, session);
 }
