@@ -80,15 +80,17 @@ fn body(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
     // Less than this, and one table at a time is more use than two.
     let is_both = *model.view.page() == Page::Home && area.height >= 10;
     if !is_both {
-        return tables::draw(canvas, area, model, model.view.kind());
+        let kind = model.view.kind();
+        return tables::draw(canvas, area, model, kind, &model.grid(kind));
     }
-    let needed = |kind| TABLE_HEAD + u16::try_from(model.grid(kind).rows.len()).unwrap_or(u16::MAX / 2);
-    let (above, half) = (needed(Kind::Services), area.height / 2);
-    let room = half.max(area.height.saturating_sub(needed(Kind::Backends)));
-    let above = above.min(room);
-    let [services, backends] = stack(area, [above, area.height - above]);
-    tables::draw(canvas, services, model, Kind::Services);
-    tables::draw(canvas, backends, model, Kind::Backends);
+    let kinds = [Kind::Services, Kind::Backends];
+    let grids = kinds.map(|kind| model.grid(kind));
+    let [services, backends] =
+        grids.each_ref().map(|it| TABLE_HEAD + u16::try_from(it.rows.len()).unwrap_or(u16::MAX / 2));
+    let above = services.min((area.height / 2).max(area.height.saturating_sub(backends)));
+    for (index, area) in stack(area, [above, area.height - above]).into_iter().enumerate() {
+        tables::draw(canvas, area, model, kinds[index], &grids[index]);
+    }
 }
 
 fn events(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {

@@ -13,17 +13,16 @@ use ratatui::layout::Rect;
 /// Blanks between two columns.
 const GAP: usize = 2;
 
-/// Draws the table of this kind.
-pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model, kind: Kind) {
-    let grid = model.grid(kind);
-    let chosen = model.chosen(kind, &grid);
+/// Draws the table of this kind, which holds this `grid`.
+pub fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model, kind: Kind, grid: &Grid) {
+    let chosen = model.chosen(kind, grid);
     let height = usize::from(area.height.saturating_sub(TABLE_HEAD));
     // The chosen row is in the middle, as far as there are rows around it.
     let first = chosen.saturating_sub(height / 2).min(grid.rows.len().saturating_sub(height));
     let shown = &grid.rows[first..grid.rows.len().min(first + height)];
-    let heads = heads(canvas, model, kind, &grid);
-    let columns = Columns::fit(canvas, &grid, &heads, shown, area.width);
-    canvas.put(area, &title(model, kind, &grid), Tone::Strong);
+    let heads = heads(canvas, model, kind, grid);
+    let columns = Columns::fit(canvas, grid, &heads, shown, area.width);
+    canvas.put(area, &title(model, kind, grid), Tone::Strong);
     for column in &columns.0 {
         column.put(canvas, below(area, 1), &heads[column.number], Tone::Faint);
     }
