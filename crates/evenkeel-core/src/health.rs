@@ -2,7 +2,7 @@
 //! down.
 
 use crate::attempt::ConnectFailure;
-use crate::snapshot::SendProxy;
+use crate::snapshot::{PoolRules, SendProxy};
 use crate::sockets::Outward;
 use crate::tls::Origination;
 use std::fmt;
@@ -36,6 +36,14 @@ pub struct Check {
     pub outward: Option<Box<Outward>>,
     /// What TLS it speaks with the backend, where a session would too.
     pub tls: Option<Arc<Origination>>,
+}
+
+impl Check {
+    /// The same, made as sessions with these rules would connect.
+    pub fn as_sessions(self, rules: &PoolRules) -> Self {
+        let outward = rules.outward.as_ref().and_then(|outward| outward.of_checks());
+        Self { introduce: rules.send_proxy, outward, tls: rules.tls.clone(), ..self }
+    }
 }
 
 /// What a check asks.

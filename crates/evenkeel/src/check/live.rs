@@ -92,8 +92,11 @@ async fn ask_all(config: &Config, material: &Material) -> Vec<Answer> {
 
 /// A pool without checks is dialled all the same: that is what was asked for.
 fn check_of(pool: &PoolConfig) -> Check {
+    if let Some(check) = pool.check.as_deref() {
+        return check.clone();
+    }
     let rules = &pool.rules.connect;
-    pool.check.as_deref().cloned().unwrap_or(Check {
+    let check = Check {
         kind: CheckKind::Tcp,
         addr: None,
         port: None,
@@ -102,10 +105,11 @@ fn check_of(pool: &PoolConfig) -> Check {
         timeout: rules.timeout,
         rise: 1,
         fall: 1,
-        introduce: pool.rules.send_proxy,
-        outward: pool.rules.outward.as_ref().and_then(|it| it.of_checks()),
-        tls: pool.rules.tls.clone(),
-    })
+        introduce: None,
+        outward: None,
+        tls: None,
+    };
+    check.as_sessions(&pool.rules)
 }
 
 async fn ask(pool: &str, member: &Member, check: &Check, tls: Option<probe::Tls>) -> Vec<Answer> {

@@ -63,6 +63,22 @@ pub fn settings(typed: &Typed, builtin: &Layer, admin: Option<AdminSettings>) ->
     }
 }
 
+impl<'a> Bound<'a> {
+    /// Its settings.
+    pub fn chain(&self, defaults: &'a Layer, builtin: &'a Layer) -> Chain<'a> {
+        Chain::new([&self.section.layer, defaults], builtin)
+    }
+
+    /// The settings of the pool that it sends to, by default or by one route: a route with a pool of its own has its keys,
+    /// and then those of its service.
+    pub fn pool_chain(&self, sends: &Sends<'a>, defaults: &'a Layer, builtin: &'a Layer) -> Chain<'a> {
+        let of_route = sends.route.map(|route| &route.section.layer);
+        let layers = of_route.into_iter().chain([&self.section.layer]).filter(|_| sends.owns_pool);
+        let layers = layers.chain(sends.shared.map(|shared| &shared.layer)).chain([defaults]);
+        Chain::new(layers, builtin)
+    }
+}
+
 /// Finds out where every service listens and what it sends to.
 pub fn bind<'a>(typed: &'a Typed, world: &World<'_>, problems: &mut Problems) -> Vec<Bound<'a>> {
     let bound = |section: &'a Section| {
@@ -104,30 +120,25 @@ fn sends<'a>(
 /// The core's configuration of `services` and the pools that they need.
 ///
 /// The files that TLS needs are added to `paths`.
-pub fn compile(
-    services: &[Bound<'_>],
-    defaults: &Layer,
-    builtin: &Layer,
+pub fn compile<'a>(
+    services: &[Bound<'a>],
+    defaults: &'a Layer,
+    builtin: &'a Layer,
     lists: &mut Lists<'_>,
     paths: &mut Paths,
     problems: &mut Problems,
 ) -> Config {
     let mut config = Config::default();
     for service in services {
-        let own = &service.section.layer;
         for sends in &service.sends {
             let name = sends.pool();
             if config.pools.iter().any(|known: &PoolConfig| known.name == name) {
                 continue;
             }
-            // A route with a pool of its own has its keys, and then those of its service.
-            let of_route = sends.route.map(|route| &route.section.layer);
-            let layers = of_route.into_iter().chain([own]).filter(|_| sends.owns_pool);
-            let layers = layers.chain(sends.shared.map(|shared| &shared.layer)).chain([defaults]);
-            let chain = Chain::new(layers, builtin);
+            let chain = service.pool_chain(sends, defaults, builtin);
             config.pools.push(pool::compile(name.as_str(), sends.entries, &chain, builtin, paths, problems));
         }
-        let chain = Chain::new([own, defaults], builtin);
+        let chain = service.chain(defaults, builtin);
         let default = service.sends.iter().find(|sends| sends.route.is_none());
         let reception = Arc::new(reception::compile(service, &chain, lists, paths, problems));
         config.listeners.extend(service.addrs.iter().map(|addr| {

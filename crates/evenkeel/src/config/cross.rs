@@ -35,7 +35,7 @@ pub fn check(typed: &Typed, services: &[Bound<'_>], builtin: &Layer, problems: &
         both_wait(service, typed, builtin, problems);
         needs_clients_with_addresses(service, typed, builtin, problems);
     }
-    let interface = |it: &Bound<'_>| own_chain(it, typed, builtin).text("interface");
+    let interface = |it: &Bound<'_>| it.chain(&typed.defaults, builtin).text("interface");
     same_address(services, &interface, problems);
     loops(services, problems);
 }
@@ -144,19 +144,6 @@ fn pool_in_use(pool: &Section, services: &[Bound<'_>], problems: &mut Problems) 
     }
 }
 
-/// The settings of a service.
-fn own_chain<'a>(service: &Bound<'a>, typed: &'a Typed, builtin: &'a Layer) -> Chain<'a> {
-    Chain::new([&service.section.layer, &typed.defaults], builtin)
-}
-
-/// The settings of the pool that a service sends to, by default or by one route.
-fn pool_chain<'a>(service: &Bound<'a>, sends: &Sends<'a>, typed: &'a Typed, builtin: &'a Layer) -> Chain<'a> {
-    let route = sends.route.map(|route| &route.section.layer);
-    let layers = route.into_iter().chain([&service.section.layer]).filter(|_| sends.owns_pool);
-    let layers = layers.chain(sends.shared.map(|shared| &shared.layer)).chain([&typed.defaults]);
-    Chain::new(layers, builtin)
-}
-
 /// What makes a service wait for its client's first bytes.
 fn waits<'a>(service: &Bound<'_>, own: &Chain<'a>) -> Option<Found<'a>> {
     let mixed = own.only("accept-proxy").text("accept-proxy.mode").as_deref() == Some("mixed");
@@ -180,10 +167,10 @@ fn speaks_first<'a>(pool: &Chain<'a>) -> Option<Found<'a>> {
 
 /// A service that waits for the client's first bytes cannot send to backends that speak first.
 fn both_wait(service: &Bound<'_>, typed: &Typed, builtin: &Layer, problems: &mut Problems) {
-    let own = own_chain(service, typed, builtin);
+    let own = service.chain(&typed.defaults, builtin);
     let waits = waits(service, &own);
     for sends in &service.sends {
-        let pool = pool_chain(service, sends, typed, builtin);
+        let pool = service.pool_chain(sends, &typed.defaults, builtin);
         let put_off = || pool.find("fast-open-connect").filter(|_| pool.is_set("fast-open-connect"));
         if let (Some(first), Some(waits)) = (speaks_first(&pool), waits.or_else(put_off)) {
             problems.push(
@@ -209,10 +196,10 @@ fn needs_clients_with_addresses(
     builtin: &Layer,
     problems: &mut Problems,
 ) {
-    let by_proxy = own_chain(service, typed, builtin).is_on("accept-proxy");
+    let by_proxy = service.chain(&typed.defaults, builtin).is_on("accept-proxy");
     let Some(unix) = service.addrs.iter().find(|at| at.value.ip().is_none() && !by_proxy) else { return };
     for sends in &service.sends {
-        let pool = pool_chain(service, sends, typed, builtin);
+        let pool = service.pool_chain(sends, &typed.defaults, builtin);
         if pool.is_set("transparent") {
             problems.push(
                 Problem::error(format!(

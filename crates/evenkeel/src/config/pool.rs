@@ -8,7 +8,6 @@ use super::sockets;
 use super::tls::{self, Paths};
 use evenkeel_core::balance::Balance;
 use evenkeel_core::director::{AllDown, EjectionRules, Leaving, Member, PoolConfig, SlowStart, Target};
-use evenkeel_core::health::Check;
 use evenkeel_core::name::PoolName;
 use evenkeel_core::rate::Rate;
 use evenkeel_core::snapshot::{
@@ -46,14 +45,23 @@ pub fn compile(
     let outward = sockets::outward(chain, entries, problems);
     let tls = tls::origination(&chain.only("to-tls"), paths, problems).map(Arc::new);
     let check = health::compile(&chain.only("health"), problems);
-    let check = check.map(|check| Check { introduce: send_proxy, tls: tls.clone(), ..check });
+    let rules = PoolRules {
+        connect: connect(chain, problems),
+        queue: QueueRules {
+            length: chain.count("queue-length").unwrap_or(queue),
+            timeout: chain.time("timeout.queue"),
+        },
+        session: session(chain, problems),
+        socket: socket(chain),
+        outward,
+        send_proxy,
+        tls,
+    };
     PoolConfig {
         name: PoolName::new(name),
         members,
         balance: balance(chain, problems),
-        check: check.map(|check| {
-            Arc::new(Check { outward: outward.as_ref().and_then(|it| it.of_checks()), ..check })
-        }),
+        check: check.map(|check| Arc::new(check.as_sessions(&rules))),
         ejection: ejection(chain, problems),
         slow_start: chain.is_on("slow-start").then(|| SlowStart {
             duration: chain.time("slow-start.duration"),
@@ -65,18 +73,7 @@ pub fn compile(
         },
         on_remove: leaving(chain, "on-remove"),
         on_down: leaving(chain, "on-down"),
-        rules: Arc::new(PoolRules {
-            connect: connect(chain, problems),
-            queue: QueueRules {
-                length: chain.count("queue-length").unwrap_or(queue),
-                timeout: chain.time("timeout.queue"),
-            },
-            session: session(chain, problems),
-            socket: socket(chain),
-            outward,
-            send_proxy,
-            tls,
-        }),
+        rules: Arc::new(rules),
     }
 }
 
