@@ -2,31 +2,13 @@
 
 use crate::access::AccessRules;
 use crate::dice::Dice;
+use crate::observe::{Mode, Objection, Objections, Rule};
 use crate::rate::{Rate, SharedBucket};
 use crate::sources::{Entry, Prefixes, SOURCES, SourcePlace, SourceRates, SourceSessions};
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
-
-/// What a rule does with whom it does not let in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mode {
-    /// They are refused.
-    #[default]
-    Enforce,
-    /// They are let in, and it is told that they would have been refused.
-    Observe,
-}
-
-/// A rule of a gate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rule<T> {
-    /// Who, how many or how fast.
-    pub limit: T,
-    /// And otherwise.
-    pub mode: Mode,
-}
 
 /// What a service wants of its clients; nothing unless told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,7 +25,7 @@ pub struct GateRules {
     pub prefixes: Prefixes,
 }
 
-/// Why somebody is refused, or would have been.
+/// Why somebody is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Reason {
     /// The address may not connect.
@@ -77,32 +59,6 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Some reasons, each once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Reasons([bool; Reason::ALL.len()]);
-
-impl Reasons {
-    /// None of them.
-    pub const NONE: Self = Self([false; Reason::ALL.len()]);
-
-    /// Those in it.
-    pub fn iter(self) -> impl Iterator<Item = Reason> {
-        Reason::ALL.into_iter().filter(move |reason| self.0[*reason as usize])
-    }
-
-    fn note(&mut self, reason: Reason) {
-        self.0[reason as usize] = true;
-    }
-}
-
-impl FromIterator<Reason> for Reasons {
-    fn from_iter<T: IntoIterator<Item = Reason>>(reasons: T) -> Self {
-        let mut found = Self::default();
-        reasons.into_iter().for_each(|reason| found.note(reason));
-        found
-    }
-}
-
 /// What a gate says.
 #[derive(Debug)]
 #[must_use]
@@ -110,7 +66,7 @@ pub struct Admission {
     /// Admitted, with what the session holds until it ends if its source's sessions are counted; or refused.
     pub outcome: Result<Option<SourcePlace>, Reason>,
     /// What it would have been refused for by rules that only observe; of those behind the one that refused, nothing.
-    pub observed: Reasons,
+    pub observed: Objections,
 }
 
 /// The rules of a service, and what they have counted. All workers share one.
@@ -151,7 +107,7 @@ impl Gate {
     /// A rule that refuses is the last that is asked, and those before it stay paid: who is over the rate of its source
     /// takes nothing from the rate in all, so that one source alone cannot keep the others out.
     pub fn admit(&self, client: Option<IpAddr>, now: Instant) -> Admission {
-        let mut observed = Reasons::default();
+        let mut observed = Objections::NONE;
         let outcome = self.decide(client, now, &mut observed);
         Admission { outcome, observed }
     }
@@ -160,12 +116,12 @@ impl Gate {
         &self,
         client: Option<IpAddr>,
         now: Instant,
-        observed: &mut Reasons,
+        observed: &mut Objections,
     ) -> Result<Option<SourcePlace>, Reason> {
         let mut refuse = |mode, reason| match mode {
             Mode::Enforce => Err(reason),
             Mode::Observe => {
-                observed.note(reason);
+                observed.note(Objection::Admission(reason));
                 Ok(())
             }
         };

@@ -70,7 +70,7 @@ metrics! {
     SERVICE_TO_BACKEND Counter "service_to_backend_bytes_total" "Bytes carried to backends";
     SERVICE_TO_CLIENT Counter "service_to_client_bytes_total" "Bytes carried to clients";
     SERVICE_RETRIES Counter "service_retries_total" "Connects tried again on another backend";
-    SERVICE_OBSERVED Counter "service_observed_total" "Clients who were let in although a rule that only observes was against them, by rule";
+    SERVICE_OBSERVED Counter "service_observed_total" "Sessions that a rule that only observes was against, by rule";
     SERVICE_UNCOUNTED Counter "service_sources_uncounted_total" "Clients who were let in uncounted, as there were too many sources to count";
     SERVICE_TLS_HANDSHAKES Counter "service_tls_handshakes_total" "TLS handshakes with clients that came to their end, by kind: full, or resumed from an earlier session";
     SERVICE_DURATION Histogram "service_session_duration_seconds" "Time from accept to the end";

@@ -1,7 +1,8 @@
 //! The decisions of evenkeel, in reading order: what things are called ([`addr`], [`network`], [`host_name`], [`name`]),
 //! the picture the planes obey ([`snapshot`], [`sockets`], [`load`], [`ports`]), how a backend is chosen ([`balance`]),
 //! who may be chosen ([`health`], [`eject`], [`eligible`], [`ramp`]), who changes the picture ([`director`]) and what is
-//! remembered of it ([`history`]), who may connect and how often ([`access`], [`rate`], [`sources`], [`admit`]), the life
+//! remembered of it ([`history`]), who may connect and how often ([`access`], [`rate`], [`sources`], [`observe`],
+//! [`admit`]), the life
 //! of a session ([`reception`], [`wire`], [`route`], [`tls`], [`attempt`], [`budget`], [`half`], [`deadline`],
 //! [`vanish`], [`end`]), and what is counted ([`counts`]).
 //!
@@ -29,6 +30,7 @@ pub mod host_name;
 pub mod load;
 pub mod name;
 pub mod network;
+pub mod observe;
 pub mod ports;
 pub mod ramp;
 pub mod rate;

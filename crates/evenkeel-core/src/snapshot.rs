@@ -6,6 +6,7 @@ use crate::balance::{Choice, Picker};
 use crate::dice::Dice;
 use crate::load::{Load, SeatLimits};
 use crate::name::{ListenerName, PoolName};
+use crate::observe::Rule;
 use crate::rate::Rate;
 use crate::reception::Reception;
 use crate::sockets::{Inward, Outward, Source};
@@ -182,7 +183,7 @@ pub struct SessionLimits {
     /// In all.
     pub lifetime: Option<Duration>,
     /// Bytes in each direction.
-    pub bandwidth: Option<Rate>,
+    pub bandwidth: Option<Rule<Rate>>,
 }
 
 /// One address in a pool.

@@ -2,12 +2,12 @@
 //! whoever wants to know sums over them.
 
 use crate::shared::count;
-use evenkeel_core::admit::{Reason, Reasons};
 use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::counts::{BUCKETS, bucket};
 use evenkeel_core::end::End;
 use evenkeel_core::load::Seat;
 use evenkeel_core::name::{BackendKey, ListenerName, PoolName, ServiceName};
+use evenkeel_core::observe::Objection;
 use evenkeel_core::snapshot::{Pool, Snapshot};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -32,8 +32,8 @@ pub struct ServiceCounts {
     pub to_client: AtomicU64,
     /// Ends, by [`End::index`].
     ends: Counters<{ End::WORDS }>,
-    /// Clients who were let in although a rule was against them, by [`Reason`].
-    observed: Counters<{ Reason::ALL.len() }>,
+    /// Sessions that a rule was against which only observes, by [`Objection::index`].
+    observed: Counters<{ Objection::ALL.len() }>,
     duration: Histogram,
     queued: Histogram,
 }
@@ -47,11 +47,11 @@ impl ServiceCounts {
             self.queued.record(queued);
         }
     }
-}
 
-/// Counts for what a client would have been refused by rules that only observe.
-pub fn observed(counts: &ServiceCounts, reasons: Reasons) {
-    reasons.iter().for_each(|reason| counts.observed.count(reason as usize));
+    /// A rule that only observes has this against a session.
+    pub fn observed(&self, objection: Objection) {
+        self.observed.count(objection.index());
+    }
 }
 
 impl ServiceCounts {
@@ -203,8 +203,8 @@ pub struct ServiceSums {
     pub to_client: u64,
     /// Ends, by [`End::index`].
     pub ends: [u64; End::WORDS],
-    /// Clients who were let in although a rule was against them, by [`Reason`].
-    pub observed: [u64; Reason::ALL.len()],
+    /// Sessions that a rule was against which only observes, by [`Objection::index`].
+    pub observed: [u64; Objection::ALL.len()],
     /// Clients who were let in uncounted, as there were too many sources to count.
     pub uncounted: u64,
     /// From accept to the end.
@@ -293,7 +293,7 @@ impl Books {
             to_backend: 0,
             to_client: 0,
             ends: [0; End::WORDS],
-            observed: [0; Reason::ALL.len()],
+            observed: [0; Objection::ALL.len()],
             uncounted,
             duration: Times::default(),
             queued: Times::default(),

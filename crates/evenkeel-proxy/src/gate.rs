@@ -1,10 +1,9 @@
 //! Whether a client becomes a session, where its service has rules for that. The rules and what they have counted are one
 //! [`Gate`] for all workers.
 
-use crate::books::observed;
 use crate::session::Session;
 use crate::worker::Worker;
-use evenkeel_core::admit::{Admission, Gate, Reasons};
+use evenkeel_core::admit::{Admission, Gate};
 use evenkeel_core::dice::Dice;
 use evenkeel_core::end::End;
 use evenkeel_core::name::ServiceName;
@@ -53,11 +52,8 @@ fn gate(listener: &Listener, before: Option<&Gate>) -> Option<Arc<Gate>> {
 /// Lets the client of `session`, which is known by now, through its service's gate, if there is one.
 pub fn pass(worker: &Worker, session: &Session) -> Result<(), End> {
     let Some(gate) = &session.gate else { return Ok(()) };
-    let Admission { outcome, observed: reasons } = gate.admit(session.source(), worker.reactor.now());
-    observed(&session.counts, reasons);
-    if reasons != Reasons::NONE {
-        session.opening.borrow_mut().notes.observed = reasons;
-    }
+    let Admission { outcome, observed } = gate.admit(session.source(), worker.reactor.now());
+    observed.iter().for_each(|objection| session.observe(objection));
     let place = outcome.map_err(Rejection::NotAdmitted)?;
     if let Some(place) = place {
         // It is let through once.

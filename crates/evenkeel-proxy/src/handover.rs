@@ -9,9 +9,9 @@ use crate::relay::SuspendedRelay;
 use crate::session::Session;
 use crate::worker::{Command, Stage, Worker};
 use evenkeel_core::addr::Addr;
-use evenkeel_core::admit::Reasons;
 use evenkeel_core::attempt::Attempt;
 use evenkeel_core::name::{ListenerName, PoolName};
+use evenkeel_core::observe::Objections;
 use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
@@ -44,7 +44,7 @@ pub struct Suspended<F> {
     /// The host that it asked for, where that was read.
     pub server_name: Option<Box<str>>,
     /// For what it would have been refused.
-    pub observed: Reasons,
+    pub observed: Objections,
     /// Where it was sent.
     pub pool: PoolName,
     /// When it was accepted.

@@ -1,10 +1,10 @@
 //! What is told about a session: when it ends and, where that is wanted, when it opens and while it is open.
 
 use evenkeel_core::addr::Addr;
-use evenkeel_core::admit::Reasons;
 use evenkeel_core::attempt::Attempt;
 use evenkeel_core::end::End;
 use evenkeel_core::name::{ListenerName, PoolName};
+use evenkeel_core::observe::Objections;
 use evenkeel_core::tls::Agreed;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -30,7 +30,7 @@ pub struct SessionRecord<E = End> {
     /// Who it was connected to, if anybody.
     pub backend: Option<Addr>,
     /// Rules that only observe, and were against it.
-    pub observed: Reasons,
+    pub observed: Objections,
     /// The connects that failed, in order.
     pub failed_attempts: Vec<Attempt>,
     /// Time spent waiting for a seat.

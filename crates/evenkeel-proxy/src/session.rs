@@ -17,10 +17,11 @@ use crate::route;
 use crate::shared::Place;
 use crate::worker::Worker;
 use evenkeel_core::addr::Addr;
-use evenkeel_core::admit::{Gate, Reasons};
+use evenkeel_core::admit::Gate;
 use evenkeel_core::attempt::Attempt;
 use evenkeel_core::end::End;
 use evenkeel_core::name::PoolName;
+use evenkeel_core::observe::{Objection, Objections};
 use evenkeel_core::reception::Rejection;
 use evenkeel_core::snapshot::Listener;
 use evenkeel_core::sources::SourcePlace;
@@ -196,8 +197,8 @@ pub struct Notes(Option<Box<Noted>>);
 pub struct Noted {
     /// What the client has said, where that was read.
     pub greeting: Option<Greeting>,
-    /// For what it would have been refused.
-    pub observed: Reasons,
+    /// What rules that only observe have against it.
+    pub observed: Objections,
     /// The connects that failed.
     pub failed_attempts: Vec<Attempt>,
     /// The client's TLS, if it ends here.
@@ -209,7 +210,7 @@ pub struct Noted {
 impl Noted {
     const NOTHING: Self = Self {
         greeting: None,
-        observed: Reasons::NONE,
+        observed: Objections::NONE,
         failed_attempts: Vec::new(),
         tls: None,
         queued: Duration::ZERO,
@@ -217,7 +218,7 @@ impl Noted {
 
     fn is_nothing(&self) -> bool {
         let Self { greeting, observed, failed_attempts, tls, queued } = self;
-        let is_plain = greeting.is_none() && tls.is_none() && *observed == Reasons::NONE;
+        let is_plain = greeting.is_none() && tls.is_none() && *observed == Objections::NONE;
         is_plain && failed_attempts.is_empty() && queued.is_zero()
     }
 }
@@ -317,6 +318,15 @@ impl Session {
     /// Whether it is to agree upon TLS with its client, and has not yet.
     pub fn is_shaking(&self) -> bool {
         self.opening.borrow().notes.tls.as_ref().is_some_and(|tls| tls.agreed.is_none())
+    }
+
+    /// A rule that only observes has this against it: noted and counted once.
+    pub fn observe(&self, objection: Objection) {
+        let notes = &mut self.opening.borrow_mut().notes;
+        if !notes.observed.has(objection) {
+            notes.observed.note(objection);
+            self.counts.observed(objection);
+        }
     }
 
     /// Where the client is.

@@ -19,6 +19,7 @@ use evenkeel_core::admit::Gate;
 use evenkeel_core::dice::Dice;
 use evenkeel_core::end::{End, Side};
 use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
+use evenkeel_core::observe::Objection;
 use evenkeel_sys::poll::Readiness;
 use evenkeel_sys::socket;
 use slab::Slab;
@@ -360,6 +361,9 @@ impl Worker {
                 // Where it is not taken, every byte is told of.
                 let _ = socket::set_low_water(socket, bytes);
             }
+        }
+        if relay.was_too_fast() {
+            session.observe(Objection::Bandwidth);
         }
         if relay.wants_review() {
             self.reactor.push_review(row);

@@ -2,9 +2,10 @@
 
 use crate::timing::Bench;
 use evenkeel_core::access::{AccessRules, NetworkSet, parse_list};
-use evenkeel_core::admit::{Gate, GateRules, Mode, Rule};
+use evenkeel_core::admit::{Gate, GateRules};
 use evenkeel_core::dice::Dice;
 use evenkeel_core::network::Network;
+use evenkeel_core::observe::{Mode, Rule};
 use evenkeel_core::rate::{Bucket, Rate};
 use evenkeel_core::sources::{Entry, Prefixes, SOURCES, SourceRates, SourceSessions};
 use std::net::IpAddr;

@@ -1,9 +1,10 @@
 //! Seeded days, all rules at once, against a model that keeps tables of its own.
 
 use evenkeel_core::access::AccessRules;
-use evenkeel_core::admit::{Gate, GateRules, Mode, Reason, Rule};
+use evenkeel_core::admit::{Gate, GateRules, Reason};
 use evenkeel_core::dice::Dice;
 use evenkeel_core::network::Network;
+use evenkeel_core::observe::{Mode, Objection, Rule};
 use evenkeel_core::rate::Rate;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -58,7 +59,7 @@ impl Model {
     }
 
     /// Whether a session is counted, or why it is refused; and what is observed.
-    fn admit(&mut self, client: IpAddr) -> (Result<bool, Reason>, Vec<Reason>) {
+    fn admit(&mut self, client: IpAddr) -> (Result<bool, Reason>, Vec<Objection>) {
         let (mut observed, mut counted) = (Vec::new(), false);
         for reason in Reason::ALL {
             let fits = match reason {
@@ -76,7 +77,7 @@ impl Model {
             match self.modes[reason as usize] {
                 _ if fits => {}
                 Mode::Enforce => return (Err(reason), observed),
-                Mode::Observe => observed.push(reason),
+                Mode::Observe => observed.push(Objection::Admission(reason)),
             }
         }
         *self.open.entry(client).or_default() += u32::from(counted);

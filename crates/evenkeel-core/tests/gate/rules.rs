@@ -1,8 +1,9 @@
 //! One rule each, and what they are to each other.
 
 use evenkeel_core::access::{AccessRules, NetworkSet};
-use evenkeel_core::admit::{Gate, GateRules, Mode, Reason, Rule};
+use evenkeel_core::admit::{Gate, GateRules};
 use evenkeel_core::dice::Dice;
+use evenkeel_core::observe::{Mode, Objection, Rule};
 use evenkeel_core::rate::Rate;
 use evenkeel_core::sources::{Prefixes, SourcePlace};
 use std::net::IpAddr;
@@ -46,7 +47,7 @@ impl Scene {
         match admission.outcome {
             Ok(place) => {
                 self.inside.push(place);
-                let observed = admission.observed.iter().map(Reason::word);
+                let observed = admission.observed.iter().map(Objection::word);
                 ["in"].into_iter().chain(observed).collect::<Vec<_>>().join(" ")
             }
             Err(reason) => reason.to_string(),

@@ -22,6 +22,7 @@ use carry::{Fault, Pace, Way};
 use direction::Direction;
 use evenkeel_core::deadline::Deadlines;
 use evenkeel_core::end::{End, Side};
+use evenkeel_core::observe::{Mode, Rule};
 use evenkeel_core::snapshot::{PoolRules, SocketOptions};
 use evenkeel_sys::{poll::Readiness, socket};
 use std::io;
@@ -96,15 +97,30 @@ pub struct Relay {
 struct Rare {
     tunnels: Option<Tunnels>,
     lost: Option<Lost>,
-    /// Where its bandwidth has a limit.
-    throttle: Option<Throttle>,
+    bandwidth: Option<Bandwidth>,
+}
+
+/// A limit of bandwidth.
+#[derive(Debug)]
+enum Bandwidth {
+    /// It is kept.
+    Limited(Throttle),
+    /// It is only looked at whether it would be.
+    Observed(Throttle),
+    /// It would not have been, which is still to be told.
+    Exceeded,
 }
 
 impl Rare {
     /// What a session with these rules has from `now` on, if it has any of it.
     fn of(rules: &PoolRules, now: Instant) -> Option<Box<Self>> {
-        let throttle = Throttle::new(rules.session.bandwidth?, now);
-        Some(Box::new(Self { throttle: Some(throttle), ..Self::default() }))
+        let Rule { limit, mode } = rules.session.bandwidth?;
+        let throttle = Throttle::new(limit, now);
+        let bandwidth = match mode {
+            Mode::Enforce => Bandwidth::Limited(throttle),
+            Mode::Observe => Bandwidth::Observed(throttle),
+        };
+        Some(Box::new(Self { bandwidth: Some(bandwidth), ..Self::default() }))
     }
 }
 
@@ -320,6 +336,12 @@ impl Relay {
         direction.gather().map(|bytes| (socket, bytes))
     }
 
+    /// Whether it was faster than a limit that only observes; said once.
+    pub fn was_too_fast(&mut self) -> bool {
+        let Some(rare) = self.rare.as_deref_mut() else { return false };
+        rare.bandwidth.take_if(|bandwidth| matches!(bandwidth, Bandwidth::Exceeded)).is_some()
+    }
+
     /// Whether it is to be reviewed in a moment; said once for each review.
     pub fn wants_review(&mut self) -> bool {
         let gathers = self.to_backend.gathers() || self.to_client.gathers();
@@ -361,6 +383,7 @@ impl Relay {
             _ => direction.carry(&way, quota, tools),
         };
         let bytes = direction.read() - before;
+        self.observe(source, bytes, now);
         let pace = match carried {
             Ok(pace) if quota.is_some() => self.pay(source, bytes, pace, now),
             Ok(pace) => pace,
@@ -381,20 +404,33 @@ impl Relay {
     /// gets what has come at once.
     fn quota(&mut self, source: Side, now: Instant) -> Option<usize> {
         match self.rare.as_deref_mut()? {
-            Rare { throttle: Some(throttle), lost: None, .. } => Some(throttle.quota(source, now)),
+            Rare { bandwidth: Some(Bandwidth::Limited(throttle)), lost: None, .. } => {
+                Some(throttle.quota(source, now))
+            }
             _ => None,
         }
     }
 
     /// So many bytes were read from `source` under a limit: if that was all it may now, it waits.
     fn pay(&mut self, source: Side, bytes: usize, pace: Pace, now: Instant) -> Pace {
-        let Some(throttle) = self.rare.as_deref_mut().and_then(|rare| rare.throttle.as_mut()) else {
+        let Some(Rare { bandwidth: Some(Bandwidth::Limited(throttle)), .. }) = self.rare.as_deref_mut()
+        else {
             return pace;
         };
         throttle.spend(source, bytes);
         let is_throttled = pace == Pace::Spent && throttle.quota(source, now) == 0;
         throttle.on_paused(source, is_throttled, now);
         if is_throttled { Pace::Waiting } else { pace }
+    }
+
+    /// So many bytes were read from `source`: whether a limit that only observes would have held some of them up.
+    fn observe(&mut self, source: Side, bytes: usize, now: Instant) {
+        let Some(Rare { bandwidth: Some(bandwidth), .. }) = self.rare.as_deref_mut() else { return };
+        if let Bandwidth::Observed(throttle) = bandwidth
+            && !throttle.allows(source, bytes, now)
+        {
+            *bandwidth = Bandwidth::Exceeded;
+        }
     }
 
     /// Sends what is sealed already and was not taken; nobody else asks for that once it was carried.
@@ -513,7 +549,10 @@ impl Relay {
     }
 
     fn throttle(&self) -> Option<&Throttle> {
-        self.rare.as_ref()?.throttle.as_ref()
+        match self.rare.as_ref()?.bandwidth.as_ref()? {
+            Bandwidth::Limited(throttle) => Some(throttle),
+            Bandwidth::Observed(_) | Bandwidth::Exceeded => None,
+        }
     }
 
     fn lost(&self) -> Option<&Lost> {

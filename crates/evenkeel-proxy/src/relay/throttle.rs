@@ -40,6 +40,12 @@ impl Throttle {
         self.meter(source).bucket.spend(bytes as u64);
     }
 
+    /// So many bytes were read from `source`, whatever the quota is. Whether they were within it; if not, none count.
+    pub fn allows(&mut self, source: Side, bytes: usize, now: Instant) -> bool {
+        let rate = self.rate;
+        self.meter(source).bucket.take(rate, now, bytes as u64)
+    }
+
     /// `source` has more to be read than it may send now, or has not.
     pub fn on_paused(&mut self, source: Side, has_more: bool, now: Instant) {
         let (rate, piece) = (self.rate, self.piece());
@@ -82,6 +88,17 @@ mod tests {
         throttle.on_paused(Side::Client, false, next);
         assert_eq!(throttle.next(), None);
         assert_eq!(throttle.quota(Side::Backend, start), 100_000, "the other direction has its own");
+    }
+
+    #[test]
+    fn a_burst_and_what_its_rate_earns_are_allowed_and_a_byte_more_is_not() {
+        let start = Instant::now();
+        let mut throttle = Throttle::new(RATE, start);
+        assert!(throttle.allows(Side::Client, 100_000, start));
+        let later = start + Duration::from_millis(50);
+        assert!(throttle.allows(Side::Client, 50_000, later));
+        assert!(!throttle.allows(Side::Client, 1, later));
+        assert!(throttle.allows(Side::Backend, 100_000, later), "the other direction has its own");
     }
 
     #[test]

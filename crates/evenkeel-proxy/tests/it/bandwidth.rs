@@ -1,11 +1,14 @@
 //! Sessions whose bandwidth has a limit.
 
 use crate::handover::move_over;
-use crate::rig::Parts;
+use crate::rig::{Parts, Rig};
 use evenkeel_core::end::{End, Side};
+use evenkeel_core::name::ServiceName;
+use evenkeel_core::observe::{Mode, Objection, Rule};
 use evenkeel_core::rate::Rate;
+use evenkeel_proxy::SessionRecord;
 use evenkeel_testkit::pattern::Pattern;
-use evenkeel_testkit::{Ending, Place, Server, serve};
+use evenkeel_testkit::{Ending, Place, Server, eventually, serve};
 use std::time::{Duration, Instant};
 
 const LEN: u64 = 3_000_000;
@@ -16,7 +19,7 @@ const LEAST: Duration = Duration::from_millis(650);
 
 fn parts(server: &Server) -> Parts {
     let mut parts = Parts::to(&[server.place()]);
-    parts.rules.session.bandwidth = Some(RATE);
+    parts.rules.session.bandwidth = Some(Rule { limit: RATE, mode: Mode::Enforce });
     parts
 }
 
@@ -79,4 +82,64 @@ fn whoever_resets_is_not_waited_for() {
     client.reset();
     assert_eq!(rig.record().end, End::Reset(Side::Client));
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
+
+/// At which `LEN` bytes would take the better part of an hour.
+const SLOW: Rate = Rate { per_second: 1000, burst: 16_384 };
+
+fn observed(server: &Server) -> Parts {
+    let mut parts = Parts::to(&[server.place()]);
+    parts.rules.session.bandwidth = Some(Rule { limit: SLOW, mode: Mode::Observe });
+    parts
+}
+
+fn counted(rig: &mut Rig) -> u64 {
+    rig.plane().services()[&ServiceName::new("web")].observed[Objection::Bandwidth.index()]
+}
+
+fn objections(record: &SessionRecord) -> Vec<Objection> {
+    record.observed.iter().collect()
+}
+
+#[test]
+fn a_limit_that_observes_slows_nobody_and_tells_once_who_was_faster() {
+    let pattern = Pattern::new(5);
+    let server = Server::start(&Place::any(), serve::source(pattern.clone(), 20 * LEN));
+    let mut rig = observed(&server).start();
+    let client = rig.connect();
+    pattern.check(0, &client.receive(SLOW.burst as usize + 100_000).unwrap());
+    eventually("it is counted while it goes on", || (counted(&mut rig) == 1).then_some(()));
+    eventually("it may be spliced", || (rig.plane().totals().pipes > 0).then_some(()));
+    let rest = 20 * LEN - SLOW.burst - 100_000;
+    assert_eq!(client.read_to_end().0.len() as u64, rest);
+    client.finish();
+    let record = rig.record();
+    assert_eq!((objections(&record), record.to_client), (vec![Objection::Bandwidth], 20 * LEN));
+    assert_eq!(counted(&mut rig), 1);
+}
+
+#[test]
+fn whoever_is_within_a_limit_that_observes_has_nothing_against_it() {
+    let server = Server::echo();
+    let mut rig = observed(&server).start();
+    let client = rig.connect();
+    client.check_echo("a few words");
+    client.finish();
+    assert_eq!(objections(&rig.record()), []);
+    assert_eq!(counted(&mut rig), 0);
+}
+
+#[test]
+fn what_was_observed_moves_with_its_session_and_is_not_counted_again() {
+    let server = Server::echo();
+    let (mut old, mut new) = (observed(&server).start(), Parts::to(&[server.place()]).start());
+    let client = old.connect();
+    let much = vec![b'x'; 2 * SLOW.burst as usize];
+    assert!(client.exchange(&much).unwrap() == much);
+    eventually("it is counted", || (counted(&mut old) == 1).then_some(()));
+    move_over(&mut old, &mut new);
+    assert!(client.exchange(&much).unwrap() == much);
+    client.finish();
+    assert_eq!(objections(&new.record()), [Objection::Bandwidth]);
+    assert_eq!((counted(&mut old), counted(&mut new)), (1, 0));
 }

@@ -6,6 +6,7 @@ use crate::handover;
 use crate::rig::Parts;
 use crate::tls::{self, Keys};
 use evenkeel_core::end::{End, Side};
+use evenkeel_core::observe::{Mode, Rule};
 use evenkeel_core::rate::Rate;
 use evenkeel_proxy::{Helm, SessionRecord};
 use evenkeel_testkit::pattern::Pattern;
@@ -281,7 +282,8 @@ fn every_byte_arrives_that_is_under_tls_on_either_side_or_both() {
 #[test]
 fn every_byte_arrives_at_a_bandwidth_that_has_a_limit() {
     for client in [false, true] {
-        let bandwidth = Some(Rate { per_second: 20_000_000, burst: 20_000 });
+        let limit = Rate { per_second: 20_000_000, burst: 20_000 };
+        let bandwidth = Some(Rule { limit, mode: Mode::Enforce });
         let sides = Sides { client, bandwidth, sessions: 40, at_once: 8, ..Sides::plain() };
         play_all(Place::any(), Place::local(port::free()), Plan::of, seed(), sides, |_, play| play());
     }
@@ -295,7 +297,7 @@ fn run(backend: Place, front: Place, plan_of: fn(u64, u64) -> Plan) {
 struct Sides {
     client: bool,
     backend: bool,
-    bandwidth: Option<Rate>,
+    bandwidth: Option<Rule<Rate>>,
     keys: Keys,
     sessions: u64,
     at_once: usize,

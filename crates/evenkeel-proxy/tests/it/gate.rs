@@ -2,10 +2,11 @@
 
 use crate::rig::{Parts, Rig};
 use evenkeel_core::access::{AccessRules, NetworkSet};
-use evenkeel_core::admit::{GateRules, Mode, Reason, Rule};
+use evenkeel_core::admit::{GateRules, Reason};
 use evenkeel_core::end::End;
 use evenkeel_core::name::ServiceName;
 use evenkeel_core::network::Network;
+use evenkeel_core::observe::{Mode, Objection, Rule};
 use evenkeel_core::rate::Rate;
 use evenkeel_core::reception::{AcceptProxy, Others, Rejection};
 use evenkeel_core::wire::proxy::{Origin, Transport};
@@ -65,9 +66,9 @@ fn a_rule_that_observes_lets_everybody_in_and_tells_and_counts() {
     assert_eq!(client.ending(), Ending::Fin);
     let record = rig.record();
     assert!(record.end.is_ok());
-    assert_eq!(record.observed.iter().collect::<Vec<_>>(), [Reason::Denied]);
+    assert_eq!(record.observed.iter().collect::<Vec<_>>(), [Objection::Admission(Reason::Denied)]);
     let sums = &rig.plane().services()[&ServiceName::new("web")];
-    assert_eq!(sums.observed, [1, 0, 0, 0]);
+    assert_eq!(sums.observed, [1, 0, 0, 0, 0]);
 }
 
 #[test]

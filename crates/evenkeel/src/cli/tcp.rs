@@ -143,7 +143,7 @@ fn placeholder(kind: &Kind) -> &'static str {
         Kind::Networks | Kind::AcceptProxy => "NETWORK",
         Kind::Words(_) => "WORDS",
         Kind::Access => "NETWORK",
-        Kind::Bandwidth | Kind::Rate | Kind::RateOrOff | Kind::RateLimit => "RATE",
+        Kind::Bandwidth | Kind::Rate | Kind::RateOrOff | Kind::RateLimit(_) => "RATE",
         Kind::LogTo => "WHERE",
         Kind::Limit => "NUMBER",
         Kind::Texts => "TEXT",

@@ -8,8 +8,9 @@ use super::problem::{Problem, Problems};
 use super::setting::{AccessEntry, Setting};
 use super::watched::Watched;
 use evenkeel_core::access::{AccessRules, Mistake, NetworkSet, parse_list};
-use evenkeel_core::admit::{GateRules, Mode, Rule};
+use evenkeel_core::admit::GateRules;
 use evenkeel_core::network::Network;
+use evenkeel_core::observe::{Mode, Rule};
 use evenkeel_core::rate::Rate;
 use evenkeel_core::sources::Prefixes;
 use std::collections::BTreeMap;
@@ -121,8 +122,8 @@ fn rate(chain: &Chain<'_>, key: &str, problems: &mut Problems) -> Option<Rule<Ra
     })
 }
 
-/// The rule that `key` is; `limit` finds its limit, which is called `inner` there.
-fn rule<T>(
+/// The rule that `key` is, if it is on; `limit` finds its limit, which is called `inner` there.
+pub fn rule<T>(
     chain: &Chain<'_>,
     key: &str,
     inner: &str,

@@ -175,14 +175,14 @@ pub enum Kind {
     Rate,
     /// The same, or `"off"`.
     RateOrOff,
-    /// Bytes in a second, or `"off"`.
+    /// Bytes in a second, `"10MB/s"`.
     Bandwidth,
     /// Where the log goes.
     LogTo,
     /// A number, or a table with keys of its own.
     Limit,
-    /// A rate, or a table with keys of its own.
-    RateLimit,
+    /// A rate such as this, or a table with keys of its own.
+    RateLimit(&'static str),
     /// `"off"`, networks, or a table with keys of its own.
     AcceptProxy,
     /// `"off"`, a version, or a table with keys of its own.
@@ -242,11 +242,11 @@ impl Kind {
             Self::Networks => "network, or a list of them".into(),
             Self::Access => "network or \"file:PATH\", or a list of them".into(),
             Self::Rate => "number in a second, such as \"10/s\"".into(),
-            Self::Bandwidth => "bytes in a second, such as \"10MB/s\", or \"off\"".into(),
+            Self::Bandwidth => "bytes in a second, such as \"10MB/s\"".into(),
             Self::RateOrOff => "number in a second, such as \"1000/s\", or \"off\"".into(),
             Self::LogTo => "\"stdout\", a path, \"syslog\" or \"journald\"".into(),
             Self::Limit => "whole number, \"off\", or a table".into(),
-            Self::RateLimit => "rate such as \"10/s\", \"off\", or a table".into(),
+            Self::RateLimit(example) => format!("rate such as \"{example}\", \"off\", or a table"),
             Self::Texts => "text, or a list of them".into(),
             Self::Routes => "table with a host name, `*.` and a suffix, or `*` for each key".into(),
             Self::Words(words) => {
@@ -272,7 +272,7 @@ impl Kind {
                 | Self::AcceptProxy
                 | Self::SendProxy
                 | Self::Limit
-                | Self::RateLimit
+                | Self::RateLimit(_)
                 | Self::Tls
         )
     }
@@ -1073,13 +1073,34 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "max-bandwidth",
         scope: Scope::Pool,
-        kind: Kind::Bandwidth,
+        kind: Kind::RateLimit("10MB/s"),
         default: Is("off"),
-        doc: "Bytes in a second that a session carries in each direction, as \"500kB/s\", \"10MiB/s\" or \"100Mbit/s\". What comes in a \
-              tenth of a second, at least 16 KiB, may come at once after a pause. Such a session is copied, not spliced.",
+        doc: "Bytes in a second that a session carries in each direction: `\"10MB/s\"`. What comes in a tenth of a second, at least 16 KiB, \
+              may come at once after a pause. Such a session is copied, not spliced.",
         why: "a network that is full slows all down alike",
         example: "10MB/s",
         aliases: &["bwlim", "proxy_download_rate", "proxy_upload_rate"],
+    },
+    Key {
+        name: "max-bandwidth.rate",
+        scope: Scope::Pool,
+        kind: Kind::Bandwidth,
+        default: Means("none, it must be given"),
+        doc: "How fast, as \"500kB/s\", \"10MiB/s\" or \"100Mbit/s\".",
+        why: "there is none that would be right for all",
+        example: "10MB/s",
+        aliases: &[],
+    },
+    Key {
+        name: "max-bandwidth.mode",
+        scope: Scope::Pool,
+        kind: Kind::Word(&["enforce", "observe"]),
+        default: Is("enforce"),
+        doc: "Whether a session is kept to the limit, or carried as fast as it can be, and only counted and told of in the log if it was \
+              faster.",
+        why: "a limit is meant",
+        example: "observe",
+        aliases: &[],
     },
     Key {
         name: "timeout.queue",
@@ -1580,7 +1601,7 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "max-rate-per-source",
         scope: Scope::Client,
-        kind: Kind::RateLimit,
+        kind: Kind::RateLimit("10/s"),
         default: Means("no limit"),
         doc: "New connections of one source in a second: `\"10/s\"`.",
         why: "many clients may stand behind one address",
@@ -1620,7 +1641,7 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "max-rate",
         scope: Scope::Client,
-        kind: Kind::RateLimit,
+        kind: Kind::RateLimit("10/s"),
         default: Means("no limit"),
         doc: "New connections of all clients together in a second. Who is over it is refused; `max-sessions` lets clients wait instead.",
         why: "backends that cannot take more are better protected by `max-sessions-per-backend`",

@@ -326,7 +326,7 @@ impl<'a> Lower<'a> {
             (Kind::AcceptProxy, _) => "accept-proxy.from",
             (Kind::SendProxy, _) => "send-proxy.version",
             (Kind::Limit, _) => &format!("{}.limit", key.name),
-            (Kind::RateLimit, _) => &format!("{}.rate", key.name),
+            (Kind::RateLimit(_), _) => &format!("{}.rate", key.name),
             (Kind::Tls, Some("on" | "true")) => {
                 let expected = "expected what to show, such as \"/etc/evenkeel/web.pem\"";
                 return Err(setting::wrong(key, node, expected));

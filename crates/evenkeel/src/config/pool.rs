@@ -1,6 +1,7 @@
 //! From what was typed to a pool: its members and the rules that hold for them.
 
 use super::chain::{Chain, Found};
+use super::gate;
 use super::health;
 use super::problem::{Problem, Problems};
 use super::setting::{Entry, Layer, Setting};
@@ -226,12 +227,12 @@ fn session(chain: &Chain<'_>, problems: &mut Problems) -> SessionLimits {
         idle: chain.duration("timeout.idle"),
         half_close: chain.duration("timeout.half-close"),
         lifetime: chain.duration("timeout.lifetime"),
-        bandwidth: bandwidth(chain),
+        bandwidth: gate::rule(chain, "max-bandwidth", "rate", problems, bandwidth),
     }
 }
 
-fn bandwidth(chain: &Chain<'_>) -> Option<Rate> {
-    let Setting::Bandwidth(per_second) = *chain.find("max-bandwidth")?.value else { return None };
+fn bandwidth(chain: &Chain<'_>, key: &str) -> Option<Rate> {
+    let Setting::Bandwidth(per_second) = *chain.find(key)?.value else { return None };
     Some(Rate { per_second, burst: (per_second / 10).max(BURST_MIN) })
 }
 

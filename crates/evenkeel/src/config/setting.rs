@@ -177,10 +177,7 @@ pub fn read(key: &Key, node: &Node) -> Result<Setting, Problem> {
             (Value::Bool(false), _) | (_, Some("off")) => Ok(Setting::Off),
             _ => rate(key, node),
         },
-        Kind::Bandwidth => match (&node.value, text) {
-            (Value::Bool(false), _) | (_, Some("off")) => Ok(Setting::Off),
-            _ => bandwidth(key, node),
-        },
+        Kind::Bandwidth => bandwidth(key, node),
         Kind::LogTo => log::to(key, node).map(Setting::LogTo),
         Kind::Backend => backend(node),
         _ => match text {

@@ -170,9 +170,9 @@ fn so_far<E>(line: &mut Object<'_>, kind: &'static str, record: &SessionRecord<E
     }
     line.out.push(']');
     line.raw("observed", '[');
-    for (index, reason) in record.observed.iter().enumerate() {
+    for (index, objection) in record.observed.iter().enumerate() {
         let comma = if index > 0 { "," } else { "" };
-        let _ = write!(line.out, "{comma}\"{reason}\"");
+        let _ = write!(line.out, "{comma}\"{}\"", objection.word());
     }
     line.out.push(']');
     line.raw("queued_ms", Millis(record.queued))

@@ -5,6 +5,7 @@ use super::notice::{Level, Notice};
 use super::units::{Bytes, Took};
 use evenkeel_core::director::EventKind;
 use evenkeel_core::end::End;
+use evenkeel_core::observe::Objection;
 use evenkeel_proxy::{SessionRecord, Still};
 use evenkeel_sys::clock::time_of_day;
 use std::fmt::{self, Write as _};
@@ -224,8 +225,11 @@ impl<'a> Details<'a> {
 
     /// How long it waited, whom it could not reach.
     fn so_far<E>(&mut self, record: &SessionRecord<E>) {
-        for reason in record.observed.iter() {
-            self.add(format_args!("would be refused: {reason}"));
+        for objection in record.observed.iter() {
+            match objection {
+                Objection::Admission(reason) => self.add(format_args!("would be refused: {reason}")),
+                Objection::Bandwidth => self.add(format_args!("would be slowed")),
+            }
         }
         if !record.queued.is_zero() {
             self.add(format_args!("queued {}", Took(record.queued)));

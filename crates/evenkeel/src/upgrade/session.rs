@@ -2,11 +2,11 @@
 
 use super::wire::{Reader, Writer};
 use evenkeel_core::addr::Addr;
-use evenkeel_core::admit::Reason;
 use evenkeel_core::attempt::{Attempt, ConnectFailure};
 use evenkeel_core::end::{End, Side};
 use evenkeel_core::half::PackedHalf;
 use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
+use evenkeel_core::observe::{Mode, Objection, Rule};
 use evenkeel_core::rate::Rate;
 use evenkeel_core::snapshot::{ConnectRules, Keepalive, PoolRules, QueueRules, SessionLimits, SocketOptions};
 use evenkeel_core::tls::Fault;
@@ -25,7 +25,7 @@ pub fn write<'a>(
     to.addr(&session.client);
     to.option(session.via.as_ref(), Writer::addr);
     to.option(session.server_name.as_deref(), Writer::text);
-    to.list(&session.observed.iter().collect::<Vec<_>>(), |to, reason| to.u8(*reason as u8));
+    to.list(&session.observed.iter().collect::<Vec<_>>(), |to, it| to.u8(it.index() as u8));
     to.text(session.pool.as_str());
     to.instant(session.accepted);
     to.list(&session.failed_attempts, write_attempt);
@@ -46,7 +46,7 @@ pub fn read(
         client: from.addr()?,
         via: from.option(Reader::addr)?,
         server_name: from.option(|from| from.text().map(Into::into))?,
-        observed: from.list(read_reason)?.into_iter().collect(),
+        observed: from.list(read_objection)?.into_iter().collect(),
         pool: PoolName::new(from.text()?),
         accepted: from.instant()?,
         failed_attempts: from.list(read_attempt)?,
@@ -68,8 +68,8 @@ pub fn read_listener(from: &mut Reader<'_>) -> Option<ListenerName> {
     Some(ListenerName { service: ServiceName::new(from.text()?), addr: from.addr()? })
 }
 
-fn read_reason(from: &mut Reader<'_>) -> Option<Reason> {
-    Reason::ALL.get(usize::from(from.u8()?)).copied()
+fn read_objection(from: &mut Reader<'_>) -> Option<Objection> {
+    Objection::ALL.get(usize::from(from.u8()?)).copied()
 }
 
 fn write_attempt(to: &mut Writer, attempt: &Attempt) {
@@ -228,9 +228,10 @@ pub fn write_rules(to: &mut Writer, rules: &PoolRules) {
     for limit in [session.idle, session.half_close, session.lifetime] {
         to.option(limit, Writer::duration);
     }
-    to.option(session.bandwidth, |to, rate| {
-        to.u64(rate.per_second);
-        to.u64(rate.burst);
+    to.option(session.bandwidth, |to, Rule { limit, mode }| {
+        to.u64(limit.per_second);
+        to.u64(limit.burst);
+        to.bool(mode == Mode::Observe);
     });
     write_socket(to, *socket);
 }
@@ -266,7 +267,10 @@ pub fn read_rules(from: &mut Reader<'_>) -> Option<PoolRules> {
     let queue = QueueRules { length: from.u32()?, timeout: from.duration()? };
     let mut limit = || from.option(Reader::duration);
     let (idle, half_close, lifetime) = (limit()?, limit()?, limit()?);
-    let bandwidth = from.option(|from| Some(Rate { per_second: from.u64()?, burst: from.u64()? }))?;
+    let bandwidth = from.option(|from| {
+        let limit = Rate { per_second: from.u64()?, burst: from.u64()? };
+        Some(Rule { limit, mode: if from.bool()? { Mode::Observe } else { Mode::Enforce } })
+    })?;
     let session = SessionLimits { idle, half_close, lifetime, bandwidth };
     Some(PoolRules {
         connect,

@@ -17,6 +17,7 @@ use evenkeel_core::end::{End, Side};
 use evenkeel_core::half::PackedHalf;
 use evenkeel_core::health::{Health, HealthState};
 use evenkeel_core::name::{BackendKey, ListenerName, PoolName, ServiceName};
+use evenkeel_core::observe::{Mode, Objection, Rule};
 use evenkeel_core::rate::Rate;
 use evenkeel_core::snapshot::{ConnectRules, Keepalive, PoolRules, QueueRules, SessionLimits, SocketOptions};
 use evenkeel_core::tls::Fault;
@@ -52,7 +53,7 @@ fn rules() -> PoolRules {
             idle: Some(SECOND),
             half_close: None,
             lifetime: Some(9 * SECOND),
-            bandwidth: Some(Rate { per_second: 7, burst: 9 }),
+            bandwidth: Some(Rule { limit: Rate { per_second: 7, burst: 9 }, mode: Mode::Observe }),
         },
         socket: SocketOptions { keepalive, user_timeout: Some(30 * SECOND) },
         outward: None,
@@ -70,7 +71,7 @@ fn session(fd: BorrowedFd<'_>) -> Suspended<BorrowedFd<'_>> {
         client: addr("10.0.0.7:5000"),
         via: Some(addr("10.0.0.1:1234")),
         server_name: Some("www.example.com".into()),
-        observed: [Reason::Denied, Reason::Rate].into_iter().collect(),
+        observed: [Objection::Admission(Reason::Denied), Objection::Bandwidth].into_iter().collect(),
         pool: PoolName::new("web"),
         accepted: now - 9 * SECOND,
         failed_attempts: [ConnectFailure::Other(-5), ConnectFailure::Tls(Fault::Alert(48))]

@@ -135,3 +135,20 @@ fn a_ceiling_higher_than_what_descriptors_allow_is_told() {
         line["event"] == "warning" && line["message"].as_str().unwrap().contains("max-sessions")
     });
 }
+
+#[test]
+fn a_limit_of_bandwidth_that_observes_is_told_of_in_the_log_and_counted() {
+    let server = Server::echo();
+    let keys = "max-bandwidth = { rate = \"10kB/s\", mode = \"observe\" }";
+    let mut running = Setup::to([server.place()]).keys(keys).ready();
+    let (client, much) = (running.connect(), vec![b'x'; 1_000_000]);
+    std::thread::scope(|scope| {
+        scope.spawn(|| client.send(&much).unwrap());
+        assert!(client.receive(much.len()).unwrap() == much, "a hundred times as fast as the limit");
+    });
+    drop(client);
+    assert_eq!(running.wait_sessions(1)[0]["observed"], serde_json::json!(["bandwidth"]));
+    let metrics = running.ask("GET", "/metrics").text;
+    let counted = "evenkeel_service_observed_total{service=\"web\",rule=\"bandwidth\"} 1";
+    assert!(metrics.contains(counted), "{metrics}");
+}

@@ -5,11 +5,11 @@ mod text;
 
 use super::view::{self, Published};
 use crate::control::{CheckTimes, Picture};
-use evenkeel_core::admit::Reason;
 use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::counts::{self, Metric};
 use evenkeel_core::director::{BackendView, State};
 use evenkeel_core::end::End;
+use evenkeel_core::observe::Objection;
 use evenkeel_core::snapshot::Backend;
 use evenkeel_proxy::{BackendSums, ServiceSums};
 use evenkeel_sys::{limits, usage};
@@ -115,8 +115,8 @@ fn services(text: &mut Text, picture: &Picture) {
         }
     });
     each(&counts::SERVICE_OBSERVED, &|text, name, sums| {
-        for (reason, count) in Reason::ALL.iter().zip(sums.observed) {
-            let labels = [("service", name), ("rule", reason.word())];
+        for (objection, count) in Objection::ALL.iter().zip(sums.observed) {
+            let labels = [("service", name), ("rule", objection.word())];
             text.sample(counts::SERVICE_OBSERVED.name, &labels, count);
         }
     });

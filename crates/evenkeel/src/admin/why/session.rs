@@ -4,11 +4,11 @@ use super::super::view::millis;
 use crate::control::{Candidate, Picture};
 use crate::logging::Rfc3339;
 use evenkeel_core::addr::Addr;
-use evenkeel_core::admit::Reason;
 use evenkeel_core::attempt::Attempt;
 use evenkeel_core::director::Hindrance;
 use evenkeel_core::end::End;
 use evenkeel_core::name::PoolName;
+use evenkeel_core::observe::Objection;
 use evenkeel_core::snapshot::Backend;
 use evenkeel_proxy::{Reach, SessionRecord, SessionView};
 use serde_json::{Value, json};
@@ -148,7 +148,7 @@ fn ended(record: &SessionRecord) -> Value {
         "client": record.client.to_string(),
         "via": record.via.as_ref().map(ToString::to_string),
         "sni": record.server_name,
-        "observed": record.observed.iter().map(Reason::word).collect::<Vec<_>>(),
+        "observed": record.observed.iter().map(Objection::word).collect::<Vec<_>>(),
         "pool": record.pool.as_ref().map(PoolName::as_str),
         "accepted_at": Rfc3339(record.accepted_at).to_string(),
         "backend": record.backend.as_ref().map(ToString::to_string),
