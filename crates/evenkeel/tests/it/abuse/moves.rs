@@ -3,7 +3,7 @@
 use super::{check_served, counts, hello, named_echo, wait_open};
 use crate::chain::Chain;
 use crate::harness::Setup;
-use evenkeel_testkit::limits::have_descriptors;
+use evenkeel_testkit::limits::Turn;
 use evenkeel_testkit::{Ending, Peer, Place, Server, Signal, eventually, port};
 use serde_json::Value;
 use std::os::unix::net::UnixStream;
@@ -115,7 +115,8 @@ fn nobody_is_lost_who_is_in_the_middle_of_a_hello_during_an_upgrade() {
 
 #[test]
 fn thousands_of_silent_clients_do_not_slow_an_upgrade_down() {
-    let silent = if have_descriptors(20_000) { 4_000 } else { 300 };
+    let turn = Turn::wait();
+    let silent = turn.connections(4_000, 1, 4_000);
     let server = Server::echo();
     let tls = Place::local(port::free());
     let keys = format!(
