@@ -5,6 +5,7 @@ use crate::attempt::ConnectFailure;
 use crate::snapshot::{PoolRules, SendProxy};
 use crate::sockets::Outward;
 use crate::tls::Origination;
+use crate::wire::dns::{Question, Rcode};
 use std::fmt;
 use std::mem;
 use std::net::IpAddr;
@@ -55,6 +56,10 @@ pub enum CheckKind {
     Http(HttpCheck),
     /// Whether the expected bytes come, after these bytes were sent.
     Exchange(ExchangeCheck),
+    /// The same by UDP: whether a datagram comes that holds the expected bytes, after one was sent.
+    Datagram(ExchangeCheck),
+    /// What a name server answers by UDP.
+    Dns(DnsCheck),
 }
 
 /// An HTTP check.
@@ -81,6 +86,15 @@ pub struct ExchangeCheck {
     pub expect: Arc<[u8]>,
 }
 
+/// A DNS check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DnsCheck {
+    /// What is asked.
+    pub question: Question,
+    /// The codes of an answer that pass.
+    pub rcodes: Arc<[Rcode]>,
+}
+
 /// What one probe saw.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -101,6 +115,8 @@ pub enum ProbeFailure {
     Cut,
     /// Another HTTP status than expected.
     Status(u16),
+    /// A name server's answer with another code than expected.
+    Rcode(Rcode),
     /// The body does not hold the expected text, or the answer not the expected bytes.
     Unexpected,
     /// Not an answer in the protocol at all; what was wrong.
@@ -240,6 +256,7 @@ impl fmt::Display for ProbeFailure {
             Self::Timeout => f.write_str("no complete answer in time"),
             Self::Cut => f.write_str("connection ended before the answer did"),
             Self::Status(status) => write!(f, "status {status}"),
+            Self::Rcode(rcode) => write!(f, "answered {rcode}"),
             Self::Unexpected => f.write_str("answer does not hold the expected text"),
             Self::Malformed(what) => write!(f, "not a valid answer: {what}"),
         }

@@ -42,6 +42,16 @@ pub fn client_hello(bytes: &[u8]) {
     }
 }
 
+/// An answer of a name server to [`examples::question`]: none without a header or with another id, and a flaw says what it is.
+pub fn dns_answer(bytes: &[u8]) {
+    let (question, id) = (examples::question(), examples::DNS_ID);
+    match question.answered(id, bytes) {
+        Ok(_) => assert!(bytes.len() >= 12 && bytes.starts_with(&id.to_be_bytes())),
+        Err(flaw) => assert!(!flaw.to_string().is_empty()),
+    }
+    assert!(question.answered(!id, bytes).is_err());
+}
+
 fn hello(bytes: &[u8]) {
     let longest = client_hello::LONGEST;
     let said = said(&mut Reader::new(longest), bytes);

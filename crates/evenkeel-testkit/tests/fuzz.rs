@@ -27,7 +27,15 @@ fn no_hello_of_a_client_breaks_a_promise() {
 }
 
 #[test]
+fn no_answer_of_a_name_server_breaks_a_promise() {
+    let answers = examples::dns_answers();
+    assert!(answers.iter().all(|it| examples::question().answered(examples::DNS_ID, it).is_ok()));
+    run(fuzz::dns_answer, &answers);
+}
+
+#[test]
 fn nothing_is_no_matter() {
+    fuzz::dns_answer(b"");
     fuzz::proxy(b"");
     fuzz::client_hello(b"");
 }

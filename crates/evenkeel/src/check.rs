@@ -192,6 +192,8 @@ fn health(check: Option<&Check>) -> String {
         CheckKind::Tcp => format!("checked by tcp{at}"),
         CheckKind::Http(http) => format!("checked by http {}{at}", http.path),
         CheckKind::Exchange(_) => format!("checked by send and expect{at}"),
+        CheckKind::Datagram(_) => format!("checked by udp{at}"),
+        CheckKind::Dns(dns) => format!("checked by dns {}{at}", dns.question),
     }
 }
 

@@ -1,10 +1,11 @@
 //! What is read at the beginning of a connection: the header of a proxy in front of us ([`proxy`]), and what a TLS client
 //! wants ([`client_hello`]). Each parser is shown all bytes seen so far, as often as there are new ones, and borrows
-//! from them.
+//! from them. A datagram is whole or nothing: answers of name servers are read by [`dns`].
 
 pub mod client_hello;
 pub mod crc32c;
 mod cursor;
+pub mod dns;
 pub mod postgres;
 pub mod proxy;
 pub mod proxy_v1;

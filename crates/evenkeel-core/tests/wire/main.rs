@@ -2,6 +2,7 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod client_hello;
+mod dns;
 #[path = "../../../evenkeel-testkit/src/hello.rs"]
 mod hello;
 mod piecemeal;

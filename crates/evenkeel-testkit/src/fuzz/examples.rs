@@ -1,6 +1,7 @@
 //! Good bytes to begin from.
 
 use crate::hello::Hello;
+use evenkeel_core::wire::dns::Question;
 use evenkeel_core::wire::proxy::{Origin, Transport};
 use evenkeel_core::wire::proxy_v1;
 use evenkeel_core::wire::proxy_v2::{self, Saying};
@@ -50,6 +51,29 @@ pub fn hellos() -> Vec<Vec<u8>> {
         .versions(&[0x0304, 0x0303]);
     let all = hello.message().len();
     vec![hello.bytes(), hello.in_records(1), hello.in_records(50), hello.in_records(all - 1)]
+}
+
+/// Under which id the question of a name server is asked.
+pub const DNS_ID: u16 = 0x1234;
+
+/// What a name server is asked.
+pub fn question() -> Question {
+    Question::new("www.example.com", "MX").expect("a name and a type")
+}
+
+/// Answers of a name server: with records and a pointer into the name, truncated, and a refusal without the question.
+pub fn dns_answers() -> Vec<Vec<u8>> {
+    let mut query = written(|out| question().write(DNS_ID, out));
+    query[2..4].copy_from_slice(&[0x81, 0x80]);
+    let mut truncated = query.clone();
+    truncated[2] |= 2;
+    let mut full = query;
+    // One record, none, one more: the latter is that of EDNS.
+    full[7] = 1;
+    full[11] = 1;
+    full.extend(*b"\xc0\x0c\0\x0f\0\x01\0\0\x01\x2c\0\x09\0\x0a\x04mail\xc0\x10\0\0\x29\x04\xd0\0\0\0\0\0\0");
+    let refusal = [&DNS_ID.to_be_bytes()[..], b"\x80\x05\0\0\0\0\0\0\0\0"].concat();
+    vec![full, truncated, refusal]
 }
 
 fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {

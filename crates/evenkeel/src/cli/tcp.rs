@@ -134,7 +134,7 @@ fn placeholder(kind: &Kind) -> &'static str {
         Kind::HttpHost => "HOST",
         Kind::Listen | Kind::To | Kind::Backend => "ADDR",
         Kind::Include | Kind::Paths | Kind::Tls => "FILE",
-        Kind::Protocols => "NAME",
+        Kind::Protocols | Kind::DnsName => "NAME",
         Kind::Switch => "ON|OFF",
         Kind::Health => "CHECK",
         Kind::SlowStart => "DURATION",
@@ -149,7 +149,7 @@ fn placeholder(kind: &Kind) -> &'static str {
         Kind::Texts => "TEXT",
         Kind::Routes => "TABLE",
         Kind::SendProxy => "VERSION",
-        Kind::Text | Kind::Group => "TEXT",
+        Kind::Text | Kind::Bytes | Kind::Group => "TEXT",
     }
 }
 

@@ -98,6 +98,14 @@ impl<'a> Chain<'a> {
             _ => None,
         }
     }
+
+    /// The bytes that `key` takes; none if it is not set.
+    pub fn bytes(&self, key: &str) -> Arc<[u8]> {
+        match self.find(key).map(|found| found.value) {
+            Some(Setting::Bytes(bytes)) => Arc::clone(bytes),
+            _ => Arc::default(),
+        }
+    }
 }
 
 impl Problem {

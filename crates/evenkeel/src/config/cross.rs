@@ -159,8 +159,7 @@ fn waits<'a>(service: &Bound<'_>, own: &Chain<'a>) -> Option<Found<'a>> {
 /// What says that the backends of a pool send the first byte.
 fn speaks_first<'a>(pool: &Chain<'a>) -> Option<Found<'a>> {
     let health = pool.only("health");
-    let expects = health.text("health.expect").is_some_and(|text| !text.is_empty());
-    let shows_it = expects && health.text("health.send").is_none_or(|text| text.is_empty());
+    let shows_it = !health.bytes("health.expect").is_empty() && health.bytes("health.send").is_empty();
     let says_so = pool.find("speaks-first").filter(|_| pool.is_set("speaks-first"));
     says_so.or_else(|| health.find("health.expect").filter(|_| shows_it))
 }

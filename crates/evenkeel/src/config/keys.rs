@@ -1,6 +1,7 @@
 //! Every key, once: name, place, type, default, meaning, reason, example. Lowering, suggestions, flags, `explain` and
 //! `docs/configuration.md` are driven by this table.
 
+use evenkeel_core::wire::dns;
 use std::time::Duration;
 
 /// One key.
@@ -125,6 +126,10 @@ pub enum Kind {
     Word(&'static [&'static str]),
     /// Any text.
     Text,
+    /// Any text, or bytes, `"hex:00ff"`.
+    Bytes,
+    /// What a name server can be asked for.
+    DnsName,
     /// `true` or `false`.
     Flag,
     /// What becomes of sessions whose backend is gone.
@@ -221,6 +226,8 @@ impl Kind {
             Self::Percent => "percentage".into(),
             Self::Word(words) => words.iter().map(|w| format!("\"{w}\"")).collect::<Vec<_>>().join(" | "),
             Self::Text => "text".into(),
+            Self::Bytes => "text, or \"hex:DIGITS\"".into(),
+            Self::DnsName => "domain name".into(),
             Self::Flag => "true or false".into(),
             Self::Leaving => "\"keep\", \"cut\" or \"drain(DURATION)\"".into(),
             Self::Mode => "permission bits in octal, as text".into(),
@@ -771,9 +778,9 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "health.send",
         scope: Scope::Pool,
-        kind: Kind::Text,
+        kind: Kind::Bytes,
         default: Means("nothing is sent"),
-        doc: "Text to send after connecting, with escapes such as `\\r\\n`.",
+        doc: "Text to send after connecting, with escapes such as `\\r\\n`; or `hex:` and bytes as hexadecimal digits.",
         why: "some protocols let the server speak first",
         example: "PING\r\n",
         aliases: &[],
@@ -781,12 +788,54 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "health.expect",
         scope: Scope::Pool,
-        kind: Kind::Text,
+        kind: Kind::Bytes,
         default: Means("any answer will do, if `send` is given"),
-        doc: "Text that must occur in the first 64 KiB of what the backend then says.",
+        doc: "Text, or bytes as in `send`, that must occur in the first 64 KiB of what the backend then says.",
         why: "an answer shows more than an open port",
         example: "+PONG",
         aliases: &["receive", "match"],
+    },
+    Key {
+        name: "health.udp",
+        scope: Scope::Pool,
+        kind: Kind::Flag,
+        default: Is("false"),
+        doc: "Send and expect by UDP: one datagram with what `send` says, and one that answers it. Silence fails at the \
+              timeout, and a port that nobody listens on at once, by ICMP.",
+        why: "most backends speak TCP",
+        example: "true",
+        aliases: &[],
+    },
+    Key {
+        name: "health.dns",
+        scope: Scope::Pool,
+        kind: Kind::DnsName,
+        default: Means("the check is not by DNS"),
+        doc: "Check by DNS over UDP: ask for this name. `.` is the root; what is answered does not matter, if it is an \
+              answer to the question.",
+        why: "only the service's owner knows what to ask",
+        example: "example.com",
+        aliases: &["dns-name", "query"],
+    },
+    Key {
+        name: "health.dns-type",
+        scope: Scope::Pool,
+        kind: Kind::Word(&dns::TYPES),
+        default: Is("A"),
+        doc: "What a DNS check asks for.",
+        why: "every name server knows addresses",
+        example: "SOA",
+        aliases: &["query-type"],
+    },
+    Key {
+        name: "health.dns-rcode",
+        scope: Scope::Pool,
+        kind: Kind::Words(&["noerror", "nxdomain", "formerr", "servfail", "notimp", "refused"]),
+        default: Means("`noerror` and `nxdomain`"),
+        doc: "The codes of an answer with which a DNS check passes.",
+        why: "that there is no such name is an answer of a server that works; `servfail` and `refused` are not",
+        example: "noerror",
+        aliases: &["rcode"],
     },
     Key {
         name: "health.method",

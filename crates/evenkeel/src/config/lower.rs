@@ -321,6 +321,14 @@ impl<'a> Lower<'a> {
     fn short_form(&mut self, key: &'static Key, node: &Node) -> Result<Setting, Problem> {
         let inner = match (&key.kind, node.text()) {
             (Kind::Health, Some("tcp")) => return Ok(Setting::On),
+            (Kind::Health, Some("dns")) => {
+                let expected = "expected what to ask for, such as { dns = \"example.com\" }";
+                return Err(setting::wrong(key, node, expected));
+            }
+            (Kind::Health, Some("udp")) => {
+                let expected = "expected what to send, such as { udp = true, send = \"PING\" }";
+                return Err(setting::wrong(key, node, expected));
+            }
             (Kind::Health, Some(text)) if text.starts_with('/') || text.contains("://") => "health.http",
             (Kind::SlowStart, _) => "slow-start.duration",
             (Kind::AcceptProxy, _) => "accept-proxy.from",

@@ -9,6 +9,7 @@ use super::tree::{Node, Value, toml_string};
 use super::{LogTo, log, sockets, suggest, units};
 use evenkeel_core::director::{Leaving, Target};
 use evenkeel_core::network::{Network, NetworkError};
+use evenkeel_core::wire::dns::{self, Question};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -31,6 +32,8 @@ pub enum Setting {
     Word(&'static str),
     /// Any text.
     Text(Arc<str>),
+    /// Any bytes.
+    Bytes(Arc<[u8]>),
     /// Yes or no.
     Flag(bool),
     /// Permission bits.
@@ -180,6 +183,11 @@ pub fn read(key: &Key, node: &Node) -> Result<Setting, Problem> {
         Kind::Bandwidth => bandwidth(key, node),
         Kind::LogTo => log::to(key, node).map(Setting::LogTo),
         Kind::Backend => backend(node),
+        Kind::Bytes => bytes(key, node),
+        Kind::DnsName => match text.and_then(|name| Question::new(name, dns::TYPES[0]).map(|_| name)) {
+            Some(name) => Ok(Setting::Text(name.into())),
+            None => Err(wrong(key, node, "expected a domain name such as \"example.com\", or \".\"")),
+        },
         _ => match text {
             Some(text) => Ok(Setting::Text(text.into())),
             None => Err(wrong(key, node, "expected text in quotes")),
@@ -305,6 +313,15 @@ pub fn access(key: &Key, node: &Node) -> Result<AccessEntry, Problem> {
         Some(path) => Ok(AccessEntry::File(path.to_owned())),
         None => network(key, node).map(AccessEntry::Network),
     }
+}
+
+/// Text, or `hex:00ff`, in which spaces may stand between bytes.
+fn bytes(key: &Key, node: &Node) -> Result<Setting, Problem> {
+    let Some(text) = node.text() else { return Err(wrong(key, node, "expected text in quotes")) };
+    let Some(digits) = text.strip_prefix("hex:") else { return Ok(Setting::Bytes(text.as_bytes().into())) };
+    units::hex(digits)
+        .map(|bytes| Setting::Bytes(bytes.into()))
+        .ok_or_else(|| wrong(key, node, "expected two hexadecimal digits for each byte behind `hex:`"))
 }
 
 /// `10/s`.

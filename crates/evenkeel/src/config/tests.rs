@@ -138,6 +138,8 @@ fn service_with(key: &keys::Key) -> Vec<flags::FlagValue> {
         "health.method" | "health.host" | "health.status" | "health.body" => {
             given.push(flag("health.http", "/healthz"));
         }
+        "health.dns-type" | "health.dns-rcode" => given.push(flag("health.dns", "example.com")),
+        "health.udp" => given.push(flag("health.send", "PING")),
         "hello" | "hello.timeout" | "hello.max-bytes" | "hello.else" => {
             given.push(flag("route", "{ \"www.example.com\" = \"127.0.0.1:5002\" }"));
         }

@@ -36,6 +36,18 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// `00ff`, `00 ff`: the bytes, each of two digits.
+pub fn hex(text: &str) -> Option<Vec<u8>> {
+    let byte = |word: &[u8]| match word {
+        [high, low] if word.iter().all(u8::is_ascii_hexdigit) => {
+            let digit = |it: u8| char::from(it).to_digit(16).unwrap_or_default() as u8;
+            Some(digit(*high) << 4 | digit(*low))
+        }
+        _ => None,
+    };
+    text.split_ascii_whitespace().flat_map(|word| word.as_bytes().chunks(2)).map(byte).collect()
+}
+
 /// Bytes of a kilobyte, a kibibyte, an eighth of a kilobit, …
 const AMOUNTS: [(&str, f64); 9] = [
     ("kB", 1e3),

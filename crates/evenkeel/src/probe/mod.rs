@@ -1,6 +1,7 @@
 //! Active checks: asks one backend one question and says what was seen. Who is asked when, and what follows from it,
 //! is the director's business.
 
+mod datagram;
 mod exchange;
 mod http;
 mod secure;
@@ -8,6 +9,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+use datagram::Line;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::health::{Check, CheckKind, ProbeFailure, Verdict};
@@ -18,7 +20,7 @@ use rustls::ClientConfig;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use stream::Connected;
+use stream::{Connected, Stream};
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -62,28 +64,43 @@ async fn ask(
     tls: Option<(&Origination, Tls)>,
     deadline: Instant,
 ) -> Result<(), ProbeFailure> {
-    let Connected { mut stream, ends } =
-        stream::connect(target, check.outward.as_deref(), deadline).await.map_err(ProbeFailure::Connect)?;
+    let is_secure = tls.is_some();
+    let stream = open(target, check, introduce, tls, deadline);
+    let line = || Line::open(target, check.outward.as_deref(), introduce, deadline);
     let answer = async {
-        if let Some(version) = introduce {
-            let header = introduction(version, ends);
-            stream.write_all(&header).await.map_err(|_| ProbeFailure::Cut)?;
-        }
-        let is_secure = tls.is_some();
-        if let Some((terms, tls)) = tls {
-            stream = secure::open(stream, target, terms, tls).await.map_err(ProbeFailure::Connect)?;
-        }
         match &check.kind {
             CheckKind::Tcp if is_secure => {
-                secure::close(stream).await;
+                secure::close(stream.await?).await;
                 Ok(())
             }
-            CheckKind::Tcp => Ok(()),
-            CheckKind::Http(http) => http::ask(stream, target, http).await,
-            CheckKind::Exchange(exchange) => exchange::ask(stream, exchange).await,
+            CheckKind::Tcp => stream.await.map(drop),
+            CheckKind::Http(http) => http::ask(stream.await?, target, http).await,
+            CheckKind::Exchange(exchange) => exchange::ask(stream.await?, exchange).await,
+            CheckKind::Datagram(exchange) => line()?.exchange(exchange).await,
+            CheckKind::Dns(dns) => line()?.dns(dns).await,
         }
     };
     timeout_at(deadline, answer).await.unwrap_or(Err(ProbeFailure::Timeout))
+}
+
+/// Connects as a session would, up to its first byte.
+async fn open(
+    target: &Addr,
+    check: &Check,
+    introduce: Option<SendProxy>,
+    tls: Option<(&Origination, Tls)>,
+    deadline: Instant,
+) -> Result<Box<dyn Stream>, ProbeFailure> {
+    let Connected { mut stream, ends } =
+        stream::connect(target, check.outward.as_deref(), deadline).await.map_err(ProbeFailure::Connect)?;
+    if let Some(version) = introduce {
+        let header = introduction(version, ends);
+        stream.write_all(&header).await.map_err(|_| ProbeFailure::Cut)?;
+    }
+    match tls {
+        Some((terms, tls)) => secure::open(stream, target, terms, tls).await.map_err(ProbeFailure::Connect),
+        None => Ok(stream),
+    }
 }
 
 /// A header that says that nobody is behind this connection but evenkeel itself. Version 1 cannot say so, and `UNKNOWN` is

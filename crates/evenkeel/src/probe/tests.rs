@@ -1,13 +1,15 @@
 //! Probes against real listeners on the loopback interface.
 
 use super::*;
-use evenkeel_core::health::{ExchangeCheck, HttpCheck};
+use evenkeel_core::health::{DnsCheck, ExchangeCheck, HttpCheck};
+use evenkeel_core::snapshot::Tlvs;
 use evenkeel_core::tls::Trust;
+use evenkeel_core::wire::dns::{Question, Rcode};
 use evenkeel_testkit::tls::client;
 use evenkeel_testkit::{Authority, Ending, Peer, TlsPeer};
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, UdpSocket, UnixListener};
 
 /// How a backend of these tests answers.
 #[derive(Clone, Copy)]
@@ -219,6 +221,136 @@ async fn an_exchange_finds_its_answer_across_pieces() {
         failure(Answer::Bytes(b"-ERR\r\n"), exchange(b"PING\r\n", b"+PONG")).await,
         ProbeFailure::Unexpected
     );
+}
+
+#[tokio::test]
+async fn a_datagram_that_holds_what_is_expected_passes() {
+    let expects = |expect: &[u8]| datagram(b"PING", expect);
+    assert!(matches!(answered(&[b"+PONG\r\n"], expects(b"PONG")).await, Verdict::Pass(_)));
+    assert!(matches!(answered(&[b""], expects(b"")).await, Verdict::Pass(_)), "an empty one is an answer");
+    assert!(matches!(answered(&[b"-BUSY", b"+PONG"], expects(b"PONG")).await, Verdict::Pass(_)));
+}
+
+#[tokio::test]
+async fn datagrams_without_what_is_expected_are_told_of_when_nothing_better_came() {
+    let mut check = datagram(b"PING", b"PONG");
+    check.timeout = Duration::from_millis(300);
+    let verdict = answered(&[b"PO", b"NG", b""], check).await;
+    assert_eq!(verdict, Verdict::Fail(ProbeFailure::Unexpected));
+}
+
+#[tokio::test]
+async fn silence_by_udp_ends_at_the_timeout_and_what_others_say_is_not_heard() {
+    let backend = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let target = Addr::Ip(backend.local_addr().unwrap());
+    let mut check = datagram(b"PING", b"");
+    check.timeout = Duration::from_millis(300);
+    let (verdict, ()) = tokio::join!(run(&target, &target, &check, None), async {
+        let (_, client) = backend.recv_from(&mut [0; 16]).await.unwrap();
+        let other = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        other.send_to(b"PONG", client).await.unwrap();
+    });
+    assert_eq!(verdict, Verdict::Fail(ProbeFailure::Timeout));
+}
+
+#[tokio::test]
+async fn a_port_that_nobody_listens_on_is_known_by_icmp() {
+    for check in [datagram(b"PING", b""), dns()] {
+        for any in ["127.0.0.1:0", "[::1]:0"] {
+            let Ok(socket) = UdpSocket::bind(any).await else { return eprintln!("skipped: no IPv6 here") };
+            let target = Addr::Ip(socket.local_addr().unwrap());
+            drop(socket);
+            let verdict = run(&target, &target, &check, None).await;
+            assert_eq!(verdict, Verdict::Fail(ProbeFailure::Connect(ConnectFailure::Refused)));
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_unix_socket_speaks_udp() {
+    let target = Addr::Unix(std::path::Path::new("/nowhere.sock").into());
+    let verdict = run(&target, &target, &dns(), None).await;
+    assert_eq!(verdict, Verdict::Fail(ProbeFailure::Connect(ConnectFailure::NoSuchSocket)));
+}
+
+#[tokio::test]
+async fn a_datagram_introduces_itself_where_a_session_would() {
+    let backend = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let target = Addr::Ip(backend.local_addr().unwrap());
+    let introduce = Some(SendProxy::V2(Tlvs::default()));
+    let check = Check { introduce, ..datagram(b"PING", b"") };
+    let (verdict, seen) = tokio::join!(run(&target, &target, &check, None), async {
+        let mut seen = vec![0; 64];
+        let (length, client) = backend.recv_from(&mut seen).await.unwrap();
+        backend.send_to(b"PONG", client).await.unwrap();
+        seen.truncate(length);
+        seen
+    });
+    assert!(matches!(verdict, Verdict::Pass(_)));
+    assert!(seen.starts_with(b"\r\n\r\n\0\r\nQUIT\n\x20") && seen.ends_with(b"PING"), "{seen:x?}");
+}
+
+#[tokio::test]
+async fn an_answer_of_a_name_server_passes_by_its_code() {
+    let with = |rcode| dns_answer(move |bytes| bytes[3] |= rcode);
+    assert!(matches!(with(0).await, Verdict::Pass(_)));
+    assert!(matches!(with(3).await, Verdict::Pass(_)), "that there is no such name is an answer");
+    let Verdict::Fail(failure) = with(2).await else { panic!("passed") };
+    assert_eq!(failure.to_string(), "answered SERVFAIL");
+}
+
+#[tokio::test]
+async fn what_is_no_answer_of_a_name_server_says_why() {
+    type Change = fn(&mut Vec<u8>);
+    let changes: [(Change, &str); 4] = [
+        (|bytes| bytes[0] ^= 1, "its id is not that of the question"),
+        (|bytes| bytes[2] &= 0x7f, "it is a query itself"),
+        (|bytes| bytes[13] = b'x', "it answers another question"),
+        (|bytes| bytes.truncate(20), "it answers another question"),
+    ];
+    for (change, why) in changes {
+        let Verdict::Fail(failure) = dns_answer(change).await else { panic!("passed") };
+        assert_eq!(failure.to_string(), format!("not a valid answer: {why}"));
+    }
+}
+
+fn datagram(send: &[u8], expect: &[u8]) -> Check {
+    check(CheckKind::Datagram(ExchangeCheck { send: send.into(), expect: expect.into() }))
+}
+
+fn dns() -> Check {
+    let question = Question::new("example.com", "A").unwrap();
+    let rcodes = ["noerror", "nxdomain"].map(|word| Rcode::named(word).unwrap()).into();
+    check(CheckKind::Dns(DnsCheck { question, rcodes }))
+}
+
+/// What `check` says of a backend that answers with these datagrams.
+async fn answered(answers: &[&[u8]], check: Check) -> Verdict {
+    let backend = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let target = Addr::Ip(backend.local_addr().unwrap());
+    let (verdict, ()) = tokio::join!(run(&target, &target, &check, None), async {
+        let (_, client) = backend.recv_from(&mut [0; 512]).await.unwrap();
+        for answer in answers {
+            backend.send_to(answer, client).await.unwrap();
+        }
+    });
+    verdict
+}
+
+/// What the DNS check says of a server whose answer, the query with the bit that makes it one, was changed so.
+async fn dns_answer(change: impl Fn(&mut Vec<u8>)) -> Verdict {
+    let backend = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let target = Addr::Ip(backend.local_addr().unwrap());
+    let check = Check { timeout: Duration::from_millis(300), ..dns() };
+    let (verdict, ()) = tokio::join!(run(&target, &target, &check, None), async {
+        let mut bytes = vec![0; 512];
+        let (length, client) = backend.recv_from(&mut bytes).await.unwrap();
+        bytes.truncate(length);
+        bytes[2] |= 0x80;
+        change(&mut bytes);
+        backend.send_to(&bytes, client).await.unwrap();
+    });
+    verdict
 }
 
 #[test]

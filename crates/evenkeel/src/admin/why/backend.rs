@@ -102,6 +102,8 @@ fn check(it: &CheckOutlook, now: Instant) -> Value {
         CheckKind::Tcp => "tcp".to_owned(),
         CheckKind::Http(http) => format!("{} {}", http.method, http.path),
         CheckKind::Exchange(_) => "send and expect".to_owned(),
+        CheckKind::Datagram(_) => "send and expect by udp".to_owned(),
+        CheckKind::Dns(dns) => format!("dns {}", dns.question),
     };
     json!({
         "asks": kind,
