@@ -4,6 +4,7 @@
 mod backend;
 mod figures;
 mod histogram;
+mod http;
 mod load;
 mod memory;
 mod meter;
@@ -30,7 +31,13 @@ enum Command {
     /// Compare evenkeel with others, and report
     Run(run::Run),
     /// Serve the wishes of the load, on many ports
-    Backend(Backends),
+    Backend {
+        /// Serve HTTP
+        #[arg(long)]
+        http: bool,
+        #[command(flatten)]
+        backends: Backends,
+    },
     /// Balance with `copy_bidirectional` and nothing else
     Naive {
         /// Listen here, on 127.0.0.1
@@ -76,7 +83,8 @@ fn carry_out() -> Result<()> {
     rustix::process::setrlimit(rustix::process::Resource::Nofile, all)?;
     match Cli::parse().command {
         Command::Run(run) => run.carry_out(),
-        Command::Backend(backends) => backend::serve(backends.ports()),
+        Command::Backend { http: true, backends } => http::serve(backends.ports()),
+        Command::Backend { http: false, backends } => backend::serve(backends.ports()),
         Command::Naive { port, backends } => naive::serve(port, backends.ports()),
         Command::Launch(launch) => launch.carry_out(),
         Command::Load(order) => {

@@ -1,14 +1,12 @@
 //! Connections that are opened, used for one exchange, and closed.
 
 use super::schedule::Schedule;
-use super::{OVERDUE, Ports, Tally, Traffic, request_bytes};
+use super::talk::{Reply, Talk};
+use super::{OVERDUE, Ports, Tally, Traffic};
 use crate::net::{self, Poll, Ready};
 use anyhow::{Result, bail};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
-
-/// Bytes of the request and of the reply.
-const EXCHANGE: usize = 64;
 
 /// Token of the schedule.
 const TIMER: usize = u32::MAX as usize;
@@ -24,28 +22,28 @@ pub struct Connect {
     /// Connections at once.
     limit: usize,
     schedule: Option<Schedule>,
-    request: Vec<u8>,
+    talk: Talk,
+    buffer: Vec<u8>,
 }
 
 /// A connection under way.
 struct Slot {
     socket: OwnedFd,
     began: Instant,
-    unread: usize,
+    reply: Reply,
     asked: bool,
 }
 
 impl Connect {
     /// Always `concurrency` connections under way; or, with a rate, so many begun a second.
-    pub fn new(concurrency: usize, rate: Option<u32>, ports: Ports) -> Result<Self> {
+    pub fn new(concurrency: usize, rate: Option<u32>, talk: Talk, ports: Ports) -> Result<Self> {
         let poll = Poll::new()?;
         let schedule = rate.map(|rate| Schedule::new(rate, Instant::now())).transpose()?;
         if let Some(schedule) = &schedule {
             poll.add(schedule, TIMER, Ready::IN)?;
         }
         let limit = if schedule.is_some() { OPEN } else { concurrency };
-        let request = request_bytes(EXCHANGE as u32, EXCHANGE as u32);
-        Ok(Self { poll, ports, slots: slab::Slab::new(), limit, schedule, request })
+        Ok(Self { poll, ports, slots: slab::Slab::new(), limit, schedule, talk, buffer: vec![0; 64 * 1024] })
     }
 
     /// When the next connection was to begin, if it may now.
@@ -64,7 +62,7 @@ impl Connect {
         let socket = net::connect(self.ports.next())?;
         let entry = self.slots.vacant_entry();
         self.poll.add(&socket, entry.key(), Ready::OUT)?;
-        entry.insert(Slot { socket, began, unread: EXCHANGE, asked: false });
+        entry.insert(Slot { socket, began, reply: self.talk.reply(), asked: false });
         Ok(())
     }
 }
@@ -80,7 +78,7 @@ impl Traffic for Connect {
                 schedule.on_ready()?;
             }
             let Some(slot) = self.slots.get_mut(token) else { continue };
-            match slot.on_ready(&self.poll, token, &self.request) {
+            match slot.on_ready(&self.poll, token, &self.talk.request, &mut self.buffer) {
                 Ok(false) => continue,
                 Ok(true) => tally.record(slot.began.elapsed()),
                 Err(_) => tally.errors += 1,
@@ -98,20 +96,19 @@ impl Traffic for Connect {
 
 impl Slot {
     /// Whether the reply is complete.
-    fn on_ready(&mut self, poll: &Poll, token: usize, request: &[u8]) -> Result<bool> {
+    fn on_ready(&mut self, poll: &Poll, token: usize, request: &[u8], buffer: &mut [u8]) -> Result<bool> {
         if !self.asked {
             if net::send(&self.socket, request)? < request.len() {
-                bail!("a new connection does not take {EXCHANGE} bytes");
+                bail!("a new connection does not take a request");
             }
             self.asked = true;
             poll.change(&self.socket, token, Ready::IN)?;
             return Ok(false);
         }
-        match net::receive(&self.socket, &mut [0; 2 * EXCHANGE])? {
-            None => return Ok(false),
-            Some(received) if received == 0 || received > self.unread => bail!("not the reply"),
-            Some(received) => self.unread -= received,
+        match net::receive(&self.socket, buffer)? {
+            None => Ok(false),
+            Some(0) => bail!("closed before the reply"),
+            Some(received) => self.reply.on_received(&buffer[..received]),
         }
-        Ok(self.unread == 0)
     }
 }

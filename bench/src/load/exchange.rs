@@ -2,7 +2,8 @@
 //! when a schedule says so.
 
 use super::schedule::Schedule;
-use super::{OVERDUE, Ports, Tally, Traffic, request_bytes};
+use super::talk::{Reply, Talk};
+use super::{OVERDUE, Ports, Tally, Traffic};
 use crate::net::{self, Poll, Ready};
 use anyhow::{Result, bail};
 use std::collections::VecDeque;
@@ -21,8 +22,7 @@ pub struct Exchange {
 /// What all connections share.
 struct Wires {
     poll: Poll,
-    request: Vec<u8>,
-    reply: usize,
+    talk: Talk,
     buffer: Vec<u8>,
 }
 
@@ -34,8 +34,8 @@ struct Client {
     asked: Option<Instant>,
     /// Bytes of the request that the socket did not take yet.
     unsent: usize,
-    /// Bytes of the reply that have not come yet.
-    unread: usize,
+    /// The reply to it.
+    reply: Reply,
     /// When further requests were to be sent.
     waiting: VecDeque<Instant>,
 }
@@ -43,19 +43,13 @@ struct Client {
 impl Exchange {
     /// Opens `connections`. With a `rate`, so many requests a second are sent over all of them, in turn; one whose
     /// connection is busy waits, and that counts.
-    pub fn open(
-        connections: usize,
-        (request, reply): (u32, u32),
-        rate: Option<u32>,
-        ports: &mut Ports,
-    ) -> Result<Self> {
-        let request = request_bytes(request, reply);
-        let wires = Wires { poll: Poll::new()?, request, reply: reply as usize, buffer: vec![0; 256 * 1024] };
+    pub fn open(connections: usize, talk: Talk, rate: Option<u32>, ports: &mut Ports) -> Result<Self> {
+        let wires = Wires { poll: Poll::new()?, talk, buffer: vec![0; 256 * 1024] };
         let open = |token| -> Result<Client> {
             let stream = ports.open()?;
             stream.set_nonblocking(true)?;
             wires.poll.add(&stream, token, Ready::IN)?;
-            Ok(Client::new(stream.into(), token))
+            Ok(Client::new(stream.into(), token, wires.talk.reply()))
         };
         let mut clients: Vec<Client> = (0..connections).map(open).collect::<Result<_>>()?;
         let schedule = rate.map(|rate| Schedule::new(rate, Instant::now())).transpose()?;
@@ -103,15 +97,15 @@ impl Traffic for Exchange {
 }
 
 impl Client {
-    fn new(socket: OwnedFd, token: usize) -> Self {
-        Self { socket, token, asked: None, unsent: 0, unread: 0, waiting: VecDeque::new() }
+    fn new(socket: OwnedFd, token: usize, reply: Reply) -> Self {
+        Self { socket, token, asked: None, unsent: 0, reply, waiting: VecDeque::new() }
     }
 
     /// Sends a request that was to be sent at `due`.
     fn ask(&mut self, wires: &Wires, due: Instant) -> Result<()> {
         self.asked = Some(due);
-        self.unsent = wires.request.len();
-        self.unread = wires.reply;
+        self.unsent = wires.talk.request.len();
+        self.reply = wires.talk.reply();
         self.send(wires)?;
         if self.unsent > 0 {
             wires.poll.change(&self.socket, self.token, Ready::IN | Ready::OUT)?;
@@ -120,7 +114,7 @@ impl Client {
     }
 
     fn send(&mut self, wires: &Wires) -> Result<()> {
-        let rest = &wires.request[wires.request.len() - self.unsent..];
+        let rest = &wires.talk.request[wires.talk.request.len() - self.unsent..];
         self.unsent -= net::send(&self.socket, rest)?;
         Ok(())
     }
@@ -134,11 +128,12 @@ impl Client {
             }
         }
         match net::receive(&self.socket, &mut wires.buffer)? {
-            None => return Ok(None),
+            None => Ok(None),
             Some(0) => bail!("the connection was closed before the reply"),
-            Some(received) if received > self.unread => bail!("more bytes than a reply has"),
-            Some(received) => self.unread -= received,
+            Some(_) if self.asked.is_none() => bail!("bytes that nobody asked for"),
+            Some(received) => {
+                Ok(if self.reply.on_received(&wires.buffer[..received])? { self.asked.take() } else { None })
+            }
         }
-        Ok(if self.unread == 0 { self.asked.take() } else { None })
     }
 }

@@ -1,5 +1,6 @@
 //! Connections that are open and do nothing: what each takes of memory, and all of them of CPU.
 
+use super::talk::Talk;
 use super::{Ports, Window, exchange_once};
 use crate::figures::Figures;
 use crate::memory::Memory;
@@ -17,11 +18,17 @@ const PAUSE: Duration = Duration::from_millis(100);
 const LOOKS: u32 = 30;
 
 /// Opens `connections`, exchanges once on each, and watches for the window what holding them costs.
-pub fn hold(connections: usize, ports: &mut Ports, window: Window, meter: &Meter) -> Result<Figures> {
-    let first = open(FIRST, ports)?;
+pub fn hold(
+    connections: usize,
+    talk: &Talk,
+    ports: &mut Ports,
+    window: Window,
+    meter: &Meter,
+) -> Result<Figures> {
+    let first = open(FIRST, talk, ports)?;
     std::thread::sleep(window.warm);
     let empty = settled(meter)?;
-    let held = open(connections, ports)?;
+    let held = open(connections, talk, ports)?;
     std::thread::sleep(window.warm);
     let full = settled(meter)?;
     let before = meter.read();
@@ -34,7 +41,8 @@ pub fn hold(connections: usize, ports: &mut Ports, window: Window, meter: &Meter
     figures.set("kernel_bytes", each(empty.kernel, full.kernel));
     after.since(&before).note(meter, &mut figures);
     let (mut first, mut held) = (first, held);
-    let broken = first.iter_mut().chain(&mut held).filter_map(|stream| exchange_once(stream).err()).count();
+    let broken =
+        first.iter_mut().chain(&mut held).filter_map(|stream| exchange_once(stream, talk).err()).count();
     figures.set("errors", broken as f64);
     Ok(figures)
 }
@@ -53,11 +61,11 @@ fn settled(meter: &Meter) -> Result<Memory> {
     Ok(last)
 }
 
-fn open(connections: usize, ports: &mut Ports) -> Result<Vec<TcpStream>> {
+fn open(connections: usize, talk: &Talk, ports: &mut Ports) -> Result<Vec<TcpStream>> {
     (0..connections)
         .map(|_| {
             let mut stream = ports.open()?;
-            exchange_once(&mut stream)?;
+            exchange_once(&mut stream, talk)?;
             Ok(stream)
         })
         .collect()

@@ -6,6 +6,7 @@ mod exchange;
 mod hold;
 mod order;
 mod schedule;
+mod talk;
 
 pub use order::Order;
 
@@ -13,13 +14,13 @@ use bulk::Bulk;
 use connect::Connect;
 use exchange::Exchange;
 use hold::hold;
+use talk::Talk;
 
 use crate::figures::Figures;
 use crate::histogram::Histogram;
 use crate::meter::Meter;
 use crate::net;
-use crate::wish::{self, Wish};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -138,24 +139,24 @@ impl Ports {
     }
 }
 
-/// A request of `request` bytes that asks for `reply` bytes; sent again as it is, it is the next request.
-fn request_bytes(request: u32, reply: u32) -> Vec<u8> {
-    let mut bytes = Wish::Exchange { request, reply }.encode().to_vec();
-    bytes.resize((request as usize).max(wish::LENGTH), b'q');
-    bytes
-}
-
-/// One exchange of 64 bytes each way on a connection that blocks.
-fn exchange_once(stream: &mut TcpStream) -> Result<()> {
-    stream.write_all(&request_bytes(64, 64))?;
-    stream.read_exact(&mut [0; 64]).context("no reply")
+/// One exchange on a connection that blocks.
+fn exchange_once(stream: &mut TcpStream, talk: &Talk) -> Result<()> {
+    stream.write_all(&talk.request)?;
+    let (mut reply, mut buffer) = (talk.reply(), [0; 4096]);
+    loop {
+        let received = stream.read(&mut buffer)?;
+        ensure!(received > 0, "closed before the reply");
+        if reply.on_received(&buffer[..received])? {
+            return Ok(());
+        }
+    }
 }
 
 /// Waits until an exchange works.
-fn wait_until_served(ports: &mut Ports, patience: Duration) -> Result<()> {
+fn wait_until_served(talk: &Talk, ports: &mut Ports, patience: Duration) -> Result<()> {
     let begin = Instant::now();
     loop {
-        let served = ports.open().and_then(|mut stream| exchange_once(&mut stream));
+        let served = ports.open().and_then(|mut stream| exchange_once(&mut stream, talk));
         if served.is_ok() {
             return Ok(());
         }

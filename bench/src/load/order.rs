@@ -1,10 +1,12 @@
 //! What the load is told to do: the arguments of `evenkeel-bench load`.
 
-use super::{Bulk, Connect, Exchange, Ports, TURN, Tally, Traffic, Window, hold, measure, wait_until_served};
+use super::{
+    Bulk, Connect, Exchange, Ports, TURN, Talk, Tally, Traffic, Window, hold, measure, wait_until_served,
+};
 use crate::figures::Figures;
 use crate::meter::{Meter, monotonic_ns};
 use crate::wish::Wish;
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, ensure};
 use clap::{Args, Subcommand, ValueEnum};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -33,6 +35,9 @@ pub struct Order {
     /// Milliseconds that count
     #[arg(long, default_value_t = 1500)]
     window: u64,
+    /// Ask by HTTP, for replies of the size
+    #[arg(long)]
+    http: bool,
     #[command(subcommand)]
     kind: Kind,
 }
@@ -91,12 +96,22 @@ enum Direction {
 /// Longest time for a balancer to begin.
 const START: Duration = Duration::from_secs(10);
 
+/// Bytes each way where an exchange has no size of its own.
+const EXCHANGE: u32 = 64;
+
+impl Kind {
+    fn has_bulk(&self) -> bool {
+        matches!(self, Self::Bulk { .. } | Self::Exchange { beside: 1.., .. })
+    }
+}
+
 impl Order {
     /// Makes the traffic and says what was measured.
     pub fn carry_out(self) -> Result<Figures> {
         let mut ports = Ports::new((0..self.ports).map(|at| self.port + at).collect());
         let window =
             Window { warm: Duration::from_millis(self.warm), length: Duration::from_millis(self.window) };
+        ensure!(!(self.http && self.kind.has_bulk()), "bulk transfers are no HTTP");
         let others: Vec<u32> = self.backends.into_iter().chain([std::process::id()]).collect();
         let meter = Meter::new(self.balancer, &others);
         match self.kind {
@@ -109,24 +124,35 @@ impl Order {
                 measure(&mut Bulk::open(connections, wish, &mut ports, self.backend)?, window, &meter)
             }
             Kind::Exchange { connections, size, rate, beside } => {
-                let mut exchange = Exchange::open(connections, (size, size), rate, &mut ports)?;
+                let mut exchange = Exchange::open(connections, self.talk(size, true), rate, &mut ports)?;
                 if beside == 0 {
                     return measure(&mut exchange, window, &meter);
                 }
                 let bulk = Bulk::open(beside, Wish::Down, &mut ports, self.backend)?;
                 besides(bulk, || measure(&mut exchange, window, &meter))
             }
-            Kind::Connect { concurrency, rate } => {
-                measure(&mut Connect::new(concurrency, rate, ports)?, window, &meter)
+            Kind::Connect { concurrency, rate } => measure(
+                &mut Connect::new(concurrency, rate, self.talk(EXCHANGE, false), ports)?,
+                window,
+                &meter,
+            ),
+            Kind::Hold { connections } => {
+                hold(connections, &self.talk(EXCHANGE, true), &mut ports, window, &meter)
             }
-            Kind::Hold { connections } => hold(connections, &mut ports, window, &meter),
             Kind::Await => {
-                wait_until_served(&mut ports, START)?;
+                wait_until_served(&self.talk(EXCHANGE, true), &mut ports, START)?;
                 let mut figures = Figures::default();
                 figures.set("served_at_ns", monotonic_ns() as f64);
                 Ok(figures)
             }
         }
+    }
+}
+
+impl Order {
+    /// An exchange of this size on connections that `stay` open or not.
+    fn talk(&self, size: u32, stay: bool) -> Talk {
+        if self.http { Talk::http(size, stay) } else { Talk::wish(size, size) }
     }
 }
 
@@ -153,23 +179,29 @@ fn besides(mut bulk: Bulk, measured: impl FnOnce() -> Result<Figures>) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{backend, net};
+    use crate::{backend, http, net};
     use std::net::Ipv4Addr;
 
     /// The port of a backend that serves as long as the tests run.
-    fn backend() -> u16 {
+    fn backend(http: bool) -> u16 {
         let listener = net::listen(Ipv4Addr::LOCALHOST, 0).unwrap();
         let port = net::port_of(&listener).unwrap();
-        std::thread::spawn(|| backend::serve_on(vec![listener]));
+        let serve = if http { http::serve_on } else { backend::serve_on };
+        std::thread::spawn(move || serve(vec![listener]));
         port
     }
 
     fn figures_of(kind: Kind) -> Figures {
-        let backend = backend();
+        figures_by(false, kind)
+    }
+
+    fn figures_by(http: bool, kind: Kind) -> Figures {
+        let backend = backend(http);
         let within = |window| {
             let kind = kind.clone();
             let (balancer, backends) = (None, None);
-            Order { port: backend, ports: 1, backend, balancer, backends, warm: 10, window, kind }.carry_out()
+            Order { port: backend, ports: 1, backend, balancer, backends, warm: 10, window, http, kind }
+                .carry_out()
         };
         // Where others keep us from the cores, nothing may come through for a while.
         let figures = within(50).or_else(|_| within(500)).or_else(|_| within(5000)).unwrap();
@@ -205,6 +237,17 @@ mod tests {
     #[test]
     fn held_connections_still_work_in_the_end() {
         assert!(figures_of(Kind::Hold { connections: 20 }).get("kernel_bytes").is_some());
+    }
+
+    #[test]
+    fn answers_of_http_come_through_and_are_timed() {
+        for (size, rate) in [(64, None), (300_000, None), (64, Some(2000))] {
+            let figures = figures_by(true, Kind::Exchange { connections: 3, size, rate, beside: 0 });
+            assert!(figures.get("p50_ns").unwrap() > 0.0, "{figures:?}");
+        }
+        let figures = figures_by(true, Kind::Connect { concurrency: 4, rate: None });
+        assert!(figures.get("p50_ns").unwrap() > 0.0, "{figures:?}");
+        assert!(figures_by(true, Kind::Hold { connections: 20 }).get("kernel_bytes").is_some());
     }
 
     #[test]

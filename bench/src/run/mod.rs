@@ -29,7 +29,7 @@ use std::time::Instant;
 /// What to compare, and how thoroughly.
 #[derive(Args, Debug)]
 pub struct Run {
-    /// Two minutes: all goals, once, in short windows
+    /// Three minutes: all goals, once, in short windows
     #[arg(long)]
     quick: bool,
     /// Only these scenarios; a name stands for all that begin with it
@@ -139,7 +139,7 @@ impl Run {
         let workers = if self.workers.is_empty() { &[usual.workers][..] } else { &self.workers };
         let log = usual.log && !self.no_log;
         let with = |&backends: &u32| {
-            workers.iter().map(move |&workers| scenario.on(Setup { backends, workers, log }))
+            workers.iter().map(move |&workers| scenario.on(Setup { backends, workers, log, ..usual }))
         };
         backends.iter().flat_map(with).collect()
     }
@@ -168,13 +168,13 @@ impl Run {
 /// what disturbs the machine for a while disturbs all of them.
 fn perform(theatre: &Theatre, scenarios: &[Scenario], rivals: &[Rival], rounds: u32) -> Vec<Cell> {
     let mut cells = Vec::new();
-    let in_it = |scenario: &Scenario| rivals.iter().filter(|rival| rival.is_in(scenario.field)).count();
+    let in_it = |scenario: &Scenario| rivals.iter().filter(|rival| rival.is_in(scenario)).count();
     let all: usize = scenarios.iter().map(|it| in_it(it) * rounds.min(it.rounds) as usize).sum();
     for round in 0..rounds {
         for scenario in scenarios.iter().filter(|scenario| round < scenario.rounds) {
             for turn in 0..rivals.len() {
                 let rival = &rivals[(turn + round as usize) % rivals.len()];
-                if !rival.is_in(scenario.field) {
+                if !rival.is_in(scenario) {
                     continue;
                 }
                 let outcome = theatre.perform(scenario, rival).map_err(|error| format!("{error:#}"));

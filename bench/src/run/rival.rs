@@ -1,7 +1,7 @@
 //! Who is compared: what each is, how it is configured, and how it is started.
 
 use super::install;
-use super::scenario::{FIRST, Field, Setup};
+use super::scenario::{FIRST, Field, Protocol, Scenario, Setup};
 use super::stage::PORT;
 use anyhow::{Context, Result, bail};
 use std::fs;
@@ -28,13 +28,20 @@ enum Kind {
 }
 
 /// All that are compared unless told otherwise, by name.
-pub const NAMES: [&str; 7] = [OURS, YARDSTICK, "haproxy", "nginx", "envoy", "naive", LIMIT];
+pub const NAMES: [&str; 7] = [OURS, SPLICE, "haproxy", "nginx", "envoy", "naive", LIMIT];
 
 /// This project's.
 pub const OURS: &str = "evenkeel";
 
-/// The one whose cost is the unit of all ratios.
-pub const YARDSTICK: &str = "haproxy-splice";
+const SPLICE: &str = "haproxy-splice";
+
+/// The one whose cost is the unit of all ratios in a scenario.
+pub fn yardstick(scenario: &Scenario) -> &'static str {
+    match scenario.setup.protocol {
+        Protocol::Tcp => SPLICE,
+        Protocol::Http => "nginx",
+    }
+}
 
 /// No balancer at all.
 pub const LIMIT: &str = "direct";
@@ -50,6 +57,22 @@ impl Kind {
             Self::Naive | Self::Direct => "none",
         }
     }
+
+    /// Its configuration, with gaps; none where it has none, or does not speak the protocol.
+    fn template(self, protocol: Protocol) -> Option<&'static str> {
+        match (protocol, self) {
+            (Protocol::Tcp, Self::Evenkeel) => Some(include_str!("../../rivals/evenkeel.toml")),
+            (Protocol::Tcp, Self::Haproxy { .. }) => Some(include_str!("../../rivals/haproxy.cfg")),
+            (Protocol::Tcp, Self::Nginx) => Some(include_str!("../../rivals/nginx.conf")),
+            (Protocol::Tcp, Self::Envoy) => Some(include_str!("../../rivals/envoy.yaml")),
+            (Protocol::Http, Self::Haproxy { splice: false }) => {
+                Some(include_str!("../../rivals/http/haproxy.cfg"))
+            }
+            (Protocol::Http, Self::Nginx) => Some(include_str!("../../rivals/http/nginx.conf")),
+            (Protocol::Http, Self::Envoy) => Some(include_str!("../../rivals/http/envoy.yaml")),
+            (_, Self::Evenkeel | Self::Haproxy { .. } | Self::Naive | Self::Direct) => None,
+        }
+    }
 }
 
 impl Rival {
@@ -58,8 +81,8 @@ impl Rival {
     pub fn find(name: &str, ours: &Path, tools: &Path) -> Result<Self> {
         let (kind, program) = match name {
             OURS => return Self::evenkeel(name, ours),
-            "haproxy" | YARDSTICK => {
-                (Kind::Haproxy { splice: name == YARDSTICK }, install::debian("haproxy", &["haproxy"])?)
+            "haproxy" | SPLICE => {
+                (Kind::Haproxy { splice: name == SPLICE }, install::debian("haproxy", &["haproxy"])?)
             }
             "nginx" => (Kind::Nginx, install::debian("nginx", &["nginx-light", "libnginx-mod-stream"])?),
             "envoy" => (Kind::Envoy, install::envoy(tools)?),
@@ -82,14 +105,20 @@ impl Rival {
         self.kind == Kind::Evenkeel
     }
 
-    /// Whether it takes part in a scenario for these.
-    pub fn is_in(&self, field: Field) -> bool {
+    /// Whether it takes part in a scenario.
+    pub fn is_in(&self, scenario: &Scenario) -> bool {
         let is_plain = matches!(self.kind, Kind::Haproxy { splice: false } | Kind::Naive | Kind::Direct);
-        match field {
+        let is_wanted = match scenario.field {
             Field::All => true,
             Field::Best => !is_plain,
             Field::Ours => self.is_ours(),
-        }
+        };
+        is_wanted && self.speaks(scenario.setup.protocol)
+    }
+
+    fn speaks(&self, protocol: Protocol) -> bool {
+        let is_configured = self.kind.template(protocol).is_some();
+        is_configured || self.kind == Kind::Direct || (self.kind == Kind::Naive && protocol == Protocol::Tcp)
     }
 
     /// Where its configuration is.
@@ -147,24 +176,20 @@ impl Rival {
     pub fn config(&self, setup: Setup, dir: &Path) -> Option<String> {
         let dir = dir.display().to_string();
         let log = |on: String, off: &str| if setup.log { on } else { off.to_owned() };
-        let (template, backend, log, splice) = match self.kind {
-            Kind::Evenkeel => {
-                (include_str!("../../rivals/evenkeel.toml"), "    \"{addr}\",", String::new(), "")
-            }
+        let is_http = setup.protocol == Protocol::Http;
+        let (backend, log, splice) = match self.kind {
+            Kind::Evenkeel => ("    \"{addr}\",", String::new(), ""),
             Kind::Haproxy { splice } => (
-                include_str!("../../rivals/haproxy.cfg"),
                 "    server s{number} {addr}",
-                log("log global\n    option tcplog".to_owned(), ""),
+                log(format!("log global\n    option {}log", if is_http { "http" } else { "tcp" }), ""),
                 if splice { "option splice-request\n    option splice-response" } else { "" },
             ),
             Kind::Nginx => (
-                include_str!("../../rivals/nginx.conf"),
                 "        server {addr};",
                 log(format!("{dir}/nginx-access.log sessions buffer=64k flush=1s"), "off"),
                 "",
             ),
             Kind::Envoy => (
-                include_str!("../../rivals/envoy.yaml"),
                 "        - endpoint: {address: {socket_address: {address: {ip}, port_value: {port}}}}",
                 log(envoy_log(&dir), "[]"),
                 "",
@@ -185,7 +210,8 @@ impl Rival {
             ("{health}", if setup.is_checked() { "tcp" } else { "off" }),
             ("{dir}", &dir),
         ];
-        Some(values.iter().fold(template.to_owned(), |text, (name, value)| text.replace(name, value)))
+        let template = self.kind.template(setup.protocol)?.to_owned();
+        Some(values.iter().fold(template, |text, (name, value)| text.replace(name, value)))
     }
 }
 
@@ -197,14 +223,22 @@ fn envoy_log(dir: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::scenario::{PROTOCOLS, USUAL};
     use super::*;
 
     #[test]
     fn no_configuration_has_a_gap_left() {
-        let setup = Setup { backends: 2, workers: 1, log: true };
-        for kind in [Kind::Evenkeel, Kind::Haproxy { splice: true }, Kind::Nginx, Kind::Envoy] {
+        let kinds = [
+            Kind::Evenkeel,
+            Kind::Haproxy { splice: true },
+            Kind::Haproxy { splice: false },
+            Kind::Nginx,
+            Kind::Envoy,
+        ];
+        for (kind, protocol) in kinds.into_iter().flat_map(|kind| PROTOCOLS.map(|it| (kind, it))) {
+            let setup = Setup { backends: 2, protocol, ..USUAL };
             let rival = Rival { name: "x".to_owned(), kind, program: PathBuf::new() };
-            let config = rival.config(setup, Path::new("d")).unwrap();
+            let Some(config) = rival.config(setup, Path::new("d")) else { continue };
             for gap in [
                 "{backends}",
                 "{port}",

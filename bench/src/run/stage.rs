@@ -42,7 +42,7 @@ impl Theatre {
     pub fn perform(&self, scenario: &Scenario, rival: &Rival) -> Result<Figures> {
         let setup = scenario.setup;
         let backends = self.start_backends(setup)?;
-        let stage = Stage { theatre: self, net: format!("/proc/{}/ns/net", backends.id()) };
+        let stage = Stage { theatre: self, net: format!("/proc/{}/ns/net", backends.id()), setup };
         let (first, pid) = (FIRST.to_string(), backends.id().to_string());
         stage.load(&["--port", &first, "--backend", &first, "await"], Duration::ZERO)?;
         let Some(command) = rival.command(setup, &self.dir)? else {
@@ -50,7 +50,7 @@ impl Theatre {
             let direct = ["--port", &first, "--ports", &count, "--backend", &first, "--backends", &pid];
             return stage.measure(scenario, &direct);
         };
-        let (balancer, served_ns) = stage.start_balancer(command, setup)?;
+        let (balancer, served_ns) = stage.start_balancer(command)?;
         let (port, balancer_pid) = (PORT.to_string(), balancer.id().to_string());
         let to = ["--port", &port, "--backend", &first, "--balancer", &balancer_pid, "--backends", &pid];
         let mut figures = match scenario.work {
@@ -78,6 +78,7 @@ impl Theatre {
         command.args(["--pdeathsig", "KILL", "--", "unshare", "--net", "--", "sh", "-c", PREPARE]);
         command.args(["taskset", "-c", &self.load_core.to_string()]).arg(&self.program);
         command.args(["backend", "--first", &FIRST.to_string(), "--count", &setup.ports().to_string()]);
+        command.args(setup.flags());
         let running = Running::spawn(command, &self.dir.join("backends.log"))?;
         let net = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/net")).ok();
         let deadline = Instant::now() + Duration::from_secs(5);
@@ -94,6 +95,7 @@ pub struct Stage<'a> {
     /// What it has in common with others.
     pub theatre: &'a Theatre,
     net: String,
+    setup: Setup,
 }
 
 impl Stage<'_> {
@@ -108,11 +110,11 @@ impl Stage<'_> {
     }
 
     /// The balancer, and how long it took to serve.
-    fn start_balancer(&self, command: Command, setup: Setup) -> Result<(Running, u64)> {
+    fn start_balancer(&self, command: Command) -> Result<(Running, u64)> {
         let port = PORT.to_string();
         let mut first = self.spawn_load(&["--port", &port, "--backend", &port, "await"])?;
         std::thread::sleep(HEAD_START);
-        let cores = match setup.workers {
+        let cores = match self.setup.workers {
             1 => self.theatre.balancer_core.to_string(),
             _ => format!("{},{}", self.theatre.balancer_core, self.theatre.load_core),
         };
@@ -144,7 +146,7 @@ impl Stage<'_> {
     /// Begins with an order.
     pub fn spawn_load(&self, order: &[&str]) -> Result<Child> {
         let mut command = Command::new(&self.theatre.program);
-        command.arg("load").args(order);
+        command.arg("load").args(self.setup.flags()).args(order);
         let mut inside = self.inside(&self.theatre.load_core.to_string(), &command);
         inside.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         inside.spawn().context("cannot start the load")

@@ -2,7 +2,7 @@
 
 use super::Report;
 use super::table::{Table, maybe, number, ratio};
-use crate::run::rival::{OURS, YARDSTICK};
+use crate::run::rival::{OURS, yardstick};
 use crate::run::scenario::{Goal, Key, Scenario};
 
 /// The kernel's memory of a connection as a share of the least of any rival's, at most: what it holds of slabs varies
@@ -21,7 +21,8 @@ impl Report<'_> {
             let shown = best.map(|(best, name)| format!("{name}: ours is {:.2} of it", ours / best));
             let cells = match goal {
                 Goal::Share(goal) => {
-                    let Some(share) = ratio(Some(ours), self.results.key(scenario, YARDSTICK)) else {
+                    let Some(share) = ratio(Some(ours), self.results.key(scenario, yardstick(scenario)))
+                    else {
                         continue;
                     };
                     let is_met = share <= goal && best.is_some_and(|(best, _)| ours < best);

@@ -5,7 +5,7 @@ use super::table::number;
 use crate::figures::{Figures, Spread};
 use crate::run::results::Results;
 use crate::run::rival::Rival;
-use crate::run::scenario::{Scenario, Setup};
+use crate::run::scenario::{PROTOCOLS, Scenario, Setup, USUAL};
 
 impl Report<'_> {
     /// The whole report; plots are at `plots`.
@@ -95,10 +95,10 @@ impl Report<'_> {
     }
 
     fn configurations(&self) -> String {
-        const SHOWN: Setup = Setup { backends: 1, workers: 1, log: true };
         let mut text = String::new();
-        for rival in self.rivals {
-            if let Some(config) = rival.config(SHOWN, std::path::Path::new("/dir")) {
+        for (rival, protocol) in self.rivals.iter().flat_map(|rival| PROTOCOLS.map(|it| (rival, it))) {
+            let shown = Setup { backends: 1, protocol, ..USUAL };
+            if let Some(config) = rival.config(shown, std::path::Path::new("/dir")) {
                 text += &format!("**{}**\n\n```text\n{}\n```\n\n", rival.name, config.trim_end());
             }
         }
@@ -114,10 +114,10 @@ before all other processes. Health checks, access log to a file, timeouts and li
 
 const COST: &str = "\
 The balancer's CPU time, of all its threads and processes, for each unit of work, give or take half of how far the \
-rounds are apart; in parentheses as a share of what HAProxy with splicing needs. This is the figure that counts: rates on a small machine mostly measure the machine.";
+rounds are apart; in parentheses as a share of what the yardstick needs: HAProxy with splicing, for HTTP nginx. This is the figure that counts: rates on a small machine mostly measure the machine.";
 
 const GOALS: &str = "\
-A goal without a unit is met when the cost is at most that share of what HAProxy with splicing needs, and below every \
+A goal without a unit is met when the cost is at most that share of what the yardstick needs, and below every \
 rival's.";
 
 const LATENCY_GOALS: &str = "\
@@ -125,7 +125,7 @@ As a share of the best rival's, whichever that is for each; at most 1.";
 
 const BEYOND: &str = "\
 What the whole system (balancer, load, backends, the kernel's threads for packets) spends on each unit of work beyond \
-what it spends without a balancer; in parentheses as a share of HAProxy with splicing. It holds what a balancer leaves \
+what it spends without a balancer; in parentheses as a share of the yardstick. It holds what a balancer leaves \
 to others.";
 
 const RATES: &str = "\

@@ -7,7 +7,7 @@ mod table;
 mod tables;
 
 use super::results::Results;
-use super::rival::{LIMIT, Rival, YARDSTICK};
+use super::rival::{LIMIT, Rival, yardstick};
 use super::scenario::{Key, Scenario};
 use crate::figures::Figures;
 use anyhow::Result;
@@ -62,9 +62,9 @@ impl Report<'_> {
             let bars: Vec<_> =
                 self.rivals.iter().filter_map(value).filter(|(_, value)| *value > 0.0).collect();
             let title = format!("{} ({})", scenario.title, unit(scenario));
-            (!bars.is_empty()).then_some(plot::Group { title, bars })
+            (!bars.is_empty()).then_some(plot::Group { title, yardstick: yardstick(scenario), bars })
         });
-        plot::svg(title, YARDSTICK, &groups.collect::<Vec<_>>())
+        plot::svg(title, &groups.collect::<Vec<_>>())
     }
 
     fn main(&self) -> impl Iterator<Item = &Scenario> {

@@ -3,7 +3,7 @@
 use super::Report;
 use super::table::{Table, maybe, number, ratio};
 use crate::figures::{Figures, Spread};
-use crate::run::rival::{LIMIT, Rival, YARDSTICK};
+use crate::run::rival::{LIMIT, Rival, yardstick};
 use crate::run::scenario::{Key, Scenario};
 
 impl Report<'_> {
@@ -12,13 +12,13 @@ impl Report<'_> {
         let mut table = Table::new(self.head());
         let is_shown = |it: &&Scenario| it.key != Key::Reload && wanted(it);
         for scenario in self.scenarios.iter().filter(is_shown) {
-            let unit = self.results.key(scenario, YARDSTICK);
+            let unit = self.results.key(scenario, yardstick(scenario));
             let cells = self.balancers().map(|rival| {
                 let spread = self.results.spread(scenario, &rival.name, |it| scenario.key.of(it));
                 let Some(spread) = spread else { return maybe(None) };
                 let value = format!("{}{}", number(spread.median), give_or_take(&spread));
                 match ratio(Some(spread.median), unit) {
-                    Some(ratio) if rival.name != YARDSTICK => format!("{value} ({ratio:.2})"),
+                    Some(ratio) if rival.name != yardstick(scenario) => format!("{value} ({ratio:.2})"),
                     _ => value,
                 }
             });
@@ -38,11 +38,13 @@ impl Report<'_> {
             };
             let Some(limit) = each(LIMIT) else { continue };
             let beyond = |rival: &str| Some(each(rival)? - limit);
-            let unit = beyond(YARDSTICK);
+            let unit = beyond(yardstick(scenario));
             let cells = self.balancers().map(|rival| {
                 let value = beyond(&rival.name);
                 match ratio(value, unit) {
-                    Some(ratio) if rival.name != YARDSTICK => format!("{} ({ratio:.2})", maybe(value)),
+                    Some(ratio) if rival.name != yardstick(scenario) => {
+                        format!("{} ({ratio:.2})", maybe(value))
+                    }
                     _ => maybe(value),
                 }
             });

@@ -1,6 +1,6 @@
 //! The scenarios.
 
-use super::{Field, Goal, Key, Scenario, Setup, USUAL, Work};
+use super::{Field, Goal, Key, Protocol, Scenario, Setup, USUAL, Work};
 
 /// Rounds of what is not a goal: scale and reloads.
 const FEW: u32 = 3;
@@ -9,7 +9,7 @@ const FEW: u32 = 3;
 pub fn all() -> Vec<Scenario> {
     let main = main();
     let scale = scale(&main);
-    main.into_iter().chain(scale).chain(reloads()).collect()
+    main.into_iter().chain(http()).chain(scale).chain(reloads()).collect()
 }
 
 /// What is usual, in the order of the report.
@@ -42,6 +42,28 @@ fn main() -> Vec<Scenario> {
         // Two windows: a check of health is every other second.
         goal(Below(0.1), Scenario { windows: 2, ..of("idle", "CPU while 1,000 connections are idle", Idle, "hold --connections 1000") }),
     ]
+}
+
+/// Requests of HTTP, in the order of the report.
+#[rustfmt::skip]
+fn http() -> impl Iterator<Item = Scenario> {
+    use Goal::Share;
+    use Key::{Memory, PerOne};
+    let scenarios = [
+        of("http-small-1", "HTTP, 64 B, 1 connection", PerOne, "exchange --size 64 --connections 1"),
+        goal(Share(1.0), of("http-small-100", "HTTP, 64 B, 100 connections", PerOne, "exchange --size 64 --connections 100")),
+        of("http-small-1000", "HTTP, 64 B, 1,000 connections", PerOne, "exchange --size 64 --connections 1000"),
+        of("http-large-1", "HTTP, 16 KiB, 1 connection", PerOne, "exchange --size 16384 --connections 1"),
+        goal(Share(1.0), of("http-large-100", "HTTP, 16 KiB, 100 connections", PerOne, "exchange --size 16384 --connections 100")),
+        of("http-large-1000", "HTTP, 16 KiB, 1,000 connections", PerOne, "exchange --size 16384 --connections 1000"),
+        quick(of("http-connect", "HTTP, 64 B, a new connection for each request", PerOne, "connect")),
+        of("http-connect-rate", "HTTP, 64 B, a new connection each, 1,000 a second", PerOne, "connect --rate 1000"),
+        quick(of("http-small-rate", "HTTP, 64 B, 100 connections, 5,000 a second", PerOne, "exchange --size 64 --connections 100 --rate 5000")),
+        quick(of("http-large-rate", "HTTP, 16 KiB, 100 connections, 3,000 a second", PerOne, "exchange --size 16384 --connections 100 --rate 3000")),
+        goal(Share(1.0), of("http-memory", "HTTP, memory of an idle connection, 5,000 open", Memory, "hold --connections 5000")),
+    ];
+    let setup = Setup { protocol: Protocol::Http, ..USUAL };
+    scenarios.into_iter().map(move |scenario| Scenario { setup, ..scenario })
 }
 
 /// Some of the main ones on other setups; the command line gives any other.
@@ -116,7 +138,10 @@ mod tests {
         for scenario in all() {
             let Work::Load(load) = scenario.work else { continue };
             let fixed = ["evenkeel-bench", "load", "--port", "1", "--backend", "2"];
-            let words = fixed.into_iter().chain(load.split_whitespace());
+            let words = fixed
+                .into_iter()
+                .chain(scenario.setup.flags().iter().copied())
+                .chain(load.split_whitespace());
             assert!(crate::Cli::try_parse_from(words).is_ok(), "{}", scenario.name);
         }
     }

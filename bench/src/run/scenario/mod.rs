@@ -51,7 +51,7 @@ pub enum Work {
 /// What the figure that counts should be.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Goal {
-    /// At most this share of what HAProxy with splice needs, and below every rival's.
+    /// At most this share of what the yardstick needs, and below every rival's.
     Share(f64),
     /// Below this, in the unit of the figure.
     Below(f64),
@@ -77,10 +77,24 @@ pub struct Setup {
     pub workers: u16,
     /// Whether there is an access log.
     pub log: bool,
+    /// What is balanced.
+    pub protocol: Protocol,
 }
 
+/// What a balancer understands of the traffic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// Connections, and nothing of what is in them.
+    Tcp,
+    /// Each request of HTTP/1.1.
+    Http,
+}
+
+/// All of them.
+pub const PROTOCOLS: [Protocol; 2] = [Protocol::Tcp, Protocol::Http];
+
 /// What holds unless a scenario is about something else.
-pub const USUAL: Setup = Setup { backends: 3, workers: 1, log: true };
+pub const USUAL: Setup = Setup { backends: 3, workers: 1, log: true, protocol: Protocol::Tcp };
 
 impl Setup {
     /// The addresses of the backends.
@@ -95,6 +109,14 @@ impl Setup {
     /// Ports at which there are backends, from [`FIRST`] on.
     pub fn ports(self) -> u16 {
         if self.backends <= PORTS { self.backends as u16 } else { 1 }
+    }
+
+    /// What load and backends have to be told of the protocol.
+    pub fn flags(self) -> &'static [&'static str] {
+        match self.protocol {
+            Protocol::Tcp => &[],
+            Protocol::Http => &["--http"],
+        }
     }
 
     /// Whether the backends are checked: more of them than this would be a load of their own.
@@ -127,7 +149,7 @@ impl Scenario {
 
     /// Whether it belongs to the main part of the report.
     pub fn is_main(&self) -> bool {
-        self.setup == USUAL
+        self.setup == Setup { protocol: self.setup.protocol, ..USUAL }
     }
 }
 
@@ -149,7 +171,7 @@ mod tests {
     fn a_name_tells_what_is_other_than_usual() {
         let connect = all().into_iter().find(|it| it.name == "connect").unwrap();
         assert_eq!(connect.on(USUAL).name, "connect");
-        let other = connect.on(Setup { backends: 1, workers: 2, log: false });
+        let other = connect.on(Setup { backends: 1, workers: 2, log: false, ..USUAL });
         assert_eq!(other.name, "connect+backends-1+workers-2+no-log");
         assert_eq!(other.title, format!("{}; 1 backend; 2 workers; no access log", connect.title));
         assert_eq!((other.goal, other.is_main()), (None, false));
