@@ -52,6 +52,8 @@ metrics! {
     WORKERS Gauge "workers" "Threads that carry traffic";
     SESSIONS_OPEN Gauge "sessions_open" "Sessions open now, in all services";
     SESSIONS_MAX Gauge "sessions_max" "Sessions at once, at most; at that many accepting pauses";
+    EARLY_BYTES Gauge "early_bytes" "Bytes held for clients that have no backend yet";
+    EARLY_BYTES_MAX Gauge "early_bytes_max" "So many of those, at most; whoever finds no room is refused";
     CEILINGS Counter "ceilings_total" "Times that a ceiling stood against accepting";
     ACCEPT_FAILURES Counter "accept_failures_total" "Times that accepting failed for want of descriptors or memory";
     PANICS Counter "panics_total" "Sessions that a defect of evenkeel ended";

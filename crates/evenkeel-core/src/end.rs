@@ -220,7 +220,10 @@ mod tests {
         let failed = End::NotConnected(ConnectFailure::Other(1));
         assert_eq!(words[failed.index()], "connect-failed");
         assert_eq!(words[End::NOT_CONNECTED], ConnectFailure::WORDS);
-        let last = End::Rejected(Rejection::NotAdmitted(Reason::Rate));
-        assert_eq!((words[last.index()], last.index()), ("rate", End::WORDS - 1));
+        for reason in Reason::ALL {
+            assert_eq!(words[End::Rejected(Rejection::NotAdmitted(reason)).index()], reason.word());
+        }
+        let last = End::Rejected(Rejection::NoRoom);
+        assert_eq!((words[last.index()], last.index()), ("early-bytes", End::WORDS - 1));
     }
 }

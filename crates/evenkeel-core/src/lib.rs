@@ -3,7 +3,7 @@
 //! who may be chosen ([`health`], [`eject`], [`eligible`], [`ramp`]), who changes the picture ([`director`]) and what is
 //! remembered of it ([`history`]), who may connect and how often ([`access`], [`rate`], [`sources`], [`observe`],
 //! [`admit`]), the life
-//! of a session ([`reception`], [`wire`], [`route`], [`tls`], [`attempt`], [`budget`], [`half`], [`deadline`],
+//! of a session ([`reception`], [`early`], [`wire`], [`route`], [`tls`], [`attempt`], [`budget`], [`half`], [`deadline`],
 //! [`vanish`], [`end`]), and what is counted ([`counts`]).
 //!
 //! Nothing here does I/O, asks for the time or rolls dice: time and dice are arguments.
@@ -20,6 +20,7 @@ pub mod counts;
 pub mod deadline;
 pub mod dice;
 pub mod director;
+pub mod early;
 pub mod eject;
 pub mod eligible;
 pub mod end;

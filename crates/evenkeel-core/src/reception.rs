@@ -107,11 +107,13 @@ pub enum Rejection {
     NoRoute,
     /// The service's rules are against it.
     NotAdmitted(Reason),
+    /// There is no room for what it says before there is a backend for it.
+    NoRoom,
 }
 
 impl Rejection {
     /// The words of all rejections.
-    pub const WORDS: [&str; 17] = [
+    pub const WORDS: [&str; 18] = [
         "not-a-proxy",
         "header-missing",
         "header-late",
@@ -129,6 +131,7 @@ impl Rejection {
         "source-sessions",
         "source-rate",
         "rate",
+        "early-bytes",
     ];
 
     /// The one word that names this rejection in logs and metrics.
@@ -153,6 +156,7 @@ impl Rejection {
             Self::Tls(_) => 11,
             Self::NoRoute => 12,
             Self::NotAdmitted(reason) => 13 + *reason as usize,
+            Self::NoRoom => 17,
         }
     }
 
@@ -169,7 +173,11 @@ impl Rejection {
     /// Whose doing it was.
     pub fn by(&self) -> Side {
         match self {
-            Self::NotAProxy | Self::NoRoute | Self::NotAdmitted(_) | Self::Tls(Fault::Ours) => Side::Evenkeel,
+            Self::NotAProxy
+            | Self::NoRoute
+            | Self::NotAdmitted(_)
+            | Self::NoRoom
+            | Self::Tls(Fault::Ours) => Side::Evenkeel,
             Self::HeaderMissing
             | Self::HeaderLate
             | Self::HeaderTooLong
@@ -208,6 +216,7 @@ impl fmt::Display for Rejection {
             }
             Self::NotAdmitted(Reason::SourceRate) => "its source connects faster than `max-rate-per-source`",
             Self::NotAdmitted(Reason::Rate) => "clients connect faster than `max-rate`",
+            Self::NoRoom => "what clients say before they have a backend takes all of `max-early-bytes`",
         })
     }
 }

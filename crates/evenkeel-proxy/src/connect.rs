@@ -33,6 +33,9 @@ const RESOURCE_PAUSE: Duration = Duration::from_millis(50);
 /// So many further source addresses are tried when one has no port left: the kernel looks at each port before it says so.
 const OTHER_SOURCES: usize = 3;
 
+/// There is no room for what a backend says while TLS is agreed upon: `ENOMEM`.
+const NO_ROOM: ConnectFailure = ConnectFailure::NoResources(12);
+
 /// A connected backend.
 pub struct Connected {
     /// Its socket.
@@ -198,6 +201,7 @@ async fn reach(
     let tunnel = handshake::originate(worker, session, backend, &socket, keys, deadline).await;
     let tunnel = tunnel.map_err(|error| match error {
         NotShaken::ClientLeft => NotConnected::ClientLeft,
+        NotShaken::NoRoom => NotConnected::Failed(NO_ROOM),
         NotShaken::Fault(fault) => NotConnected::Failed(ConnectFailure::Tls(fault)),
     })?;
     Ok((socket, Some(tunnel)))

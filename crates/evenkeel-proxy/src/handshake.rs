@@ -1,6 +1,7 @@
 //! TLS handshakes of a session that is being opened: with its client, and with a backend that it tries.
 
 use crate::early::{Early, NoMore};
+use crate::hello::{self, Unheard};
 use crate::session::{ClientTls, Greeting, Interrupted, Session};
 use crate::shared::count;
 use crate::tls::{Tunnel, server_name};
@@ -9,8 +10,7 @@ use evenkeel_core::end::End;
 use evenkeel_core::reception::Rejection;
 use evenkeel_core::snapshot::Backend;
 use evenkeel_core::tls::{Fault, Origination};
-use evenkeel_core::wire::Parse;
-use evenkeel_core::wire::client_hello::{self, Malformed, Version};
+use evenkeel_core::wire::client_hello::{self, ClientHello, Malformed, Version};
 use rustls::ClientConfig;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -31,9 +31,9 @@ pub async fn accept(
     let config = config.ok_or(Rejection::Tls(Fault::Ours))?;
     let deadline = worker.reactor.now() + terms.timeout;
     let offered = hear(worker, session, client, early, deadline).await?;
-    let tunnel = Tunnel::accept(&config, std::mem::take(early).into_bytes());
+    let tunnel = Tunnel::accept(&config, early.take());
     let shaken = match tunnel {
-        Ok(tunnel) => shake(worker, session, client, tunnel, deadline).await,
+        Ok(tunnel) => shake(worker, session, client, tunnel, early, deadline).await,
         Err(fault) => Err(NotShaken::Fault(fault)),
     };
     match shaken {
@@ -44,6 +44,7 @@ pub async fn accept(
             Ok(Some(tunnel))
         }
         Err(NotShaken::ClientLeft) => Err(End::ClientLeft),
+        Err(NotShaken::NoRoom) => Err(Rejection::NoRoom.into()),
         Err(NotShaken::Fault(fault)) => {
             // What very old versions lack comes to light before their version does.
             let is_old = fault == Fault::Nothing && offered.is_some_and(|it| it < Version::Tls12);
@@ -61,26 +62,22 @@ async fn hear(
     early: &mut Early,
     deadline: Instant,
 ) -> Result<Option<Version>, End> {
-    let mut reader = client_hello::Reader::new(client_hello::LONGEST);
-    loop {
-        match reader.read(early.bytes()) {
-            Ok(Parse::Complete { value, .. }) => {
-                let greeting = || Greeting::of(&value, false);
-                session.opening.borrow_mut().notes.greeting.get_or_insert_with(greeting);
-                return Ok(value.version);
-            }
-            Ok(Parse::Partial) => {}
-            Err(Malformed::NotTls { .. }) => return Err(Rejection::Tls(stranger(early.bytes())).into()),
-            Err(_) => return Ok(None),
+    let found = |hello: &ClientHello<'_>| {
+        session.opening.borrow_mut().notes.greeting.get_or_insert_with(|| Greeting::of(hello, false));
+        hello.version
+    };
+    match hello::hear(worker, session, client, early, (client_hello::LONGEST, deadline), found).await {
+        Ok(version) => Ok(version),
+        Err(Unheard::Malformed(Malformed::NotTls { .. })) => {
+            Err(Rejection::Tls(stranger(early.bytes())).into())
         }
-        early.more(worker, session, client, client_hello::LONGEST, deadline).await.map_err(
-            |why| match why {
-                NoMore::ClientLeft if early.bytes().is_empty() => End::ClientLeft,
-                NoMore::ClientLeft => Rejection::Tls(Fault::Left).into(),
-                NoMore::TooLate => Rejection::Tls(Fault::TooLate).into(),
-                NoMore::TooMany => Rejection::Tls(Fault::Misbehaved).into(),
-            },
-        )?;
+        Err(Unheard::Malformed(_)) => Ok(None),
+        Err(Unheard::NoMore(NoMore::ClientLeft)) if !early.bytes().is_empty() => {
+            Err(Rejection::Tls(Fault::Left).into())
+        }
+        Err(Unheard::NoMore(why)) => {
+            Err(why.end(Rejection::Tls(Fault::TooLate), Rejection::Tls(Fault::Misbehaved)))
+        }
     }
 }
 
@@ -107,29 +104,38 @@ pub async fn originate(
     let name = server_name(terms, backend.host.as_deref(), &backend.addr);
     let name = name.ok_or(NotShaken::Fault(Fault::Ours))?;
     let tunnel = Tunnel::connect(&config, name).map_err(NotShaken::Fault)?;
-    shake(worker, session, socket, tunnel, deadline).await
+    shake(worker, session, socket, tunnel, &mut Early::default(), deadline).await
 }
 
 /// Why a handshake came to nothing.
 pub enum NotShaken {
     /// The client is gone.
     ClientLeft,
+    /// There is no room for what the other side says.
+    NoRoom,
     /// This happened.
     Fault(Fault),
 }
 
+/// Agrees upon TLS; what the tunnel holds meanwhile is `early`.
 async fn shake(
     worker: &Worker,
     session: &Session,
     socket: &OwnedFd,
     mut tunnel: Tunnel,
+    early: &mut Early,
     deadline: Instant,
 ) -> Result<Tunnel, NotShaken> {
     let wire = socket.as_fd();
-    let go_on = || tunnel.shake(&wire, worker.tools.borrow_mut().cipher());
+    let go_on = || {
+        let shaken = tunnel.shake(&wire, worker.tools.borrow_mut().cipher());
+        match early.hold(worker, tunnel.held()) {
+            true => shaken.map(|shaken| shaken.map_err(NotShaken::Fault)),
+            false => Some(Err(NotShaken::NoRoom)),
+        }
+    };
     match session.until(worker, deadline, go_on).await {
-        Ok(Ok(())) => Ok(tunnel),
-        Ok(Err(fault)) => Err(NotShaken::Fault(fault)),
+        Ok(shaken) => shaken.map(|()| tunnel),
         Err(Interrupted::ClientLeft) => Err(NotShaken::ClientLeft),
         Err(Interrupted::TooLate) => Err(NotShaken::Fault(Fault::TooLate)),
     }

@@ -1,7 +1,7 @@
 //! The PROXY protocol: the header by which a proxy in front says where a client is, and the one by which a backend is
 //! told.
 
-use crate::early::{Early, NoMore};
+use crate::early::Early;
 use crate::session::{Opening, Origin, Session};
 use crate::worker::Worker;
 use evenkeel_core::addr::Addr;
@@ -38,13 +38,17 @@ pub async fn receive(
         (false, Others::Direct) => loop {
             match proxy::parse(early.bytes(), LONGEST) {
                 Err(Malformed::Neither { .. }) => return Ok(()),
-                Ok(Parse::Partial) => more(early).await.map_err(|why| why.end(Rejection::Silent))?,
+                Ok(Parse::Partial) => {
+                    more(early).await.map_err(|why| why.end(Rejection::Silent, Rejection::HeaderTooLong))?
+                }
                 Ok(Parse::Complete { .. }) | Err(_) => return Err(Rejection::HeaderForbidden.into()),
             }
         },
         (true, _) => loop {
             match proxy::parse(early.bytes(), LONGEST) {
-                Ok(Parse::Partial) => more(early).await.map_err(|why| why.end(Rejection::HeaderLate))?,
+                Ok(Parse::Partial) => more(early)
+                    .await
+                    .map_err(|why| why.end(Rejection::HeaderLate, Rejection::HeaderTooLong))?,
                 Ok(Parse::Complete { value, length }) => {
                     if let Some(origin) = origin(&value) {
                         let _ = session.origin.set(Box::new(origin));
@@ -167,16 +171,5 @@ fn ssl(agreed: &Agreed) -> tlv::Ssl<'static> {
             Version::Tls13 => b"TLSv1.3",
         }),
         ..tlv::Ssl::default()
-    }
-}
-
-impl NoMore {
-    /// What a session ends as for want of bytes; `late` says what it is when they did not come in time.
-    fn end(self, late: Rejection) -> End {
-        match self {
-            Self::ClientLeft => End::ClientLeft,
-            Self::TooLate => late.into(),
-            Self::TooMany => Rejection::HeaderTooLong.into(),
-        }
     }
 }

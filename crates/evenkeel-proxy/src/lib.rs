@@ -12,6 +12,7 @@ mod handover;
 mod handshake;
 mod header;
 mod heartbeat;
+mod hello;
 mod helm;
 mod inherited;
 mod listener;

@@ -135,6 +135,10 @@ pub struct Totals {
     pub accepted: u64,
     /// Sessions open now.
     pub open: u64,
+    /// Bytes held for clients that have no backend yet.
+    pub early_bytes: u64,
+    /// So many of those, at most.
+    pub early_bytes_max: u64,
     /// Times that a ceiling stood against accepting: of the process or of a service.
     pub ceilings: u64,
     /// Times that accepting failed for want of descriptors or memory.
@@ -180,8 +184,9 @@ pub struct Started {
 }
 
 impl UserPlane {
-    /// Starts the workers; they do nothing until something is published, and tell of sessions at which something is worth
-    /// a look until [`tell_of`](Self::tell_of) says otherwise. Fails when the kernel gives no thread or descriptor.
+    /// Starts the workers; they do nothing until something is published, tell of sessions at which something is worth a look
+    /// until [`tell_of`](Self::tell_of) says otherwise, and hold what clients say without a limit over all of them until
+    /// [`limit_early`](Self::limit_early) gives one. Fails when the kernel gives no thread or descriptor.
     pub fn start(options: &PlaneOptions) -> io::Result<Started> {
         let (report_sender, reports) = mpsc::sync_channel(REPORTS);
         let (record_sender, records) = mpsc::sync_channel(RECORD_BATCHES);
@@ -265,6 +270,11 @@ impl UserPlane {
         let shared = Arc::clone(&self.helm.shared);
         drop(self);
         shared.totals()
+    }
+
+    /// Holds so many bytes for clients that have no backend yet, at most; what is held stays.
+    pub fn limit_early(&self, bytes: u64) {
+        self.helm.shared.early.set_limit(bytes);
     }
 
     /// Makes records of this from now on.

@@ -1,7 +1,8 @@
 //! To which pool a session goes, where that depends on what the client says first: a TLS hello, which is read and not
 //! answered.
 
-use crate::early::{Early, NoMore};
+use crate::early::Early;
+use crate::hello::{self, Unheard};
 use crate::pools::LocalPool;
 use crate::postgres;
 use crate::session::{Greeting, Session};
@@ -10,8 +11,7 @@ use evenkeel_core::end::End;
 use evenkeel_core::name::PoolName;
 use evenkeel_core::reception::{Rejection, Routes, Strangers};
 use evenkeel_core::route::Asked;
-use evenkeel_core::wire::Parse;
-use evenkeel_core::wire::client_hello::{Alpn, ClientHello, Malformed, Reader};
+use evenkeel_core::wire::client_hello::{Alpn, ClientHello, Malformed};
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -47,42 +47,46 @@ async fn by_route<'a>(
     if !routes.by_hello {
         return Ok(taken(session, routes, None));
     }
-    let mut reader = Reader::new(routes.longest);
-    let deadline = worker.reactor.now() + routes.timeout;
     let mut asked_before = false;
-    let stranger = loop {
-        if early.bytes().first() == Some(&0) && !asked_before {
-            // PostgreSQL. Should it be something else after all, the reader says so.
-            match postgres::answer(worker, session, client, early, deadline).await {
-                Ok(answered) => asked_before = answered,
-                Err(NoMore::TooLate) => break Rejection::HelloLate,
-                Err(_) => return Err(End::ClientLeft),
-            }
-        }
-        match reader.read(early.bytes()) {
-            Ok(Parse::Complete { value, .. }) => {
-                let name = taken(session, routes, Some(&value));
-                session.opening.borrow_mut().notes.greeting = Some(Greeting::of(&value, asked_before));
-                return Ok(name);
-            }
-            Ok(Parse::Partial) => {}
-            Err(malformed) => break rejection(malformed),
-        }
-        match early.more(worker, session, client, routes.longest, deadline).await {
-            Ok(()) => {}
-            Err(NoMore::ClientLeft) => return Err(End::ClientLeft),
-            Err(NoMore::TooMany) => break Rejection::HelloTooLong,
-            Err(NoMore::TooLate) if early.bytes().is_empty() => break Rejection::Silent,
-            Err(NoMore::TooLate) => break Rejection::HelloLate,
+    let stranger = match hear(worker, session, routes, client, early, &mut asked_before).await {
+        Ok(name) => return Ok(name),
+        Err(Unheard::Malformed(malformed)) => rejection(malformed).into(),
+        Err(Unheard::NoMore(why)) => {
+            let late = if early.bytes().is_empty() { Rejection::Silent } else { Rejection::HelloLate };
+            why.end(late, Rejection::HelloTooLong)
         }
     };
     match (routes.strangers, stranger) {
         // A client that was answered waits for nobody but whom it asks for.
-        (Strangers::Served, Rejection::NotTls | Rejection::Silent) if !asked_before => {
+        (Strangers::Served, End::Rejected(Rejection::NotTls | Rejection::Silent)) if !asked_before => {
             Ok(taken(session, routes, None))
         }
-        _ => Err(stranger.into()),
+        _ => Err(stranger),
     }
+}
+
+/// The pool of the route that is taken by what the client's hello says, which it may have `asked_before` in the way of
+/// PostgreSQL.
+async fn hear<'a>(
+    worker: &Worker,
+    session: &Session,
+    routes: &'a Routes,
+    client: &OwnedFd,
+    early: &mut Early,
+    asked_before: &mut bool,
+) -> Result<Option<&'a PoolName>, Unheard> {
+    let deadline = worker.reactor.now() + routes.timeout;
+    if early.bytes().is_empty() {
+        let first = early.more(worker, session, client, routes.longest, deadline).await;
+        first.map_err(Unheard::NoMore)?;
+    }
+    let asked = postgres::answer(worker, session, client, early, deadline).await;
+    *asked_before = asked.map_err(Unheard::NoMore)?;
+    hello::hear(worker, session, client, early, (routes.longest, deadline), |hello| {
+        session.opening.borrow_mut().notes.greeting = Some(Greeting::of(hello, *asked_before));
+        taken(session, routes, Some(hello))
+    })
+    .await
 }
 
 fn taken<'a>(session: &Session, routes: &'a Routes, hello: Option<&ClientHello<'_>>) -> Option<&'a PoolName> {

@@ -1,6 +1,7 @@
 //! What the workers share with each other and with the control plane: a few counters, and ways to call.
 
 use crate::{PlaneOptions, Records, Report, Totals};
+use evenkeel_core::early::EarlyRoom;
 use evenkeel_core::name::ServiceName;
 use evenkeel_sys::limits;
 use evenkeel_sys::wake::Wake;
@@ -15,6 +16,8 @@ use std::time::Instant;
 pub struct Shared {
     /// Every session takes a place here.
     pub sessions: Arc<Ceiling>,
+    /// Room for what clients say before there is a backend for them.
+    pub early: Arc<EarlyRoom>,
     /// Counters by worker; each is written by its worker alone.
     pub counts: Box<[Counts]>,
     /// What was counted before this process; written when its sessions come over.
@@ -64,6 +67,7 @@ impl Shared {
     ) -> io::Result<Self> {
         Ok(Self {
             sessions: Arc::new(Ceiling::new(options.max_sessions)),
+            early: Arc::new(EarlyRoom::new(u64::MAX)),
             counts: (0..options.workers).map(|_| Counts::default()).collect(),
             counts_before: Counts::default(),
             ids_before: AtomicU64::new(0),
@@ -137,6 +141,8 @@ impl Shared {
         Totals {
             accepted: sum(|counts| &counts.accepted),
             open: u64::from(self.sessions.taken()),
+            early_bytes: self.early.taken(),
+            early_bytes_max: self.early.limit(),
             ceilings: sum(|counts| &counts.ceilings),
             accept_failures: sum(|counts| &counts.accept_failures),
             pipes: sum(|counts| &counts.pipes),

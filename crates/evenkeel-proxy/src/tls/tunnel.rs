@@ -145,6 +145,11 @@ impl Tunnel {
         std::mem::take(&mut self.early)
     }
 
+    /// Bytes that are kept.
+    pub fn held(&self) -> usize {
+        self.came.capacity() + self.early.capacity() + self.sealed.capacity()
+    }
+
     /// Whether the peer's bytes came to an end without its saying that this is all.
     pub fn is_cut(&self) -> bool {
         self.is_cut

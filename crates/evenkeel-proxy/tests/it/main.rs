@@ -4,6 +4,7 @@
 mod bandwidth;
 mod conservation;
 mod counts;
+mod early;
 mod gate;
 mod handover;
 mod header;

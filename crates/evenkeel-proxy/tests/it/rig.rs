@@ -32,6 +32,8 @@ pub struct Parts {
     pub keyring: Keyring,
     pub max_sessions: u32,
     pub workers: usize,
+    /// Bytes held for clients that have no backend yet, in all.
+    pub early_bytes: u64,
 }
 
 impl Parts {
@@ -63,6 +65,7 @@ impl Parts {
             keyring: Keyring::default(),
             max_sessions: 10_000,
             workers: 2,
+            early_bytes: u64::MAX,
         }
     }
 
@@ -76,6 +79,7 @@ impl Parts {
         let options = PlaneOptions { workers: self.workers, max_sessions: self.max_sessions };
         let Started { mut plane, reports, records } = UserPlane::start(&options).unwrap();
         plane.tell_of(Telling::ENDS);
+        plane.limit_early(self.early_bytes);
         let keyring = Arc::new(self.keyring.clone());
         let publication = plane.prepare(self.snapshot(&place), &mut Inherited::new()).unwrap();
         plane.publish(publication.with_keyring(keyring));

@@ -28,12 +28,12 @@ fn routes(routes: Vec<Route>) -> Routes {
 }
 
 /// Three services behind one port: each greets with its name once it has heard something.
-struct Edge {
-    rig: Rig,
+pub struct Edge {
+    pub rig: Rig,
     _servers: [Server; 3],
 }
 
-fn edge(change: impl FnOnce(&mut Parts)) -> Edge {
+pub fn edge(change: impl FnOnce(&mut Parts)) -> Edge {
     let servers = ["default", "www", "api"].map(|name| {
         Server::start(&Place::any(), move |peer| {
             let _ = peer.receive(5);
@@ -54,7 +54,7 @@ fn edge(change: impl FnOnce(&mut Parts)) -> Edge {
 
 impl Edge {
     /// Who answers a client that begins like this.
-    fn answer(&self, bytes: &[u8]) -> String {
+    pub fn answer(&self, bytes: &[u8]) -> String {
         let client = self.rig.connect();
         client.send(bytes).unwrap();
         client.text()

@@ -58,6 +58,7 @@ pub fn settings(typed: &Typed, builtin: &Layer, admin: Option<AdminSettings>) ->
         drain: chain.time("drain"),
         upgrade_timeout: chain.time("upgrade-timeout"),
         max_sessions: chain.count("max-sessions"),
+        max_early_bytes: chain.number("max-early-bytes").into(),
         watch: chain.is_set("watch"),
         admin,
     }

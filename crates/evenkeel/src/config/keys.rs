@@ -349,6 +349,18 @@ pub static KEYS: &[Key] = &[
         aliases: &["maxconn", "max-connections", "worker-connections"],
     },
     Key {
+        name: "max-early-bytes",
+        scope: Scope::Process,
+        kind: Kind::Count(1_048_576, u32::MAX),
+        default: Is("268435456"),
+        doc: "Bytes in the whole process that are held for clients who have no backend yet: headers of the PROXY protocol, TLS hellos, \
+              and handshakes. Whoever finds no room for theirs is refused, as `early-bytes`. Half of it is for those who need 8 KiB \
+              at most.",
+        why: "65,000 clients have room for a hello at once, and whoever sends none takes nothing",
+        example: "67108864",
+        aliases: &[],
+    },
+    Key {
         name: "log",
         scope: Scope::Process,
         kind: Kind::Word(&["auto", "text", "json", "off"]),

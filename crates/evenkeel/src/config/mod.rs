@@ -101,6 +101,8 @@ pub struct Settings {
     pub upgrade_timeout: Duration,
     /// Sessions at once, in all; `None` is as many as the descriptors allow.
     pub max_sessions: Option<u32>,
+    /// Bytes held for clients that have no backend yet, in all.
+    pub max_early_bytes: u64,
     /// Whether its files are loaded again when they change.
     pub watch: bool,
     /// Where it can be looked at and told things; `None` is nowhere.

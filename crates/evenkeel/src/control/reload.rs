@@ -123,6 +123,7 @@ impl Loop {
         control.keys.replace(material, &control.inputs);
         outlet.into_iter().for_each(|outlet| control.write_log_to(outlet, &loaded.settings.log));
         admin.into_iter().for_each(|bound| control.serve_admin(bound));
+        control.plane.limit_early(loaded.settings.max_early_bytes);
         control.renew_admin();
         control.discovery = Discovery::follow(&loaded.config, &control.inputs);
         let Settings { workers, max_sessions, .. } = control.settings;

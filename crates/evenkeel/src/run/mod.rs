@@ -110,10 +110,7 @@ pub fn start(
         log.tell(Notice::Warning(warning.to_string()));
     }
     let mut director = direct(config.clone(), &options);
-    let plane = PlaneOptions { workers: room.workers, max_sessions: room.max_sessions };
-    let Started { mut plane, reports, records } =
-        UserPlane::start(&plane).map_err(|error| system("start the workers", &error))?;
-    plane.tell_of(telling(&settings.log));
+    let Started { mut plane, reports, records } = start_plane(&settings, &room)?;
     let keeper = Keeper::new(inputs.clone());
     log.collect(records, move |records| keeper.keep(records))
         .map_err(|error| system("start the log", &error))?;
@@ -231,6 +228,14 @@ fn go_on_from(
     let publication = renewed.map_err(|error| binding::refused(&error))?;
     let reserved = plane.reserve(&publication, &past.open);
     Ok((publication, Some(reserved)))
+}
+
+fn start_plane(settings: &Settings, room: &Room) -> Result<Started, RunError> {
+    let options = PlaneOptions { workers: room.workers, max_sessions: room.max_sessions };
+    let started = UserPlane::start(&options).map_err(|error| system("start the workers", &error))?;
+    started.plane.tell_of(telling(&settings.log));
+    started.plane.limit_early(settings.max_early_bytes);
+    Ok(started)
 }
 
 /// What there is for traffic.

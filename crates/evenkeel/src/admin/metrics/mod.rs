@@ -68,6 +68,8 @@ fn evenkeel(text: &mut Text, picture: &Picture) {
     text.single(&counts::WORKERS, picture.workers);
     text.single(&counts::SESSIONS_OPEN, totals.open);
     text.single(&counts::SESSIONS_MAX, picture.max_sessions);
+    text.single(&counts::EARLY_BYTES, totals.early_bytes);
+    text.single(&counts::EARLY_BYTES_MAX, totals.early_bytes_max);
     text.single(&counts::CEILINGS, totals.ceilings);
     text.single(&counts::ACCEPT_FAILURES, totals.accept_failures);
     text.single(&counts::PANICS, totals.panics);

@@ -129,6 +129,34 @@ fn giants_take_no_more_memory_than_hellos_may_have() {
 }
 
 #[test]
+fn giants_beyond_the_room_for_early_bytes_are_refused_and_others_served() {
+    let (server, behind) = (named_echo("a"), somewhere());
+    let mut running = edge(&server, &behind, "60s").top("max-early-bytes = 4_194_304").ready();
+    let giant = Hello::default().server_name("a.example").with(0xfafa, vec![0; 65_000]).in_records(16_384);
+    let half = &giant[..giant.len() - 1000];
+    let giants: Vec<Peer> = (0..300).map(|_| running.connect()).collect();
+    // Those that are refused may be gone before all of this is sent.
+    giants.iter().for_each(|client| drop(client.send(half)));
+    // Half of 4 MiB, and each takes 64 KiB.
+    wait_ended(&running, "web", "early-bytes", 300 - 32);
+    let began = Instant::now();
+    for _ in 0..50 {
+        check_served(&running.connect(), &hello("a.example"), "a");
+        let client = Peer::connect(&behind);
+        client.send(HEADER).unwrap();
+        check_served(&client, b"hello", "a");
+    }
+    eprintln!("100 others were served in {:?} meanwhile", began.elapsed());
+    let metrics = running.ask("GET", "/metrics").text;
+    for line in ["evenkeel_early_bytes 2097152", "evenkeel_early_bytes_max 4194304"] {
+        assert!(metrics.lines().any(|it| it == line), "{line}: {metrics}");
+    }
+    drop(giants);
+    wait_ended(&running, "web", "client-left", 32);
+    check_sums(&mut running, &["web", "behind"]);
+}
+
+#[test]
 fn what_says_that_it_will_be_too_long_is_not_waited_for() {
     let (server, behind) = (named_echo("a"), somewhere());
     let mut running = edge(&server, &behind, "60s").ready();
