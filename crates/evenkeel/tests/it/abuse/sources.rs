@@ -2,7 +2,8 @@
 
 use super::{check_served, check_sums, counts, ended, hello, named_echo, wait_ended, wait_open};
 use crate::harness::{Running, Setup};
-use evenkeel_testkit::{Ending, Peer, Place, Server, port};
+use evenkeel_testkit::{Ending, Peer, Place, Server, eventually, port};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// A client at 127.`a`.`b`.`c`.
@@ -46,6 +47,68 @@ fn a_flood_from_many_sources_gets_its_limit_each_and_old_sessions_do_not_notice(
     drop(inside);
     wait_open(&running, "web", 1);
     assert!(is_served(&from(&running.place, [7, 0, 1])), "a place that was left is free");
+    check_sums(&mut running, &["web"]);
+}
+
+/// Sources of a flood, each with one connection, and how long it may take.
+const FLOOD: usize = 100_000;
+const FLOOD_MAX: Duration = Duration::from_secs(10);
+
+/// Connects from one address after the other, and says so in `come`; who is not served leaves at once.
+fn flood(place: &Place, come: &AtomicUsize) {
+    let began = Instant::now();
+    for number in 0..FLOOD {
+        let [.., b, c, d] = number.to_be_bytes();
+        from(place, [64 + b, c, d]).reset();
+        come.store(number + 1, Relaxed);
+        if began.elapsed() > FLOOD_MAX {
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_flood_of_new_sources_takes_no_more_memory_the_longer_it_is_and_others_are_served() {
+    let server = named_echo("a");
+    let keys = format!(
+        "route = {{ \"a.example\" = \"{}\" }}\nmax-sessions-per-source = 3\n\
+         max-rate-per-source = {{ rate = \"1/s\", burst = 5 }}",
+        server.place()
+    );
+    // A hundred thousand lines of a log are not what is tested here.
+    let mut running = Setup::to([server.place()]).top("log-to = \"/dev/null\"").keys(&keys).spawn();
+    let old = eventually("it listens", || Peer::try_connect(&running.place).ok());
+    check_served(&old, &hello("a.example"), "a");
+    let (come, began) = (AtomicUsize::new(0), Instant::now());
+    let (mut others, mut longest, mut early) = (0, Duration::ZERO, None);
+    std::thread::scope(|scope| {
+        let flood = scope.spawn(|| flood(&running.place, &come));
+        while !flood.is_finished() {
+            let at = Instant::now();
+            old.check_echo("meanwhile");
+            let [.., c, d] = usize::to_be_bytes(others);
+            check_served(&from(&running.place, [9, c, d]), &hello("a.example"), "a");
+            (others, longest) = (others + 1, longest.max(at.elapsed()));
+            if come.load(Relaxed) > FLOOD / 10 {
+                early.get_or_insert_with(|| running.resident_kib());
+            }
+        }
+    });
+    let (come, took) = (come.into_inner(), began.elapsed());
+    eprintln!("{come} sources in {took:?}; meanwhile {others} others, the longest in {longest:?}");
+    let grown = early.map_or(0, |early| running.resident_kib().saturating_sub(early));
+    assert!(grown < 4_096, "{grown} KiB for all but the first of them");
+    wait_open(&running, "web", 1);
+    // The old one, and whoever saw that it listens, come from 127.0.0.1.
+    assert_eq!(ended(&running, "web", "client-left"), come as u64);
+    assert_eq!(ended(&running, "web", "source-rate") + ended(&running, "web", "source-sessions"), 0);
+    let hammers = (0..20).filter(|_| {
+        let client = from(&running.place, [8, 8, 8]);
+        client.send(&hello("a.example")).is_ok() && client.receive(1).is_ok()
+    });
+    let began = Instant::now();
+    let (served, seconds) = (hammers.count(), began.elapsed().as_secs());
+    assert!((5..=6 + seconds as usize).contains(&served), "{served}: limits hold as before");
     check_sums(&mut running, &["web"]);
 }
 
