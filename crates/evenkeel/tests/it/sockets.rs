@@ -1,5 +1,7 @@
 //! What a service and a pool say about their sockets: seen from both ends, in networks of their own where it takes root.
 
+mod firewall;
+
 use crate::harness::{Setup, evenkeel};
 use evenkeel_testkit::{Net, Pattern, Peer, Place, Process, Server, Signal, eventually};
 use std::collections::BTreeSet;
