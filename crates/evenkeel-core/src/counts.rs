@@ -69,6 +69,7 @@ metrics! {
     SERVICE_SESSIONS Counter "service_sessions_total" "Sessions accepted";
     SERVICE_SESSIONS_OPEN Gauge "service_sessions_open" "Sessions open now";
     SERVICE_ENDS Counter "service_session_ends_total" "Sessions that have ended, by how";
+    SERVICE_FAILED Counter "service_sessions_failed_total" "Sessions that failed: not by the client's doing, and not as a limit or an operator wanted";
     SERVICE_TO_BACKEND Counter "service_to_backend_bytes_total" "Bytes carried to backends";
     SERVICE_TO_CLIENT Counter "service_to_client_bytes_total" "Bytes carried to clients";
     SERVICE_RETRIES Counter "service_retries_total" "Connects tried again on another backend";

@@ -75,39 +75,39 @@ impl From<Rejection> for End {
 
 impl End {
     /// The words of all ends but those of connects that failed and of clients that were not let in, which are
-    /// [`ConnectFailure::WORDS`] and [`Rejection::WORDS`].
-    const OWN_WORDS: [&str; 19] = [
-        "ok",
-        "client-reset",
-        "backend-reset",
-        "client-vanished",
-        "backend-vanished",
-        "idle",
-        "half-close",
-        "lifetime",
-        "drain",
-        "stop",
-        "order",
-        "no-backend",
-        "queue-full",
-        "queue-timeout",
-        "client-left",
-        "failed",
-        "panic",
-        "client-garbled",
-        "backend-garbled",
+    /// [`ConnectFailure::WORDS`] and [`Rejection::WORDS`]; and whether it is a failure. What the client did is none, nor what a
+    /// limit or an operator wanted.
+    const OWN: [(&str, bool); 19] = [
+        ("ok", false),
+        ("client-reset", false),
+        ("backend-reset", true),
+        ("client-vanished", false),
+        ("backend-vanished", true),
+        ("idle", false),
+        ("half-close", false),
+        ("lifetime", false),
+        ("drain", false),
+        ("stop", false),
+        ("order", false),
+        ("no-backend", true),
+        ("queue-full", true),
+        ("queue-timeout", true),
+        ("client-left", false),
+        ("failed", true),
+        ("panic", true),
+        ("client-garbled", false),
+        ("backend-garbled", true),
     ];
 
     /// Which of the [`words`](Self::words) are those of connects that failed.
-    pub const NOT_CONNECTED: Range<usize> =
-        Self::OWN_WORDS.len()..Self::OWN_WORDS.len() + ConnectFailure::WORDS.len();
+    pub const NOT_CONNECTED: Range<usize> = Self::OWN.len()..Self::OWN.len() + ConnectFailure::WORDS.len();
 
     /// How many words there are.
-    pub const WORDS: usize = Self::OWN_WORDS.len() + ConnectFailure::WORDS.len() + Rejection::WORDS.len();
+    pub const WORDS: usize = Self::OWN.len() + ConnectFailure::WORDS.len() + Rejection::WORDS.len();
 
     /// The words of all ends, in the order of [`index`](Self::index).
     pub fn words() -> impl Iterator<Item = &'static str> {
-        Self::OWN_WORDS.into_iter().chain(ConnectFailure::WORDS).chain(Rejection::WORDS)
+        Self::OWN.into_iter().map(|(word, _)| word).chain(ConnectFailure::WORDS).chain(Rejection::WORDS)
     }
 
     /// The one word that names this end in logs and metrics.
@@ -115,7 +115,7 @@ impl End {
         match self {
             Self::NotConnected(failure) => failure.word(),
             Self::Rejected(rejection) => rejection.word(),
-            _ => Self::OWN_WORDS[self.index()],
+            _ => Self::OWN[self.index()].0,
         }
     }
 
@@ -141,11 +141,18 @@ impl End {
             Self::Panicked => 16,
             Self::Garbled(Side::Client) => 17,
             Self::Garbled(_) => 18,
-            Self::NotConnected(failure) => Self::OWN_WORDS.len() + failure.index(),
-            Self::Rejected(rejection) => {
-                Self::OWN_WORDS.len() + ConnectFailure::WORDS.len() + rejection.index()
-            }
+            Self::NotConnected(failure) => Self::OWN.len() + failure.index(),
+            Self::Rejected(rejection) => Self::OWN.len() + ConnectFailure::WORDS.len() + rejection.index(),
         }
+    }
+
+    /// How many of `ends`, counted by [`index`](Self::index), are failures: a client was not served as it should have been,
+    /// and that was not its own doing, nor wanted.
+    pub fn failures(ends: &[u64; Self::WORDS]) -> u64 {
+        let own = Self::OWN.iter().zip(ends).filter(|((_, is_failure), _)| *is_failure);
+        let rejected = &ends[Self::NOT_CONNECTED.end..];
+        own.map(|(_, count)| count).chain(&ends[Self::NOT_CONNECTED]).sum::<u64>()
+            + rejected[Rejection::FAILURE]
     }
 
     /// Who ended it.
@@ -225,5 +232,28 @@ mod tests {
         }
         let last = End::Rejected(Rejection::NoRoom);
         assert_eq!((words[last.index()], last.index()), ("early-bytes", End::WORDS - 1));
+    }
+
+    #[test]
+    fn what_clients_do_and_what_is_wanted_is_no_failure() {
+        let is_failure = |index: usize| End::failures(&std::array::from_fn(|it| u64::from(it == index))) == 1;
+        let failures: Vec<_> =
+            End::words().enumerate().filter(|(at, _)| is_failure(*at)).map(|it| it.1).collect();
+        let own = [
+            "backend-reset",
+            "backend-vanished",
+            "no-backend",
+            "queue-full",
+            "queue-timeout",
+            "failed",
+            "panic",
+        ];
+        let own = own.into_iter().chain(["backend-garbled"]);
+        assert_eq!(failures, own.chain(ConnectFailure::WORDS).chain(["early-bytes"]).collect::<Vec<_>>());
+        for end in
+            [End::Closed(Side::Backend), End::Reset(Side::Client), End::ClientLeft, End::Idle, End::Ordered]
+        {
+            assert!(!is_failure(end.index()), "{end}");
+        }
     }
 }

@@ -134,6 +134,9 @@ impl Rejection {
         "early-bytes",
     ];
 
+    /// Which of the [`WORDS`](Self::WORDS) is a failure of ours; the others are the client's doing, or wanted.
+    pub const FAILURE: usize = 17;
+
     /// The one word that names this rejection in logs and metrics.
     pub fn word(&self) -> &'static str {
         Self::WORDS[self.index()]
@@ -156,7 +159,7 @@ impl Rejection {
             Self::Tls(_) => 11,
             Self::NoRoute => 12,
             Self::NotAdmitted(reason) => 13 + *reason as usize,
-            Self::NoRoom => 17,
+            Self::NoRoom => Self::FAILURE,
         }
     }
 

@@ -66,7 +66,7 @@ pub fn service(picture: &Picture, name: &ServiceName) -> Option<Value> {
         "duty": picture.duties.get(name).copied().unwrap_or_default().word(),
         "pool": listeners.first().map(|it| it.pool.as_ref().map(PoolName::as_str)),
         "listeners": listeners.iter().map(|it| bound(picture, it)).collect::<Vec<_>>(),
-        "sessions": {"open": sums.open, "accepted": sums.accepted, "max": max},
+        "sessions": {"open": sums.open, "accepted": sums.accepted, "failed": End::failures(&sums.ends), "max": max},
         "ends": ends,
         "retries": sums.retries,
         "to_backend": sums.to_backend,

@@ -17,12 +17,6 @@ pub fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-/// How many sessions of a service ended other than they should.
-pub fn failed_sessions(service: &Value) -> u64 {
-    let ends = service["ends"].as_object();
-    sum(ends.into_iter().flatten().filter(|(word, _)| *word != "ok").map(|it| number(it.1)))
-}
-
 /// How many connects to a backend failed.
 pub fn failed_connects(backend: &Value) -> u64 {
     sum(backend["connect_failures"].as_object().into_iter().flatten().map(|it| number(it.1)))

@@ -1,6 +1,6 @@
 //! `evenkeel status`: services and backends at one look.
 
-use super::read::{failed_connects, failed_sessions, last_check, list, number, word};
+use super::read::{failed_connects, last_check, list, number, word};
 use super::table::{Align::Left, Align::Right, table};
 use crate::logging::{Bytes, Grouped, Took};
 use serde_json::Value;
@@ -80,7 +80,7 @@ fn service(service: &Value) -> Vec<String> {
         word(&service["pool"]).to_owned(),
         Grouped(number(&service["sessions"]["open"])).to_string(),
         Grouped(number(&service["sessions"]["accepted"])).to_string(),
-        Grouped(failed_sessions(service)).to_string(),
+        Grouped(number(&service["sessions"]["failed"])).to_string(),
         Bytes(number(&service["to_backend"])).to_string(),
         Bytes(number(&service["to_client"])).to_string(),
     ]

@@ -1,7 +1,7 @@
 //! The answers of the admin API, as far as `top` shows them. What an older evenkeel does not say is 0 or empty.
 
 use super::rates::Counters;
-use crate::remote::read::{failed_connects, failed_sessions, last_check, list, number, word};
+use crate::remote::read::{failed_connects, last_check, list, number, word};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -214,7 +214,7 @@ fn service(value: &Value) -> Service {
         open: number(&value["sessions"]["open"]),
         counters: Counters {
             sessions: number(&value["sessions"]["accepted"]),
-            failed: failed_sessions(value),
+            failed: number(&value["sessions"]["failed"]),
             to_backend: number(&value["to_backend"]),
             to_client: number(&value["to_client"]),
         },

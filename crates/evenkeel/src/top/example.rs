@@ -36,10 +36,10 @@ pub fn status(seconds: u64) -> Value {
         "config": {"reloads": 3, "problem": null, "trial_s": null},
         "services": [
             {"name": "web", "duty": "enabled", "pool": "web", "listeners": ["0.0.0.0:8080"],
-             "sessions": {"open": 1200, "accepted": 4000 + 96 * seconds}, "ends": {"ok": 9, "idle": seconds},
+             "sessions": {"open": 1200, "accepted": 4000 + 96 * seconds, "failed": seconds},
              "to_backend": 1_200_000 * seconds, "to_client": 38_000_000 * seconds},
             {"name": "db", "duty": "drain", "pool": "db", "listeners": ["127.0.0.1:5432"],
-             "sessions": {"open": 4, "accepted": 1000 + 4 * seconds}, "ends": {},
+             "sessions": {"open": 4, "accepted": 1000 + 4 * seconds, "failed": 0},
              "to_backend": 0, "to_client": 0},
         ],
         "pools": [

@@ -2,7 +2,7 @@
 
 use crate::ask::ask_tcp;
 use crate::harness::{Setup, evenkeel};
-use evenkeel_testkit::{Place, Server, Signal, eventually, port};
+use evenkeel_testkit::{Peer, Place, Server, Signal, eventually, port};
 use serde_json::json;
 use std::io::{BufRead, BufReader, Write};
 use std::time::Duration;
@@ -302,6 +302,35 @@ fn metrics_are_all_there_from_the_start_and_count() {
     });
     let opened = page.text.lines().find_map(|it| it.strip_prefix("process_open_fds ")?.parse::<f64>().ok());
     assert!(opened.is_some_and(|it| it > 5.0), "{opened:?}");
+}
+
+#[test]
+fn a_session_failed_if_that_was_neither_the_clients_doing_nor_wanted() {
+    let (server, nowhere, denied) = (Server::echo(), Place::local(port::free()), Place::local(port::free()));
+    let running = Setup::to([server.place()])
+        .keys(&format!(
+            "[tcp.dead]\nlisten = \"{nowhere}\"\nto = \"127.0.0.1:1\"\nhealth = \"off\"\n\
+             [tcp.denied]\nlisten = \"{denied}\"\nto = \"{}\"\nhealth = \"off\"\ndeny = \"127.0.0.0/8\"",
+            server.place()
+        ))
+        .ready();
+    let client = running.connect();
+    client.check_echo("who then leaves by a reset");
+    client.reset();
+    for place in [&nowhere, &nowhere, &denied] {
+        Peer::connect(place).ending();
+    }
+    for (service, failed) in [("web", 0), ("dead", 2), ("denied", 0)] {
+        eventually("all have ended", || {
+            let sessions = &running.look(&format!("/api/v1/services/{service}"))["sessions"];
+            (sessions["open"] == 0 && sessions["accepted"].as_u64() > Some(0)).then(|| {
+                assert_eq!(sessions["failed"], failed, "{service}");
+            })
+        });
+        let line = format!("evenkeel_service_sessions_failed_total{{service=\"{service}\"}} {failed}");
+        let metrics = running.ask("GET", "/metrics").text;
+        assert!(metrics.lines().any(|it| it == line), "{line}: {metrics}");
+    }
 }
 
 /// The families of a page; each has at least one sample.

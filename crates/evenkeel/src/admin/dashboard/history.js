@@ -12,15 +12,6 @@ const SERIES_MAX = 1500;
 // Longer than this between two answers, and what happened in between is not known.
 const GAP_MS = 15000;
 
-// Ends that are nobody's failure, and those that are the client's own doing or were wanted.
-const NOT_FAILED = new Set([
-  "ok", "client-reset", "client-vanished", "client-left", "idle", "half-close", "lifetime", "drain", "stop", "order",
-]);
-
-export function failed(ends) {
-  return Object.entries(ends).reduce((sum, [word, count]) => (NOT_FAILED.has(word) ? sum : sum + count), 0);
-}
-
 export const sum = (values) => values.reduce((total, value) => total + value, 0);
 
 export class History {
@@ -89,13 +80,13 @@ export function measure(status) {
     ["new", status.sessions.accepted],
     ["to_client", sum(services.map((it) => it.to_client))],
     ["to_backend", sum(services.map((it) => it.to_backend))],
-    ["failed", sum(services.map((it) => failed(it.ends)))],
+    ["failed", sum(services.map((it) => it.sessions.failed))],
     ["retries", sum(services.map((it) => it.retries))],
   ];
   for (const it of services) {
     const of = `service ${it.name} `;
     gauges.push([`${of}open`, it.sessions.open]);
-    counters.push([`${of}new`, it.sessions.accepted], [`${of}failed`, failed(it.ends)]);
+    counters.push([`${of}new`, it.sessions.accepted], [`${of}failed`, it.sessions.failed]);
     counters.push([`${of}bytes`, it.to_client + it.to_backend]);
   }
   for (const pool of pools) {

@@ -3,7 +3,6 @@
 import { bytesPerSecond, bytes, count, millis, number, rate, NONE } from "./format.js";
 import { $, chip, element, reconcile, setText, table } from "./dom.js";
 import { chart, spark } from "./chart.js";
-import { failed } from "./history.js";
 import { buttons, serviceOrders } from "./orders.js";
 
 // Pools that are drawn: each takes more room than a row.
@@ -21,7 +20,7 @@ const TILES = [
 ];
 
 const all = (app, name) => app.status.services.reduce((total, it) => total + it[name], 0);
-const allFailed = (app) => app.status.services.reduce((total, it) => total + failed(it.ends), 0);
+const allFailed = (app) => app.status.services.reduce((total, it) => total + it.sessions.failed, 0);
 
 const course = (app, cell, series, name, top) => spark(cell, app.history.points(series), { now: app.now, span: app.span, name, top });
 

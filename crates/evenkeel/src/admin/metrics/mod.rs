@@ -100,9 +100,10 @@ fn services(text: &mut Text, picture: &Picture) {
         text.family(metric);
         picture.services.iter().for_each(|(name, sums)| write(text, name.as_str(), sums));
     };
-    let numbers: [Of<ServiceSums, u64>; 6] = [
+    let numbers: [Of<ServiceSums, u64>; 7] = [
         (&counts::SERVICE_SESSIONS, |it| it.accepted),
         (&counts::SERVICE_SESSIONS_OPEN, |it| it.open.into()),
+        (&counts::SERVICE_FAILED, |it| End::failures(&it.ends)),
         (&counts::SERVICE_TO_BACKEND, |it| it.to_backend),
         (&counts::SERVICE_TO_CLIENT, |it| it.to_client),
         (&counts::SERVICE_RETRIES, |it| it.retries),
