@@ -2,6 +2,7 @@
 
 pub mod activation;
 pub mod clock;
+pub mod datagram;
 pub mod handoff;
 pub mod limits;
 pub mod option;

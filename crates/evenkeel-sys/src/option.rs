@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
 /// A number that the kernel reads as an `int`.
-fn set(socket: impl AsFd, level: i32, name: i32, value: i32) -> io::Result<()> {
+pub(crate) fn set(socket: impl AsFd, level: i32, name: i32, value: i32) -> io::Result<()> {
     let size = size_of::<i32>() as libc::socklen_t;
     let fd = socket.as_fd().as_raw_fd();
     // SAFETY: every option in this file reads an `int` of this size, which lives until the call returns; `fd` is open

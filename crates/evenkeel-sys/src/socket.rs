@@ -56,7 +56,7 @@ pub fn bind_ip(addr: SocketAddr, how: Binding<'_>) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-fn family(addr: SocketAddr) -> AddressFamily {
+pub(crate) fn family(addr: SocketAddr) -> AddressFamily {
     if addr.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 }
 }
 
