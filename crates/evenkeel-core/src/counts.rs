@@ -72,6 +72,8 @@ metrics! {
     SERVICE_FAILED Counter "service_sessions_failed_total" "Sessions that failed: not by the client's doing, and not as a limit or an operator wanted";
     SERVICE_TO_BACKEND Counter "service_to_backend_bytes_total" "Bytes carried to backends";
     SERVICE_TO_CLIENT Counter "service_to_client_bytes_total" "Bytes carried to clients";
+    SERVICE_DATAGRAMS Counter "service_datagrams_total" "Datagrams carried, by direction; of services that take datagrams, as the next";
+    SERVICE_DATAGRAMS_DROPPED Counter "service_datagrams_dropped_total" "Datagrams that did not go on, by why";
     SERVICE_RETRIES Counter "service_retries_total" "Connects tried again on another backend";
     SERVICE_OBSERVED Counter "service_observed_total" "Sessions that a rule that only observes was against, by rule";
     SERVICE_UNCOUNTED Counter "service_sources_uncounted_total" "Clients who were let in uncounted, as there were too many sources to count";

@@ -65,6 +65,14 @@ pub enum End {
     Failed(i32),
     /// A defect of evenkeel: its code panicked.
     Panicked,
+    /// A flow was quiet for its time: nobody says that it is over.
+    FlowIdle,
+    /// A flow got as many answers as it was to get.
+    Answered,
+    /// Nothing came back for a flow in its time.
+    Unanswered,
+    /// A flow had to make room for another one.
+    Evicted,
 }
 
 impl From<Rejection> for End {
@@ -77,7 +85,7 @@ impl End {
     /// The words of all ends but those of connects that failed and of clients that were not let in, which are
     /// [`ConnectFailure::WORDS`] and [`Rejection::WORDS`]; and whether it is a failure. What the client did is none, nor what a
     /// limit or an operator wanted.
-    const OWN: [(&str, bool); 19] = [
+    const OWN: [(&str, bool); 23] = [
         ("ok", false),
         ("client-reset", false),
         ("backend-reset", true),
@@ -97,6 +105,10 @@ impl End {
         ("panic", true),
         ("client-garbled", false),
         ("backend-garbled", true),
+        ("flow-idle", false),
+        ("answered", false),
+        ("unanswered", true),
+        ("evicted", false),
     ];
 
     /// Which of the [`words`](Self::words) are those of connects that failed.
@@ -141,6 +153,10 @@ impl End {
             Self::Panicked => 16,
             Self::Garbled(Side::Client) => 17,
             Self::Garbled(_) => 18,
+            Self::FlowIdle => 19,
+            Self::Answered => 20,
+            Self::Unanswered => 21,
+            Self::Evicted => 22,
             Self::NotConnected(failure) => Self::OWN.len() + failure.index(),
             Self::Rejected(rejection) => Self::OWN.len() + ConnectFailure::WORDS.len() + rejection.index(),
         }
@@ -162,8 +178,10 @@ impl End {
             Self::NotConnected(failure) => failure.fault(),
             Self::Rejected(rejection) => rejection.by(),
             Self::ClientLeft => Side::Client,
-            Self::NoBackend => Side::Backend,
+            Self::NoBackend | Self::Answered | Self::Unanswered => Side::Backend,
             Self::Idle
+            | Self::FlowIdle
+            | Self::Evicted
             | Self::HalfClosed
             | Self::Lifetime
             | Self::Drained
@@ -176,9 +194,9 @@ impl End {
         }
     }
 
-    /// Whether bytes could flow both ways until a peer was done: nothing here needs looking into.
+    /// Whether it went as it should until nobody had more to say: nothing here needs looking into.
     pub fn is_ok(&self) -> bool {
-        matches!(self, Self::Closed(_))
+        matches!(self, Self::Closed(_) | Self::FlowIdle | Self::Answered)
     }
 }
 
@@ -204,6 +222,10 @@ impl fmt::Display for End {
             Self::QueueTimeout => "every backend was at its cap for `timeout.queue`",
             Self::ClientLeft => "the client left before a backend was found",
             Self::Panicked => "a defect of evenkeel",
+            Self::FlowIdle => "no datagram came for `timeout.flow`",
+            Self::Answered => "the backend had answered as often as `answers` says",
+            Self::Unanswered => "nothing came back for `timeout.unanswered`",
+            Self::Evicted => "it made room for another flow",
         })
     }
 }

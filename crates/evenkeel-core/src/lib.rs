@@ -5,6 +5,9 @@
 //! [`admit`]), the life
 //! of a session ([`reception`], [`early`], [`wire`], [`route`], [`tls`], [`attempt`], [`budget`], [`half`], [`deadline`],
 //! [`vanish`], [`end`]), and what is counted ([`counts`]).
+//! remembered of it ([`history`]), who may connect and how often ([`access`], [`rate`], [`sources`], [`admit`]), the life
+//! of a session ([`reception`], [`wire`], [`route`], [`tls`], [`attempt`], [`budget`], [`half`], [`deadline`],
+//! [`vanish`], [`end`]) and of a flow ([`flow`]), and what is counted ([`counts`]).
 //!
 //! Nothing here does I/O, asks for the time or rolls dice: time and dice are arguments.
 #![forbid(unsafe_code)]
@@ -24,6 +27,7 @@ pub mod early;
 pub mod eject;
 pub mod eligible;
 pub mod end;
+pub mod flow;
 pub mod half;
 pub mod health;
 pub mod history;

@@ -94,9 +94,19 @@ pub struct Seat {
 impl Seat {
     /// The connect has worked: the seat counts as a session only, and earlier failures are forgiven.
     pub fn connected(&mut self) {
+        self.opened();
+        self.answered();
+    }
+
+    /// The seat counts as a session only; whether the backend is there has still to be seen, as with datagrams.
+    pub fn opened(&mut self) {
         if std::mem::take(&mut self.connecting) {
             self.load.connecting.fetch_sub(1, Relaxed);
         }
+    }
+
+    /// The backend has shown that it is there: earlier failures are forgiven.
+    pub fn answered(&self) {
         self.load.forgive();
     }
 }

@@ -53,8 +53,30 @@ impl fmt::Display for PoolName {
 pub struct ListenerName {
     /// The service that listens.
     pub service: ServiceName,
+    /// What its clients speak: the same address of another protocol is another one.
+    pub protocol: Protocol,
     /// Where it listens.
     pub addr: Addr,
+}
+
+/// What carries the traffic of a service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Protocol {
+    /// Connections: TCP, or Unix sockets.
+    #[default]
+    Tcp,
+    /// Datagrams.
+    Udp,
+}
+
+impl Protocol {
+    /// The word for it, as in the configuration.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        }
+    }
 }
 
 /// One backend: a new weight or check leaves it the same one, so it keeps health and load.

@@ -4,8 +4,9 @@ use crate::addr::Addr;
 use crate::attempt::Tried;
 use crate::balance::{Choice, Picker};
 use crate::dice::Dice;
+use crate::flow::FlowRules;
 use crate::load::{Load, SeatLimits};
-use crate::name::{ListenerName, PoolName};
+use crate::name::{ListenerName, PoolName, Protocol};
 use crate::observe::Rule;
 use crate::rate::Rate;
 use crate::reception::Reception;
@@ -48,9 +49,16 @@ pub struct Listener {
     pub inward: Inward,
     /// Mode of a Unix socket's file, as in `chmod`; ignored for IP.
     pub unix_mode: u32,
+    /// What its flows are held to, where it takes datagrams.
+    pub flows: FlowRules,
 }
 
 impl Listener {
+    /// Whether it takes datagrams.
+    pub fn is_for_flows(&self) -> bool {
+        self.name.protocol == Protocol::Udp
+    }
+
     /// Every pool that its sessions may be sent to.
     pub fn pools(&self) -> impl Iterator<Item = &PoolName> {
         let routes = self.reception.routes.iter().flat_map(|routes| routes.table.routes());

@@ -1,5 +1,7 @@
 //! Listening sockets: bound on the control thread before a snapshot is published, so that binding can fail whole.
 
+mod udp;
+
 use crate::books::Books;
 use crate::gate::{self, Gates};
 use crate::relay::set_keepalive;
@@ -8,7 +10,7 @@ use crate::tls::Keyring;
 use crate::wish::{self, Refused};
 use crate::{Inherited, Passed, PrepareError, Unbindable};
 use evenkeel_core::addr::Addr;
-use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
+use evenkeel_core::name::{ListenerName, PoolName, Protocol, ServiceName};
 use evenkeel_core::snapshot::{Listener, PoolRules, Snapshot};
 use evenkeel_sys::socket::{self, Binding};
 use rustix::io::Errno;
@@ -50,8 +52,10 @@ impl Publication {
     /// The sockets that the listener of this name has under `next`, if they are bound already: its own, or those of a
     /// listener at the same address that is gone, as when a service gets another name.
     fn left_to(&self, name: &ListenerName, next: &Snapshot) -> Option<&Arc<Bound>> {
-        let is_open = |it: &ListenerName| next.listeners.get(it).is_some_and(|it| it.open);
-        let is_left = |it: &ListenerName| it.addr == name.addr && !is_open(it);
+        let is_open =
+            |it: &ListenerName| next.listeners.get(it).is_some_and(|it| it.open || it.is_for_flows());
+        let is_left =
+            |it: &ListenerName| it.addr == name.addr && it.protocol == name.protocol && !is_open(it);
         let left = || self.bound.iter().find(|(it, _)| is_left(it)).map(|(_, bound)| bound);
         self.bound.get(name).or_else(left)
     }
@@ -94,19 +98,28 @@ pub(crate) struct Bound {
     pub local: Addr,
     /// Whether evenkeel bound them.
     pub ours: bool,
+    protocol: Protocol,
     /// Whether a Unix socket's file goes with them.
     removes_file: AtomicBool,
 }
 
 impl Bound {
-    fn new(sockets: Vec<OwnedFd>, local: Addr) -> Self {
-        Self { sockets, local, ours: true, removes_file: AtomicBool::new(true) }
+    fn new(sockets: Vec<OwnedFd>, local: Addr, protocol: Protocol) -> Self {
+        Self { sockets, local, ours: true, protocol, removes_file: AtomicBool::new(true) }
     }
 
-    /// The sockets that a worker accepts from: each is somebody's, and everybody has one.
+    /// The sockets that a worker takes from: each is somebody's. Of those for connections everybody has one, and may share
+    /// it; of those for datagrams each has one owner, who knows its flows.
     pub fn sockets(&self, worker: usize, workers: usize) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.numbered(worker, workers).map(|(_, socket)| socket)
+    }
+
+    /// The same, each with its number.
+    pub fn numbered(&self, worker: usize, workers: usize) -> impl Iterator<Item = (usize, BorrowedFd<'_>)> {
         let count = self.sockets.len();
-        (worker..count.max(workers)).step_by(workers).map(move |index| self.sockets[index % count].as_fd())
+        let end = if self.protocol == Protocol::Udp { count } else { count.max(workers) };
+        let socket = move |index: usize| (index % count, self.sockets[index % count].as_fd());
+        (worker..end).step_by(workers).map(socket)
     }
 
     /// Keeps the file of a Unix socket that evenkeel bound when the sockets go, or not: it goes with the last process
@@ -118,6 +131,9 @@ impl Bound {
     fn set_options(&self, listener: &Listener) -> Result<(), Unbindable> {
         if let (true, Addr::Unix(path)) = (self.ours, &self.local) {
             socket::set_mode(path, listener.unix_mode)?;
+        }
+        if self.protocol == Protocol::Udp {
+            return self.sockets.iter().try_for_each(|socket| udp::apply(socket, listener));
         }
         self.sockets.iter().try_for_each(|socket| {
             apply(socket, &self.local, listener)?;
@@ -154,8 +170,10 @@ pub(crate) fn prepare(
     let mut services = BTreeMap::new();
     try_wishes(&snapshot, current)?;
     for (name, listener) in &snapshot.listeners {
-        if listener.open {
-            let sockets = match current.and_then(|current| current.left_to(name, &snapshot)) {
+        let left = current.and_then(|current| current.left_to(name, &snapshot));
+        // Flows go on when no more may begin.
+        if listener.open || (listener.is_for_flows() && left.is_some()) {
+            let sockets = match left {
                 Some(sockets) => Arc::clone(sockets),
                 None => Arc::new(
                     bind(listener, workers, inherited)
@@ -227,11 +245,12 @@ fn ceiling(current: Option<&Arc<Ceiling>>, listener: &Listener) -> Arc<Ceiling> 
 }
 
 fn bind(listener: &Listener, workers: usize, inherited: &mut Inherited) -> Result<Bound, Unbindable> {
-    let addr = &listener.name.addr;
-    if let Some(passed) = inherited.take(addr) {
+    let (addr, protocol) = (&listener.name.addr, listener.name.protocol);
+    if let Some(passed) = inherited.take(protocol, addr) {
         return take_over(passed, listener);
     }
     match addr {
+        Addr::Ip(ip) if protocol == Protocol::Udp => udp::bind(*ip, listener, workers),
         Addr::Unix(path) => Ok(bind_unix(path, listener)?),
         Addr::Ip(ip) => match bind_ip(*ip, listener, workers, listener.inward.mptcp) {
             // Its clients are served all the same, over TCP alone.
@@ -248,10 +267,14 @@ fn take_over(passed: Passed, listener: &Listener) -> Result<Bound, Unbindable> {
     let Passed { sockets, ours } = passed;
     let local = sockets.first().and_then(|socket| socket::local_addr(socket).ok().flatten());
     let local = local.map_or_else(|| listener.name.addr.clone(), Addr::Ip);
-    let bound = Bound { sockets, local, ours, removes_file: AtomicBool::new(false) };
+    let protocol = listener.name.protocol;
+    let bound = Bound { sockets, local, ours, protocol, removes_file: AtomicBool::new(false) };
     for socket in &bound.sockets {
         socket::set_nonblocking(socket)?;
-        apply(socket, &bound.local, listener)?;
+        match protocol {
+            Protocol::Tcp => apply(socket, &bound.local, listener)?,
+            Protocol::Udp => udp::apply(socket, listener)?,
+        }
     }
     if ours {
         bound.set_options(listener)?;
@@ -261,15 +284,22 @@ fn take_over(passed: Passed, listener: &Listener) -> Result<Bound, Unbindable> {
 
 fn bind_unix(path: &Path, listener: &Listener) -> io::Result<Bound> {
     let socket = socket::listen_unix(path, listener.unix_mode, listener.backlog)?;
-    Ok(Bound::new(vec![socket], Addr::Unix(path.into())))
+    Ok(Bound::new(vec![socket], Addr::Unix(path.into()), Protocol::Tcp))
 }
 
-/// The sockets of a TCP listener; `:80` means every address that this machine has.
+/// The sockets of a TCP listener.
 fn bind_ip(addr: SocketAddr, listener: &Listener, workers: usize, mptcp: bool) -> Result<Bound, Unbindable> {
-    match bind_at(addr, listener, workers, mptcp) {
+    bind_everywhere(addr, |addr| bind_at(addr, listener, workers, mptcp))
+}
+
+/// `:80` means every address that this machine has, be it without IPv6.
+fn bind_everywhere(
+    addr: SocketAddr,
+    bind: impl Fn(SocketAddr) -> Result<Bound, Unbindable>,
+) -> Result<Bound, Unbindable> {
+    match bind(addr) {
         Err(why) if addr.is_ipv6() && addr.ip().is_unspecified() && why.is_without_ipv6() => {
-            let any = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), addr.port());
-            bind_at(any, listener, workers, mptcp)
+            bind(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), addr.port()))
         }
         result => result,
     }
@@ -282,18 +312,26 @@ fn bind_at(addr: SocketAddr, listener: &Listener, workers: usize, mptcp: bool) -
     let interface = listener.inward.interface.as_deref();
     wish::try_interface(interface).map_err(Unbindable::Wish)?;
     let bind = |addr, share| socket::bind_ip(addr, Binding { share, interface, mptcp });
-    let first = bind(addr, false)?;
-    let local = socket::local_addr(&first)?.map_or(addr, |local| SocketAddr::new(addr.ip(), local.port()));
-    let sockets = if workers == 1 {
-        vec![first]
-    } else {
-        drop(first);
-        (0..workers).map(|_| bind(local, true)).collect::<io::Result<_>>()?
-    };
+    let (sockets, local) = bind_each(addr, workers, bind)?;
     let addr = Addr::Ip(local);
     sockets.iter().try_for_each(|socket| apply(socket, &addr, listener))?;
     sockets.iter().try_for_each(|socket| socket::listen(socket, listener.backlog))?;
-    Ok(Bound::new(sockets, addr))
+    Ok(Bound::new(sockets, addr, Protocol::Tcp))
+}
+
+/// A socket for each worker at `addr`, and where that is.
+fn bind_each(
+    addr: SocketAddr,
+    workers: usize,
+    bind: impl Fn(SocketAddr, bool) -> io::Result<OwnedFd>,
+) -> io::Result<(Vec<OwnedFd>, SocketAddr)> {
+    let first = bind(addr, false)?;
+    let local = socket::local_addr(&first)?.map_or(addr, |local| SocketAddr::new(addr.ip(), local.port()));
+    if workers == 1 {
+        return Ok((vec![first], local));
+    }
+    drop(first);
+    Ok(((0..workers).map(|_| bind(local, true)).collect::<io::Result<_>>()?, local))
 }
 
 /// Options that accepted sockets inherit.

@@ -5,6 +5,7 @@ use crate::shared::count;
 use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::counts::{BUCKETS, bucket};
 use evenkeel_core::end::End;
+use evenkeel_core::flow::Lost;
 use evenkeel_core::load::Seat;
 use evenkeel_core::name::{BackendKey, ListenerName, PoolName, ServiceName};
 use evenkeel_core::observe::Objection;
@@ -30,6 +31,8 @@ pub struct ServiceCounts {
     pub to_backend: AtomicU64,
     /// Bytes that clients took.
     pub to_client: AtomicU64,
+    /// Datagrams.
+    pub datagrams: DatagramCounts,
     /// Ends, by [`End::index`].
     ends: Counters<{ End::WORDS }>,
     /// Sessions that a rule was against which only observes, by [`Objection::index`].
@@ -54,6 +57,36 @@ impl ServiceCounts {
     }
 }
 
+/// What one worker has counted of the datagrams of a service.
+#[derive(Debug, Default)]
+pub struct DatagramCounts {
+    /// That backends' sockets took.
+    pub to_backend: AtomicU64,
+    /// That clients' sockets took.
+    pub to_client: AtomicU64,
+    /// Dropped, by [`Lost`].
+    lost: Counters<{ Lost::ALL.len() }>,
+}
+
+impl DatagramCounts {
+    /// So many were dropped.
+    pub fn lose(&self, lost: Lost, datagrams: u64) {
+        count(&self.lost.0[lost as usize], datagrams);
+    }
+
+    fn set(&self, sums: &DatagramSums) {
+        self.to_backend.store(sums.to_backend, Relaxed);
+        self.to_client.store(sums.to_client, Relaxed);
+        self.lost.set(&sums.lost);
+    }
+
+    fn add_to(&self, sums: &mut DatagramSums) {
+        sums.to_backend += self.to_backend.load(Relaxed);
+        sums.to_client += self.to_client.load(Relaxed);
+        self.lost.add_to(&mut sums.lost);
+    }
+}
+
 impl ServiceCounts {
     fn set(&self, sums: &ServiceSums) {
         self.accepted.store(sums.accepted, Relaxed);
@@ -62,6 +95,7 @@ impl ServiceCounts {
         self.tls_resumed.store(sums.tls_resumed, Relaxed);
         self.to_backend.store(sums.to_backend, Relaxed);
         self.to_client.store(sums.to_client, Relaxed);
+        self.datagrams.set(&sums.datagrams);
         self.ends.set(&sums.ends);
         self.observed.set(&sums.observed);
         self.duration.set(&sums.duration);
@@ -115,8 +149,24 @@ impl CountedSeat {
         self.counts.connect.record(took);
     }
 
+    /// Datagrams can be sent there; whether they arrive has still to be seen.
+    pub fn opened(&mut self) {
+        self.seat.opened();
+        count(&self.counts.sessions, 1);
+    }
+
+    /// The first of them was answered.
+    pub fn answered(&self) {
+        self.seat.answered();
+    }
+
     /// The connect has failed: the seat is free.
     pub fn failed(self, failure: ConnectFailure) {
+        self.count_failed(failure);
+    }
+
+    /// What was sent there has failed like a connect, and the seat is still taken.
+    pub fn count_failed(&self, failure: ConnectFailure) {
         self.counts.failures.count(failure.index());
     }
 }
@@ -201,6 +251,8 @@ pub struct ServiceSums {
     pub to_backend: u64,
     /// Bytes that clients took.
     pub to_client: u64,
+    /// Datagrams.
+    pub datagrams: DatagramSums,
     /// Ends, by [`End::index`].
     pub ends: [u64; End::WORDS],
     /// Sessions that a rule was against which only observes, by [`Objection::index`].
@@ -211,6 +263,17 @@ pub struct ServiceSums {
     pub duration: Times,
     /// In line for a seat, of those who waited.
     pub queued: Times,
+}
+
+/// What all workers have counted of the datagrams of a service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DatagramSums {
+    /// That backends' sockets took.
+    pub to_backend: u64,
+    /// That clients' sockets took.
+    pub to_client: u64,
+    /// Dropped, by [`Lost`].
+    pub lost: [u64; Lost::ALL.len()],
 }
 
 /// What all workers have counted of one backend since it is there.
@@ -292,6 +355,7 @@ impl Books {
             tls_resumed: 0,
             to_backend: 0,
             to_client: 0,
+            datagrams: DatagramSums::default(),
             ends: [0; End::WORDS],
             observed: [0; Objection::ALL.len()],
             uncounted,
@@ -305,6 +369,7 @@ impl Books {
             sums.tls_resumed += counts.tls_resumed.load(Relaxed);
             sums.to_backend += counts.to_backend.load(Relaxed);
             sums.to_client += counts.to_client.load(Relaxed);
+            counts.datagrams.add_to(&mut sums.datagrams);
             counts.ends.add_to(&mut sums.ends);
             counts.observed.add_to(&mut sums.observed);
             counts.duration.add_to(&mut sums.duration);

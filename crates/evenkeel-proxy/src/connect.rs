@@ -17,7 +17,7 @@ use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::{Attempt, ConnectFailure, Tried};
 use evenkeel_core::balance::client_hash;
 use evenkeel_core::end::End;
-use evenkeel_core::name::BackendKey;
+use evenkeel_core::name::{BackendKey, Protocol};
 use evenkeel_core::snapshot::{Backend, ConnectRules, Pool, PoolRules};
 use evenkeel_core::sockets::{Outward, Source};
 use evenkeel_sys::poll::{self, Readiness};
@@ -123,7 +123,7 @@ async fn seat(
 }
 
 /// The backends of this snapshot of the pool that the session has tried.
-fn tried(session: &Session, pool: &Pool) -> Tried {
+pub fn tried(session: &Session, pool: &Pool) -> Tried {
     let mut tried = out_of_reach(session, pool);
     for attempt in &session.opening.borrow().notes.failed_attempts {
         // A failure of ours says nothing about the backend.
@@ -151,7 +151,8 @@ fn out_of_reach(session: &Session, pool: &Pool) -> Tried {
     tried
 }
 
-fn nobody_left(session: &Session) -> End {
+/// How a session ends for which every backend was tried.
+pub fn nobody_left(session: &Session) -> End {
     let opening = session.opening.borrow();
     opening.notes.failed_attempts.last().map_or(End::NoBackend, |attempt| End::NotConnected(attempt.failure))
 }
@@ -173,7 +174,7 @@ fn open(
     let socket = socket::open(name(&backend.addr)).map_err(|error| ConnectFailure::from(&error))?;
     if let (Some(wanted), Some(addr)) = (&rules.outward, backend.addr.ip()) {
         let client = session.client().ip().map(|client| client.ip());
-        wish::prepare(&socket, wanted, addr, client, local.turn())
+        wish::prepare(&socket, wanted, Protocol::Tcp, addr, client, local.turn())
             .map_err(|refused| ConnectFailure::Unprepared(refused.source.raw_os_error().unwrap_or(0)))?;
     }
     Ok(socket)
@@ -295,7 +296,7 @@ fn is_own_peer(worker: &Worker, socket: &OwnedFd, addr: &Addr) -> bool {
 }
 
 /// Remembers a failure, and tells the director of one that is the backend's fault.
-fn note_failure(
+pub fn note_failure(
     worker: &Worker,
     session: &Session,
     pool: &Pool,
@@ -342,8 +343,19 @@ async fn go_on(
             _ => Ok(()),
         };
     }
+    if out_of_time { Err(End::NotConnected(failure)) } else { spend_retry(worker, session, local, failure) }
+}
+
+/// Takes one of the retries that the pool allows, if there is one left.
+pub fn spend_retry(
+    worker: &Worker,
+    session: &Session,
+    local: &LocalPool,
+    failure: ConnectFailure,
+) -> Result<(), End> {
     let attempts = session.opening.borrow().notes.failed_attempts.len();
-    if out_of_time || attempts >= rules.attempts as usize || !local.may_retry(now) {
+    let attempts_max = local.newest().rules.connect.attempts as usize;
+    if attempts >= attempts_max || !local.may_retry(worker.reactor.now()) {
         return Err(End::NotConnected(failure));
     }
     count(&session.counts.retries, 1);

@@ -72,7 +72,7 @@ impl Worker {
     /// Waits for those that are being opened now.
     pub fn begin_to_settle(&self, by: Instant, done: Done) {
         let table = self.table.borrow();
-        let opening = table.iter().filter(|(_, slot)| !matches!(slot.stage, Stage::Relaying { .. }));
+        let opening = table.iter().filter(|(_, slot)| !slot.stage.is_established());
         let rows = opening.map(|(_, slot)| slot.session.row).collect();
         *self.settling.borrow_mut() = Some(Settling { rows, by, _done: done });
     }
@@ -84,7 +84,7 @@ impl Worker {
         let table = self.table.borrow();
         let is_opening = |row: &Row| {
             let slot = table.get(row.index as usize).filter(|slot| slot.session.row == *row);
-            slot.is_some_and(|slot| !matches!(slot.stage, Stage::Relaying { .. }))
+            slot.is_some_and(|slot| !slot.stage.is_established())
         };
         // As long as one of them is not open the others do not matter: it is asked in every turn, and there may be many.
         while rows.pop_if(|row| !is_opening(row)).is_some() {}
@@ -137,7 +137,7 @@ impl Worker {
                 // What TLS knows of a connection cannot be written down.
                 Stage::Relaying { relay, .. } if relay.is_under_tls() => None,
                 Stage::Relaying { relay, .. } => Some((&slot.session, relay)),
-                Stage::Opening(_) | Stage::Away => None,
+                Stage::Flowing(_) | Stage::Opening(_) | Stage::Away => None,
             })
             .collect();
         let mut rows = Vec::with_capacity(established.len());

@@ -3,7 +3,7 @@
 
 use crate::record::{Still, Telling};
 use crate::visit::STEP;
-use crate::worker::{Slot, Stage, Worker};
+use crate::worker::{Slot, Worker};
 use std::time::{Duration, Instant};
 
 /// Passes through the table in one beat: a session is told of that much late at most.
@@ -72,10 +72,9 @@ impl Worker {
         });
         let (table, mut records) = (self.table.borrow(), self.records.borrow_mut());
         for slot in (place..place + STEP).filter_map(|index| table.get(index)) {
-            if let Slot { session, stage: Stage::Relaying { relay, .. }, .. } = slot
-                && heartbeat.is_due(session.accepted)
-            {
-                records.push_open(session.open_record(relay, Still::Alive, now), now);
+            let Slot { session, stage, .. } = slot;
+            if let Some(carried) = stage.carried().filter(|_| heartbeat.is_due(session.accepted)) {
+                records.push_open(session.open_record(carried, Still::Alive, now), now);
             }
         }
         heartbeat.place = Some(place + STEP).filter(|next| *next < table.capacity());

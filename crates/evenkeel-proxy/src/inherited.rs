@@ -1,12 +1,14 @@
 //! Listening sockets that somebody else bound, by the address they are for.
 
 use evenkeel_core::addr::Addr;
+use evenkeel_core::name::Protocol;
+use evenkeel_sys::datagram;
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 
 /// Sockets bound by a service manager, or by the process before this one.
 #[derive(Debug, Default)]
-pub struct Inherited(BTreeMap<Addr, Vec<Passed>>);
+pub struct Inherited(BTreeMap<(Protocol, Addr), Vec<Passed>>);
 
 /// The sockets of one listener.
 #[derive(Debug)]
@@ -25,34 +27,45 @@ impl Inherited {
 
     /// A socket of a service manager: several of one address belong together.
     pub fn add(&mut self, addr: Addr, socket: OwnedFd) {
-        match self.0.get_mut(&addr).and_then(|passed| passed.first_mut()) {
+        let at = (protocol(&socket), addr);
+        match self.0.get_mut(&at).and_then(|passed| passed.first_mut()) {
             Some(passed) => passed.sockets.push(socket),
-            None => self.pass(addr, Passed { sockets: vec![socket], ours: false }),
+            None => {
+                self.pass(at.1, Passed { sockets: vec![socket], ours: false });
+            }
         }
     }
 
-    /// The sockets of a listener that is configured to be at `addr`. Two services may each have one at port 0.
-    pub fn pass(&mut self, addr: Addr, passed: Passed) {
-        self.0.entry(addr).or_default().push(passed);
+    /// The sockets of a listener that is configured to be at `addr`, and their protocol. Two services may each have one at
+    /// port 0.
+    pub fn pass(&mut self, addr: Addr, passed: Passed) -> Protocol {
+        let protocol = passed.sockets.first().map_or(Protocol::Tcp, protocol);
+        self.0.entry((protocol, addr)).or_default().push(passed);
+        protocol
     }
 
     /// The sockets for `addr`, those first that were passed first.
-    pub fn take(&mut self, addr: &Addr) -> Option<Passed> {
-        let passed = self.0.get_mut(addr)?;
+    pub fn take(&mut self, protocol: Protocol, addr: &Addr) -> Option<Passed> {
+        let at = (protocol, addr.clone());
+        let passed = self.0.get_mut(&at)?;
         let first = passed.remove(0);
         if passed.is_empty() {
-            self.0.remove(addr);
+            self.0.remove(&at);
         }
         Some(first)
     }
 
     /// How many listeners at `addr` are left.
-    pub fn count(&self, addr: &Addr) -> usize {
-        self.0.get(addr).map_or(0, Vec::len)
+    pub fn count(&self, protocol: Protocol, addr: &Addr) -> usize {
+        self.0.get(&(protocol, addr.clone())).map_or(0, Vec::len)
     }
 
     /// The addresses of what is left.
-    pub fn addrs(&self) -> impl Iterator<Item = &Addr> {
-        self.0.keys()
+    pub fn addrs(&self) -> impl Iterator<Item = (Protocol, &Addr)> {
+        self.0.keys().map(|(protocol, addr)| (*protocol, addr))
     }
+}
+
+fn protocol(socket: &OwnedFd) -> Protocol {
+    if datagram::is_one(socket) { Protocol::Udp } else { Protocol::Tcp }
 }

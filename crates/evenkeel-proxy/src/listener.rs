@@ -9,6 +9,7 @@ use crate::pools::LocalPool;
 use crate::reactor::Token;
 use crate::session::{ClientTls, Opening, Places, Session};
 use crate::shared::{Ceiling, count};
+use crate::udp::Flows;
 use crate::worker::Worker;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::admit::Gate;
@@ -51,6 +52,8 @@ pub struct Accepting {
     pub gate: Option<Arc<Gate>>,
     /// Where this worker counts the service.
     pub counts: Arc<ServiceCounts>,
+    /// The flows of its service, if it takes datagrams.
+    pub flows: Option<Rc<Flows>>,
     /// While it rests: until when.
     pub resting: Cell<Option<Instant>>,
 }
@@ -94,7 +97,7 @@ impl Worker {
     }
 
     /// This worker's sockets of a listener.
-    fn sockets<'a>(&self, accepting: &'a Accepting) -> impl Iterator<Item = BorrowedFd<'a>> + use<'a> {
+    pub fn sockets<'a>(&self, accepting: &'a Accepting) -> impl Iterator<Item = BorrowedFd<'a>> + use<'a> {
         accepting.bound.sockets(self.index, self.shared.counts.len())
     }
 
@@ -155,7 +158,7 @@ impl Worker {
         self.unwatch(accepting);
     }
 
-    fn unwatch(&self, accepting: &Accepting) {
+    pub fn unwatch(&self, accepting: &Accepting) {
         self.sockets(accepting).for_each(|socket| drop(self.reactor.remove(socket)));
     }
 
@@ -194,6 +197,9 @@ impl Worker {
 
     /// Tells the reactor to watch a listener.
     pub fn listen(&self, accepting: &Accepting) {
+        if accepting.flows.is_some() {
+            return self.open_port(accepting);
+        }
         if self.halted.get() {
             return;
         }
@@ -210,6 +216,9 @@ impl Worker {
 
     /// Takes everybody who waits to be accepted already, and closes this worker's side of the listener.
     pub fn close(self: &Rc<Self>, accepting: &Rc<Accepting>) {
+        if accepting.flows.is_some() {
+            return self.close_port(accepting);
+        }
         if accepting.resting.get().is_none() {
             self.unwatch(accepting);
         }
@@ -219,7 +228,8 @@ impl Worker {
     /// Accepts nowhere until [`accept_again`](Self::accept_again); who connects meanwhile waits.
     pub fn stop_accepting(&self) {
         self.halted.set(true);
-        for accepting in self.accepting.borrow().values() {
+        let accepting = self.accepting.borrow();
+        for accepting in accepting.values().filter(|accepting| accepting.flows.is_none()) {
             if accepting.resting.take().is_none() {
                 self.unwatch(accepting);
             }
@@ -231,7 +241,8 @@ impl Worker {
         if !self.halted.replace(false) {
             return;
         }
-        self.accepting.borrow().values().for_each(|accepting| self.listen(accepting));
+        let accepting = self.accepting.borrow();
+        accepting.values().filter(|it| it.flows.is_none()).for_each(|accepting| self.listen(accepting));
     }
 
     /// A connection becomes a session.

@@ -3,7 +3,7 @@
 use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::Attempt;
 use evenkeel_core::end::End;
-use evenkeel_core::name::{ListenerName, PoolName};
+use evenkeel_core::name::{ListenerName, PoolName, Protocol};
 use evenkeel_core::observe::Objections;
 use evenkeel_core::tls::Agreed;
 use std::time::{Duration, Instant, SystemTime};
@@ -45,8 +45,34 @@ pub struct SessionRecord<E = End> {
     pub to_backend: u64,
     /// Bytes that the client's socket took.
     pub to_client: u64,
+    /// In how many datagrams; none if it is no flow.
+    pub datagrams: Datagrams,
     /// How it ended.
     pub end: E,
+}
+
+/// Datagrams of one flow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Datagrams {
+    /// That the backend's socket took.
+    pub to_backend: u64,
+    /// That the client's socket took.
+    pub to_client: u64,
+}
+
+/// What an established session has carried, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Carried {
+    /// Bytes that the backend's socket took.
+    pub to_backend: u64,
+    /// Bytes that the client's socket took.
+    pub to_client: u64,
+    /// In how many datagrams, if it is a flow.
+    pub datagrams: Option<Datagrams>,
+    /// When the first of the backend's bytes came.
+    pub first_byte: Option<Instant>,
+    /// When something moved last.
+    pub active: Instant,
 }
 
 /// Why a session is told of that is open.
@@ -108,6 +134,13 @@ impl Records {
     pub fn append(&mut self, mut other: Self) {
         self.open.append(&mut other.open);
         self.ended.append(&mut other.ended);
+    }
+}
+
+impl<E> SessionRecord<E> {
+    /// Its datagrams, if it is a flow.
+    pub fn flow(&self) -> Option<Datagrams> {
+        (self.listener.protocol == Protocol::Udp).then_some(self.datagrams)
     }
 }
 

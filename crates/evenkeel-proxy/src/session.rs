@@ -11,7 +11,7 @@ use crate::handshake;
 use crate::header;
 use crate::pools::LocalPool;
 use crate::reactor::Row;
-use crate::record::{SessionRecord, Still};
+use crate::record::{Carried, SessionRecord, Still};
 use crate::relay::Relay;
 use crate::route;
 use crate::shared::Place;
@@ -358,19 +358,19 @@ impl Session {
         }
     }
 
-    /// What is told of the session now that it has ended; `relay` if it came so far.
-    pub fn record(&self, relay: Option<&Relay>, end: End, now: Instant) -> SessionRecord {
-        self.tell(self.opening.take(), relay, end, now)
+    /// What is told of the session now that it has ended, with what it has carried, if it came so far.
+    pub fn record(&self, carried: Option<Carried>, end: End, now: Instant) -> SessionRecord {
+        self.tell(self.opening.take(), carried, end, now)
     }
 
     /// What is told of the session while it is open.
-    pub fn open_record(&self, relay: &Relay, still: Still, now: Instant) -> SessionRecord<Still> {
-        self.tell(self.opening.borrow().clone(), Some(relay), still, now)
+    pub fn open_record(&self, carried: Carried, still: Still, now: Instant) -> SessionRecord<Still> {
+        self.tell(self.opening.borrow().clone(), Some(carried), still, now)
     }
 
-    fn tell<E>(&self, opening: Opening, relay: Option<&Relay>, end: E, now: Instant) -> SessionRecord<E> {
+    fn tell<E>(&self, opening: Opening, carried: Option<Carried>, end: E, now: Instant) -> SessionRecord<E> {
         let duration = now.saturating_duration_since(self.accepted);
-        let first_byte = relay.and_then(Relay::first_byte);
+        let first_byte = carried.and_then(|carried| carried.first_byte);
         let (backend, connect) = opening.reach.connected().unzip();
         let Noted { greeting, observed, failed_attempts, tls, queued } = opening.notes.take();
         let server_name = greeting.and_then(|greeting| greeting.server_name);
@@ -390,8 +390,9 @@ impl Session {
             connect,
             first_byte: first_byte.map(|at| at.saturating_duration_since(self.accepted)),
             duration,
-            to_backend: relay.map_or(0, Relay::to_backend),
-            to_client: relay.map_or(0, Relay::to_client),
+            to_backend: carried.map_or(0, |carried| carried.to_backend),
+            to_client: carried.map_or(0, |carried| carried.to_client),
+            datagrams: carried.and_then(|carried| carried.datagrams).unwrap_or_default(),
             end,
         }
     }

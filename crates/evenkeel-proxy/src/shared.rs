@@ -205,6 +205,11 @@ impl Ceiling {
         self.limit.store(limit, Relaxed);
     }
 
+    /// How many places there are.
+    pub fn limit(&self) -> u32 {
+        self.limit.load(Relaxed)
+    }
+
     /// Places taken.
     pub fn taken(&self) -> u32 {
         self.taken.load(Relaxed)

@@ -2,7 +2,7 @@
 //! steps between turns, so that traffic does not wait for it.
 
 use crate::reactor::Row;
-use crate::relay::Relay;
+use crate::record::Datagrams;
 use crate::session::{Reach, Session};
 use crate::worker::{Stage, Worker};
 use evenkeel_core::addr::Addr;
@@ -55,6 +55,8 @@ pub struct SessionView {
     pub to_backend: u64,
     /// Bytes that the client's socket took.
     pub to_client: u64,
+    /// In how many datagrams, if it is a flow.
+    pub datagrams: Option<Datagrams>,
     /// The connects that failed, in order.
     pub failed_attempts: Vec<Attempt>,
     /// Time spent waiting for a seat.
@@ -163,10 +165,7 @@ impl Worker {
 }
 
 fn view(session: &Session, stage: &Stage, now: Instant) -> SessionView {
-    let relay = match stage {
-        Stage::Relaying { relay, .. } => Some(relay),
-        Stage::Opening(_) | Stage::Away => None,
-    };
+    let carried = stage.carried();
     let opening = session.opening.borrow();
     SessionView {
         id: session.id,
@@ -176,9 +175,10 @@ fn view(session: &Session, stage: &Stage, now: Instant) -> SessionView {
         pool: session.pool_name(),
         backend: session.backend(),
         age: now.saturating_duration_since(session.accepted),
-        idle: relay.map(|relay| now.saturating_duration_since(relay.last_active())),
-        to_backend: relay.map_or(0, Relay::to_backend),
-        to_client: relay.map_or(0, Relay::to_client),
+        idle: carried.map(|carried| now.saturating_duration_since(carried.active)),
+        to_backend: carried.map_or(0, |carried| carried.to_backend),
+        to_client: carried.map_or(0, |carried| carried.to_client),
+        datagrams: carried.and_then(|carried| carried.datagrams),
         failed_attempts: opening.notes.failed_attempts.clone(),
         queued: opening.notes.queued,
         reach: opening.reach.clone(),

@@ -1,5 +1,6 @@
 //! What a service or pool wants of its sockets, set on them; and what comes of it when the kernel refuses.
 
+use evenkeel_core::name::Protocol;
 use evenkeel_core::sockets::{Inward, NoSource, Outward, Source};
 use evenkeel_sys::option;
 use evenkeel_sys::socket::{self, Name};
@@ -76,10 +77,17 @@ pub fn unfulfilled(listener: &OwnedFd, wanted: &Inward) -> impl Iterator<Item = 
     mptcp.into_iter().chain((bound_at != wanted_at).then_some("interface"))
 }
 
+/// Grants the wishes of a service for a socket that takes datagrams and is bound already: those that are not of connections.
+pub fn grant_for_datagrams(port: &OwnedFd, wanted: &Inward) -> Result<(), Refused> {
+    let mark = wanted.mark.map_or(Ok(()), |mark| option::set_mark(port, mark));
+    set("mark", mark)
+}
+
 /// Grants the wishes of a pool for a socket that is to connect to `backend` on behalf of `client`.
 pub fn prepare(
     socket: &OwnedFd,
     wanted: &Outward,
+    protocol: Protocol,
     backend: SocketAddr,
     client: Option<IpAddr>,
     turn: u32,
@@ -89,7 +97,7 @@ pub fn prepare(
         value: client,
         source: Errno::AFNOSUPPORT.into(),
     })?;
-    set_outward(socket, wanted, backend.is_ipv6())?;
+    set_outward(socket, wanted, protocol, backend.is_ipv6())?;
     if let Some(source) = source {
         let refused = |error| Refused { wish: "source", value: Some(source), source: error };
         option::set_source(socket, source).map_err(refused)?;
@@ -98,14 +106,15 @@ pub fn prepare(
 }
 
 /// Grants the wishes that hold for every socket of a pool.
-fn set_outward(socket: &OwnedFd, wanted: &Outward, is_ipv6: bool) -> Result<(), Refused> {
+fn set_outward(socket: &OwnedFd, wanted: &Outward, protocol: Protocol, is_ipv6: bool) -> Result<(), Refused> {
     if let Some(mark) = wanted.mark {
         set("mark", option::set_mark(socket, mark))?;
     }
-    if let Some(name) = &wanted.congestion {
+    let for_connections = (protocol == Protocol::Tcp).then_some(wanted);
+    if let Some(name) = for_connections.and_then(|wanted| wanted.congestion.as_ref()) {
         set("congestion", option::set_congestion(socket, name))?;
     }
-    if wanted.fast_open {
+    if for_connections.is_some_and(|wanted| wanted.fast_open) {
         set("fast-open-connect", option::set_fast_open_connect(socket))?;
     }
     if wanted.source == Source::Client {
@@ -122,9 +131,9 @@ pub fn try_outward(wanted: &Outward) -> Result<(), Refused> {
         socket::open(Name::Ip(nowhere(ip))).map_err(error)
     };
     if let Ok(socket) = open(Ipv4Addr::LOCALHOST.into()) {
-        set_outward(&socket, wanted, false)?;
+        set_outward(&socket, wanted, Protocol::Tcp, false)?;
     } else {
-        set_outward(&open(Ipv6Addr::LOCALHOST.into())?, wanted, true)?;
+        set_outward(&open(Ipv6Addr::LOCALHOST.into())?, wanted, Protocol::Tcp, true)?;
     }
     let Source::Turns(sources) = &wanted.source else { return Ok(()) };
     for source in sources.iter() {

@@ -10,10 +10,11 @@ use crate::heartbeat::Heartbeat;
 use crate::listener::Accepting;
 use crate::pools::LocalPool;
 use crate::reactor::{self, Reactor, Row, Token};
-use crate::record::{Batch, Still, Telling};
+use crate::record::{Batch, Carried, Still, Telling};
 use crate::relay::{Progress, Relay, Tools};
 use crate::session::{self, Established, Session};
 use crate::shared::{Ceiling, Counts, Shared, count};
+use crate::udp::{Flow, Udp};
 use crate::visit::{Progressing, Visit};
 use evenkeel_core::admit::Gate;
 use evenkeel_core::dice::Dice;
@@ -90,6 +91,8 @@ pub struct Worker {
     pub visits: RefCell<VecDeque<Progressing>>,
     /// What it lends to its relays.
     pub tools: RefCell<Tools>,
+    /// Its flows, and what it lends to them.
+    pub udp: Udp,
     /// Of what it makes records.
     pub telling: Cell<Telling>,
     /// Records on their way.
@@ -143,8 +146,41 @@ pub enum Stage {
         /// Held until the end.
         seat: CountedSeat,
     },
+    /// It carries datagrams.
+    Flowing(Rc<Flow>),
     /// Its future is being polled.
     Away,
+}
+
+impl Stage {
+    /// Whether it has come to its backend.
+    pub fn is_established(&self) -> bool {
+        matches!(self, Self::Relaying { .. } | Self::Flowing(_))
+    }
+
+    /// What it has carried, if it is established.
+    pub fn carried(&self) -> Option<Carried> {
+        match self {
+            Self::Relaying { relay, .. } => Some(relay.carried()),
+            Self::Flowing(flow) => Some(flow.carried()),
+            Self::Opening(_) | Self::Away => None,
+        }
+    }
+
+    /// Sees to it that it is over by `at`, if it is established: when to look after it next.
+    fn drain_by(&mut self, at: Instant) -> Option<Instant> {
+        match self {
+            Self::Relaying { relay, .. } => {
+                relay.drain_by(at);
+                relay.next_deadline()
+            }
+            Self::Flowing(flow) => {
+                flow.drain_by(at);
+                flow.next_deadline()
+            }
+            Self::Opening(_) | Self::Away => None,
+        }
+    }
 }
 
 /// When sessions are closed that have not ended by themselves.
@@ -169,6 +205,7 @@ impl Worker {
             table: RefCell::default(),
             visits: RefCell::default(),
             tools: RefCell::new(Tools::new(pipes)),
+            udp: Udp::default(),
             telling: Cell::default(),
             records: RefCell::default(),
             heartbeat: Cell::default(),
@@ -190,7 +227,13 @@ impl Worker {
         let mut events = reactor::events();
         let mut expired = Vec::new();
         loop {
-            let pauses = [self.end_rests(), self.records_due(), self.unsettled_for(), self.heartbeat_due()];
+            let pauses = [
+                self.end_rests(),
+                self.records_due(),
+                self.unsettled_for(),
+                self.heartbeat_due(),
+                self.flows_due(),
+            ];
             let at_most = pauses.into_iter().flatten().min();
             if self.reactor.wait(&mut events, at_most).is_err() {
                 // The one way epoll_wait can fail here is a bad descriptor, which is a defect: do not spin on it.
@@ -206,6 +249,7 @@ impl Worker {
             self.carry_on();
             self.reactor.expire(&mut expired);
             expired.drain(..).for_each(|index| self.on_deadline(index));
+            self.expire_flows();
             self.review();
             // And after it: the call that was taken note of meanwhile may have been for more.
             let stopped = stopped || self.obey(inbox);
@@ -239,6 +283,10 @@ impl Worker {
             Token::Listener(number) => {
                 let accepting = self.accepting.borrow().get(&number).cloned();
                 accepting.into_iter().for_each(|accepting| self.accept(&accepting));
+            }
+            Token::Port(number) => {
+                let accepting = self.accepting.borrow().get(&number).cloned();
+                accepting.into_iter().for_each(|accepting| self.receive(&accepting));
             }
             Token::Inbox => {
                 self.shared.wake(self.index).reset();
@@ -300,13 +348,17 @@ impl Worker {
 
     /// Goes on with a session, as far as it gets. A panic ends that session and no other.
     fn go(self: &Rc<Self>, row: Row) {
-        let result = catch_unwind(AssertUnwindSafe(|| self.go_unguarded(row)));
-        if let Err(panic) = result {
+        self.guarded(Some(row), || self.go_unguarded(row));
+    }
+
+    /// Does `work`, in which a panic ends the session at `row`, if it is of one.
+    pub fn guarded(self: &Rc<Self>, row: Option<Row>, work: impl FnOnce()) {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(work)) {
             let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
             let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
             count(&self.counts().panics, 1);
             self.shared.report(Report::Panicked { message });
-            self.cut(row, End::Panicked);
+            row.into_iter().for_each(|row| self.cut(row, End::Panicked));
         }
     }
 
@@ -325,6 +377,11 @@ impl Worker {
                     self.end(row, end);
                 }
             };
+        }
+        if let Stage::Flowing(flow) = &slot.stage {
+            let flow = Rc::clone(flow);
+            drop(table);
+            return self.answer(&flow);
         }
         if self.drains_by().is_some_and(|by| self.reactor.now() >= by) {
             drop(table);
@@ -394,7 +451,9 @@ impl Worker {
         }
         if self.telling.get().opened {
             let now = self.reactor.now();
-            self.records.borrow_mut().push_open(slot.session.open_record(&relay, Still::Opened, now), now);
+            self.records
+                .borrow_mut()
+                .push_open(slot.session.open_record(relay.carried(), Still::Opened, now), now);
         }
         slot.stage = Stage::Relaying { relay, seat };
         // The deadline of the opening is still armed; the relay's replaces it.
@@ -409,6 +468,13 @@ impl Worker {
         }
     }
 
+    /// Another go for the session at `row`, after the others.
+    pub fn queue_row(&self, row: Row) {
+        if let Some(slot) = tenant(&mut self.table.borrow_mut(), row) {
+            self.queue(slot);
+        }
+    }
+
     /// Another go for a slot, after the others.
     fn queue(&self, slot: &mut Slot) {
         if !std::mem::replace(&mut slot.queued, true) {
@@ -417,7 +483,7 @@ impl Worker {
     }
 
     /// The session at `row` is over.
-    fn end(self: &Rc<Self>, row: Row, end: End) {
+    pub fn end(self: &Rc<Self>, row: Row, end: End) {
         let mut table = self.table.borrow_mut();
         if tenant(&mut table, row).is_none() {
             return;
@@ -429,11 +495,10 @@ impl Worker {
         if self.draining.get().is_some() && end == End::Drained || end == End::Stopped {
             count(&self.counts().cut, 1);
         }
-        let relay = match &slot.stage {
-            Stage::Relaying { relay, .. } => Some(relay),
-            _ => None,
-        };
-        self.account(&slot.session, relay, end);
+        self.account(&slot.session, slot.stage.carried(), end);
+        if let Stage::Flowing(flow) = &slot.stage {
+            self.forget_flow(flow);
+        }
         let session = Rc::clone(&slot.session);
         drop(slot);
         session.pool.get().into_iter().for_each(|pool| self.on_seat_freed(pool));
@@ -449,12 +514,12 @@ impl Worker {
     }
 
     /// Counts and tells of the end of a session.
-    pub fn account(&self, session: &Session, relay: Option<&Relay>, end: End) {
+    pub fn account(&self, session: &Session, carried: Option<Carried>, end: End) {
         let now = self.reactor.now();
         let duration = now.saturating_duration_since(session.accepted);
         session.counts.end(end, duration, session.opening.borrow().notes.queued);
         if self.telling.get().all || !end.is_ok() || !session.opening.borrow().was_smooth() {
-            self.records.borrow_mut().push(session.record(relay, end, now), now);
+            self.records.borrow_mut().push(session.record(carried, end, now), now);
         }
     }
 

@@ -4,7 +4,8 @@ use evenkeel_core::addr::Addr;
 use evenkeel_core::balance::Balance;
 use evenkeel_core::director::{AllDown, Config, Director, Leaving, Member, PoolConfig, Target};
 use evenkeel_core::end::{End, Side};
-use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
+use evenkeel_core::flow::FlowRules;
+use evenkeel_core::name::{ListenerName, PoolName, Protocol, ServiceName};
 use evenkeel_core::snapshot::{ConnectRules, Listener, PoolRules, QueueRules, SessionLimits, SocketOptions};
 use evenkeel_core::sockets::Inward;
 use evenkeel_proxy::{PlaneOptions, Started, Telling, UserPlane};
@@ -22,6 +23,7 @@ fn config(backends: &[SocketAddr]) -> Config {
         open: true,
         name: ListenerName {
             service: ServiceName::new("web"),
+            protocol: Protocol::Tcp,
             addr: Addr::Ip(SocketAddr::from(([127, 0, 0, 1], 0))),
         },
         pool: Some(pool.clone()),
@@ -31,6 +33,7 @@ fn config(backends: &[SocketAddr]) -> Config {
         socket,
         inward: Inward::default(),
         unix_mode: 0o600,
+        flows: FlowRules::default(),
     };
     let rules = PoolRules {
         connect: ConnectRules {

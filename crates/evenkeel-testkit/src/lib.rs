@@ -11,6 +11,7 @@
 )]
 
 pub mod crowd;
+pub mod datagram;
 pub mod deadline;
 pub mod fuzz;
 pub mod hello;
@@ -28,6 +29,7 @@ pub mod start;
 pub mod tls;
 
 pub use crowd::Crowd;
+pub use datagram::{UdpClient, UdpServer};
 pub use deadline::{PATIENCE, eventually};
 pub use evenkeel_core::dice::Dice;
 pub use netns::Net;

@@ -1,9 +1,9 @@
-//! Free TCP ports for programs that cannot be told to take port 0.
+//! Free ports, of TCP and UDP, for programs that cannot be told to take port 0.
 //!
 //! They come from below the kernel's ephemeral range, so that no outgoing connection takes one between the asking and
 //! the binding, and each is given once per process.
 
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 const LOW: u32 = 10_300;
@@ -36,5 +36,6 @@ fn is_free(port: u16) -> bool {
     // A machine without IPv6 has nobody listening there.
     let loopback6 = TcpListener::bind(SocketAddr::from((Ipv6Addr::LOCALHOST, port)));
     let taken6 = loopback6.is_err_and(|error| error.kind() == std::io::ErrorKind::AddrInUse);
-    any4.is_ok() && !taken6
+    let datagrams4 = UdpSocket::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)));
+    any4.is_ok() && !taken6 && datagrams4.is_ok()
 }

@@ -126,10 +126,10 @@ fn permission(addr: &Addr) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use evenkeel_core::name::{PoolName, ServiceName};
+    use evenkeel_core::name::{PoolName, Protocol, ServiceName};
 
     fn told(addr: Addr, kind: ErrorKind) -> RunError {
-        let listener = ListenerName { service: ServiceName::new("web"), addr };
+        let listener = ListenerName { service: ServiceName::new("web"), protocol: Protocol::Tcp, addr };
         refused(&PrepareError::Listener(listener, Unbindable::Addr(kind.into())))
     }
 

@@ -109,6 +109,7 @@ impl Service<'_> {
             );
         json!({
             "name": self.name,
+            "protocol": self.listeners[0].name.protocol.word(),
             "listen": self.listeners.iter().map(|listener| listener.name.addr.to_string()).collect::<Vec<_>>(),
             "pool": self.pool.name.as_str(),
             "balance": balance(self.pool.balance),
@@ -120,17 +121,18 @@ impl Service<'_> {
 
 /// One line for each service, in columns.
 fn summary(name: &str, config: &Config) -> String {
-    let rows: Vec<[String; 4]> = services(config)
+    let rows: Vec<[String; 5]> = services(config)
         .map(|service| {
             let to = count(service.pool.members.len(), "backend");
             let how = format!("{}, {}", balance(service.pool.balance), health(service.pool.check.as_deref()));
-            [service.name.to_owned(), service.listen(), to, how]
+            let kind = service.listeners[0].name.protocol.word().to_owned();
+            [service.name.to_owned(), service.listen(), to, how, kind]
         })
         .collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let (names, listens, tos) = (width(0), width(1), width(2));
-    let lines = rows.iter().map(|[name, listen, to, how]| {
-        format!("  tcp  {name:names$}  {listen:listens$}  -> {to:tos$}   {how}\n")
+    let lines = rows.iter().map(|[name, listen, to, how, kind]| {
+        format!("  {kind}  {name:names$}  {listen:listens$}  -> {to:tos$}   {how}\n")
     });
     format!("{name}: ok, {}\n{}", count(rows.len(), "service"), lines.collect::<String>())
 }

@@ -77,8 +77,7 @@ fn default(default: Absent) -> String {
 }
 
 fn places(key: &Key) -> String {
-    let places: Vec<_> =
-        key.scope.contexts().iter().map(|context| context.title().replace('`', "")).collect();
+    let places: Vec<_> = key.contexts().map(|context| context.title().replace('`', "")).collect();
     places.join(", ")
 }
 
@@ -86,7 +85,7 @@ fn places(key: &Key) -> String {
 fn list() -> String {
     let width = KEYS.iter().map(|key| key.name.len()).max().unwrap_or(0);
     let mut list = String::new();
-    for context in [Context::Top, Context::Service, Context::Route, Context::Backend] {
+    for context in [Context::Top, Context::Service, Context::Udp, Context::Route, Context::Backend] {
         list.push_str(&format!("In {}:\n", context.title().replace('`', "")));
         for key in KEYS.iter().filter(|key| key.scope.contexts()[0] == context) {
             list.push_str(&format!("  {:width$}  {}\n", key.name, key.short()));
@@ -99,7 +98,7 @@ fn list() -> String {
 fn to_json(key: &Key) -> Value {
     json!({
         "name": key.name,
-        "places": key.scope.contexts().iter().map(|context| context.title().replace('`', "")).collect::<Vec<_>>(),
+        "places": key.contexts().map(|context| context.title().replace('`', "")).collect::<Vec<_>>(),
         "type": key.kind.describe(),
         "default": match key.default { Absent::Is(value) => Some(value), Absent::Means(_) => None },
         "default_means": default(key.default),

@@ -2,7 +2,8 @@
 
 use crate::stage::{MS, SECOND, Stage, addr, key, member, name, pool, web};
 use evenkeel_core::director::{BackendOrder, Config, Difference, Director, Duty, Order};
-use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
+use evenkeel_core::flow::FlowRules;
+use evenkeel_core::name::{ListenerName, PoolName, Protocol, ServiceName};
 use evenkeel_core::snapshot::{Listener, SocketOptions};
 use evenkeel_core::sockets::Inward;
 use std::sync::Arc;
@@ -151,7 +152,11 @@ fn what_the_new_file_changed_is_newer_than_the_orders() {
 fn a_service_that_drains_goes_on_draining() {
     let listener = |service: &str| {
         Arc::new(Listener {
-            name: ListenerName { service: ServiceName::new(service), addr: addr(100) },
+            name: ListenerName {
+                service: ServiceName::new(service),
+                protocol: Protocol::Tcp,
+                addr: addr(100),
+            },
             pool: Some(PoolName::new("web")),
             reception: Arc::default(),
             open: true,
@@ -159,6 +164,7 @@ fn a_service_that_drains_goes_on_draining() {
             max_sessions: 9,
             socket: SocketOptions { keepalive: None, user_timeout: None },
             unix_mode: 0o600,
+            flows: FlowRules::default(),
             inward: Inward::default(),
         })
     };

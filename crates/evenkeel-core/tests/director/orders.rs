@@ -2,7 +2,8 @@
 
 use crate::stage::{MS, SECOND, Stage, addr, key, member, name, web};
 use evenkeel_core::director::{BackendOrder, Difference, Duty, Leaving, Order, OrderError};
-use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
+use evenkeel_core::flow::FlowRules;
+use evenkeel_core::name::{ListenerName, PoolName, Protocol, ServiceName};
 use evenkeel_core::snapshot::{Listener, SocketOptions};
 use evenkeel_core::sockets::Inward;
 use std::sync::Arc;
@@ -184,7 +185,7 @@ fn a_service_that_drains_closes_its_listeners_and_one_that_is_disabled_its_sessi
     let service = ServiceName::new("front");
     let listener = |port: u16| {
         Arc::new(Listener {
-            name: ListenerName { service: service.clone(), addr: addr(port as u8) },
+            name: ListenerName { service: service.clone(), protocol: Protocol::Tcp, addr: addr(port as u8) },
             pool: Some(PoolName::new("web")),
             reception: Arc::default(),
             open: true,
@@ -193,6 +194,7 @@ fn a_service_that_drains_closes_its_listeners_and_one_that_is_disabled_its_sessi
             socket: SocketOptions { keepalive: None, user_timeout: None },
             inward: Inward::default(),
             unix_mode: 0o600,
+            flows: FlowRules::default(),
         })
     };
     let mut config = web(1);

@@ -13,6 +13,7 @@ use evenkeel_core::addr::Addr;
 use evenkeel_core::admit::Gate;
 use evenkeel_core::balance::{Balance, Picker};
 use evenkeel_core::end::End;
+use evenkeel_core::flow::FlowRules;
 use evenkeel_core::name::{ListenerName, PoolName};
 use evenkeel_core::snapshot::{Listener, Pool, PoolRules};
 use evenkeel_core::sockets::Inward;
@@ -109,7 +110,11 @@ impl Worker {
             .add_stream(client, row, true)
             .and_then(|()| self.reactor.add_stream(backend, row, false));
         if let Err(error) = watched {
-            return self.account(&session, Some(&relay), End::Failed(error.raw_os_error().unwrap_or(0)));
+            return self.account(
+                &session,
+                Some(relay.carried()),
+                End::Failed(error.raw_os_error().unwrap_or(0)),
+            );
         }
         // It has its go with the others, when what its sockets are ready for has been told.
         let slot = Slot { session, stage: Stage::Relaying { relay, seat }, queued: true };
@@ -177,6 +182,7 @@ fn stranger(session: &Suspended<OwnedFd>) -> Listener {
         socket: session.relay.rules.socket,
         inward: Inward::default(),
         unix_mode: 0,
+        flows: FlowRules::default(),
     }
 }
 

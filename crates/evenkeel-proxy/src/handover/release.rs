@@ -1,5 +1,6 @@
 //! Sessions that have gone to another process: nothing of them is closed, shut down or counted here.
 
+use crate::listener::Accepting;
 use crate::reactor::Row;
 use crate::worker::{Stage, Worker};
 use evenkeel_core::name::ListenerName;
@@ -10,7 +11,11 @@ impl Worker {
     /// Forgets the sessions in these rows, and the listeners that the other process accepts on.
     pub fn release(self: &Rc<Self>, rows: &[Row], listeners: &BTreeSet<ListenerName>) {
         rows.iter().for_each(|row| self.forget_session(*row));
-        self.accepting.borrow_mut().retain(|_, accepting| !listeners.contains(&accepting.listener.name));
+        let is_gone = |accepting: &Accepting| listeners.contains(&accepting.listener.name);
+        let of_flows: Vec<_> =
+            self.accepting.borrow().values().filter(|it| it.flows.is_some()).cloned().collect();
+        of_flows.iter().filter(|it| is_gone(it)).for_each(|accepting| self.unwatch(accepting));
+        self.accepting.borrow_mut().retain(|_, accepting| !is_gone(accepting));
         let pools: Vec<_> = self.pools.borrow().values().cloned().collect();
         pools.iter().for_each(|pool| self.on_seat_freed(pool));
     }

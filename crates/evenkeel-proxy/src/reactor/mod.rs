@@ -31,6 +31,8 @@ pub enum Token {
     },
     /// A listening socket, by the number it was added with.
     Listener(u32),
+    /// A socket that clients send datagrams to, by the number of its listener.
+    Port(u32),
     /// Something is in the inbox.
     Inbox,
 }
@@ -65,6 +67,7 @@ impl Token {
             }
             Self::Listener(number) => 1 << KIND_SHIFT | u64::from(number),
             Self::Inbox => 2 << KIND_SHIFT,
+            Self::Port(number) => 3 << KIND_SHIFT | u64::from(number),
         }
     }
 
@@ -75,6 +78,7 @@ impl Token {
                 client: packed >> (INDEX_BITS + TENANT_BITS) & 1 == 1,
             },
             1 => Self::Listener(packed as u32),
+            3 => Self::Port(packed as u32),
             _ => Self::Inbox,
         }
     }
@@ -252,6 +256,7 @@ mod tests {
             Token::Session { row: Row::new(u32::MAX, (1 << TENANT_BITS) - 1), client: true },
             Token::Session { row: Row::new(17, u32::MAX), client: false },
             Token::Listener(u32::MAX),
+            Token::Port(u32::MAX),
             Token::Inbox,
         ];
         for token in tokens {

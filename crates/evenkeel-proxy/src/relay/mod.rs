@@ -17,6 +17,7 @@ pub use patience::{Patience, set_keepalive};
 pub use splice::PipePool;
 pub use suspended::{Held, SuspendedDirection, SuspendedRelay};
 
+use crate::record::Carried;
 use crate::tls::{CIPHER_BYTES, Tunnel};
 use carry::{Fault, Pace, Way};
 use direction::Direction;
@@ -209,14 +210,15 @@ impl Relay {
         self.to_client.half.moved()
     }
 
-    /// When bytes last moved.
-    pub fn last_active(&self) -> Instant {
-        self.deadlines.last_active()
-    }
-
-    /// When the first byte for the client came.
-    pub fn first_byte(&self) -> Option<Instant> {
-        self.first_byte
+    /// What it has carried.
+    pub fn carried(&self) -> Carried {
+        Carried {
+            to_backend: self.to_backend(),
+            to_client: self.to_client(),
+            datagrams: None,
+            first_byte: self.first_byte,
+            active: self.deadlines.last_active(),
+        }
     }
 
     /// The relay as plain data, its descriptors lent. Nothing changes by it.

@@ -8,6 +8,7 @@ use crate::reactor::Row;
 use crate::shared::Ceiling;
 use evenkeel_core::end::End;
 use evenkeel_core::name::{ListenerName, ServiceName};
+use evenkeel_core::snapshot::Listener;
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -49,7 +50,8 @@ impl Worker {
         }
         let current: BTreeMap<ListenerName, Rc<Accepting>> =
             self.accepting.borrow().values().map(|a| (a.listener.name.clone(), Rc::clone(a))).collect();
-        let open = || publication.snapshot.listeners.iter().filter(|(_, listener)| listener.open);
+        let has = |it: &Listener| it.open || publication.bound.contains_key(&it.name);
+        let open = || publication.snapshot.listeners.iter().filter(|(_, listener)| has(listener));
         // Those who go first: another may listen on their sockets from now on.
         let gone = current.values().filter(|a| !open().any(|(name, _)| *name == a.listener.name));
         gone.for_each(|accepting| self.forget(accepting));
@@ -57,6 +59,7 @@ impl Worker {
             let pool = listener.pool.as_ref().and_then(|name| self.pools.borrow().get(name).cloned());
             let known = current.get(name);
             let gate = publication.gates.get(&name.service);
+            let flows = self.flows_of(listener);
             let terms = listener.reception.tls.as_ref();
             let tls = terms.and_then(|terms| publication.keyring.server(terms)).cloned();
             let is_same = |known: &Accepting| {
@@ -78,6 +81,7 @@ impl Worker {
                 ceiling: Arc::clone(&publication.services[&name.service]),
                 gate: gate.cloned(),
                 counts: publication.books.services[&name.service].of(self.index),
+                flows,
                 resting: Cell::new(known.and_then(|known| known.resting.get())),
             });
             if known.is_none() {
@@ -85,6 +89,7 @@ impl Worker {
             }
             self.accepting.borrow_mut().insert(number, accepting);
         }
+        self.forget_services(&publication.snapshot);
     }
 
     fn reconcile_services(&self, publication: &Publication) {
@@ -130,15 +135,12 @@ impl Worker {
     fn drain(self: &Rc<Self>, window: Duration) {
         let drain = Drain { began: self.reactor.now(), window };
         self.draining.set(Some(drain));
-        let accepting: Vec<_> = self.accepting.borrow().values().cloned().collect();
+        // Those of flows stay open: what belongs to a flow goes on.
+        let accepting: Vec<_> =
+            self.accepting.borrow().values().filter(|it| it.flows.is_none()).cloned().collect();
         accepting.iter().for_each(|accepting| self.forget(accepting));
         for (_, slot) in self.table.borrow_mut().iter_mut() {
-            let by = if let Stage::Relaying { relay, .. } = &mut slot.stage {
-                relay.drain_by(self.drain_deadline(drain));
-                relay.next_deadline()
-            } else {
-                self.drains_by()
-            };
+            let by = slot.stage.drain_by(self.drain_deadline(drain)).or(self.drains_by());
             by.into_iter().for_each(|at| self.reactor.arm_by(slot.session.row.index, at));
         }
         if self.table.borrow().is_empty() {
@@ -146,13 +148,11 @@ impl Worker {
         }
     }
 
-    /// Sees to it that the session at `row` is over by `at`, if it carries bytes.
+    /// Sees to it that the session at `row` is over by `at`, if it is established.
     pub fn close_by(&self, row: Row, at: Instant) {
-        if let Some(Slot { stage: Stage::Relaying { relay, .. }, .. }) =
-            tenant(&mut self.table.borrow_mut(), row)
-        {
-            relay.drain_by(at);
-            relay.next_deadline().into_iter().for_each(|at| self.reactor.arm_by(row.index, at));
+        if let Some(slot) = tenant(&mut self.table.borrow_mut(), row) {
+            let by = slot.stage.drain_by(at);
+            by.into_iter().for_each(|at| self.reactor.arm_by(row.index, at));
         }
     }
 

@@ -2,8 +2,9 @@
 
 use evenkeel_core::addr::Addr;
 use evenkeel_core::balance::{Balance, Picker};
+use evenkeel_core::flow::FlowRules;
 use evenkeel_core::load::{Load, SeatLimits};
-use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
+use evenkeel_core::name::{ListenerName, PoolName, Protocol, ServiceName};
 use evenkeel_core::reception::Reception;
 use evenkeel_core::snapshot::{
     Backend, ConnectRules, Listener, Pool, PoolRules, QueueRules, SessionLimits, Snapshot, SocketOptions,
@@ -87,7 +88,8 @@ impl Parts {
     }
 
     fn snapshot(self, listen: &Place) -> Arc<Snapshot> {
-        let name = ListenerName { service: ServiceName::new("web"), addr: addr(listen) };
+        let name =
+            ListenerName { service: ServiceName::new("web"), protocol: Protocol::Tcp, addr: addr(listen) };
         let pool_name = PoolName::new("web");
         let listener = Listener {
             open: true,
@@ -99,6 +101,7 @@ impl Parts {
             socket: self.rules.socket,
             inward: Inward::default(),
             unix_mode: 0o600,
+            flows: FlowRules::default(),
         };
         let rules = Arc::new(self.rules);
         let pool = |name: PoolName, backends: Vec<Backend>| Pool {

@@ -18,8 +18,8 @@ mod units;
 use crate::timing::Bench;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::end::{End, Side};
-use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
-use evenkeel_proxy::SessionRecord;
+use evenkeel_core::name::{ListenerName, PoolName, Protocol, ServiceName};
+use evenkeel_proxy::{Datagrams, SessionRecord};
 use std::time::{Duration, SystemTime};
 use text::{Style, Text};
 
@@ -44,7 +44,11 @@ fn record() -> SessionRecord {
     SessionRecord {
         id: 7,
         accepted_at: SystemTime::UNIX_EPOCH + Duration::from_micros(1_763_820_130_123_456),
-        listener: ListenerName { service: ServiceName::new("web"), addr: addr(8080) },
+        listener: ListenerName {
+            service: ServiceName::new("web"),
+            protocol: Protocol::Tcp,
+            addr: addr(8080),
+        },
         client: addr(51_822),
         via: None,
         server_name: None,
@@ -59,6 +63,7 @@ fn record() -> SessionRecord {
         duration: Duration::from_micros(1240),
         to_backend: 89,
         to_client: 412,
+        datagrams: Datagrams::default(),
         end: End::Closed(Side::Client),
     }
 }

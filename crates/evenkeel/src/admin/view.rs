@@ -9,10 +9,11 @@ use evenkeel_core::director::{
     BackendPlan, BackendView, Change, Difference, Leaving, Plan, PoolConfig, Target,
 };
 use evenkeel_core::end::End;
+use evenkeel_core::flow::Lost;
 use evenkeel_core::health::Verdict;
 use evenkeel_core::name::{BackendKey, PoolName, ServiceName};
 use evenkeel_core::snapshot::{Backend, Listener, Pool};
-use evenkeel_proxy::{BackendSums, ServiceSums, SessionView, Times};
+use evenkeel_proxy::{BackendSums, DatagramSums, Datagrams, ServiceSums, SessionView, Times};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -61,6 +62,7 @@ pub fn service(picture: &Picture, name: &ServiceName) -> Option<Value> {
         .map(|(word, count)| (word.to_owned(), count.into()))
         .collect();
     let max = listeners.first().map(|it| it.max_sessions).filter(|max| *max != u32::MAX);
+    let is_for_flows = listeners.first().is_some_and(|it| it.is_for_flows());
     Some(json!({
         "name": name.as_str(),
         "duty": picture.duties.get(name).copied().unwrap_or_default().word(),
@@ -71,9 +73,19 @@ pub fn service(picture: &Picture, name: &ServiceName) -> Option<Value> {
         "retries": sums.retries,
         "to_backend": sums.to_backend,
         "to_client": sums.to_client,
+        "protocol": listeners.first().map(|it| it.name.protocol.word()),
+        "datagrams": is_for_flows.then(|| datagram_sums(&sums.datagrams)),
         "duration_ms": times(&sums.duration),
         "queued_ms": times(&sums.queued),
     }))
+}
+
+/// Of a service.
+fn datagram_sums(sums: &DatagramSums) -> Value {
+    let lost = Lost::ALL.iter().zip(sums.lost).filter(|(_, count)| *count > 0);
+    let lost: serde_json::Map<_, _> =
+        lost.map(|(lost, count)| (lost.word().to_owned(), count.into())).collect();
+    json!({"to_backend": sums.to_backend, "to_client": sums.to_client, "dropped": lost})
 }
 
 /// Where a listener is really bound; where it should be, if it is not.
@@ -86,6 +98,7 @@ pub fn listeners(picture: &Picture) -> Vec<Value> {
     let view = |listener: &Listener| {
         json!({
             "service": listener.name.service.as_str(),
+            "protocol": listener.name.protocol.word(),
             "addr": listener.name.addr.to_string(),
             "bound": picture.bound.get(&listener.name).map(ToString::to_string),
             "pool": listener.pool.as_ref().map(PoolName::as_str),
@@ -296,7 +309,14 @@ pub fn session(view: &SessionView) -> Value {
         "idle_ms": view.idle.map(millis),
         "to_backend": view.to_backend,
         "to_client": view.to_client,
+        "protocol": view.listener.protocol.word(),
+        "datagrams": view.datagrams.map(datagrams),
     })
+}
+
+/// Of one flow.
+pub fn datagrams(datagrams: Datagrams) -> Value {
+    json!({"to_backend": datagrams.to_backend, "to_client": datagrams.to_client})
 }
 
 /// What a configuration says, as far as it is about backends; the file itself says all of it.

@@ -12,15 +12,42 @@ use super::tls::Paths;
 use super::{AdminSettings, Settings, World, log, pool, reception, sockets, suggest};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::{Config, PoolConfig};
-use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
+use evenkeel_core::flow::FlowRules;
+use evenkeel_core::name::{ListenerName, PoolName, Protocol, ServiceName};
 use evenkeel_core::snapshot::Listener;
 use std::net::SocketAddr;
 use std::sync::Arc;
+
+/// Flows of a service where nothing else is said.
+const FLOWS_MAX: u32 = 16_384;
+
+/// `[defaults]`, by what carries the traffic of a service: what is not for its like says nothing there.
+pub struct Defaults {
+    connections: Layer,
+    datagrams: Layer,
+}
+
+impl Defaults {
+    /// As typed.
+    pub fn new(typed: &Typed) -> Self {
+        let of = |protocol| typed.defaults_of(protocol);
+        Self { connections: of(Protocol::Tcp), datagrams: of(Protocol::Udp) }
+    }
+
+    fn of(&self, protocol: Protocol) -> &Layer {
+        match protocol {
+            Protocol::Tcp => &self.connections,
+            Protocol::Udp => &self.datagrams,
+        }
+    }
+}
 
 /// A service, with what cross checks want to know of it.
 pub struct Bound<'a> {
     /// What was typed.
     pub section: &'a Section,
+    /// What `[defaults]` says for its like.
+    pub defaults: &'a Layer,
     /// Where it listens.
     pub addrs: Vec<At<Addr>>,
     /// Where it sends by default, and by each of its routes.
@@ -66,22 +93,27 @@ pub fn settings(typed: &Typed, builtin: &Layer, admin: Option<AdminSettings>) ->
 
 impl<'a> Bound<'a> {
     /// Its settings.
-    pub fn chain(&self, defaults: &'a Layer, builtin: &'a Layer) -> Chain<'a> {
-        Chain::new([&self.section.layer, defaults], builtin)
+    pub fn chain(&self, builtin: &'a Layer) -> Chain<'a> {
+        Chain::new([&self.section.layer, self.defaults], builtin)
     }
 
     /// The settings of the pool that it sends to, by default or by one route: a route with a pool of its own has its keys,
     /// and then those of its service.
-    pub fn pool_chain(&self, sends: &Sends<'a>, defaults: &'a Layer, builtin: &'a Layer) -> Chain<'a> {
+    pub fn pool_chain(&self, sends: &Sends<'a>, builtin: &'a Layer) -> Chain<'a> {
         let of_route = sends.route.map(|route| &route.section.layer);
         let layers = of_route.into_iter().chain([&self.section.layer]).filter(|_| sends.owns_pool);
-        let layers = layers.chain(sends.shared.map(|shared| &shared.layer)).chain([defaults]);
+        let layers = layers.chain(sends.shared.map(|shared| &shared.layer)).chain([self.defaults]);
         Chain::new(layers, builtin)
     }
 }
 
 /// Finds out where every service listens and what it sends to.
-pub fn bind<'a>(typed: &'a Typed, world: &World<'_>, problems: &mut Problems) -> Vec<Bound<'a>> {
+pub fn bind<'a>(
+    typed: &'a Typed,
+    defaults: &'a Defaults,
+    world: &World<'_>,
+    problems: &mut Problems,
+) -> Vec<Bound<'a>> {
     let bound = |section: &'a Section| {
         let default = (section.layer.get("to").is_some() || section.routes().is_empty())
             .then(|| sends(section, None, typed, problems));
@@ -89,6 +121,7 @@ pub fn bind<'a>(typed: &'a Typed, world: &World<'_>, problems: &mut Problems) ->
         all.extend(section.routes().iter().map(|it| sends(&it.section, Some(it), typed, problems)));
         Bound {
             section,
+            defaults: defaults.of(section.protocol),
             addrs: match section.layer.get("listen").map(|at| &at.value) {
                 Some(Setting::Listen(specs)) => addrs(specs, world, problems),
                 _ => Vec::new(),
@@ -123,7 +156,6 @@ fn sends<'a>(
 /// The files that TLS needs are added to `paths`.
 pub fn compile<'a>(
     services: &[Bound<'a>],
-    defaults: &'a Layer,
     builtin: &'a Layer,
     lists: &mut Lists<'_>,
     paths: &mut Paths,
@@ -136,30 +168,53 @@ pub fn compile<'a>(
             if config.pools.iter().any(|known: &PoolConfig| known.name == name) {
                 continue;
             }
-            let chain = service.pool_chain(sends, defaults, builtin);
-            config.pools.push(pool::compile(name.as_str(), sends.entries, &chain, builtin, paths, problems));
+            let chain = service.pool_chain(sends, builtin);
+            let mut pool = pool::compile(name.as_str(), sends.entries, &chain, builtin, paths, problems);
+            // That somebody accepts connections there says nothing of datagrams.
+            let says = chain.find("health").is_some_and(|found| found.place.is_some());
+            if !says && is_for_flows(services, &name) {
+                pool.check = None;
+            }
+            config.pools.push(pool);
         }
-        let chain = service.chain(defaults, builtin);
+        let chain = service.chain(builtin);
         let default = service.sends.iter().find(|sends| sends.route.is_none());
         let reception = Arc::new(reception::compile(service, &chain, lists, paths, problems));
+        let sessions_max = if service.section.is_for_flows() { FLOWS_MAX } else { u32::MAX };
         config.listeners.extend(service.addrs.iter().map(|addr| {
             Arc::new(Listener {
                 open: true,
                 name: ListenerName {
                     service: ServiceName::new(&service.section.name.value),
+                    protocol: service.section.protocol,
                     addr: addr.value.clone(),
                 },
                 pool: default.map(Sends::pool),
                 reception: Arc::clone(&reception),
                 backlog: chain.number("backlog"),
-                max_sessions: chain.count("max-sessions").unwrap_or(u32::MAX),
+                max_sessions: chain.count("max-sessions").unwrap_or(sessions_max),
                 socket: pool::socket(&chain),
                 inward: sockets::inward(&chain),
                 unix_mode: chain.number("unix-mode"),
+                flows: flows(&chain),
             })
         }));
     }
     config
+}
+
+/// Whether all that is sent to a pool is datagrams.
+fn is_for_flows(services: &[Bound<'_>], pool: &PoolName) -> bool {
+    let mut users = services.iter().filter(|service| service.sends.iter().any(|sends| sends.pool() == *pool));
+    users.all(|service| service.section.is_for_flows())
+}
+
+fn flows(chain: &Chain<'_>) -> FlowRules {
+    FlowRules {
+        unanswered: chain.time("timeout.unanswered"),
+        idle: chain.time("timeout.flow"),
+        answers: chain.count("answers"),
+    }
 }
 
 impl Sends<'_> {

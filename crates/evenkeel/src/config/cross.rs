@@ -8,6 +8,7 @@ use super::problem::{Problem, Problems};
 use super::setting::{Entry, Layer, Routed, Setting};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::Target;
+use evenkeel_core::name::Protocol;
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -32,10 +33,11 @@ pub fn check(typed: &Typed, services: &[Bound<'_>], builtin: &Layer, problems: &
         }
     }
     for service in services {
-        both_wait(service, typed, builtin, problems);
-        needs_clients_with_addresses(service, typed, builtin, problems);
+        both_wait(service, builtin, problems);
+        needs_clients_with_addresses(service, builtin, problems);
+        needs_datagrams(service, problems);
     }
-    let interface = |it: &Bound<'_>| it.chain(&typed.defaults, builtin).text("interface");
+    let interface = |it: &Bound<'_>| it.chain(builtin).text("interface");
     same_address(services, &interface, problems);
     loops(services, problems);
 }
@@ -165,11 +167,11 @@ fn speaks_first<'a>(pool: &Chain<'a>) -> Option<Found<'a>> {
 }
 
 /// A service that waits for the client's first bytes cannot send to backends that speak first.
-fn both_wait(service: &Bound<'_>, typed: &Typed, builtin: &Layer, problems: &mut Problems) {
-    let own = service.chain(&typed.defaults, builtin);
+fn both_wait(service: &Bound<'_>, builtin: &Layer, problems: &mut Problems) {
+    let own = service.chain(builtin);
     let waits = waits(service, &own);
     for sends in &service.sends {
-        let pool = service.pool_chain(sends, &typed.defaults, builtin);
+        let pool = service.pool_chain(sends, builtin);
         let put_off = || pool.find("fast-open-connect").filter(|_| pool.is_set("fast-open-connect"));
         if let (Some(first), Some(waits)) = (speaks_first(&pool), waits.or_else(put_off)) {
             problems.push(
@@ -189,16 +191,11 @@ fn both_wait(service: &Bound<'_>, typed: &Typed, builtin: &Layer, problems: &mut
 }
 
 /// Who comes by a Unix socket has no address that a backend could be shown.
-fn needs_clients_with_addresses(
-    service: &Bound<'_>,
-    typed: &Typed,
-    builtin: &Layer,
-    problems: &mut Problems,
-) {
-    let by_proxy = service.chain(&typed.defaults, builtin).is_on("accept-proxy");
+fn needs_clients_with_addresses(service: &Bound<'_>, builtin: &Layer, problems: &mut Problems) {
+    let by_proxy = service.chain(builtin).is_on("accept-proxy");
     let Some(unix) = service.addrs.iter().find(|at| at.value.ip().is_none() && !by_proxy) else { return };
     for sends in &service.sends {
-        let pool = service.pool_chain(sends, &typed.defaults, builtin);
+        let pool = service.pool_chain(sends, builtin);
         if pool.is_set("transparent") {
             problems.push(
                 Problem::error(format!(
@@ -209,6 +206,23 @@ fn needs_clients_with_addresses(
                 .at_found(pool.find("transparent"), "the client's address is asked for"),
             );
         }
+    }
+}
+
+/// Unix sockets are for connections.
+fn needs_datagrams(service: &Bound<'_>, problems: &mut Problems) {
+    if !service.section.is_for_flows() {
+        return;
+    }
+    let listens = service.addrs.iter().filter(|at| at.value.ip().is_none()).map(|at| &at.place);
+    let sends = service.entries().filter_map(|entry| match entry {
+        Entry::Backend(At { value: Target::Addr(Addr::Unix(_)), place }, _) => Some(place),
+        _ => None,
+    });
+    for place in listens.chain(sends) {
+        let what =
+            format!("`{}` takes datagrams, which do not come or go by Unix sockets", service.section.title());
+        problems.push(Problem::error(what).at(place, "expected an IP address and a port"));
     }
 }
 
@@ -228,24 +242,25 @@ fn same_address(
     interface: &dyn Fn(&Bound<'_>) -> Option<Arc<str>>,
     problems: &mut Problems,
 ) {
-    type Known<'a> = (&'a str, &'a At<Addr>, Option<Arc<str>>);
-    let mut by_port: HashMap<Option<u16>, Vec<Known<'_>>> = HashMap::new();
+    type Known<'a> = (&'a Section, &'a At<Addr>, Option<Arc<str>>);
+    let mut by_port: HashMap<(Protocol, Option<u16>), Vec<Known<'_>>> = HashMap::new();
     let mut told = HashSet::new();
     for service in services {
-        let name = service.section.name.value.as_str();
+        let section = service.section;
         let at = interface(service);
         let is_apart = |other: &Option<Arc<str>>| at.is_some() && other.is_some() && *other != at;
         for addr in &service.addrs {
             let port = addr.value.ip().map(|addr| addr.port());
-            let known = by_port.entry(port).or_default();
+            let known = by_port.entry((section.protocol, port)).or_default();
             let first = known
                 .iter()
                 .find(|(_, earlier, other)| overlap(&earlier.value, &addr.value) && !is_apart(other));
             let mut is_new = |first: &Place| told.insert((addr.place.span(), first.span()));
             if let Some((owner, first, _)) = first.filter(|(_, first, _)| is_new(&first.place)) {
-                let what = match *owner == name {
-                    true => format!("[tcp.{name}] listens on {} twice", addr.value),
-                    false => format!("[tcp.{name}] and [tcp.{owner}] listen on the same address"),
+                let (title, other) = (section.title(), owner.title());
+                let what = match title == other {
+                    true => format!("{title} listens on {} twice", addr.value),
+                    false => format!("{title} and {other} listen on the same address"),
                 };
                 let mut problem = Problem::error(what).at(&addr.place, "second use");
                 if first.value != addr.value {
@@ -258,7 +273,7 @@ fn same_address(
                     },
                 );
             }
-            known.push((name, addr, at.clone()));
+            known.push((section, addr, at.clone()));
         }
     }
 }
@@ -274,7 +289,10 @@ fn loops(services: &[Bound<'_>], problems: &mut Problems) {
                 Entry::Pool(_) => None,
             });
             backends
-                .flat_map(|(addr, place)| owners(services, addr).map(move |owner| (owner, place)))
+                .flat_map(|(addr, place)| {
+                    let owners = owners(services, service.section.protocol, addr);
+                    owners.map(move |owner| (owner, place))
+                })
                 .collect()
         })
         .collect();
@@ -290,12 +308,11 @@ fn loops(services: &[Bound<'_>], problems: &mut Problems) {
         told.extend(
             (start..services.len()).filter(|&i| reaches(&sends, start, i) && reaches(&sends, i, start)),
         );
-        let name = &service.section.name.value;
         let way = match next == start {
             true => String::new(),
-            false => format!(" by way of [tcp.{}]", services[next].section.name.value),
+            false => format!(" by way of {}", services[next].section.title()),
         };
-        let problem = Problem::error(format!("[tcp.{name}] sends to itself{way}"))
+        let problem = Problem::error(format!("{} sends to itself{way}", service.section.title()))
             .at(place, "leads back to where it listens");
         problems.push(match service.section.layer.get("listen") {
             Some(listen) => problem.at(&listen.place, "here"),
@@ -315,14 +332,15 @@ fn known_addr(target: &Target) -> Option<Addr> {
     }
 }
 
-/// The services that accept a connection to `addr`, as far as that can be known without asking the machine.
-fn owners<'a>(services: &'a [Bound<'_>], addr: Addr) -> impl Iterator<Item = usize> + 'a {
+/// The services that take what is sent to `addr`, as far as that can be known without asking the machine.
+fn owners<'a>(services: &'a [Bound<'_>], protocol: Protocol, addr: Addr) -> impl Iterator<Item = usize> + 'a {
     let is_loopback = addr.ip().is_some_and(|addr| addr.ip().is_loopback());
     let accepts =
         move |listener: &Addr| if is_loopback { overlap(listener, &addr) } else { *listener == addr };
     services
         .iter()
         .enumerate()
+        .filter(move |(_, service)| service.section.protocol == protocol)
         .filter(move |(_, service)| service.addrs.iter().any(|listener| accepts(&listener.value)))
         .map(|(index, _)| index)
 }

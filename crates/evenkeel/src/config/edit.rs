@@ -61,13 +61,13 @@ pub fn edit(text: &str, edits: &[Edit]) -> Result<String, String> {
 /// The list of a pool's backends; one that was a single text becomes a list.
 fn list<'a>(document: &'a mut DocumentMut, pool: &str) -> Option<&'a mut Array> {
     let root = document.as_table_mut();
-    let is_own = |root: &Table| {
-        let to = root.get("tcp")?.get(pool)?.get("to")?;
-        Some(!to.as_str().is_some_and(|it| it.starts_with("pool:")))
+    let is_own = |root: &Table, kind: &str| {
+        let to = root.get(kind).and_then(|it| it.get(pool)).and_then(|it| it.get("to"));
+        to.is_some_and(|to| !to.as_str().is_some_and(|it| it.starts_with("pool:")))
     };
-    let item = match is_own(root) {
-        Some(true) => root.get_mut("tcp")?.get_mut(pool)?.get_mut("to")?,
-        _ => {
+    let item = match ["tcp", "udp"].into_iter().find(|kind| is_own(root, kind)) {
+        Some(kind) => root.get_mut(kind)?.get_mut(pool)?.get_mut("to")?,
+        None => {
             let pool = root.get_mut("pool")?.get_mut(pool)?;
             if pool.get("to").is_some() { pool.get_mut("to")? } else { pool }
         }

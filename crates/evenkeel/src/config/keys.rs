@@ -1,6 +1,8 @@
 //! Every key, once: name, place, type, default, meaning, reason, example. Lowering, suggestions, flags, `explain` and
 //! `docs/configuration.md` are driven by this table.
 
+mod flows;
+
 use evenkeel_core::wire::dns;
 use std::time::Duration;
 
@@ -26,6 +28,17 @@ pub struct Key {
 }
 
 impl Key {
+    /// Whether it may stand in `context`.
+    pub fn stands_in(&self, context: Context) -> bool {
+        self.scope.contexts().contains(&context) || (context == Context::Udp && flows::takes(self))
+    }
+
+    /// The tables that it may stand in, the usual one first.
+    pub fn contexts(&self) -> impl Iterator<Item = Context> {
+        let more = flows::takes(self).then_some(Context::Udp);
+        self.scope.contexts().iter().copied().chain(more)
+    }
+
     /// The first sentence of what it does, without its full stop.
     pub fn short(&self) -> &'static str {
         self.doc.split_once(". ").map_or(self.doc, |(first, _)| first).trim_end_matches('.')
@@ -56,6 +69,8 @@ pub enum Scope {
     Pool,
     /// In a route.
     Route,
+    /// In a service that takes datagrams, and as its default in `[defaults]`.
+    Flows,
     /// In a table of `to`.
     Backend,
 }
@@ -71,6 +86,8 @@ pub enum Context {
     Pool,
     /// `[tcp.NAME]`.
     Service,
+    /// `[udp.NAME]`.
+    Udp,
     /// A table of `route`.
     Route,
     /// A table of `to`.
@@ -85,6 +102,7 @@ impl Context {
             Self::Defaults => "`[defaults]`",
             Self::Pool => "`[pool.NAME]`",
             Self::Service => "`[tcp.NAME]`",
+            Self::Udp => "`[udp.NAME]`",
             Self::Route => "a route's table",
             Self::Backend => "a backend's table",
         }
@@ -101,6 +119,7 @@ impl Scope {
             Self::Members => &[Context::Service, Context::Route, Context::Pool],
             Self::Pool => &[Context::Service, Context::Route, Context::Pool, Context::Defaults],
             Self::Route => &[Context::Route],
+            Self::Flows => &[Context::Udp, Context::Defaults],
             Self::Backend => &[Context::Backend],
         }
     }
@@ -294,12 +313,12 @@ impl Kind {
 
 /// The key `name` as it may stand in `context`.
 pub fn find(context: Context, name: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|key| key.name == name && key.scope.contexts().contains(&context))
+    KEYS.iter().find(|key| key.name == name && key.stands_in(context))
 }
 
 /// All keys that may stand in `context`.
 pub fn in_context(context: Context) -> impl Iterator<Item = &'static Key> {
-    KEYS.iter().filter(move |key| key.scope.contexts().contains(&context))
+    KEYS.iter().filter(move |key| key.stands_in(context))
 }
 
 use Absent::{Is, Means};
@@ -1132,6 +1151,38 @@ pub static KEYS: &[Key] = &[
         aliases: &["max-lifetime"],
     },
     Key {
+        name: "timeout.flow",
+        scope: Scope::Flows,
+        kind: at_least(1),
+        default: Is("180s"),
+        doc: "A flow without a datagram in either direction for this long is over, once the backend has answered. The next \
+              datagram of its client begins another one, which may go elsewhere.",
+        why: "routers on the way forget it after about as long; who has to keep it alive sends something in time for those",
+        example: "10m",
+        aliases: &["idle", "flow-timeout", "udp-timeout", "proxy-timeout", "session-timeout"],
+    },
+    Key {
+        name: "timeout.unanswered",
+        scope: Scope::Flows,
+        kind: at_least(1),
+        default: Is("60s"),
+        doc: "The same for a flow that the backend has not answered yet.",
+        why: "anybody can send under any address; whoever is there answers sooner",
+        example: "10s",
+        aliases: &["unreplied", "udp-unreplied"],
+    },
+    Key {
+        name: "answers",
+        scope: Scope::Flows,
+        kind: Kind::Count(0, u32::MAX),
+        default: Means("nobody knows: a flow is over when it is quiet"),
+        doc: "Answers that each datagram of a client gets. With the last of them its flow is over, and its room is free: 1 for \
+              DNS. 0 says that nothing is answered, as with syslog, and that a flow without an answer has not failed.",
+        why: "only the protocol tells",
+        example: "1",
+        aliases: &["responses", "replies", "proxy-responses"],
+    },
+    Key {
         name: "max-bandwidth",
         scope: Scope::Pool,
         kind: Kind::RateLimit("10MB/s"),
@@ -1217,10 +1268,12 @@ pub static KEYS: &[Key] = &[
         name: "max-sessions",
         scope: Scope::Client,
         kind: Kind::Count(1, u32::MAX),
-        default: Means("no limit of its own"),
+        default: Means("no limit of its own; 16384 for `[udp.NAME]`"),
         doc: "Sessions at once of the service, on all its listeners together. When it is reached, nothing more is accepted \
-              until one ends.",
-        why: "the process has a limit already",
+              until one ends. A service that takes datagrams cannot let anybody wait: there the oldest flow leaves, one that \
+              was never answered before one that was.",
+        why: "the process has a limit already; but senders of datagrams can call themselves what they like, each flow needs a \
+              port of this machine, and it has about 28000 of them for that",
         example: "1000",
         aliases: &["maxconn", "max-connections", "limit-conn"],
     },
@@ -1845,8 +1898,7 @@ mod tests {
     fn a_name_means_one_thing_in_each_table() {
         for (index, key) in KEYS.iter().enumerate() {
             for other in &KEYS[..index] {
-                let shared =
-                    key.scope.contexts().iter().any(|context| other.scope.contexts().contains(context));
+                let shared = key.contexts().any(|context| other.stands_in(context));
                 assert!(key.name != other.name || !shared, "{} twice in one table", key.name);
             }
         }
@@ -1857,7 +1909,12 @@ mod tests {
         for key in KEYS.iter().filter(|key| key.scope != Scope::Backend) {
             if let Some((table, _)) = key.name.rsplit_once('.') {
                 let table = find(key.scope.contexts()[0], table).expect(key.name);
-                assert!(table.kind.has_inner_keys() && table.scope == key.scope, "{}", key.name);
+                let of_flows = key.scope == Scope::Flows;
+                assert!(
+                    table.kind.has_inner_keys() && (of_flows || table.scope == key.scope),
+                    "{}",
+                    key.name
+                );
             }
         }
     }

@@ -8,12 +8,15 @@ use super::setting::{self, Entry, Layer, Routed, Setting};
 use super::suggest::{self, Suggestion};
 use super::tree::{Node, Table, Value};
 use super::watched::Watched;
+use evenkeel_core::name::Protocol;
 
 /// A service, a route or a shared pool, as it was typed.
 #[derive(Clone, Debug)]
 pub struct Section {
     /// Its name.
     pub name: At<String>,
+    /// What carries its traffic, if it is a service.
+    pub protocol: Protocol,
     /// What its table says.
     pub layer: Layer,
 }
@@ -29,7 +32,7 @@ pub struct Typed {
     pub defaults: Layer,
     /// `[pool]`.
     pub pools: Vec<Section>,
-    /// `[tcp.NAME]`.
+    /// `[tcp.NAME]` and `[udp.NAME]`.
     pub services: Vec<Section>,
     /// The files that were read, and the folders that were searched for more.
     pub files: Vec<Watched>,
@@ -38,6 +41,13 @@ pub struct Typed {
 }
 
 impl Typed {
+    /// `[defaults]`, as far as it is for services of this protocol.
+    pub fn defaults_of(&self, protocol: Protocol) -> Layer {
+        let is_meant = |name: &&'static str| keys::find(context(protocol), name).is_some();
+        let of = self.defaults.0.iter().filter(|(name, _)| is_meant(name));
+        Layer(of.map(|(name, at)| (*name, at.clone())).collect())
+    }
+
     /// Where a pool of this name was typed.
     pub fn pool(&self, name: &str) -> Option<&Section> {
         self.pools.iter().find(|section| section.name.value == name)
@@ -45,6 +55,16 @@ impl Typed {
 }
 
 impl Section {
+    /// A service as it is headed in the file.
+    pub fn title(&self) -> String {
+        format!("[{}.{}]", self.protocol.word(), self.name.value)
+    }
+
+    /// Whether it is a service that takes datagrams.
+    pub fn is_for_flows(&self) -> bool {
+        self.protocol == Protocol::Udp
+    }
+
     /// What it sends to; nothing if that is missing or was not understood.
     pub fn entries(&self) -> &[Entry] {
         match self.layer.get("to").map(|to| &to.value) {
@@ -67,21 +87,23 @@ pub fn add_file(typed: &mut Typed, table: &Table, problems: &mut Problems) -> Ve
     let mut top = Table::default();
     for (key, node) in &table.0 {
         match (key.value.as_str(), &node.value) {
-            ("tcp", Value::Table(table)) if has_keys(table) => {
+            (kind @ ("tcp" | "udp"), Value::Table(table)) if has_keys(table) => {
+                let name = if kind == "tcp" { "tcp.web" } else { "udp.dns" };
                 problems.push(
                     Problem::error("a service needs a name").at(&key.place, "the table of all services").fix(
                         "give it one",
                         &key.place,
-                        "tcp.web",
+                        name,
                     ),
                 );
-                Lower::new(Context::Service, "[tcp]", problems).table("", table);
+                Lower::new(context(protocol(kind)), format!("[{kind}]"), problems).table("", table);
                 typed.damaged = true;
             }
-            ("tcp", Value::Table(services)) => {
+            (kind @ ("tcp" | "udp"), Value::Table(services)) => {
+                let protocol = protocol(kind);
                 for (name, node) in &services.0 {
-                    if let Some(layer) = service(name, node, problems) {
-                        add_section(&mut typed.services, "service", name, layer, problems);
+                    if let Some(layer) = service(protocol, name, node, problems) {
+                        add_section(&mut typed.services, "service", (protocol, name), layer, problems);
                     }
                 }
             }
@@ -89,7 +111,7 @@ pub fn add_file(typed: &mut Typed, table: &Table, problems: &mut Problems) -> Ve
                 for (name, node) in &pools.0 {
                     let title = format!("[pool.{}]", name.value);
                     let layer = pool(Context::Pool, title, node, problems);
-                    add_section(&mut typed.pools, "pool", name, layer, problems);
+                    add_section(&mut typed.pools, "pool", (Protocol::Tcp, name), layer, problems);
                 }
             }
             ("defaults", Value::Table(table)) => {
@@ -97,8 +119,8 @@ pub fn add_file(typed: &mut Typed, table: &Table, problems: &mut Problems) -> Ve
                 typed.defaults =
                     Lower { layer, ..Lower::new(Context::Defaults, "[defaults]", problems) }.table("", table);
             }
-            ("tcp" | "pool" | "defaults", Value::Broken) => {}
-            (kind @ ("tcp" | "pool" | "defaults"), value) => problems.push(
+            ("tcp" | "udp" | "pool" | "defaults", Value::Broken) => {}
+            (kind @ ("tcp" | "udp" | "pool" | "defaults"), value) => problems.push(
                 Problem::error(format!("`{kind}` is not {}", value.noun()))
                     .at(&node.place, "expected a table"),
             ),
@@ -107,9 +129,9 @@ pub fn add_file(typed: &mut Typed, table: &Table, problems: &mut Problems) -> Ve
                     .at(&key.place, "expected `[tcp.NAME]`")
                     .help("a `[tcp.NAME]` with `route` sends TLS clients where they want, by name"),
             ),
-            (kind @ ("udp" | "http"), _) => problems.push(
-                Problem::error(format!("`[{kind}]` is not in this version"))
-                    .at(&key.place, "only `[tcp.NAME]` services are"),
+            ("http", _) => problems.push(
+                Problem::error("`[http]` is not in this version")
+                    .at(&key.place, "only `[tcp.NAME]` and `[udp.NAME]` services are"),
             ),
             _ => top.0.push((key.clone(), node.clone())),
         }
@@ -130,10 +152,21 @@ fn has_keys(table: &Table) -> bool {
     })
 }
 
+fn protocol(kind: &str) -> Protocol {
+    if kind == "udp" { Protocol::Udp } else { Protocol::Tcp }
+}
+
+fn context(protocol: Protocol) -> Context {
+    match protocol {
+        Protocol::Tcp => Context::Service,
+        Protocol::Udp => Context::Udp,
+    }
+}
+
 fn add_section(
     sections: &mut Vec<Section>,
     noun: &str,
-    name: &At<String>,
+    (protocol, name): (Protocol, &At<String>),
     layer: Layer,
     problems: &mut Problems,
 ) {
@@ -145,19 +178,30 @@ fn add_section(
         );
     }
     match sections.iter().find(|earlier| earlier.name.value == name.value) {
-        Some(earlier) => problems.push(
-            Problem::error(format!("two {noun}s are called `{}`", name.value))
-                .at(&name.place, "second one")
-                .at(&earlier.name.place, "first one"),
-        ),
-        None => sections.push(Section { name: name.clone(), layer }),
+        Some(earlier) => {
+            let problem = Problem::error(format!("two {noun}s are called `{}`", name.value));
+            problems.push(match earlier.protocol == protocol {
+                true => problem.at(&name.place, "second one").at(&earlier.name.place, "first one"),
+                false => {
+                    let other = format!("{}-{}", name.value, protocol.word());
+                    let problem = problem.at(&earlier.name.place, "first one");
+                    problem.fix(
+                        "a name means one service in logs, metrics and commands; write",
+                        &name.place,
+                        other,
+                    )
+                }
+            });
+        }
+        None => sections.push(Section { name: name.clone(), protocol, layer }),
     }
 }
 
-fn service(name: &At<String>, node: &Node, problems: &mut Problems) -> Option<Layer> {
+fn service(protocol: Protocol, name: &At<String>, node: &Node, problems: &mut Problems) -> Option<Layer> {
     match &node.value {
         Value::Table(table) => {
-            Some(Lower::new(Context::Service, format!("[tcp.{}]", name.value), problems).table("", table))
+            let title = format!("[{}.{}]", protocol.word(), name.value);
+            Some(Lower::new(context(protocol), title, problems).table("", table))
         }
         Value::Broken => None,
         value => {
@@ -395,7 +439,8 @@ impl<'a> Lower<'a> {
         };
         let title = format!("the route `{}` of {}", pattern.value.escape_debug(), self.title);
         let layer = pool(Context::Route, title, node, self.problems);
-        let section = Section { name: At { value: name, place: pattern.place.clone() }, layer };
+        let name = At { value: name, place: pattern.place.clone() };
+        let section = Section { name, protocol: Protocol::Tcp, layer };
         Routed { pattern: pattern.clone(), section }
     }
 

@@ -159,10 +159,10 @@ fn load_in(source: &Source, world: &World<'_>) -> Result<Loaded, Problems> {
         return Err(problems);
     }
     let builtin = chain::builtin();
-    let services = compile::bind(&typed, world, &mut problems);
+    let defaults = compile::Defaults::new(&typed);
+    let services = compile::bind(&typed, &defaults, world, &mut problems);
     let (mut lists, mut paths) = (Lists::new(world), tls::Paths::default());
-    let config =
-        compile::compile(&services, &typed.defaults, &builtin, &mut lists, &mut paths, &mut problems);
+    let config = compile::compile(&services, &builtin, &mut lists, &mut paths, &mut problems);
     cross::check(&typed, &services, &builtin, &mut problems);
     log::check(&typed, &builtin, &mut problems);
     let admin = admin::compile(&typed, &builtin, &config, world, &mut paths, &mut problems);

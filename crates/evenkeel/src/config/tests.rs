@@ -50,6 +50,9 @@ fn view(loaded: &Result<Loaded, Problems>) -> String {
         if listener.inward != Inward::default() {
             line(format!("  {:?}", listener.inward));
         }
+        if listener.is_for_flows() {
+            line(format!("  {:?}", listener.flows));
+        }
     }
     for pool in &loaded.config.pools {
         line(format!("\npool {}  {:?}  all_down {:?}", pool.name, pool.balance, pool.all_down));

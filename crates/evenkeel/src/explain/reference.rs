@@ -25,6 +25,7 @@ balance = \"random\"
 |---|---|
 | the top of the file | what holds for the process |
 | `[tcp.NAME]` | one service: where it listens, where it sends, how |
+| `[udp.NAME]` | one that takes datagrams; names are of one kind with those of the others |
 | `[pool]` | shared pools in short: `NAME = [\"10.0.0.1:80\", …]` |
 | `[pool.NAME]` | a shared pool with keys of its own; its backends are in `to` |
 | `[defaults]` | any key of a service except `listen` and `to`, for all services and pools |
@@ -48,12 +49,16 @@ pub fn markdown() -> String {
     for (context, title) in [
         (Context::Top, "Keys of the process"),
         (Context::Service, "Keys of a service"),
+        (Context::Udp, "Keys of a service that takes datagrams"),
         (Context::Route, "Keys of a route"),
         (Context::Backend, "Keys of a backend"),
     ] {
         text.push_str(&format!("## {title}\n\n"));
         if context == Context::Backend {
             text.push_str("In a table of `to`, such as `{ addr = \"127.0.0.1:5002\", weight = 2 }`.\n\n");
+        }
+        if context == Context::Udp {
+            text.push_str("In `[udp.NAME]`, beside those keys of a service that say so.\n\n");
         }
         if context == Context::Route {
             text.push_str("In a table of `route`, beside `to` and the keys of a pool.\n\n");

@@ -7,7 +7,7 @@ use super::units::Rfc3339;
 use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::director::EventKind;
 use evenkeel_core::end::End;
-use evenkeel_proxy::{SessionRecord, Still};
+use evenkeel_proxy::{Datagrams, SessionRecord, Still};
 use std::fmt::{self, Display, Write as _};
 use std::time::{Duration, SystemTime};
 
@@ -181,6 +181,11 @@ fn so_far<E>(line: &mut Object<'_>, kind: &'static str, record: &SessionRecord<E
         .raw("ms", Millis(record.duration))
         .raw("to_backend", record.to_backend)
         .raw("to_client", record.to_client);
+    if let Some(Datagrams { to_backend, to_client }) = record.flow() {
+        line.word("protocol", "udp")
+            .raw("datagrams_to_backend", to_backend)
+            .raw("datagrams_to_client", to_client);
+    }
 }
 
 /// Only where TLS is spoken with clients.

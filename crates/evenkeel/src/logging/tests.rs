@@ -10,10 +10,10 @@ use evenkeel_core::attempt::{Attempt, ConnectFailure};
 use evenkeel_core::director::{Cause, Event, EventKind};
 use evenkeel_core::end::{End, Side};
 use evenkeel_core::health::ProbeFailure;
-use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
+use evenkeel_core::name::{ListenerName, PoolName, Protocol, ServiceName};
 use evenkeel_core::reception::Rejection;
 use evenkeel_core::tls::{Agreed, Fault, Version};
-use evenkeel_proxy::Still;
+use evenkeel_proxy::{Datagrams, Still};
 use std::io;
 use std::time::UNIX_EPOCH;
 
@@ -36,7 +36,11 @@ fn record() -> SessionRecord {
     SessionRecord {
         id: 7,
         accepted_at: at() - Duration::from_micros(1240),
-        listener: ListenerName { service: ServiceName::new("web"), addr: addr("[::]:8080") },
+        listener: ListenerName {
+            service: ServiceName::new("web"),
+            protocol: Protocol::Tcp,
+            addr: addr("[::]:8080"),
+        },
         client: addr("10.0.0.7:51822"),
         via: None,
         server_name: None,
@@ -51,6 +55,7 @@ fn record() -> SessionRecord {
         duration: Duration::from_micros(1240),
         to_backend: 89,
         to_client: 412,
+        datagrams: Datagrams::default(),
         end: End::Closed(Side::Client),
     }
 }
@@ -83,6 +88,7 @@ fn failed_record() -> SessionRecord {
         first_byte: None,
         to_backend: 0,
         to_client: 0,
+        datagrams: Datagrams::default(),
         end: End::NotConnected(ConnectFailure::Other(95)),
         ..record()
     }
@@ -202,6 +208,7 @@ fn open(still: Still) -> Item {
         duration: Duration::from_micros(1240),
         to_backend: 89,
         to_client: 412,
+        datagrams: Datagrams::default(),
         end: still,
     };
     let (nobody, _) = sync_channel(1);

@@ -2,7 +2,7 @@
 
 use super::entry::Entry;
 use super::notice::{Level, Notice};
-use super::units::{Bytes, Took};
+use super::units::{Bytes, Took, count};
 use evenkeel_core::director::EventKind;
 use evenkeel_core::end::End;
 use evenkeel_core::observe::Objection;
@@ -119,7 +119,17 @@ impl Text {
         }
         let (to_backend, to_client) = (Bytes(record.to_backend), Bytes(record.to_client));
         let took = Took(record.duration);
-        let _ = write!(out, "  {to_backend} to backend  {to_client} to client  {took}  ");
+        let _ = match record.flow() {
+            None => write!(out, "  {to_backend} to backend  {to_client} to client  {took}  "),
+            Some(datagrams) => {
+                let number = |of: u64| count(usize::try_from(of).unwrap_or(usize::MAX), "datagram");
+                let (asked, answered) = (number(datagrams.to_backend), number(datagrams.to_client));
+                write!(
+                    out,
+                    "  {to_backend} in {asked} to backend  {to_client} in {answered} to client  {took}  "
+                )
+            }
+        };
     }
 
     fn begin(&mut self, out: &mut String, at: SystemTime, level: Level) {

@@ -2,6 +2,7 @@
 
 use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::ConnectFailure;
+use evenkeel_core::name::Protocol;
 use evenkeel_core::sockets::Outward;
 use evenkeel_sys::socket::{self, Name};
 use std::io;
@@ -52,7 +53,7 @@ fn socket(addr: SocketAddr, wanted: Option<&Outward>) -> Result<TcpSocket, Conne
     let socket = socket::open(Name::Ip(addr)).map_err(|error| ConnectFailure::from(&error))?;
     if let Some(wanted) = wanted {
         // Which of its source addresses a check comes from does not matter.
-        evenkeel_proxy::prepare(&socket, wanted, addr, None, 0)
+        evenkeel_proxy::prepare(&socket, wanted, Protocol::Tcp, addr, None, 0)
             .map_err(|refused| ConnectFailure::Unprepared(refused.source.raw_os_error().unwrap_or(0)))?;
     }
     Ok(TcpSocket::from_std_stream(socket.into()))

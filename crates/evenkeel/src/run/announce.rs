@@ -53,8 +53,9 @@ fn balance(pool: &PoolConfig) -> &'static str {
 
 /// What is not as the user may think.
 pub fn warnings(settings: &Settings, room: &Room, unused: &Inherited) -> Vec<Notice> {
-    let unused = unused.addrs().map(|addr| {
-        format!("a socket passed by the service manager is not used: no service listens on {addr}")
+    let unused = unused.addrs().map(|(protocol, addr)| {
+        let kind = protocol.word();
+        format!("a socket passed by the service manager is not used: no `[{kind}]` service listens on {addr}")
     });
     let ceiling = settings.max_sessions.filter(|&wanted| wanted > room.ceiling).map(|wanted| {
         format!(

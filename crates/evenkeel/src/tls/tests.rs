@@ -2,7 +2,8 @@
 
 use super::*;
 use evenkeel_core::addr::Addr;
-use evenkeel_core::name::{ListenerName, ServiceName};
+use evenkeel_core::flow::FlowRules;
+use evenkeel_core::name::{ListenerName, Protocol, ServiceName};
 use evenkeel_core::reception::Reception;
 use evenkeel_core::snapshot::{Listener, SocketOptions};
 use evenkeel_core::sockets::Inward;
@@ -34,6 +35,7 @@ impl Scene {
         let listener = Listener {
             name: ListenerName {
                 service: ServiceName::new("web"),
+                protocol: Protocol::Tcp,
                 addr: Addr::Ip("127.0.0.1:1".parse().unwrap()),
             },
             pool: None,
@@ -43,6 +45,7 @@ impl Scene {
             max_sessions: 1,
             socket: SocketOptions { keepalive: None, user_timeout: None },
             unix_mode: 0,
+            flows: FlowRules::default(),
             inward: Inward::default(),
         };
         let config = Config { listeners: vec![Arc::new(listener)], ..Config::default() };

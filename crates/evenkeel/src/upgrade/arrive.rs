@@ -9,6 +9,7 @@ use super::wire::{Reader, Writer};
 use super::{FORMAT, MOVING_MAX, Step, VARIABLE, session};
 use crate::control::Input;
 use evenkeel_core::addr::Addr;
+use evenkeel_core::name::Protocol;
 use evenkeel_proxy::{Helm, Inherited, Passed, Reserved, Suspended};
 use evenkeel_sys::handoff::Channel;
 use evenkeel_sys::limits;
@@ -37,7 +38,7 @@ pub struct Predecessor {
     /// What operators want of it; `None`: it does not speak our format.
     intent: Option<Intent>,
     /// What its listeners are configured to be at, in its order.
-    addrs: Vec<Addr>,
+    addrs: Vec<(Protocol, Addr)>,
     inherited: Inherited,
 }
 
@@ -79,8 +80,8 @@ fn introduction(line: Line) -> Result<Predecessor, Broken> {
             }
             Word::Listener => {
                 let (ours, addr) = from.bool().zip(from.addr()).ok_or(Broken::Nonsense)?;
-                told.addrs.push(addr.clone());
-                told.inherited.pass(addr, Passed { sockets: descriptors, ours });
+                let protocol = told.inherited.pass(addr.clone(), Passed { sockets: descriptors, ours });
+                told.addrs.push((protocol, addr));
             }
             Word::Listeners => return Ok(told),
             _ => return Err(Broken::Nonsense),
@@ -134,10 +135,10 @@ impl Predecessor {
 
     /// The numbers of the listeners that were taken: of several at one address the first.
     fn taken(&self) -> Vec<usize> {
-        let mut at: BTreeMap<&Addr, Vec<usize>> = BTreeMap::new();
+        let mut at: BTreeMap<&(Protocol, Addr), Vec<usize>> = BTreeMap::new();
         self.addrs.iter().zip(0..).for_each(|(addr, number)| at.entry(addr).or_default().push(number));
-        let taken = at.into_iter().flat_map(|(addr, numbers)| {
-            let count = numbers.len() - self.inherited.count(addr);
+        let taken = at.into_iter().flat_map(|((protocol, addr), numbers)| {
+            let count = numbers.len() - self.inherited.count(*protocol, addr);
             numbers.into_iter().take(count)
         });
         taken.collect()

@@ -5,7 +5,7 @@ use super::past::{read_key, write_key};
 use super::wire::{Reader, Writer};
 use evenkeel_core::director::{Closed, Leaving};
 use evenkeel_core::name::{BackendKey, ServiceName};
-use evenkeel_proxy::{BackendSums, ServiceSums, Times, Totals, UserPlane};
+use evenkeel_proxy::{BackendSums, DatagramSums, ServiceSums, Times, Totals, UserPlane};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -78,6 +78,9 @@ impl Counted {
             for n in [sums.accepted, sums.retries, sums.to_backend, sums.to_client] {
                 to.u64(n);
             }
+            to.u64(sums.datagrams.to_backend);
+            to.u64(sums.datagrams.to_client);
+            write_numbers(&mut to, &sums.datagrams.lost);
             write_numbers(&mut to, &sums.ends);
             write_numbers(&mut to, &sums.observed);
             write_times(&mut to, &sums.duration);
@@ -116,6 +119,11 @@ impl Counted {
                 retries: from.u64()?,
                 to_backend: from.u64()?,
                 to_client: from.u64()?,
+                datagrams: DatagramSums {
+                    to_backend: from.u64()?,
+                    to_client: from.u64()?,
+                    lost: read_numbers(from)?,
+                },
                 ends: read_numbers(from)?,
                 observed: read_numbers(from)?,
                 uncounted: 0,

@@ -5,7 +5,7 @@ use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::{Attempt, ConnectFailure};
 use evenkeel_core::end::{End, Side};
 use evenkeel_core::half::PackedHalf;
-use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
+use evenkeel_core::name::{ListenerName, PoolName, Protocol, ServiceName};
 use evenkeel_core::observe::{Mode, Objection, Rule};
 use evenkeel_core::rate::Rate;
 use evenkeel_core::snapshot::{ConnectRules, Keepalive, PoolRules, QueueRules, SessionLimits, SocketOptions};
@@ -60,12 +60,17 @@ pub fn read(
 /// Writes the identity of a listener.
 pub fn write_listener(to: &mut Writer, listener: &ListenerName) {
     to.text(listener.service.as_str());
+    to.bool(listener.protocol == Protocol::Udp);
     to.addr(&listener.addr);
 }
 
 /// Reads it.
 pub fn read_listener(from: &mut Reader<'_>) -> Option<ListenerName> {
-    Some(ListenerName { service: ServiceName::new(from.text()?), addr: from.addr()? })
+    Some(ListenerName {
+        service: ServiceName::new(from.text()?),
+        protocol: if from.bool()? { Protocol::Udp } else { Protocol::Tcp },
+        addr: from.addr()?,
+    })
 }
 
 fn read_objection(from: &mut Reader<'_>) -> Option<Objection> {

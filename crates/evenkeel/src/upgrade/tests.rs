@@ -16,7 +16,7 @@ use evenkeel_core::eject::PackedEjection;
 use evenkeel_core::end::{End, Side};
 use evenkeel_core::half::PackedHalf;
 use evenkeel_core::health::{Health, HealthState};
-use evenkeel_core::name::{BackendKey, ListenerName, PoolName, ServiceName};
+use evenkeel_core::name::{BackendKey, ListenerName, PoolName, Protocol, ServiceName};
 use evenkeel_core::observe::{Mode, Objection, Rule};
 use evenkeel_core::rate::Rate;
 use evenkeel_core::snapshot::{ConnectRules, Keepalive, PoolRules, QueueRules, SessionLimits, SocketOptions};
@@ -67,7 +67,11 @@ fn session(fd: BorrowedFd<'_>) -> Suspended<BorrowedFd<'_>> {
     let now = Instant::now();
     Suspended {
         id: 42,
-        listener: ListenerName { service: ServiceName::new("web"), addr: addr("[::]:80") },
+        listener: ListenerName {
+            service: ServiceName::new("web"),
+            protocol: Protocol::Tcp,
+            addr: addr("[::]:80"),
+        },
         client: addr("10.0.0.7:5000"),
         via: Some(addr("10.0.0.1:1234")),
         server_name: Some("www.example.com".into()),

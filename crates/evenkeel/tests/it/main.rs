@@ -31,6 +31,7 @@ mod sockets;
 mod stop;
 mod tls;
 mod top;
+mod udp;
 mod upgrade;
 mod upgrade_command;
 mod upgrade_orders;

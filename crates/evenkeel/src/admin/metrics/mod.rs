@@ -9,10 +9,12 @@ use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::counts::{self, Metric};
 use evenkeel_core::director::{BackendView, State};
 use evenkeel_core::end::End;
+use evenkeel_core::flow::Lost;
 use evenkeel_core::observe::Objection;
 use evenkeel_core::snapshot::Backend;
 use evenkeel_proxy::{BackendSums, ServiceSums};
 use evenkeel_sys::{limits, usage};
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::sync::atomic::Ordering::Relaxed;
@@ -135,6 +137,33 @@ fn services(text: &mut Text, picture: &Picture) {
     each(&counts::SERVICE_QUEUED, &|text, name, sums| {
         text.histogram(counts::SERVICE_QUEUED.name, &[("service", name)], &sums.queued, DURATIONS);
     });
+    datagrams(text, picture);
+}
+
+/// Only of services that take them.
+fn datagrams(text: &mut Text, picture: &Picture) {
+    let listeners = picture.snapshot.listeners.values().filter(|it| it.is_for_flows());
+    let names: BTreeSet<_> = listeners.map(|it| &it.name.service).collect();
+    let services =
+        || names.iter().filter_map(|name| Some((name.as_str(), picture.services.get(*name)?.datagrams)));
+    // A family has a sample at least.
+    if names.is_empty() {
+        return;
+    }
+    text.family(&counts::SERVICE_DATAGRAMS);
+    for (name, sums) in services() {
+        for (direction, count) in [("to-backend", sums.to_backend), ("to-client", sums.to_client)] {
+            let labels = [("service", name), ("direction", direction)];
+            text.sample(counts::SERVICE_DATAGRAMS.name, &labels, count);
+        }
+    }
+    text.family(&counts::SERVICE_DATAGRAMS_DROPPED);
+    for (name, sums) in services() {
+        for (lost, count) in Lost::ALL.iter().zip(sums.lost) {
+            let labels = [("service", name), ("reason", lost.word())];
+            text.sample(counts::SERVICE_DATAGRAMS_DROPPED.name, &labels, count);
+        }
+    }
 }
 
 fn pools(text: &mut Text, picture: &Picture) {

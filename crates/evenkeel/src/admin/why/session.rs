@@ -1,6 +1,6 @@
 //! What became of a session, as JSON.
 
-use super::super::view::millis;
+use super::super::view::{datagrams, millis};
 use crate::control::{Candidate, Picture};
 use crate::logging::Rfc3339;
 use evenkeel_core::addr::Addr;
@@ -126,6 +126,8 @@ fn open(view: &SessionView) -> Value {
         "idle_ms": view.idle.map(millis),
         "to_backend": view.to_backend,
         "to_client": view.to_client,
+        "protocol": view.listener.protocol.word(),
+        "datagrams": view.datagrams.map(datagrams),
         "end": null,
         "by": null,
         "ended_at": null,
@@ -159,6 +161,8 @@ fn ended(record: &SessionRecord) -> Value {
         "ms": millis(record.duration),
         "to_backend": record.to_backend,
         "to_client": record.to_client,
+        "protocol": record.listener.protocol.word(),
+        "datagrams": record.flow().map(datagrams),
         "end": record.end.word(),
         "says": record.end.to_string(),
         "errno": errno,

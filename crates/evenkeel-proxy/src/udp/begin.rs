@@ -1,0 +1,127 @@
+//! How a flow begins: what a connection goes through from accept to its relay, all at once.
+
+use super::flow::Sent;
+use super::{Flow, Flows, Path, towards};
+use crate::gate;
+use crate::listener::Accepting;
+use crate::record::Still;
+use crate::session::{Opening, Places, Session};
+use crate::shared::count;
+use crate::udp::flow::Towards;
+use crate::worker::{Slot, Stage, Worker};
+use evenkeel_core::addr::Addr;
+use evenkeel_core::end::End;
+use evenkeel_core::flow::Lost;
+use evenkeel_sys::datagram::Inbox;
+use evenkeel_sys::poll::Readiness;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::rc::Rc;
+use std::sync::Arc;
+
+impl Worker {
+    /// These datagrams of `inbox` are the first of a flow, if one may begin.
+    pub fn begin_flow(
+        self: &Rc<Self>,
+        accepting: &Rc<Accepting>,
+        number: usize,
+        path: Path,
+        inbox: &Inbox,
+        run: Range<usize>,
+    ) {
+        let lose = |lost| accepting.counts.datagrams.lose(lost, run.len() as u64);
+        let Some(flows) = &accepting.flows else { return };
+        if !accepting.listener.open || self.drains_by().is_some() {
+            return lose(Lost::Draining);
+        }
+        let Some(places) = self.make_room(accepting, flows) else { return lose(Lost::NoFlow) };
+        let session = self.flow_session(accepting, &path, places);
+        match self.open_flow(&session) {
+            Ok(towards) => {
+                let flow = self.admit_flow(session, accepting, flows, (path, number), towards);
+                flows.borrow_mut().handle_client(self.reactor.now(), &path, run.len() as u64 - 1);
+                self.forward(&flow, inbox, run);
+            }
+            Err(end) => {
+                lose(Lost::NoFlow);
+                self.account(&session, None, end);
+                self.on_room(session);
+            }
+        }
+    }
+
+    fn flow_session(&self, accepting: &Accepting, path: &Path, places: Places) -> Rc<Session> {
+        count(&self.counts().accepted, 1);
+        count(&accepting.counts.accepted, 1);
+        let client = SocketAddr::new(path.peer.remote.ip().to_canonical(), path.peer.remote.port());
+        Rc::new(Session {
+            id: self.next_id(),
+            row: self.next_row(),
+            listener: Arc::clone(&accepting.listener),
+            pool: accepting.pool.clone().map_or_else(OnceCell::new, OnceCell::from),
+            peer: Addr::Ip(client),
+            origin: OnceCell::new(),
+            accepted: self.reactor.now(),
+            client_ready: Cell::new(Readiness::NONE),
+            backend_ready: Cell::new(Readiness::NONE),
+            opening: RefCell::new(Opening::default()),
+            counts: Arc::clone(&accepting.counts),
+            places,
+            gate: accepting.gate.clone(),
+            source_place: OnceCell::new(),
+        })
+    }
+
+    /// Past the gate, to a backend.
+    fn open_flow(self: &Rc<Self>, session: &Rc<Session>) -> Result<Towards, End> {
+        gate::pass(self, session)?;
+        let pool = session.pool.get().ok_or(End::NoBackend)?;
+        pool.note_session();
+        towards::find(self, session, pool)
+    }
+
+    /// From now on it is in the tables.
+    fn admit_flow(
+        self: &Rc<Self>,
+        session: Rc<Session>,
+        accepting: &Accepting,
+        flows: &Rc<Flows>,
+        (path, number): (Path, usize),
+        towards: Towards,
+    ) -> Rc<Flow> {
+        let row = session.row;
+        let flow = Rc::new(Flow {
+            session: Rc::clone(&session),
+            flows: Rc::clone(flows),
+            id: OnceCell::new(),
+            path,
+            bound: Arc::clone(&accepting.bound),
+            number,
+            towards: RefCell::new(towards),
+            unanswered: RefCell::default(),
+            to_backend: Sent::default(),
+            to_client: Sent::default(),
+            answered: Cell::default(),
+            drain: Cell::default(),
+        });
+        let id = flows.borrow_mut().open(self.reactor.now(), path, Rc::clone(&flow));
+        let _ = flow.id.set(id);
+        self.enter_flow(&flow);
+        if self.telling.get().opened {
+            let now = self.reactor.now();
+            self.records.borrow_mut().push_open(session.open_record(flow.carried(), Still::Opened, now), now);
+        }
+        flow.next_deadline().into_iter().for_each(|at| self.reactor.arm_by(row.index, at));
+        flow
+    }
+
+    /// Puts a flow that is in its service's table into the worker's.
+    pub fn enter_flow(&self, flow: &Rc<Flow>) {
+        self.udp.open.set(self.udp.open.get() + 1);
+        let slot =
+            Slot { session: Rc::clone(&flow.session), stage: Stage::Flowing(Rc::clone(flow)), queued: false };
+        let index = self.table.borrow_mut().insert(slot);
+        debug_assert_eq!(index, flow.session.row.index as usize, "the row was the next one to be taken");
+    }
+}

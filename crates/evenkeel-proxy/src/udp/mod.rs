@@ -1,0 +1,128 @@
+//! Services that take datagrams: what clients send is taken from a listener's sockets ([`receive`]), belongs to a flow, which
+//! begins if there is none ([`begin`]), and goes to its backend; what that answers ([`answer`]) comes from the address that
+//! the client asked. Which flows there are is known to the core's tables ([`FlowTable`]), what each consists of to [`flow`].
+//!
+//! A flow is a session with another kind of traffic: it is in the same table, under the same ceilings, counted and told of
+//! like any other. Nothing is queued: what a socket does not take now is dropped and counted.
+
+mod answer;
+mod begin;
+mod fail;
+mod flow;
+mod receive;
+mod room;
+mod towards;
+
+pub use flow::Flow;
+
+use crate::listener::Accepting;
+use crate::reactor::Token;
+use crate::worker::Worker;
+use evenkeel_core::end::End;
+use evenkeel_core::flow::FlowTable;
+use evenkeel_core::name::{Protocol, ServiceName};
+use evenkeel_core::snapshot::{Listener, Snapshot};
+use evenkeel_sys::datagram::{Inbox, Peer};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Flows that are ended in one turn because they were quiet for too long: the others have to wait for a turn more.
+const EXPIRED_MAX: usize = 256;
+
+/// What tells flows of a service apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Path {
+    /// The number of the listener.
+    pub listener: u32,
+    /// The client, and the address it sends to.
+    pub peer: Peer,
+}
+
+/// The flows of one service in one worker.
+pub type Flows = RefCell<FlowTable<Path, Rc<Flow>>>;
+
+/// What a worker has for datagrams.
+#[derive(Default)]
+pub struct Udp {
+    services: RefCell<BTreeMap<ServiceName, Rc<Flows>>>,
+    /// Flows of all services.
+    open: Cell<u32>,
+    /// Where datagrams are between two calls.
+    inbox: RefCell<Inbox>,
+}
+
+impl Worker {
+    /// The flows of the service that `listener` belongs to, held to what it says now; `None` where it takes connections.
+    pub fn flows_of(&self, listener: &Listener) -> Option<Rc<Flows>> {
+        if listener.name.protocol != Protocol::Udp {
+            return None;
+        }
+        let limit = self.share(listener.max_sessions);
+        let mut services = self.udp.services.borrow_mut();
+        let flows = services.entry(listener.name.service.clone()).or_insert_with(|| {
+            let table = FlowTable::new(limit, listener.flows, &mut self.dice.borrow_mut());
+            Rc::new(RefCell::new(table))
+        });
+        flows.borrow_mut().set(limit, listener.flows);
+        Some(Rc::clone(flows))
+    }
+
+    /// Forgets the tables of services that are no more; their flows have ended with their listeners.
+    pub fn forget_services(&self, snapshot: &Snapshot) {
+        let has = |service: &ServiceName| {
+            snapshot.listeners.keys().any(|it| it.protocol == Protocol::Udp && it.service == *service)
+        };
+        self.udp.services.borrow_mut().retain(|service, flows| has(service) || !flows.borrow().is_empty());
+    }
+
+    /// Takes datagrams from a listener's sockets from now on.
+    pub fn open_port(&self, accepting: &Accepting) {
+        for socket in self.sockets(accepting) {
+            if let Err(error) = self.reactor.add_level(socket, Token::Port(accepting.number), false) {
+                self.report_accept_failure(&accepting.listener.name, error.raw_os_error().unwrap_or(0));
+            }
+        }
+    }
+
+    /// Takes no more of them: the flows that came that way are over.
+    pub fn close_port(self: &Rc<Self>, accepting: &Accepting) {
+        self.unwatch(accepting);
+        let Some(flows) = &accepting.flows else { return };
+        let rows: Vec<_> = flows
+            .borrow()
+            .iter()
+            .filter(|(_, path, _)| path.listener == accepting.number)
+            .map(|(.., flow)| flow.session.row)
+            .collect();
+        rows.into_iter().for_each(|row| self.end(row, End::Drained));
+    }
+
+    /// How long no flow is over; `None`: there is none.
+    pub fn flows_due(&self) -> Option<Duration> {
+        let services = self.udp.services.borrow();
+        let due = services.values().filter_map(|flows| flows.borrow().next_deadline()).min()?;
+        Some(due.saturating_duration_since(self.reactor.now()))
+    }
+
+    /// Ends flows that were quiet for too long.
+    pub fn expire_flows(self: &Rc<Self>) {
+        for _ in 0..EXPIRED_MAX {
+            let over = self.udp.services.borrow().values().find_map(|flows| {
+                let flows = flows.borrow();
+                let (id, end) = flows.handle_timeout(self.reactor.now())?;
+                Some((flows.get(id)?.0.session.row, end))
+            });
+            let Some((row, end)) = over else { return };
+            self.end(row, end);
+        }
+    }
+
+    /// A flow has ended.
+    pub fn forget_flow(&self, flow: &Flow) {
+        if flow.id.get().and_then(|id| flow.flows.borrow_mut().close(*id)).is_some() {
+            self.udp.open.set(self.udp.open.get() - 1);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Datagrams of clients, in batches, to where their flows go.
+
+use super::{Flow, Path};
+use crate::listener::Accepting;
+use crate::worker::Worker;
+use evenkeel_core::flow::Lost;
+use evenkeel_sys::datagram::{self, Inbox};
+use std::io::ErrorKind;
+use std::ops::Range;
+use std::rc::Rc;
+
+/// Batches that are taken from a socket in one go, before others get theirs.
+const BATCHES: usize = 4;
+
+/// Bytes of the longest datagram that is kept until there is an answer: a frame of most networks. Whoever asks more at once
+/// asks again.
+pub const KEPT_MAX: usize = 1500;
+
+impl Worker {
+    /// Takes datagrams until there is none, or it is time to look after others.
+    pub fn receive(self: &Rc<Self>, accepting: &Rc<Accepting>) {
+        self.guarded(None, || self.receive_unguarded(accepting));
+    }
+
+    fn receive_unguarded(self: &Rc<Self>, accepting: &Rc<Accepting>) {
+        for (number, socket) in accepting.bound.numbered(self.index, self.shared.counts.len()) {
+            let mut inbox = self.udp.inbox.borrow_mut();
+            for _ in 0..BATCHES {
+                // Whatever else fails here says nothing of the datagrams to come.
+                if inbox.receive(socket).is_err() {
+                    break;
+                }
+                self.pass_on(accepting, number, &inbox);
+                if !inbox.is_full() {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// What is in `inbox` to the backends of its flows, or new flows. What one client has sent in a row stays together.
+    fn pass_on(self: &Rc<Self>, accepting: &Rc<Accepting>, number: usize, inbox: &Inbox) {
+        let Some(flows) = &accepting.flows else { return };
+        let mut run = 0..0;
+        while run.end < inbox.len() {
+            let peer = inbox.peer(run.end);
+            let others = (run.end..inbox.len()).find(|index| inbox.peer(*index) != peer);
+            run = run.end..others.unwrap_or(inbox.len());
+            let path = Path { listener: accepting.number, peer: *peer };
+            let datagrams = run.len() as u64;
+            let mut table = flows.borrow_mut();
+            let known = table.handle_client(self.reactor.now(), &path, datagrams);
+            let known = known.map(|(_, flow)| Rc::clone(flow));
+            drop(table);
+            match known {
+                Some(flow) => self.forward(&flow, inbox, run.clone()),
+                None => self.begin_flow(accepting, number, path, inbox, run.clone()),
+            }
+        }
+    }
+
+    /// These datagrams of `inbox` to the backend of `flow`.
+    pub fn forward(self: &Rc<Self>, flow: &Rc<Flow>, inbox: &Inbox, mut run: Range<usize>) {
+        while !run.is_empty() {
+            let sent = datagram::send_all(&flow.towards.borrow().socket, inbox, run.clone());
+            match sent {
+                Ok(sent) => {
+                    let taken = run.start..run.start + sent;
+                    run.start = taken.end;
+                    self.note_asked(flow, inbox, taken);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    return flow.session.counts.datagrams.lose(Lost::BackendFull, run.len() as u64);
+                }
+                // That is the answer to one that was sent before; this one was not sent.
+                Err(error) if self.is_refusal(&error) => {
+                    if !self.refused(flow, &error) {
+                        return flow.session.counts.datagrams.lose(Lost::NoFlow, run.len() as u64);
+                    }
+                }
+                Err(_) => {
+                    flow.session.counts.datagrams.lose(Lost::Unsendable, 1);
+                    run.start += 1;
+                }
+            }
+        }
+    }
+
+    /// The backend's socket took these.
+    fn note_asked(&self, flow: &Flow, inbox: &Inbox, taken: Range<usize>) {
+        let bytes = taken.clone().map(|index| inbox.datagram(index).len() as u64).sum();
+        flow.count_to_backend(taken.len() as u64, bytes);
+        if flow.answered.get().is_none() {
+            let last = inbox.datagram(taken.end - 1);
+            let mut kept = flow.unanswered.borrow_mut();
+            kept.clear();
+            kept.extend_from_slice(if last.len() <= KEPT_MAX { last } else { &[] });
+        }
+    }
+}

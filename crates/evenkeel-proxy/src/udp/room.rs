@@ -1,0 +1,54 @@
+//! Room for flows: a service has so many, and the flows of all services together leave half of the process's sessions to
+//! those that are connections. Where there is no room, the oldest flow leaves.
+
+use super::Flows;
+use crate::listener::Accepting;
+use crate::session::Places;
+use crate::shared::count;
+use crate::worker::Worker;
+use evenkeel_core::end::End;
+use std::rc::Rc;
+
+impl Worker {
+    /// This worker's share of so many flows: the kernel deals clients out evenly among the workers' sockets. At least one.
+    pub fn share(&self, limit: u32) -> u32 {
+        let (workers, index) = (self.shared.counts.len() as u32, self.index as u32);
+        (limit / workers + u32::from(index < limit % workers)).max(1)
+    }
+
+    /// Places for another flow of this service; whoever is in the way and was quiet for longest is gone then.
+    pub fn make_room(self: &Rc<Self>, accepting: &Accepting, flows: &Flows) -> Option<Places> {
+        if !flows.borrow().has_room() {
+            self.evict(flows);
+        }
+        if self.udp.open.get() >= self.share(self.shared.sessions.limit() / 2) {
+            self.evict_anywhere();
+        }
+        self.places(accepting).or_else(|| {
+            count(&self.counts().ceilings, 1);
+            self.evict_anywhere();
+            self.places(accepting)
+        })
+    }
+
+    fn places(&self, accepting: &Accepting) -> Option<Places> {
+        let of_service = accepting.ceiling.enter()?;
+        Some(Places { of_process: self.shared.sessions.enter()?, of_service })
+    }
+
+    /// Ends a flow of the service that has most of them.
+    pub fn evict_anywhere(self: &Rc<Self>) {
+        let services = self.udp.services.borrow();
+        let most = services.values().max_by_key(|flows| flows.borrow().len()).map(Rc::clone);
+        drop(services);
+        most.into_iter().for_each(|flows| self.evict(&flows));
+    }
+
+    fn evict(self: &Rc<Self>, flows: &Flows) {
+        let oldest = {
+            let flows = flows.borrow();
+            flows.oldest().and_then(|id| Some(flows.get(id)?.0.session.row))
+        };
+        oldest.into_iter().for_each(|row| self.end(row, End::Evicted));
+    }
+}

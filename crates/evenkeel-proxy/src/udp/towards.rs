@@ -1,0 +1,82 @@
+//! From a pool to a socket that is connected to a backend. Nobody has to be waited for; whether the backend is there shows
+//! when it answers, or its machine says that nobody listens.
+
+use super::flow::Towards;
+use crate::connect::{nobody_left, note_failure, spend_retry, tried};
+use crate::pools::{LocalPool, Seating};
+use crate::session::{Reach, Session};
+use crate::wish;
+use crate::worker::Worker;
+use evenkeel_core::attempt::ConnectFailure;
+use evenkeel_core::balance::client_hash;
+use evenkeel_core::end::End;
+use evenkeel_core::name::Protocol;
+use evenkeel_core::snapshot::{Backend, PoolRules};
+use evenkeel_sys::datagram;
+use std::io::ErrorKind;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A backend that the session has not tried yet, and a socket that is connected to it and watched.
+pub fn find(worker: &Rc<Worker>, session: &Session, local: &LocalPool) -> Result<Towards, End> {
+    let mut may_evict = true;
+    loop {
+        let (pool, index, mut seat) =
+            match local.seat(client_hash(session.client()), |pool| tried(session, pool)) {
+                Seating::At(pool, index, seat) => (pool, index, seat),
+                Seating::Busy => return Err(End::QueueFull),
+                Seating::Exhausted => return Err(nobody_left(session)),
+            };
+        let backend = &pool.backends[index as usize];
+        let now = worker.reactor.now();
+        match open(worker, session, local, backend, &pool.rules) {
+            Ok(socket) => {
+                seat.opened();
+                session.opening.borrow_mut().reach = Reach::Connected(backend.addr.clone(), Duration::ZERO);
+                let (backend, rules) = (backend.addr.clone(), Arc::clone(&pool.rules));
+                return Ok(Towards { socket, backend, since: now, seat, rules });
+            }
+            // It is flows that take most of what is missing.
+            Err(ConnectFailure::NoSourcePort | ConnectFailure::NoResources(_)) if may_evict => {
+                may_evict = false;
+                drop(seat);
+                worker.evict_anywhere();
+            }
+            Err(failure) => {
+                seat.failed(failure);
+                worker.on_seat_freed(local);
+                note_failure(worker, session, &pool, backend, failure, now);
+                if let ConnectFailure::NoResources(errno) = failure {
+                    return Err(End::Failed(errno));
+                }
+                spend_retry(worker, session, local, failure)?;
+            }
+        }
+    }
+}
+
+fn open(
+    worker: &Worker,
+    session: &Session,
+    local: &LocalPool,
+    backend: &Backend,
+    rules: &PoolRules,
+) -> Result<OwnedFd, ConnectFailure> {
+    let addr = backend.addr.ip().ok_or(ConnectFailure::NoSuchSocket)?;
+    let failed = |error: std::io::Error| match error.kind() {
+        // That is what it says when it finds no port to draw (`inet_autobind`).
+        ErrorKind::WouldBlock => ConnectFailure::NoSourcePort,
+        _ => ConnectFailure::from(&error),
+    };
+    let socket = datagram::open(addr).map_err(failed)?;
+    if let Some(wanted) = &rules.outward {
+        let client = session.client().ip().map(|client| client.ip());
+        wish::prepare(&socket, wanted, Protocol::Udp, addr, client, local.turn())
+            .map_err(|refused| ConnectFailure::Unprepared(refused.source.raw_os_error().unwrap_or(0)))?;
+    }
+    datagram::connect(&socket, addr).map_err(failed)?;
+    worker.reactor.add_stream(&socket, session.row, false).map_err(failed)?;
+    Ok(socket)
+}

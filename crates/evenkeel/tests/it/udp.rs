@@ -1,0 +1,5 @@
+//! Datagrams: what goes in comes out, from where it was asked, and a flow stays where it is.
+
+mod carry;
+mod fail;
+mod setup;

@@ -1,0 +1,98 @@
+//! What a client sends comes to a backend as it is, and the answer back.
+
+use super::setup::Setup;
+use evenkeel_testkit::{Pattern, UdpClient, UdpServer, eventually, port};
+
+/// Every size around those at which something could change, and steps between.
+fn sizes() -> Vec<usize> {
+    let edges = [0_usize, 512, 1232, 1472, 1500, 4096, 8972, 9000, 16_384, 32_768, 65_507];
+    let mut sizes: Vec<usize> = edges.iter().flat_map(|edge| edge.saturating_sub(2)..=edge + 2).collect();
+    sizes.extend((0..=65_507).step_by(997));
+    sizes.retain(|size| *size <= 65_507);
+    sizes
+}
+
+#[test]
+fn datagrams_of_every_size_go_through_unchanged_and_undivided() {
+    let server = UdpServer::echo();
+    let balancer = Setup::to([&server]).ready();
+    let client = balancer.client();
+    let pattern = Pattern::new(1);
+    for size in sizes() {
+        let datagram = pattern.slice(size as u64, size);
+        client.send(datagram);
+        assert!(client.receive() == datagram, "{size} bytes");
+    }
+    assert_eq!(server.received(), sizes().len() as u64, "nothing was sent twice, or in parts");
+}
+
+#[test]
+fn a_client_stays_with_its_backend_and_clients_are_dealt_out() {
+    let servers = [UdpServer::named("a"), UdpServer::named("b")];
+    let balancer = Setup::to(&servers).keys("balance = \"round-robin\"").ready();
+    let clients: Vec<UdpClient> = (0..20).map(|_| balancer.client()).collect();
+    let first: Vec<String> = clients.iter().map(|client| client.ask(b"who?")).collect();
+    assert_eq!(first.iter().filter(|name| *name == "a").count(), 10);
+    for _ in 0..5 {
+        let again: Vec<String> = clients.iter().map(|client| client.ask(b"who?")).collect();
+        assert_eq!(again, first);
+    }
+}
+
+#[test]
+fn a_wildcard_answers_from_the_address_that_was_asked() {
+    let server = UdpServer::named("here");
+    for (listen, to) in
+        [("0.0.0.0", ["127.0.0.5", "127.0.0.1"]), ("[::]", ["127.0.0.6", "::1"]), ("[::1]", ["::1", "::1"])]
+    {
+        let balancer = Setup::to([&server]).listen(&format!("{listen}:{}", port::free())).ready();
+        for to in to {
+            let to = (to.parse::<std::net::IpAddr>().unwrap(), balancer.addr.port()).into();
+            assert_eq!(UdpClient::to(to).ask(b"where?"), "here", "{listen} at {to}");
+        }
+    }
+}
+
+#[test]
+fn a_flow_that_got_its_answers_is_over_and_told_of() {
+    let server = UdpServer::named("answer");
+    let mut balancer = Setup::to([&server]).keys("answers = 1").ready();
+    let client = balancer.client();
+    assert_eq!(client.ask(b"question"), "answer");
+    let from = client.addr().to_string();
+    let told = balancer.wait_session("the flow", |line| line["client"] == from.as_str());
+    assert_eq!((&told["end"], &told["by"]), (&"answered".into(), &"backend".into()));
+    assert_eq!((&told["to_backend"], &told["to_client"]), (&8.into(), &6.into()));
+    assert_eq!((&told["protocol"], &told["datagrams_to_client"]), (&"udp".into(), &1.into()));
+}
+
+#[test]
+fn a_flow_that_is_quiet_is_over_when_its_time_is() {
+    let (server, mute) = (UdpServer::echo(), UdpServer::mute());
+    for (server, keys, end, by) in [
+        (&server, "timeout.flow = \"50ms\"", "flow-idle", "evenkeel"),
+        (&mute, "timeout.unanswered = \"50ms\"", "unanswered", "backend"),
+        (&mute, "timeout.unanswered = \"50ms\"\nanswers = 0", "flow-idle", "evenkeel"),
+    ] {
+        let mut balancer = Setup::to([server]).keys(keys).ready();
+        balancer.client().send(b"hello?");
+        let told = balancer.wait_session("the flow", |_| true);
+        assert_eq!((&told["end"], &told["by"]), (&end.into(), &by.into()), "{keys}");
+    }
+}
+
+#[test]
+fn connections_and_datagrams_may_have_the_same_port() {
+    let server = UdpServer::named("datagram");
+    let port = port::free();
+    let tcp = evenkeel_testkit::Server::hello("connection");
+    let more =
+        format!("[tcp.web]\nlisten = \"127.0.0.1:{port}\"\nto = \"{}\"\nhealth = \"off\"", tcp.place());
+    let balancer = Setup::to([&server]).listen(&format!("127.0.0.1:{port}")).keys(&more).ready();
+    assert_eq!(balancer.client().ask(b"?"), "datagram");
+    let place = evenkeel_testkit::Place::local(port);
+    eventually("a connection", || {
+        let peer = evenkeel_testkit::Peer::try_connect(&place).ok();
+        peer.map(|peer| assert_eq!(peer.text(), "connection"))
+    });
+}
