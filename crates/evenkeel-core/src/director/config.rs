@@ -42,12 +42,15 @@ pub struct PoolConfig {
     pub rules: Arc<PoolRules>,
 }
 
+/// The largest share that a member may have.
+pub const WEIGHT_MAX: u32 = 1000;
+
 /// One entry of `to`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     /// Where.
     pub target: Target,
-    /// Its share; 0 takes nothing.
+    /// Its share, up to [`WEIGHT_MAX`]; 0 takes nothing.
     pub weight: u32,
     /// Takes traffic only while no member that is not a backup can.
     pub backup: bool,

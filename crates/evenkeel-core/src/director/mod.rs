@@ -15,7 +15,9 @@ mod view;
 
 pub use crate::eligible::Standing;
 pub use action::{Action, Cause, Closed, Event, EventKind, Origin};
-pub use config::{AllDown, Config, EjectionRules, Leaving, Member, PoolConfig, SlowStart, Target};
+pub use config::{
+    AllDown, Config, EjectionRules, Leaving, Member, PoolConfig, SlowStart, Target, WEIGHT_MAX,
+};
 pub use memory::{BackendMemory, Memory, PoolMemory};
 pub use order::{BackendOrder, Difference, Duty, Order, OrderError, Wish, WishMemory};
 pub(crate) use outbox::after;

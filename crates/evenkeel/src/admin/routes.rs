@@ -1,7 +1,7 @@
 //! Every request that is understood, once: matching, validation and the OpenAPI document come from this table.
 
 use super::orders::Kind;
-use evenkeel_core::director::Duty;
+use evenkeel_core::director::{Duty, WEIGHT_MAX};
 use hyper::Method;
 
 /// One kind of request.
@@ -180,9 +180,6 @@ const fn order(
     Route { method, path, op: Op::Order(kind), summary, fields, answer: Answer::Json }
 }
 
-/// As in `to.weight`.
-const WEIGHT_MAX: u64 = 1000;
-
 /// All of them.
 pub static ROUTES: &[Route] = &[
     route(GET, "/", Op::Page, Answer::Page, "The dashboard"),
@@ -317,7 +314,12 @@ pub static ROUTES: &[Route] = &[
         "/api/v1/pools/{pool}/backends/{backend}/weight",
         Kind::Weight,
         "Set its share",
-        &[Field { name: "weight", kind: Number(WEIGHT_MAX), required: true, doc: "As in `to.weight`" }],
+        &[Field {
+            name: "weight",
+            kind: Number(WEIGHT_MAX as u64),
+            required: true,
+            doc: "As in `to.weight`",
+        }],
     ),
     order(
         POST,
@@ -326,7 +328,7 @@ pub static ROUTES: &[Route] = &[
         "Add a backend; a pool may be named by a service that sends to it, here and above",
         &[
             Field { name: "addr", kind: Text, required: true, doc: "Its address" },
-            may("weight", Number(WEIGHT_MAX), "As in `to.weight`; 1 unless told"),
+            may("weight", Number(WEIGHT_MAX as u64), "As in `to.weight`; 1 unless told"),
             may("backup", Flag, "As in `to.backup`"),
             may("max_sessions", Number(u32::MAX as u64), "As in `to.max-sessions`; no limit unless told"),
         ],

@@ -3,6 +3,7 @@
 use super::json;
 use crate::remote::{Command as Asked, Order, Subject, Tls, Whom};
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use evenkeel_core::director::WEIGHT_MAX;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -163,7 +164,9 @@ fn backend() -> Arg {
 }
 
 fn share() -> Arg {
-    Arg::new("weight").value_name("WEIGHT").value_parser(clap::value_parser!(u32).range(..=1000))
+    Arg::new("weight")
+        .value_name("WEIGHT")
+        .value_parser(clap::value_parser!(u32).range(..=i64::from(WEIGHT_MAX)))
 }
 
 fn duty(verb: &'static str, about: &'static str, help: &'static str) -> Command {

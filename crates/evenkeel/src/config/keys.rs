@@ -3,6 +3,7 @@
 
 mod flows;
 
+use evenkeel_core::director::WEIGHT_MAX;
 use evenkeel_core::wire::dns;
 use std::time::Duration;
 
@@ -693,7 +694,7 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "to.weight",
         scope: Scope::Backend,
-        kind: Kind::Count(0, 1000),
+        kind: Kind::Count(0, WEIGHT_MAX),
         default: Is("1"),
         doc: "Its share of new sessions in proportion to the others; 0 takes none.",
         why: "equal machines are the usual case",

@@ -7,9 +7,7 @@ use super::view::RowId;
 use super::watch::BackendId;
 use crate::logging::{Took, count};
 use crate::remote::Order;
-
-/// The largest share there is.
-pub const WEIGHT_MAX: u32 = 1000;
+use evenkeel_core::director::WEIGHT_MAX;
 
 /// What stands before everything else.
 #[derive(Clone, Debug, PartialEq)]

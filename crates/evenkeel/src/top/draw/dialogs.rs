@@ -1,11 +1,12 @@
 //! What stands before everything else: the help, and questions.
 
-use super::super::dialog::{Dialog, WEIGHT_MAX};
+use super::super::dialog::Dialog;
 use super::super::keys::HELP;
 use super::super::model::Model;
 use super::super::style::Tone;
 use super::below;
 use super::canvas::{Canvas, wide, wrap};
+use evenkeel_core::director::WEIGHT_MAX;
 use ratatui::layout::Rect;
 
 /// Columns of a dialogue at most.
