@@ -7,7 +7,7 @@ use super::place::{At, Place};
 use super::problem::{Problem, Problems};
 use super::setting::{AccessEntry, Setting};
 use super::watched::Watched;
-use evenkeel_core::access::{AccessRules, Mistake, NetworkSet, parse_list};
+use evenkeel_core::access::{AccessRules, NetworkSet, parse_list};
 use evenkeel_core::admit::GateRules;
 use evenkeel_core::network::Network;
 use evenkeel_core::observe::{Mode, Rule};
@@ -54,18 +54,8 @@ impl<'a> Lists<'a> {
             }
         };
         parse_list(&bytes).unwrap_or_else(|wrong| {
-            let told = wrong.told.iter().map(|it| match it.mistake {
-                Mistake::NoNetwork(error) => {
-                    format!("line {}: `{}`: {error}", it.line, it.text.escape_debug())
-                }
-                Mistake::TooMany => format!("line {}: it has too many networks", it.line),
-            });
-            let mut told: Vec<_> = told.collect();
-            if wrong.more > 0 {
-                told.push(format!("and {} more", wrong.more));
-            }
             let problem = Problem::error(format!("{} is no list of networks", path.display()));
-            problems.push(problem.at(place, "nothing of it is taken").help(told.join("\n")));
+            problems.push(problem.at(place, "nothing of it is taken").help(wrong.to_string()));
             Vec::new()
         })
     }
