@@ -201,7 +201,8 @@ fn service(protocol: Protocol, name: &At<String>, node: &Node, problems: &mut Pr
     match &node.value {
         Value::Table(table) => {
             let title = format!("[{}.{}]", protocol.word(), name.value);
-            Some(Lower::new(context(protocol), title, problems).table("", table))
+            let lower = Lower::new(context(protocol), title, problems);
+            Some(Lower { service: &name.value, ..lower }.table("", table))
         }
         Value::Broken => None,
         value => {
@@ -234,6 +235,8 @@ pub struct Lower<'a> {
     context: Context,
     /// How the table is called in what is told.
     title: String,
+    /// Of which service it is, where it is of one.
+    service: &'a str,
     layer: Layer,
     problems: &'a mut Problems,
 }
@@ -241,7 +244,7 @@ pub struct Lower<'a> {
 impl<'a> Lower<'a> {
     /// For a table that stands at `context` and is called `title`.
     pub fn new(context: Context, title: impl Into<String>, problems: &'a mut Problems) -> Self {
-        Self { context, title: title.into(), layer: Layer::default(), problems }
+        Self { context, title: title.into(), service: "", layer: Layer::default(), problems }
     }
 
     /// The settings in `table`; `prefix` is what the table is called as a part of a key, with a dot, or empty.
@@ -432,7 +435,7 @@ impl<'a> Lower<'a> {
 
     /// One route: a table with keys, or what `to` takes. The pool of a second one for the same clients has a number.
     fn route(&mut self, pattern: &At<String>, node: &Node, number: usize) -> Routed {
-        let service = self.title.trim_start_matches("[tcp.").trim_end_matches(']');
+        let service = self.service;
         let name = match number {
             1 => format!("{service}/{}", pattern.value),
             number => format!("{service}/{}#{number}", pattern.value),
