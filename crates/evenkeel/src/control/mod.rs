@@ -213,6 +213,7 @@ impl Control {
                 }
                 () = until(turning.phase_ends()) => turning.handle_phase_end(),
                 () = until(turning.admin_due) => turning.bind_admin(),
+                () = until(turning.trial_ends()) => turning.judge(Instant::now()),
                 _ = tick.tick() => turning.handle_tick(),
             }
         }

@@ -1,5 +1,6 @@
 //! The control loop with a real plane and real sockets, one event at a time.
 
+use super::question::{Applied, Wanted};
 use super::*;
 use crate::config;
 use crate::run;
@@ -98,6 +99,25 @@ async fn term_lets_sessions_end_and_then_ends() {
     drop(session);
     turn_until(&mut turning, &mut inputs, |turning| turning.ended.is_some()).await;
     assert_eq!(turning.ended, Some("drained"));
+}
+
+#[tokio::test]
+async fn a_trial_ends_when_its_time_is_over_and_not_before() {
+    let echo = Server::echo();
+    let (old, new) = (port::free(), port::free());
+    let (mut turning, _inputs) = start(old, &echo);
+    let given = config::Given { path: "evenkeel.toml".into(), text: String::new() };
+    let applied = Applied { given, loaded: load(new, &echo).unwrap() };
+    let wanted = Wanted { by: "a test".to_owned(), what: "apply".to_owned() };
+    let (time, began) = (Duration::from_secs(60), Instant::now());
+    turning.apply(applied, Some(time), wanted).unwrap();
+    let ends = turning.trial_ends().unwrap();
+    assert!(ends >= began + time && ends <= Instant::now() + time);
+    turning.judge(ends - Duration::from_millis(1));
+    connect(new).check_echo("on trial");
+    turning.judge(ends);
+    assert_eq!(turning.trial_ends(), None);
+    connect(old).check_echo("as it was");
 }
 
 #[tokio::test]

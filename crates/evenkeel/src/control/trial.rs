@@ -88,10 +88,19 @@ impl Loop {
         })
     }
 
+    /// When the time of the trial is over, if that is to be waited for.
+    pub(super) fn trial_ends(&self) -> Option<Instant> {
+        self.trial.as_ref().filter(|_| self.may_go_back()).map(|trial| trial.until)
+    }
+
+    fn may_go_back(&self) -> bool {
+        !self.is_moving() && self.phase == Phase::Running
+    }
+
     /// Looks how the trial goes. While sessions move it waits: whoever has them then goes back, if need be. One that ends has
     /// nothing to go back to.
     pub(super) fn judge(&mut self, now: Instant) {
-        if self.is_moving() || self.phase != Phase::Running {
+        if !self.may_go_back() {
             return;
         }
         let Some(trial) = &self.trial else { return };
