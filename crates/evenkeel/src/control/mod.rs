@@ -165,6 +165,8 @@ struct Loop {
     successor: Option<u32>,
     /// When to bind the admin API, as long as the process before this one is only just leaving it.
     admin_due: Option<Instant>,
+    /// How often that was tried in vain.
+    admin_tries: u32,
 }
 
 impl Control {
@@ -246,6 +248,7 @@ impl Loop {
             moving: None,
             successor: None,
             admin_due: None,
+            admin_tries: 0,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The control loop with a real plane and real sockets, one event at a time.
 
 use super::question::{Applied, Wanted};
+use super::upgrade::{LATER, TRIES_SOON};
 use super::*;
 use crate::config;
 use crate::run;
@@ -118,6 +119,27 @@ async fn a_trial_ends_when_its_time_is_over_and_not_before() {
     turning.judge(ends);
     assert_eq!(turning.trial_ends(), None);
     connect(old).check_echo("as it was");
+}
+
+#[tokio::test]
+async fn an_address_of_the_admin_api_that_somebody_else_has_is_tried_for_less_often() {
+    let echo = Server::echo();
+    let (mut turning, _inputs) = start(port::free(), &echo);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let admin = format!(
+        "[admin]\nlisten = \"{}\"\n[tcp.web]\nlisten = \":1\"\nto = \"127.0.0.1:2\"",
+        taken.local_addr().unwrap()
+    );
+    turning.control.settings.admin = config::load(&Source::Text(admin)).unwrap().settings.admin;
+    let due = |turning: &Loop| turning.admin_due.map(|due| due.saturating_duration_since(Instant::now()));
+    (1..TRIES_SOON).for_each(|_| turning.bind_admin());
+    assert!(due(&turning).unwrap() < LATER / 2, "it may only just be left");
+    turning.bind_admin();
+    assert!(due(&turning).unwrap() > LATER / 2);
+    drop(taken);
+    turning.bind_admin();
+    assert_eq!((due(&turning), turning.admin_tries), (None, 0));
+    assert!(turning.control.admin.is_some());
 }
 
 #[tokio::test]

@@ -23,6 +23,12 @@ const SETTLE_MAX: Duration = Duration::from_secs(10);
 /// How soon binding the admin API is tried again while its address is taken: the process before is only just leaving it.
 const SOON: Duration = Duration::from_millis(50);
 
+/// After so many tries somebody else has it: that is told, and it is tried less often.
+pub(super) const TRIES_SOON: u32 = 100;
+
+/// How soon it is tried again then.
+pub(super) const LATER: Duration = Duration::from_secs(1);
+
 /// How long the process before may take to leave the addresses of its admin API, which it tells.
 const LEAVES_WITHIN: Duration = Duration::from_secs(15);
 
@@ -209,9 +215,18 @@ impl Loop {
     pub(super) fn bind_admin(&mut self) {
         self.admin_due = None;
         match Bound::bind(self.control.settings.admin.as_ref(), None) {
-            Ok(bound) => self.control.serve_admin(bound),
+            Ok(bound) => {
+                self.admin_tries = 0;
+                self.control.serve_admin(bound);
+            }
             Err(error) if error.exit == Exit::Unavailable && self.phase == Phase::Running => {
-                self.admin_due = Some(Instant::now() + SOON);
+                self.admin_tries = self.admin_tries.saturating_add(1);
+                if self.admin_tries == TRIES_SOON {
+                    let told = format!("{}; it is tried again every second", error.what);
+                    self.control.log.tell(Notice::Warning(told));
+                }
+                let pause = if self.admin_tries < TRIES_SOON { SOON } else { LATER };
+                self.admin_due = Some(Instant::now() + pause);
             }
             Err(error) => self.control.log.tell(Notice::Warning(error.what)),
         }
