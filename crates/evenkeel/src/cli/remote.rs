@@ -2,6 +2,7 @@
 
 use super::json;
 use crate::remote::{Command as Asked, Order, Subject, Tls, Whom};
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use evenkeel_core::director::WEIGHT_MAX;
 use std::net::IpAddr;
@@ -356,7 +357,9 @@ fn subject(matches: &ArgMatches) -> Option<(Whom, Asked)> {
 /// Which evenkeel `matches` mean.
 pub fn whom(matches: &ArgMatches) -> Whom {
     let file = |name: &str| matches.get_one::<PathBuf>(name).cloned();
+    let typed = ["tls-ca", "tls-cert", "tls-key", "tls-name"];
     let tls = Tls {
+        is_typed: typed.iter().any(|it| matches.value_source(it) == Some(ValueSource::CommandLine)),
         ca: file("tls-ca"),
         cert: file("tls-cert"),
         key: file("tls-key"),

@@ -157,11 +157,21 @@ pub fn place(whom: &Whom) -> Result<String, RunError> {
     }
 }
 
+fn without_tls(place: &str) -> RunError {
+    RunError::new(Exit::Usage, format!("`--tls-…` goes only with TLS, and {place} is asked without"))
+}
+
 /// Connects, and says to what.
 fn connect(whom: &Whom, patience: Duration) -> Result<(String, Box<dyn Stream>), RunError> {
     let place = place(whom)?;
     let path = place.strip_prefix("unix:").or(place.starts_with(['/', '.']).then_some(place.as_str()));
     let connected = match path {
+        // What the environment says is for those elsewhere.
+        Some(_) if whom.tls.is_typed => {
+            return Err(
+                without_tls(&place).help("TLS is for an evenkeel elsewhere: name it by `--admin https://…`")
+            );
+        }
         Some(path) => UnixStream::connect(path).and_then(|stream| {
             stream.set_read_timeout(Some(patience))?;
             Ok(Box::new(stream) as Box<dyn Stream>)
@@ -179,11 +189,7 @@ fn connect(whom: &Whom, patience: Duration) -> Result<(String, Box<dyn Stream>),
                 }
                 // A token must not go where somebody who names certificates did not want it to.
                 Ok(_) if whom.tls.is_wanted() => {
-                    return Err(RunError::new(
-                        Exit::Usage,
-                        format!("`--tls-…` goes only with TLS, and {place} is asked without"),
-                    )
-                    .help(format!("ask by `--admin {HTTPS}{place}`")));
+                    return Err(without_tls(&place).help(format!("ask by `--admin {HTTPS}{place}`")));
                 }
                 connected => connected.map(|stream| Box::new(stream) as Box<dyn Stream>),
             }

@@ -12,9 +12,11 @@ use std::path::{Path, PathBuf};
 /// A connection that speaks TLS.
 pub type Tunnel = StreamOwned<ClientConnection, TcpStream>;
 
-/// What a command line says about TLS.
+/// What a command line and the environment say about TLS.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tls {
+    /// Whether any of it is said by the command line, and so is meant for this very command.
+    pub is_typed: bool,
     /// A file with those whose signature counts; else those that the machine trusts.
     pub ca: Option<PathBuf>,
     /// A file with the certificate to show.

@@ -169,6 +169,11 @@ fn commands_speak_tls_and_say_what_to_do_when_it_fails() {
     assert!(code == 69 && errors.contains("--tls-ca"), "{code} {errors}");
     let (code, _, errors) = raw(&format!("status --admin {at} --tls-cert {ops}"));
     assert!(code == 2 && errors.contains(&format!("https://{at}")), "{code} {errors}");
+    // Said to a Unix socket it would have no effect; what the environment says is for others.
+    let (code, _, errors) = raw(&format!("status --admin unix:/none.sock --tls-cert {ops}"));
+    assert!(code == 2 && errors.contains("`--tls-…` goes only with TLS"), "{code} {errors}");
+    let quiet = evenkeel().args("status --admin unix:/none.sock").env("EVENKEEL_TLS_CERT", &ops);
+    assert_eq!(quiet.spawn().output().0, 69);
     let (code, _, errors) = raw(&format!("status --admin {at}"));
     assert!(code == 69 && errors.contains("https://"), "{code} {errors}");
     drop(running);
