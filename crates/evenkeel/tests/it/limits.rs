@@ -146,7 +146,10 @@ fn a_limit_of_bandwidth_that_observes_is_told_of_in_the_log_and_counted() {
         assert!(client.receive(much.len()).unwrap() == much, "a hundred times as fast as the limit");
     });
     drop(client);
-    assert_eq!(running.wait_sessions(1)[0]["observed"], serde_json::json!(["bandwidth"]));
+    let session = &running.wait_sessions(1)[0];
+    assert_eq!(session["observed"], serde_json::json!(["bandwidth"]));
+    let (code, why, _) = running.command(&format!("why session {}", session["id"]));
+    assert!(code == 0 && why.contains("only observe were against it: bandwidth"), "{why}");
     let metrics = running.ask("GET", "/metrics").text;
     let counted = "evenkeel_service_observed_total{service=\"web\",rule=\"bandwidth\"} 1";
     assert!(metrics.contains(counted), "{metrics}");

@@ -36,6 +36,11 @@ pub fn show(page: &mut Page, session: &Value) {
     if session["queued_ms"].as_f64().is_some_and(|it| it > 0.0) {
         page.term("waited", Tone::Odd, &format!("{} for a free seat", took(&session["queued_ms"])));
     }
+    let observed: Vec<&str> = list(&session["observed"]).iter().map(word).collect();
+    if !observed.is_empty() {
+        let text = format!("rules that only observe were against it: {}", observed.join(", "));
+        page.term("observed", Tone::Odd, &text);
+    }
     reach(page, session);
     let [to_backend, to_client] = ["to_backend", "to_client"].map(|it| Bytes(number(&session[it])));
     page.term("bytes", Tone::Plain, &format!("{to_backend} to backend, {to_client} to client"));
