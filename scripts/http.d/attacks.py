@@ -52,40 +52,45 @@ def run(report):
     web.stop()
 
 
-def ask(stream):
-    """A request as anybody makes it."""
-    stream.sendall(GET + b"\r\n")
-    answer = b""
-    while not answer.endswith(pattern(10)):
-        more = stream.recv(65536)
-        assert more, f"cut behind {answer[:50]!r}"
-        answer += more
-    assert b" 200 " in answer, f"answered {answer[:50]!r}"
+class Visitor:
+    """Somebody with a connection who asks as anybody does."""
+
+    def __init__(self, front):
+        self.stream = front.connect()
+
+    def ask(self):
+        self.stream.sendall(GET + b"\r\n")
+        answer = b""
+        while not answer.endswith(pattern(10)):
+            more = self.stream.recv(65536)
+            assert more, f"cut behind {answer[:50]!r}"
+            answer += more
+        assert b" 200 " in answer, f"answered {answer[:50]!r}"
 
 
 class Others:
-    """Somebody who just wants to be served: on a connection that stays, and on new ones."""
+    """Those who just want to be served: one on a connection that stays, and new ones."""
 
-    def __init__(self, front):
-        self.front, self.waits, self.failures, self.over = front, [], [], threading.Event()
+    def __init__(self, front, visitor):
+        self.front, self.visitor, self.waits, self.failures, self.over = front, visitor, [], [], threading.Event()
         self.memory = front.memory()
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
 
     def _run(self):
-        kept = self.front.connect()
+        kept = None
         while not self.waits or not self.over.wait(0.03):
-            for stream in (kept, None):
+            for is_new in (False, True):
                 began = time.monotonic()
                 try:
-                    with contextlib.nullcontext(stream) if stream else self.front.connect() as stream:
-                        ask(stream)
+                    visitor = self.visitor(self.front) if is_new or kept is None else kept
+                    visitor.ask()
+                    kept = kept if is_new else visitor
                 except (AssertionError, OSError) as error:
                     self.failures.append(repr(error))
-                    kept = self.front.connect()
+                    kept = None
                 self.waits.append(time.monotonic() - began)
             self.memory = max(self.memory, self.front.memory())
-        kept.close()
 
     def judge(self):
         self.over.set()
@@ -96,9 +101,9 @@ class Others:
         return f"others waited {statistics.median(self.waits) * 1e3:.1f} ms, {worst * 1e3:.0f} at most"
 
 
-def beside(front, attack):
+def beside(front, attack, visitor=Visitor):
     """The attack, with others served meanwhile."""
-    before, others = front.memory(), Others(front)
+    before, others = front.memory(), Others(front, visitor)
     try:
         count, remark = attack(front)
     finally:
@@ -183,14 +188,12 @@ def drained(stream):
 
 def idle(front, count):
     """They cost little, and go when their time is up."""
-    before, streams = front.memory(), []
+    before, visitors = front.memory(), []
     for _ in range(count):
-        streams.append(front.connect())
-        ask(streams[-1])
+        visitors.append(Visitor(front))
+        visitors[-1].ask()
     each = max(front.memory() - before, 0) / count
-    until("all of them are gone", lambda: all(has_ended(stream) for stream in streams), GONE)
-    for stream in streams:
-        stream.close()
+    until("all of them are gone", lambda: all(has_ended(visitor.stream) for visitor in visitors), GONE)
     return count, f"{each:.0f} B each"
 
 

@@ -38,7 +38,7 @@ http {{
     map $http_upgrade $onward {{ default upgrade; '' ''; }}
     upstream web {{ keepalive 64; {backends} }}
     server {{
-        listen 127.0.0.1:{port};
+        listen 127.0.0.1:{port}{h2};
         location / {{
             proxy_pass http://web; proxy_http_version 1.1; proxy_request_buffering off; proxy_buffering off;
             proxy_set_header Host $http_host; proxy_set_header Connection $onward;
@@ -62,7 +62,7 @@ defaults
     timeout server {patience}s
     timeout tunnel 60s
 listen web
-    bind 127.0.0.1:{port}
+    bind 127.0.0.1:{port}{h2}
     balance roundrobin
 {backends}
 """
@@ -91,14 +91,16 @@ def listens(port):
 
 
 class Front:
-    """A program in front of backends at these ports; it gives clients and backends `patience` seconds."""
+    """A program in front of backends at these ports; it gives clients and backends `patience` seconds. The others have to be told
+    that clients speak HTTP/2."""
 
-    def __init__(self, name, ports, patience=60, checked=False):
+    def __init__(self, name, ports, patience=60, checked=False, h2=False):
         self.name, self.port = name, free_port()
         self.folder = tempfile.TemporaryDirectory(prefix=f"http-{name}-")
         folder = pathlib.Path(self.folder.name)
         config, command = getattr(self, f"_{name}")(ports, folder, checked)
-        config = config.format(port=self.port, folder=folder, patience=patience, **command.pop("gaps"))
+        h2 = {"nginx": " http2", "haproxy": " proto h2"}.get(name, "") if h2 else ""
+        config = config.format(port=self.port, folder=folder, patience=patience, h2=h2, **command.pop("gaps"))
         (folder / "config.toml").write_text(config)
         self.log = folder / "log"
         with open(folder / "said", "wb") as said:
