@@ -66,6 +66,9 @@ metrics! {
     CONFIG_LAST_RELOAD_SUCCESS Gauge "config_last_reload_success_timestamp_seconds" "When the configuration in force was taken";
     CONFIG_RELOADS Counter "config_reloads_total" "Reloads, by result";
     TLS_CERTIFICATE_EXPIRY Gauge "tls_certificate_expiry_timestamp_seconds" "Until when a certificate that is shown is valid";
+    ACME_ATTEMPTS Counter "acme_attempts_total" "Certificates that were to be obtained from an authority, by result";
+    ACME_CERTIFICATES Gauge "acme_certificates" "Whether there is a certificate that was obtained, by name";
+    ACME_DUE Gauge "acme_due_timestamp_seconds" "When a certificate is to be obtained next, by name";
     SERVICE_SESSIONS Counter "service_sessions_total" "Sessions accepted";
     SERVICE_SESSIONS_OPEN Gauge "service_sessions_open" "Sessions open now";
     SERVICE_ENDS Counter "service_session_ends_total" "Sessions that have ended, by how";

@@ -61,6 +61,8 @@ pub enum End {
     QueueTimeout,
     /// The client left before a backend was found.
     ClientLeft,
+    /// An authority that gives out certificates asked whether a name leads here, and was answered.
+    Proved,
     /// Something of ours failed (descriptors, memory); the errno.
     Failed(i32),
     /// A defect of evenkeel: its code panicked.
@@ -85,7 +87,7 @@ impl End {
     /// The words of all ends but those of connects that failed and of clients that were not let in, which are
     /// [`ConnectFailure::WORDS`] and [`Rejection::WORDS`]; and whether it is a failure. What the client did is none, nor what a
     /// limit or an operator wanted.
-    const OWN: [(&str, bool); 23] = [
+    const OWN: [(&str, bool); 24] = [
         ("ok", false),
         ("client-reset", false),
         ("backend-reset", true),
@@ -109,6 +111,7 @@ impl End {
         ("answered", false),
         ("unanswered", true),
         ("evicted", false),
+        ("acme-challenge", false),
     ];
 
     /// Which of the [`words`](Self::words) are those of connects that failed.
@@ -157,6 +160,7 @@ impl End {
             Self::Answered => 20,
             Self::Unanswered => 21,
             Self::Evicted => 22,
+            Self::Proved => 23,
             Self::NotConnected(failure) => Self::OWN.len() + failure.index(),
             Self::Rejected(rejection) => Self::OWN.len() + ConnectFailure::WORDS.len() + rejection.index(),
         }
@@ -177,7 +181,7 @@ impl End {
             Self::Closed(side) | Self::Reset(side) | Self::Vanished(side) | Self::Garbled(side) => *side,
             Self::NotConnected(failure) => failure.fault(),
             Self::Rejected(rejection) => rejection.by(),
-            Self::ClientLeft => Side::Client,
+            Self::ClientLeft | Self::Proved => Side::Client,
             Self::NoBackend | Self::Answered | Self::Unanswered => Side::Backend,
             Self::Idle
             | Self::FlowIdle
@@ -196,7 +200,7 @@ impl End {
 
     /// Whether it went as it should until nobody had more to say: nothing here needs looking into.
     pub fn is_ok(&self) -> bool {
-        matches!(self, Self::Closed(_) | Self::FlowIdle | Self::Answered)
+        matches!(self, Self::Closed(_) | Self::FlowIdle | Self::Answered | Self::Proved)
     }
 }
 
@@ -221,6 +225,7 @@ impl fmt::Display for End {
             Self::QueueFull => "every backend was at its cap, and the queue was full",
             Self::QueueTimeout => "every backend was at its cap for `timeout.queue`",
             Self::ClientLeft => "the client left before a backend was found",
+            Self::Proved => "a certificate authority was shown that the name leads here",
             Self::Panicked => "a defect of evenkeel",
             Self::FlowIdle => "no datagram came for `timeout.flow`",
             Self::Answered => "the backend had answered as often as `answers` says",

@@ -8,6 +8,7 @@
 //! remembered of it ([`history`]), who may connect and how often ([`access`], [`rate`], [`sources`], [`admit`]), the life
 //! of a session ([`reception`], [`wire`], [`route`], [`tls`], [`attempt`], [`budget`], [`half`], [`deadline`],
 //! [`vanish`], [`end`]) and of a flow ([`flow`]), and what is counted ([`counts`]).
+//! [`vanish`], [`end`]), when certificates are obtained ([`renewal`]), and what is counted ([`counts`]).
 //!
 //! Nothing here does I/O, asks for the time or rolls dice: time and dice are arguments.
 #![forbid(unsafe_code)]
@@ -40,6 +41,7 @@ pub mod ports;
 pub mod ramp;
 pub mod rate;
 pub mod reception;
+pub mod renewal;
 pub mod route;
 pub mod snapshot;
 pub mod sockets;

@@ -180,7 +180,7 @@ impl Rejection {
             | Self::NoRoute
             | Self::NotAdmitted(_)
             | Self::NoRoom
-            | Self::Tls(Fault::Ours) => Side::Evenkeel,
+            | Self::Tls(Fault::Ours | Fault::Unready) => Side::Evenkeel,
             Self::HeaderMissing
             | Self::HeaderLate
             | Self::HeaderTooLong

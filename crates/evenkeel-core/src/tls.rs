@@ -29,6 +29,8 @@ pub struct Certificate {
     pub chain: Arc<Path>,
     /// The file of the key; `None`: it is in the same file, or beside it under a name that says so.
     pub key: Option<Arc<Path>>,
+    /// The host name that it is obtained for without anybody's doing: until then there is no such file.
+    pub obtained_for: Option<Arc<str>>,
 }
 
 /// What clients have to show.
@@ -133,10 +135,12 @@ pub enum Fault {
     Misbehaved,
     /// Something of ours failed.
     Ours,
+    /// There is no certificate yet that could be shown to it.
+    Unready,
 }
 
 impl Fault {
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 18] = [
         Self::NotTls,
         Self::PlainHttp,
         Self::Version,
@@ -154,6 +158,7 @@ impl Fault {
         Self::TooLate,
         Self::Misbehaved,
         Self::Ours,
+        Self::Unready,
     ];
 
     /// Whether the other side is told of it, by an alert.
@@ -168,7 +173,7 @@ impl Fault {
     pub fn code(self) -> u16 {
         let alert = if let Self::Alert(number) = self { number } else { 0 };
         let same = |it: &Self| std::mem::discriminant(it) == std::mem::discriminant(&self);
-        let index = Self::ALL.iter().position(same).unwrap_or(Self::ALL.len() - 1);
+        let index = Self::ALL.iter().position(same).unwrap_or_default();
         (index as u16) << 8 | u16::from(alert)
     }
 
@@ -202,6 +207,7 @@ impl fmt::Display for Fault {
             Self::TooLate => "the handshake took too long",
             Self::Misbehaved => "it broke the protocol",
             Self::Ours => "a failure of evenkeel itself",
+            Self::Unready => "there is no certificate yet",
         })
     }
 }

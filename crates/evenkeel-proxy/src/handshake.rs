@@ -4,14 +4,14 @@ use crate::early::{Early, NoMore};
 use crate::hello::{self, Unheard};
 use crate::session::{ClientTls, Greeting, Interrupted, Session};
 use crate::shared::count;
-use crate::tls::{Tunnel, server_name};
+use crate::tls::{CHALLENGE_PROTOCOL, Server, Tunnel, server_name};
 use crate::worker::Worker;
 use evenkeel_core::end::End;
 use evenkeel_core::reception::Rejection;
 use evenkeel_core::snapshot::Backend;
 use evenkeel_core::tls::{Fault, Origination};
 use evenkeel_core::wire::client_hello::{self, ClientHello, Malformed, Version};
-use rustls::ClientConfig;
+use rustls::{ClientConfig, ServerConfig};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Instant;
@@ -27,16 +27,19 @@ pub async fn accept(
     early: &mut Early,
 ) -> Result<Option<Tunnel>, End> {
     let Some(terms) = &session.listener.reception.tls else { return Ok(None) };
-    let config = session.opening.borrow_mut().notes.tls.as_mut().and_then(|tls| tls.server.take());
-    let config = config.ok_or(Rejection::Tls(Fault::Ours))?;
+    let server = session.opening.borrow_mut().notes.tls.as_mut().and_then(|tls| tls.server.take());
+    let server = server.ok_or(Rejection::Tls(Fault::Ours))?;
     let deadline = worker.reactor.now() + terms.timeout;
-    let offered = hear(worker, session, client, early, deadline).await?;
-    let tunnel = Tunnel::accept(&config, early.take());
-    let shaken = match tunnel {
-        Ok(tunnel) => shake(worker, session, client, tunnel, early, deadline).await,
-        Err(fault) => Err(NotShaken::Fault(fault)),
+    let heard = hear(worker, session, client, &server, early, deadline).await?;
+    let config = match &server.challenge {
+        Some(challenge) if heard.challenges => &challenge.config,
+        _ => &server.config,
     };
-    match shaken {
+    match meet(worker, session, client, config, early, deadline).await {
+        Ok(mut tunnel) if heard.challenges => {
+            let _ = tunnel.close(&client.as_fd(), worker.tools.borrow_mut().cipher());
+            Err(End::Proved)
+        }
         Ok(tunnel) => {
             let agreed = tunnel.agreed();
             count(if agreed.resumed { &session.counts.tls_resumed } else { &session.counts.tls_full }, 1);
@@ -46,32 +49,67 @@ pub async fn accept(
         Err(NotShaken::ClientLeft) => Err(End::ClientLeft),
         Err(NotShaken::NoRoom) => Err(Rejection::NoRoom.into()),
         Err(NotShaken::Fault(fault)) => {
-            // What very old versions lack comes to light before their version does.
-            let is_old = fault == Fault::Nothing && offered.is_some_and(|it| it < Version::Tls12);
-            Err(Rejection::Tls(if is_old { Fault::Version } else { fault }).into())
+            Err(Rejection::Tls(match fault {
+                // What very old versions lack comes to light before their version does.
+                Fault::Nothing if heard.newest.is_some_and(|it| it < Version::Tls12) => Fault::Version,
+                Fault::Ours if !server.is_ready => Fault::Unready,
+                fault => fault,
+            })
+            .into())
         }
     }
 }
 
+async fn meet(
+    worker: &Worker,
+    session: &Session,
+    client: &OwnedFd,
+    config: &Arc<ServerConfig>,
+    early: &mut Early,
+    deadline: Instant,
+) -> Result<Tunnel, NotShaken> {
+    let tunnel = Tunnel::accept(config, early.take()).map_err(NotShaken::Fault)?;
+    shake(worker, session, client, tunnel, early, deadline).await
+}
+
+/// What a client's hello says that matters here.
+#[derive(Default)]
+struct Heard {
+    /// The newest version that it offers.
+    newest: Option<Version>,
+    /// Whether it wants to see what shows that a name leads here, and there is that.
+    challenges: bool,
+}
+
+impl Heard {
+    fn of(hello: &ClientHello<'_>, server: &Server) -> Self {
+        let is_for = |name: &str| hello.server_name.as_deref() == Some(name);
+        let challenges = server.challenge.as_ref().is_some_and(|it| is_for(&it.name)) && { hello.alpn }
+            .eq([CHALLENGE_PROTOCOL]);
+        Self { newest: hello.version, challenges }
+    }
+}
+
 /// Waits for the client's hello, which is not answered here, and notes what it asks for. One that is wrong is left to rustls,
-/// which says so to the client. Gives the newest version that is offered.
+/// which says so to the client.
 async fn hear(
     worker: &Worker,
     session: &Session,
     client: &OwnedFd,
+    server: &Server,
     early: &mut Early,
     deadline: Instant,
-) -> Result<Option<Version>, End> {
+) -> Result<Heard, End> {
     let found = |hello: &ClientHello<'_>| {
         session.opening.borrow_mut().notes.greeting.get_or_insert_with(|| Greeting::of(hello, false));
-        hello.version
+        Heard::of(hello, server)
     };
     match hello::hear(worker, session, client, early, (client_hello::LONGEST, deadline), found).await {
-        Ok(version) => Ok(version),
+        Ok(heard) => Ok(heard),
         Err(Unheard::Malformed(Malformed::NotTls { .. })) => {
             Err(Rejection::Tls(stranger(early.bytes())).into())
         }
-        Err(Unheard::Malformed(_)) => Ok(None),
+        Err(Unheard::Malformed(_)) => Ok(Heard::default()),
         Err(Unheard::NoMore(NoMore::ClientLeft)) if !early.bytes().is_empty() => {
             Err(Rejection::Tls(Fault::Left).into())
         }

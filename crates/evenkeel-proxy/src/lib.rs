@@ -42,6 +42,6 @@ pub use record::{Datagrams, Records, SessionRecord, Still, Telling};
 pub use relay::{Held, Patience, SuspendedDirection, SuspendedRelay};
 pub use reserved::{Open, Reserved};
 pub use session::Reach;
-pub use tls::{Keyring, fault, server_name};
+pub use tls::{CHALLENGE_PROTOCOL, Challenge, Keyring, fault, server_name};
 pub use visit::{Closing, Filter, SessionView, Visit, Visited};
 pub use wish::{Refused, prepare};

@@ -9,6 +9,7 @@ use crate::pools::LocalPool;
 use crate::reactor::Token;
 use crate::session::{ClientTls, Opening, Places, Session};
 use crate::shared::{Ceiling, count};
+use crate::tls::Server;
 use crate::udp::Flows;
 use crate::worker::Worker;
 use evenkeel_core::addr::Addr;
@@ -18,7 +19,6 @@ use evenkeel_core::snapshot::Listener;
 use evenkeel_sys::poll::Readiness;
 use evenkeel_sys::socket;
 use rustix::io::Errno;
-use rustls::ServerConfig;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::io;
 use std::net::SocketAddr;
@@ -43,7 +43,7 @@ pub struct Accepting {
     /// Where its sessions go when no route says otherwise.
     pub pool: Option<Rc<LocalPool>>,
     /// What is needed to speak TLS with its clients.
-    pub tls: Option<Arc<ServerConfig>>,
+    pub tls: Option<Server>,
     /// Its sockets.
     pub bound: Arc<Bound>,
     /// The ceiling of its service.
@@ -68,7 +68,7 @@ impl Accepting {
     fn opening(&self) -> Opening {
         let mut opening = Opening::default();
         if let Some(server) = &self.tls {
-            opening.notes.tls = Some(ClientTls { server: Some(Arc::clone(server)), agreed: None });
+            opening.notes.tls = Some(ClientTls { server: Some(server.clone()), agreed: None });
         }
         opening
     }

@@ -15,6 +15,7 @@ use crate::record::{Carried, SessionRecord, Still};
 use crate::relay::Relay;
 use crate::route;
 use crate::shared::Place;
+use crate::tls::Server;
 use crate::worker::Worker;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::admit::Gate;
@@ -29,7 +30,6 @@ use evenkeel_core::tls::Agreed;
 use evenkeel_core::wire::client_hello::ClientHello;
 use evenkeel_sys::poll::Readiness;
 use evenkeel_sys::socket;
-use rustls::ServerConfig;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::future::poll_fn;
 use std::net::IpAddr;
@@ -53,8 +53,9 @@ pub async fn serve(worker: Rc<Worker>, session: Rc<Session>, client: OwnedFd) ->
     let tunnel = match handshake::accept(&worker, &session, &client, &mut early).await {
         Ok(tunnel) => tunnel,
         Err(end) => {
-            if matches!(end, End::Rejected(Rejection::Tls(fault)) if fault.is_told()) {
-                // By an alert, which a reset might overtake.
+            let is_told = matches!(end, End::Rejected(Rejection::Tls(fault)) if fault.is_told());
+            if is_told || end == End::Proved {
+                // By an alert, or by all that it wanted to see, which a reset might overtake.
                 std::mem::forget(refusal);
             }
             return Err(end);
@@ -174,7 +175,7 @@ impl Greeting {
 #[derive(Clone, Default)]
 pub struct ClientTls {
     /// What is needed to speak it, until it is spoken.
-    pub server: Option<Arc<ServerConfig>>,
+    pub server: Option<Server>,
     /// What was agreed upon with it.
     pub agreed: Option<Box<Agreed>>,
 }

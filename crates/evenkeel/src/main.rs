@@ -1,6 +1,7 @@
 //! A load balancer for TCP.
 #![forbid(unsafe_code)]
 
+mod acme;
 mod admin;
 mod binding;
 mod ceiling;

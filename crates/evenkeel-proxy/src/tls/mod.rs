@@ -7,7 +7,7 @@ mod machine;
 mod tunnel;
 
 pub use fault::fault;
-pub use keyring::Keyring;
+pub use keyring::{CHALLENGE_PROTOCOL, Challenge, Keyring, Server};
 pub use tunnel::{CIPHER_BYTES, Tunnel};
 
 use evenkeel_core::addr::Addr;

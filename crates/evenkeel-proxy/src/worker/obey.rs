@@ -61,12 +61,12 @@ impl Worker {
             let gate = publication.gates.get(&name.service);
             let flows = self.flows_of(listener);
             let terms = listener.reception.tls.as_ref();
-            let tls = terms.and_then(|terms| publication.keyring.server(terms)).cloned();
+            let tls = terms.and_then(|terms| publication.keyring.server(terms));
             let is_same = |known: &Accepting| {
                 known.listener == *listener
                     && known.pool.as_ref().map(Rc::as_ptr) == pool.as_ref().map(Rc::as_ptr)
                     && known.gate.as_ref().map(Arc::as_ptr) == gate.map(Arc::as_ptr)
-                    && known.tls.as_ref().map(Arc::as_ptr) == tls.as_ref().map(Arc::as_ptr)
+                    && known.tls == tls
             };
             if known.is_some_and(|known| is_same(known)) {
                 continue;

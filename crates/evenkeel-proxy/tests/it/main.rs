@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
 mod bandwidth;
+mod challenge;
 mod conservation;
 mod counts;
 mod early;

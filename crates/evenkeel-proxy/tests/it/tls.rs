@@ -47,7 +47,7 @@ impl Keys {
 }
 
 fn nowhere() -> Certificate {
-    Certificate { chain: Path::new("/").into(), key: None }
+    Certificate { chain: Path::new("/").into(), key: None, obtained_for: None }
 }
 
 /// Clients of these parts speak TLS.
@@ -59,7 +59,7 @@ pub fn terminate(parts: &mut Parts, config: ServerConfig, timeout: Duration) {
         clients: None,
         timeout,
     });
-    parts.keyring.add_server(Arc::clone(&terms), Arc::new(config));
+    parts.keyring.add_server(Arc::clone(&terms), Arc::new(config), true);
     parts.reception = Reception { tls: Some(terms), ..Reception::default() };
 }
 

@@ -5,7 +5,7 @@ use super::args::Args;
 use super::guard::Peer;
 use super::reply::{Refused, Reply};
 use super::routes::Op;
-use super::{change, dashboard, guard, metrics, openapi, orders, upgrade, view, why};
+use super::{certificates, change, dashboard, guard, metrics, openapi, orders, upgrade, view, why};
 use crate::config;
 use crate::control::{Picture, Question, Wanted};
 use crate::logging::{Told, count};
@@ -39,6 +39,9 @@ pub async fn perform(desk: &Desk, op: Op, peer: Peer, args: &Args) -> Result<Rep
             Ok(Reply::Json(json!({"change": why.is_none(), "why": why})))
         }
         Op::Status => Ok(Reply::Json(view::status(&*desk.look().await?))),
+        Op::Certificates => {
+            Ok(Reply::Json(json!({"certificates": certificates::view(&*desk.look().await?)})))
+        }
         Op::Services => Ok(Reply::Json(json!({"services": view::services(&*desk.look().await?)}))),
         Op::Service => {
             let name = args.text("service").unwrap_or_default();
@@ -98,11 +101,22 @@ fn ready(picture: &Picture, verbose: bool) -> Result<Reply, Refused> {
     };
     let unseen: Vec<&str> =
         picture.snapshot.pools.values().filter(is_unseen).map(|it| it.name.as_str()).collect();
-    let reasons = [
+    let mut reasons = vec![
         ("takes-traffic", picture.phase == "running", picture.phase.to_owned()),
         ("first-checks", unseen.is_empty(), unseen.join(" ")),
     ];
+    if !picture.obtained.held.is_empty() {
+        // Who takes it for not ready may keep from it the very authority that it waits for.
+        reasons.push(("certificates", true, missing(picture)));
+    }
     Ok(verdict(&reasons, verbose))
+}
+
+/// Certificates that are still to be obtained.
+fn missing(picture: &Picture) -> String {
+    let names: Vec<_> =
+        certificates::missing(picture).map(|it| format!("none yet for {}", it.name)).collect();
+    names.join(", ")
 }
 
 fn service_ready(picture: &Picture, args: &Args) -> Result<Reply, Refused> {
@@ -113,10 +127,13 @@ fn service_ready(picture: &Picture, args: &Args) -> Result<Reply, Refused> {
     let pools = first.pools().filter_map(|name| picture.snapshot.pools.get(name));
     let takers: usize = pools.map(|pool| pool.backends.iter().filter(|it| it.eligible).count()).sum();
     let is_bound = listeners.iter().all(|it| picture.bound.contains_key(&it.name));
-    let reasons = [
+    let mut reasons = vec![
         ("takes-traffic", picture.phase == "running" && is_bound, picture.phase.to_owned()),
         ("backends", takers > 0, format!("{takers} take traffic")),
     ];
+    if !listeners.iter().all(|it| certificates::is_there(picture, it)) {
+        reasons.push(("certificate", false, "none yet".to_owned()));
+    }
     Ok(verdict(&reasons, args.flag("verbose")))
 }
 

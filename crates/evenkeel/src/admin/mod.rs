@@ -2,6 +2,7 @@
 //! control loop by messages, and decides nothing itself. Read [`routes`] first.
 
 mod args;
+mod certificates;
 mod change;
 mod dashboard;
 mod guard;

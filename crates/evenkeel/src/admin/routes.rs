@@ -42,6 +42,8 @@ pub enum Op {
     Access,
     /// How it does as a whole.
     Status,
+    /// All certificates.
+    Certificates,
     /// All services.
     Services,
     /// One of them.
@@ -196,7 +198,7 @@ pub static ROUTES: &[Route] = &[
             "/readyz/{service}",
             Op::ServiceReady,
             Answer::Text,
-            "Whether a service listens and has a backend that takes traffic",
+            "Whether a service listens, has a certificate if it needs one, and a backend that takes traffic",
         ),
         &[VERBOSE],
     ),
@@ -210,6 +212,13 @@ pub static ROUTES: &[Route] = &[
         "Whether whoever asks may change something, and why not",
     ),
     route(GET, "/api/v1/status", Op::Status, Answer::Json, "How it does as a whole"),
+    route(
+        GET,
+        "/api/v1/certificates",
+        Op::Certificates,
+        Answer::Json,
+        "Certificates that are shown or to be obtained: where from, until when, and when the next one comes",
+    ),
     route(GET, "/api/v1/services", Op::Services, Answer::Json, "All services with what they counted"),
     route(GET, "/api/v1/services/{service}", Op::Service, Answer::Json, "One service"),
     route(GET, "/api/v1/listeners", Op::Listeners, Answer::Json, "Where it listens"),

@@ -41,6 +41,7 @@ pub fn status(picture: &Picture) -> Value {
             "trial_s": picture.trial.map(|it| it.as_secs()),
             "upgrade_timeout_s": picture.upgrade_timeout.as_secs(),
         },
+        "certificates": super::certificates::view(picture),
         "services": services(picture),
         "pools": pools(picture),
     })

@@ -8,7 +8,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 /// Keys of the process that are flags too. A single service has no use for the others.
-const PROCESS_KEYS: [&str; 12] = [
+const PROCESS_KEYS: [&str; 18] = [
     "workers",
     "log",
     "log-to",
@@ -21,6 +21,12 @@ const PROCESS_KEYS: [&str; 12] = [
     "admin",
     "admin.listen",
     "admin.token-file",
+    "acme.agree-to-terms",
+    "acme.directory",
+    "acme.ca",
+    "acme.contact",
+    "acme.challenge",
+    "acme.state",
 ];
 
 const EXAMPLES: &str = "\

@@ -9,7 +9,7 @@ use super::place::At;
 use super::problem::{Problem, Problems};
 use super::setting::{Entry, Layer, Routed, Setting};
 use super::tls::Paths;
-use super::{AdminSettings, Settings, World, log, pool, reception, sockets, suggest};
+use super::{AcmeSettings, AdminSettings, Settings, World, log, pool, reception, sockets, suggest};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::{Config, PoolConfig};
 use evenkeel_core::flow::FlowRules;
@@ -76,7 +76,12 @@ impl Bound<'_> {
 }
 
 /// What holds for the process.
-pub fn settings(typed: &Typed, builtin: &Layer, admin: Option<AdminSettings>) -> Settings {
+pub fn settings(
+    typed: &Typed,
+    builtin: &Layer,
+    admin: Option<AdminSettings>,
+    acme: Option<AcmeSettings>,
+) -> Settings {
     let chain = Chain::new([&typed.flags, &typed.process], builtin);
     Settings {
         workers: chain.count("workers").map(|workers| workers as usize),
@@ -88,6 +93,7 @@ pub fn settings(typed: &Typed, builtin: &Layer, admin: Option<AdminSettings>) ->
         max_early_bytes: chain.number("max-early-bytes").into(),
         watch: chain.is_set("watch"),
         admin,
+        acme,
     }
 }
 

@@ -5,6 +5,7 @@
 
 #![expect(clippy::result_large_err, reason = "a problem is made at most once for each mistake of a user")]
 
+mod acme;
 mod address;
 mod admin;
 mod chain;
@@ -39,7 +40,7 @@ pub use watched::{Watched, WatchedFiles};
 use crate::tls::Material;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::{Config, Target};
-use evenkeel_core::tls::Termination;
+use evenkeel_core::tls::{Origination, Termination};
 use gate::Lists;
 use std::io;
 use std::net::{IpAddr, ToSocketAddrs, UdpSocket};
@@ -107,6 +108,40 @@ pub struct Settings {
     pub watch: bool,
     /// Where it can be looked at and told things; `None` is nowhere.
     pub admin: Option<AdminSettings>,
+    /// How certificates are obtained; `None`: none are.
+    pub acme: Option<AcmeSettings>,
+}
+
+/// How certificates are obtained from an authority.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AcmeSettings {
+    /// Whether its terms are agreed to.
+    pub is_agreed: bool,
+    /// The URL of its directory.
+    pub directory: Arc<str>,
+    /// How TLS is spoken with it.
+    pub tls: Arc<Origination>,
+    /// Whom it may write to, as URLs.
+    pub contact: Box<[Box<str>]>,
+    /// How it sees that a name leads here.
+    pub challenge: Challenge,
+    /// Where it is answered, if it asks by HTTP.
+    pub listen: Vec<Addr>,
+    /// Whether others who ask there are sent to HTTPS.
+    pub redirects: bool,
+    /// The folder in which everything is kept.
+    pub state: PathBuf,
+    /// How long after a first failure it is tried again.
+    pub retry: Duration,
+}
+
+/// How an authority sees that a name leads here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Challenge {
+    /// By a TLS handshake at port 443 (RFC 8737).
+    Tls,
+    /// By a file over HTTP at port 80 (RFC 8555, section 8.3).
+    Http,
 }
 
 /// Where the admin API is served.
@@ -161,11 +196,16 @@ fn load_in(source: &Source, world: &World<'_>) -> Result<Loaded, Problems> {
     let builtin = chain::builtin();
     let defaults = compile::Defaults::new(&typed);
     let services = compile::bind(&typed, &defaults, world, &mut problems);
-    let (mut lists, mut paths) = (Lists::new(world), tls::Paths::default());
+    let acme = acme::compile(&typed, &builtin, world, &mut problems);
+    let (mut lists, mut paths) = (Lists::new(world), tls::Paths::new(&acme));
     let config = compile::compile(&services, &builtin, &mut lists, &mut paths, &mut problems);
     cross::check(&typed, &services, &builtin, &mut problems);
     log::check(&typed, &builtin, &mut problems);
     let admin = admin::compile(&typed, &builtin, &config, world, &mut paths, &mut problems);
+    let acme = {
+        let admin = admin.as_ref().and_then(|it| it.listen.as_deref()).unwrap_or_default();
+        acme::check(acme, &typed, &config, admin, &paths, &mut problems)
+    };
     let mut material = Material::default();
     if world.reads_keys && problems.errors() == 0 {
         let admin = admin.as_ref().and_then(|it| it.tls.as_ref());
@@ -174,7 +214,7 @@ fn load_in(source: &Source, world: &World<'_>) -> Result<Loaded, Problems> {
     problems.sort();
     match problems.errors() {
         0 => Ok(Loaded {
-            settings: compile::settings(&typed, &builtin, admin),
+            settings: compile::settings(&typed, &builtin, admin, acme),
             config,
             material,
             warnings: problems.list,

@@ -155,6 +155,10 @@ fn service_with(key: &keys::Key) -> Vec<flags::FlagValue> {
         "access-mode" => given.push(flag("deny", "10.0.0.0/8")),
         "to-tls.key" => given.push(flag("to-tls.cert", "/etc/evenkeel/client.pem")),
         "tls.cert" => {}
+        "tls.acme" => {
+            given.push(flag("acme.agree-to-terms", "true"));
+            given.push(flag("acme.challenge", "http-01"));
+        }
         "tls.client-auth" => {
             given.push(flag("tls.cert", "/etc/evenkeel/web.pem"));
             given.push(flag("tls.client-ca", "/etc/evenkeel/clients-ca.pem"));

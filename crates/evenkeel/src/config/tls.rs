@@ -1,10 +1,12 @@
 //! TLS: from what was typed to how it is spoken, and to the files that it needs.
 
+use super::AcmeSettings;
+use super::acme;
 use super::chain::Chain;
 use super::place::Place;
 use super::problem::{Problem, Problems};
 use super::setting::Setting;
-use crate::tls::{Material, Trouble};
+use crate::tls::{Material, Trouble, obtained as kept};
 use evenkeel_core::director::Config;
 use evenkeel_core::tls::{Certificate, ClientCertificates, Origination, Termination, Trust, Version};
 use rustls::pki_types::ServerName;
@@ -16,21 +18,36 @@ use std::time::Duration;
 const ADMIN_HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// Paths of keys and certificates, and where they were written.
-#[derive(Default)]
-pub struct Paths(Vec<(PathBuf, Place)>);
+pub struct Paths {
+    known: Vec<(PathBuf, Place)>,
+    /// Where those are kept that are obtained.
+    obtained: PathBuf,
+}
 
 impl Paths {
+    /// None yet; those that are obtained are kept where `acme` says.
+    pub fn new(acme: &AcmeSettings) -> Self {
+        Self { known: Vec::new(), obtained: kept::folder(acme) }
+    }
+
+    /// The path at which the certificate for `name`, which was written at `place`, will be.
+    fn add_obtained(&mut self, name: &str, place: &Place) -> Arc<Path> {
+        let path = kept::file(&self.obtained, name);
+        self.known.push((path.clone(), place.clone()));
+        path.into()
+    }
+
     /// The path that `written` means at `place`: relative to the file that it stands in.
     fn add(&mut self, written: &str, place: Option<&Place>) -> Arc<Path> {
         let Some(place) = place else { return Path::new(written).into() };
         let path = if written.is_empty() { PathBuf::new() } else { place.text().dir.join(written) };
-        self.0.push((path.clone(), place.clone()));
+        self.known.push((path.clone(), place.clone()));
         path.into()
     }
 
     /// Where `path` was written first.
-    fn place(&self, path: &Path) -> Option<&Place> {
-        self.0.iter().find(|(known, _)| known == path).map(|(_, place)| place)
+    pub fn place(&self, path: &Path) -> Option<&Place> {
+        self.known.iter().find(|(known, _)| known == path).map(|(_, place)| place)
     }
 }
 
@@ -92,7 +109,8 @@ fn certificates(
         Some(Setting::Files(files)) => files.as_slice(),
         _ => &[],
     };
-    if written.is_empty() && !chain.is_written(&cert_key) {
+    let obtained = obtained(chain, tls, paths, problems);
+    if written.is_empty() && obtained.is_empty() && !is_written(chain, tls) {
         problems.push(
             Problem::error(format!("`{tls}` does not say what to show to clients"))
                 .at_found(chain.find(tls), "no certificate is named")
@@ -111,8 +129,36 @@ fn certificates(
     let certificate = |path: &super::place::At<String>| Certificate {
         chain: paths.add(&path.value, Some(&path.place)),
         key: key.clone(),
+        obtained_for: None,
     };
-    written.iter().map(certificate).collect()
+    written.iter().map(certificate).chain(obtained).collect()
+}
+
+/// Whether it was said what to show, be it well or not.
+fn is_written(chain: &Chain<'_>, tls: &str) -> bool {
+    ["cert", "acme"].iter().any(|it| chain.is_written(&format!("{tls}.{it}")))
+}
+
+/// Those that are obtained.
+fn obtained(chain: &Chain<'_>, tls: &str, paths: &mut Paths, problems: &mut Problems) -> Vec<Certificate> {
+    let Some(Setting::Texts(written)) = chain.find(&format!("{tls}.acme")).map(|found| found.value) else {
+        return Vec::new();
+    };
+    let mut all: Vec<Certificate> = Vec::new();
+    for written in written {
+        match acme::name(written) {
+            Ok(name) if all.iter().any(|it| it.obtained_for.as_ref() == Some(&name)) => {
+                let problem = Problem::warning(format!("`{name}` is named twice"));
+                problems.push(problem.at(&written.place, "second time"));
+            }
+            Ok(name) => {
+                let chain = paths.add_obtained(&name, &written.place);
+                all.push(Certificate { chain, key: None, obtained_for: Some(name) });
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    all
 }
 
 /// `chain` holds one `to-tls` and the built-in settings.
@@ -160,7 +206,7 @@ pub fn origination(chain: &Chain<'_>, paths: &mut Paths, problems: &mut Problems
     Some(Origination {
         trust,
         server_name,
-        certificate: shown.map(|chain| Certificate { chain, key }),
+        certificate: shown.map(|chain| Certificate { chain, key, obtained_for: None }),
         alpn: protocols(chain, "to-tls.alpn"),
     })
 }

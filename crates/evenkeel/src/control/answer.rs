@@ -74,6 +74,7 @@ impl Loop {
             lines_left_out: control.log.left_out(),
             reloads: self.reloads.clone(),
             certificates: control.keys.material.shown(),
+            obtained: self.obtained(),
             trial: self.trial.as_ref().map(|it| it.left(Instant::now())),
             upgrade_timeout: control.settings.upgrade_timeout,
         }

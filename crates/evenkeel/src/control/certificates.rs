@@ -54,7 +54,7 @@ impl Keys {
         let shown = self.material.shown();
         self.told.retain(|file, (end, _)| shown.iter().any(|it| it.file == *file && it.expires == *end));
         let mut notices = Vec::new();
-        for Shown { file, names, expires, .. } in shown {
+        for Shown { file, names, expires, .. } in shown.into_iter().filter(|it| is_worth_telling(it, now)) {
             let left = expires.duration_since(now).map_or(0, |left| left.as_secs().div_ceil(DAY) as usize);
             let Some(days) = DAYS.into_iter().filter(|days| left <= *days).min() else { continue };
             if self.told.get(&file).is_none_or(|(_, told)| days < *told) {
@@ -64,6 +64,12 @@ impl Keys {
         }
         notices
     }
+}
+
+/// One that is obtained is renewed when a third of its time is left, however long that is: until well after that all is well.
+fn is_worth_telling(shown: &Shown, now: SystemTime) -> bool {
+    let lifetime = shown.expires.duration_since(shown.since).unwrap_or_default();
+    shown.obtained_for.is_none() || now + lifetime / 5 >= shown.expires
 }
 
 fn watch(material: &Material, inputs: &Sender<Input>) -> Option<Watch> {
@@ -124,9 +130,9 @@ impl Loop {
         }
     }
 
-    fn publish_keys(&mut self, material: &Material) {
+    pub(super) fn publish_keys(&mut self, material: &Material) {
         if let Some(current) = self.control.plane.publication().cloned() {
-            self.control.plane.publish(current.with_keyring(material.keyring()));
+            self.control.plane.publish(current.with_keyring(self.keyring(material)));
         }
     }
 }

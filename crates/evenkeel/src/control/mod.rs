@@ -1,5 +1,6 @@
 //! The control loop: takes what happens, tells the director, does what it says. Decides nothing itself.
 
+mod acme;
 mod answer;
 mod certificates;
 mod log;
@@ -16,6 +17,7 @@ mod upgrade;
 mod watch;
 mod why;
 
+pub use acme::Obtained;
 pub use certificates::Keys;
 pub use past::CheckTimes;
 pub use question::{Applied, NotOrdered, NotUpgraded, Picture, Question, Reload, Reloads, Upgraded, Wanted};
@@ -24,6 +26,7 @@ pub use trial::Trial;
 pub use watch::Watch;
 pub use why::{Candidate, Explained};
 
+use crate::acme::News;
 use crate::admin::{Admin, Bound};
 use crate::binding;
 use crate::config::{Loaded, LogFormat, Problems, Settings, Source};
@@ -36,6 +39,7 @@ use crate::tls::{Material, Trouble};
 use crate::upgrade::arrive::Receiving;
 use crate::upgrade::counted::Closings;
 use crate::upgrade::{Again, Step, supervise};
+use acme::Obtaining;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::{Action, Director, EventKind};
 use evenkeel_core::health::{Check, Verdict};
@@ -92,6 +96,8 @@ pub enum Input {
     KeysChanged,
     /// They were read again, for the configuration with this number: what came of it, and what was wrong.
     KeysRead(Box<Material>, Vec<Trouble>, u64),
+    /// What comes of obtaining certificates.
+    Acme(News),
     /// Somebody asks.
     Asked(Question),
     /// An upgrade has come so far.
@@ -163,6 +169,8 @@ struct Loop {
     moving: Option<Moving>,
     /// The process that has everything now.
     successor: Option<u32>,
+    /// Certificates that are obtained.
+    obtaining: Obtaining,
     /// When to bind the admin API, as long as the process before this one is only just leaving it.
     admin_due: Option<Instant>,
     /// How often that was tried in vain.
@@ -205,6 +213,7 @@ impl Control {
             tokio::time::interval(notify::watchdog().map_or(TICK, |timeout| TICK.min(timeout / 2)));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut turning = Loop::new(self);
+        turning.want_certificates();
         while turning.ended.is_none() {
             turning.perform();
             tokio::select! {
@@ -247,6 +256,7 @@ impl Loop {
             ended: None,
             moving: None,
             successor: None,
+            obtaining: Obtaining::default(),
             admin_due: None,
             admin_tries: 0,
         }
@@ -306,6 +316,7 @@ impl Loop {
             Input::Changed => {}
             Input::KeysChanged => self.read_keys(),
             Input::KeysRead(material, troubles, reading) => self.handle_keys(*material, troubles, reading),
+            Input::Acme(news) => self.handle_acme(news),
             Input::Asked(question) => self.handle_question(question),
             Input::Upgrade(step) => self.handle_step(step),
         }
@@ -349,6 +360,7 @@ impl Loop {
         self.close_again(Instant::now());
         self.judge(Instant::now());
         self.look_at_certificates(Instant::now());
+        self.obtain_certificates();
         let lost = self.control.plane.totals().reports_dropped;
         if lost > std::mem::replace(&mut self.known_lost, lost) {
             self.control.director.handle_lost_suspects();

@@ -1,6 +1,6 @@
 //! What others ask of the control loop, and what it shows them. An answer that nobody waits for any more is dropped.
 
-use super::{Candidate, CheckTimes, Explained, Kept, Sought};
+use super::{Candidate, CheckTimes, Explained, Kept, Obtained, Sought};
 use crate::config::{Given, Loaded};
 use crate::logging::Told;
 use crate::tls::Shown;
@@ -153,6 +153,8 @@ pub struct Picture {
     pub reloads: Reloads,
     /// Certificates that are shown.
     pub certificates: Vec<Shown>,
+    /// Those that are obtained, and to be.
+    pub obtained: Obtained,
     /// How much time is left to confirm what is on trial.
     pub trial: Option<Duration>,
     /// How long a new process may take to be ready.

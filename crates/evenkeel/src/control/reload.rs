@@ -118,7 +118,7 @@ impl Loop {
         let admin = self.other_admin(loaded.settings.admin.as_ref())?;
         let outlet = self.other_outlet(&loaded.settings.log)?;
         let material = loaded.material.follow(&self.control.keys.material);
-        self.adopt(proposal, Some(material.keyring()))?;
+        self.adopt(proposal, Some(self.keyring(&material)))?;
         let control = &mut self.control;
         control.keys.replace(material, &control.inputs);
         outlet.into_iter().for_each(|outlet| control.write_log_to(outlet, &loaded.settings.log));
@@ -140,6 +140,7 @@ impl Loop {
             control.log.tell(Notice::Warning(warning.to_string()));
         }
         control.settings = settings;
+        self.want_certificates();
         Ok(Taken {
             listeners: snapshot.listeners.len(),
             backends: snapshot.pools.values().map(|pool| pool.backends.len()).sum(),

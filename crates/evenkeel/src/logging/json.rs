@@ -252,13 +252,14 @@ pub fn notice(out: &mut String, at: SystemTime, notice: &Notice) {
         Notice::Trial { time } => {
             line.raw("confirm_ms", Millis(*time));
         }
-        Notice::CertificateExpires { file, names, days } => {
-            line.text("file", file.display()).text("names", names.join(" ")).raw("days", days);
-        }
         Notice::WentBack { why } => {
             line.text("why", why);
         }
-        Notice::CertificatesRenewed { .. } | Notice::CertificateRefused { .. } => {}
+        Notice::CertificateExpires { .. }
+        | Notice::CertificateObtained { .. }
+        | Notice::CertificateNotObtained { .. }
+        | Notice::CertificatesRenewed { .. }
+        | Notice::CertificateRefused { .. } => of_a_certificate(&mut line, notice),
         Notice::Panicked { .. } | Notice::ReloadRefused { .. } | Notice::LogNotReopened { .. } => {}
         Notice::UpgradeFailed { .. } | Notice::Warning(_) => {}
     }
@@ -281,6 +282,24 @@ fn of_the_end(line: &mut Object<'_>, notice: &Notice) {
         }
         Notice::Stopped(Stopped { sessions, cut, lines_dropped, .. }) => {
             line.raw("sessions", sessions).raw("cut", cut).raw("lines_dropped", lines_dropped);
+        }
+        _ => {}
+    }
+}
+
+fn of_a_certificate(line: &mut Object<'_>, notice: &Notice) {
+    match notice {
+        Notice::CertificateExpires { file, names, days } => {
+            line.text("file", file.display()).text("names", names.join(" ")).raw("days", days);
+        }
+        Notice::CertificateObtained { name, until } => {
+            line.text("name", name).text("until", Rfc3339(*until));
+        }
+        Notice::CertificateNotObtained { name, why, wait } => {
+            if let Some(name) = name {
+                line.text("name", name);
+            }
+            line.text("why", why).raw("wait_ms", Millis(*wait));
         }
         _ => {}
     }

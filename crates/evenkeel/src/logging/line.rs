@@ -2,11 +2,11 @@
 
 use super::flood::LeftOut;
 use super::notice::{Listening, Notice, Stopped};
-use super::units::{Grouped, Took, count};
+use super::units::{Grouped, Rfc3339, Took, count};
 use evenkeel_core::addr::Addr;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Addresses of one service that a line shows.
 const LISTENERS_SHOWN: usize = 4;
@@ -57,6 +57,8 @@ impl fmt::Display for Notice {
             Self::Ordered { what, by } => write!(f, "order of {by}: {what}"),
             Self::Trial { time } => write!(f, "on trial: goes back in {} unless confirmed", Took(*time)),
             Self::CertificatesRenewed { files } => renewed(f, files),
+            Self::CertificateObtained { name, until } => obtained(f, name, *until),
+            Self::CertificateNotObtained { name, why, wait } => not_obtained(f, name.as_deref(), why, *wait),
             Self::CertificateRefused { why } => write!(f, "{why}; what it was before stays"),
             Self::CertificateExpires { file, days, .. } => expires(f, file, *days),
             Self::WentBack { why } => write!(f, "back to the configuration before: {why}"),
@@ -67,13 +69,7 @@ impl fmt::Display for Notice {
             Self::LameDuck { signal, time } => {
                 write!(f, "{signal}: will stop, but goes on accepting for {}", Took(*time))
             }
-            Self::Draining { open: 0, .. } => f.write_str("accepts no more; no session is open"),
-            Self::Draining { window, open } => write!(
-                f,
-                "accepts no more; {} may end within {}",
-                count(*open as usize, "open session"),
-                Took(*window)
-            ),
+            Self::Draining { window, open } => draining(f, *window, *open),
             Self::Stopped(stopped) => stopped.fmt(f),
             Self::LinesDropped { lines } => lines_dropped(f, *lines),
             Self::LeftOut(left_out) => left_out.fmt(f),
@@ -83,6 +79,26 @@ impl fmt::Display for Notice {
             Self::Warning(text) => f.write_str(text),
         }
     }
+}
+
+fn draining(f: &mut fmt::Formatter<'_>, window: Duration, open: u64) -> fmt::Result {
+    if open == 0 {
+        return f.write_str("accepts no more; no session is open");
+    }
+    let open = count(open as usize, "open session");
+    write!(f, "accepts no more; {open} may end within {}", Took(window))
+}
+
+fn obtained(f: &mut fmt::Formatter<'_>, name: &str, until: SystemTime) -> fmt::Result {
+    write!(f, "obtained a certificate for {name}, valid until {}", Rfc3339(until))
+}
+
+fn not_obtained(f: &mut fmt::Formatter<'_>, name: Option<&str>, why: &str, wait: Duration) -> fmt::Result {
+    match name {
+        Some(name) => write!(f, "no certificate obtained for {name}")?,
+        None => f.write_str("no certificates can be obtained")?,
+    }
+    write!(f, ": {why}; tried again in {}", Took(wait))
 }
 
 fn upgraded(f: &mut fmt::Formatter<'_>, pid: u32, sessions: u64, pause: Duration, left: u64) -> fmt::Result {

@@ -5,7 +5,8 @@ use evenkeel_core::addr::Addr;
 use evenkeel_core::director;
 use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 /// One event.
 #[derive(Clone, Debug)]
@@ -105,6 +106,22 @@ pub enum Notice {
     CertificatesRenewed {
         /// Which.
         files: Vec<PathBuf>,
+    },
+    /// An authority has given a certificate.
+    CertificateObtained {
+        /// For this name.
+        name: Arc<str>,
+        /// Until when it is valid.
+        until: SystemTime,
+    },
+    /// It has not.
+    CertificateNotObtained {
+        /// For this name; `None`: it would not for any.
+        name: Option<Arc<str>>,
+        /// Why.
+        why: Arc<str>,
+        /// How long until it is tried again.
+        wait: Duration,
     },
     /// A file of a key or a certificate has changed and cannot be used: what it was before stays.
     CertificateRefused {
@@ -265,6 +282,8 @@ impl Notice {
             Self::Trial { .. } => "trial",
             Self::WentBack { .. } => "went-back",
             Self::CertificatesRenewed { .. } => "certificates-renewed",
+            Self::CertificateObtained { .. } => "certificate-obtained",
+            Self::CertificateNotObtained { .. } => "certificate-not-obtained",
             Self::CertificateRefused { .. } => "certificate-refused",
             Self::CertificateExpires { .. } => "certificate-expires",
             Self::Upgrading { .. } => "upgrading",
@@ -312,6 +331,7 @@ impl Notice {
             Self::LeftOut(LeftOut { failed: true, .. }) => Level::Warning,
             Self::CeilingReached { .. }
             | Self::CertificateExpires { .. }
+            | Self::CertificateNotObtained { .. }
             | Self::OrderRefused { .. }
             | Self::WentBack { .. }
             | Self::AcceptFailed { .. }
@@ -327,6 +347,7 @@ impl Notice {
             | Self::Ordered { .. }
             | Self::Trial { .. }
             | Self::CertificatesRenewed { .. }
+            | Self::CertificateObtained { .. }
             | Self::Upgrading { .. }
             | Self::Upgraded { .. }
             | Self::LameDuck { .. }

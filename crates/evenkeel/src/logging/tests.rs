@@ -293,10 +293,38 @@ fn an_event_names_its_backend_and_cause() {
     assert_eq!(as_json(event(down())), expected);
 }
 
+/// One of each kind that is about certificates.
+fn notices_of_certificates() -> Vec<Notice> {
+    vec![
+        Notice::CertificatesRenewed { files: vec!["/etc/a.pem".into(), "/etc/b.pem".into()] },
+        Notice::CertificateObtained {
+            name: "a.example".into(),
+            until: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
+        },
+        Notice::CertificateNotObtained {
+            name: Some("a.example".into()),
+            why: "the authority says: connection refused (connection)".into(),
+            wait: Duration::from_secs(330),
+        },
+        Notice::CertificateNotObtained {
+            name: None,
+            why: "no answer from acme.example: connection refused".into(),
+            wait: Duration::from_secs(600),
+        },
+        Notice::CertificateRefused { why: "cannot read /etc/a.pem: permission denied".to_owned() },
+        Notice::CertificateExpires {
+            file: "/etc/a.pem".into(),
+            names: vec!["a.example".to_owned()],
+            days: 14,
+        },
+        Notice::CertificateExpires { file: "/etc/a.pem".into(), names: Vec::new(), days: 0 },
+    ]
+}
+
 /// One of each kind.
 fn all_notices() -> Vec<Notice> {
     let listener = record().listener;
-    vec![
+    let others = vec![
         Notice::Listening(Listening {
             service: ServiceName::new("web"),
             listeners: (8000..8006).map(|port| addr(&format!("[::]:{port}"))).collect(),
@@ -329,14 +357,6 @@ fn all_notices() -> Vec<Notice> {
         Notice::Ordered { what: "reload".to_owned(), by: "uid 0 (pid 7)".to_owned() },
         Notice::Trial { time: Duration::from_secs(60) },
         Notice::WentBack { why: "nobody confirmed it in time" },
-        Notice::CertificatesRenewed { files: vec!["/etc/a.pem".into(), "/etc/b.pem".into()] },
-        Notice::CertificateRefused { why: "cannot read /etc/a.pem: permission denied".to_owned() },
-        Notice::CertificateExpires {
-            file: "/etc/a.pem".into(),
-            names: vec!["a.example".to_owned()],
-            days: 14,
-        },
-        Notice::CertificateExpires { file: "/etc/a.pem".into(), names: Vec::new(), days: 0 },
         Notice::OrderRefused {
             what: "drain x".to_owned(),
             by: "uid 0".to_owned(),
@@ -356,7 +376,8 @@ fn all_notices() -> Vec<Notice> {
         Notice::LogNotReopened { why: "no such folder".to_owned() },
         Notice::Warning("look at this".to_owned()),
         Notice::Stopped(Stopped { why: "drained", sessions: 6689, cut: 2, lines_dropped: 1 }),
-    ]
+    ];
+    others.into_iter().chain(notices_of_certificates()).collect()
 }
 
 #[test]
@@ -380,10 +401,6 @@ fn every_event_is_one_line_for_people() {
 <6>order of uid 0 (pid 7): reload
 <6>on trial: goes back in 1m00s unless confirmed
 <4>back to the configuration before: nobody confirmed it in time
-<6>new certificates are shown: /etc/a.pem, /etc/b.pem
-<3>cannot read /etc/a.pem: permission denied; what it was before stays
-<4>the certificate in /etc/a.pem expires within 14 days
-<3>the certificate in /etc/a.pem has expired
 <4>order of uid 0 refused: drain x: no pool is called `x`
 <6>SIGTERM: will stop, but goes on accepting for 15 s
 <6>accepts no more; 12 open sessions may end within 30 s
@@ -394,6 +411,13 @@ fn every_event_is_one_line_for_people() {
 <3>the log goes on where it was: no such folder
 <4>look at this
 <6>stopped, drained: 6,689 sessions in all, 2 cut, 1 line of the log dropped
+<6>new certificates are shown: /etc/a.pem, /etc/b.pem
+<6>obtained a certificate for a.example, valid until 2027-01-15T08:00:00.000Z
+<4>no certificate obtained for a.example: the authority says: connection refused (connection); tried again in 5m30s
+<4>no certificates can be obtained: no answer from acme.example: connection refused; tried again in 10m00s
+<3>cannot read /etc/a.pem: permission denied; what it was before stays
+<4>the certificate in /etc/a.pem expires within 14 days
+<3>the certificate in /etc/a.pem has expired
 ";
     assert_eq!(lines, expected);
 }

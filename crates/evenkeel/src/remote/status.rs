@@ -64,7 +64,38 @@ pub fn show(status: &Value) -> String {
         ],
         &backends,
     ));
+    text.push_str(&certificates(list(&status["certificates"])));
     text
+}
+
+/// Nothing, where there are none.
+fn certificates(all: &[Value]) -> String {
+    if all.is_empty() {
+        return String::new();
+    }
+    let head = [
+        ("CERTIFICATE", Left),
+        ("FROM", Left),
+        ("EXPIRES IN", Right),
+        ("RENEWED IN", Right),
+        ("PROBLEM", Left),
+    ];
+    let rows: Vec<_> = all.iter().map(certificate).collect();
+    format!("\n{}", table(&head, &rows))
+}
+
+fn certificate(certificate: &Value) -> Vec<String> {
+    let names = list(&certificate["names"]);
+    let more = if names.len() > 1 { format!(" and {} more", names.len() - 1) } else { String::new() };
+    let in_time = |seconds: &Value| seconds.as_u64().map(|it| Took(Duration::from_secs(it)).to_string());
+    let (left, due) = (&certificate["left_s"], &certificate["acme"]["due_s"]);
+    vec![
+        format!("{}{more}", names.first().map_or("-", word)),
+        certificate["file"].as_str().filter(|_| certificate["from"] == "file").unwrap_or("acme").to_owned(),
+        in_time(left).unwrap_or_else(|| "none yet".to_owned()),
+        in_time(due).unwrap_or_default(),
+        certificate["acme"]["problem"].as_str().unwrap_or_default().to_owned(),
+    ]
 }
 
 fn service(service: &Value) -> Vec<String> {

@@ -38,10 +38,11 @@ impl Tls {
         Origination {
             trust: self.ca.as_ref().map_or(Trust::System, |ca| Trust::File(path(ca))),
             server_name: None,
-            certificate: self
-                .cert
-                .as_ref()
-                .map(|cert| Certificate { chain: path(cert), key: self.key.as_ref().map(path) }),
+            certificate: self.cert.as_ref().map(|cert| Certificate {
+                chain: path(cert),
+                key: self.key.as_ref().map(path),
+                obtained_for: None,
+            }),
             alpn: ["http/1.1".into()].into(),
         }
     }

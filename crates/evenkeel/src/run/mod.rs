@@ -173,7 +173,7 @@ fn prepare(
 ) -> Result<Publication, RunError> {
     let publication =
         plane.prepare(director.snapshot(), sockets).map_err(|error| binding::refused(&error))?;
-    Ok(publication.with_keyring(material.keyring()))
+    Ok(publication.with_keyring(material.keyring().into()))
 }
 
 /// What looks at the files that were loaded; a command line has none.

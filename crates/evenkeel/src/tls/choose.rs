@@ -68,6 +68,7 @@ mod tests {
                 certified: Arc::new(CertifiedKey::new(it.chain, key)),
                 facts,
                 is_rsa: false,
+                obtained_for: None,
             }
         };
         let pairs =

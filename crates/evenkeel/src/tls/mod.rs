@@ -4,11 +4,12 @@
 mod choose;
 mod client;
 mod der;
+pub mod obtained;
 mod pair;
 mod server;
 
 pub use der::holder;
-pub use pair::Trouble;
+pub use pair::{Kept, Trouble, kept};
 
 use crate::config::Watched;
 use evenkeel_core::director::Config;
@@ -49,10 +50,14 @@ pub struct Shown {
     pub file: PathBuf,
     /// The host names that it is for.
     pub names: Vec<String>,
-    /// Until when it is valid.
+    /// Since when it is valid.
+    pub since: SystemTime,
+    /// Until when.
     pub expires: SystemTime,
     /// Whether its key is an RSA key.
     pub is_rsa: bool,
+    /// The name that it was obtained for from an authority, by evenkeel itself.
+    pub obtained_for: Option<Arc<str>>,
 }
 
 /// What to do about a file that cannot be used.
@@ -87,7 +92,8 @@ impl Material {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let (mut material, mut troubles, system) = (Self::default(), Vec::new(), client::System::default());
         for terms in terminations(config, admin) {
-            let made = server(&terms, &provider, manner).map_err(|them| troubles.extend(them));
+            let made =
+                server(&terms, &provider, manner, before.pairs(&terms)).map_err(|them| troubles.extend(them));
             let made = made.ok().or_else(|| before.servers.get(&terms).cloned());
             material.servers.extend(made.map(|made| (terms, made)));
         }
@@ -97,6 +103,11 @@ impl Material {
             material.clients.extend(made.map(|made| (terms, made)));
         }
         (material, troubles)
+    }
+
+    /// The certificates that are shown by these terms.
+    fn pairs(&self, terms: &Termination) -> &[Pair] {
+        self.servers.get(terms).map_or(&[], |made| &made.pairs)
     }
 
     /// The same after `before`: what has not changed is the very same as there, and TLS sessions from then can be taken up again
@@ -128,15 +139,15 @@ impl Material {
     }
 
     /// What the plane needs of it.
-    pub fn keyring(&self) -> Arc<Keyring> {
+    pub fn keyring(&self) -> Keyring {
         let mut keyring = Keyring::default();
         for (terms, made) in &self.servers {
-            keyring.add_server(Arc::clone(terms), Arc::clone(&made.config));
+            keyring.add_server(Arc::clone(terms), Arc::clone(&made.config), !made.pairs.is_empty());
         }
         for (terms, made) in &self.clients {
             keyring.add_client(Arc::clone(terms), Arc::clone(&made.config));
         }
-        Arc::new(keyring)
+        keyring
     }
 
     /// What clients of the admin API are met with.
@@ -156,8 +167,10 @@ impl Material {
         let shown = |pair: &Pair| Shown {
             file: pair.path.clone(),
             names: pair.facts.names.clone(),
+            since: pair.facts.not_before,
             expires: pair.facts.not_after,
             is_rsa: pair.is_rsa,
+            obtained_for: pair.obtained_for.clone(),
         };
         let by_file: BTreeMap<_, _> = pairs.map(|pair| (pair.path.clone(), shown(pair))).collect();
         by_file.into_values().collect()
@@ -214,9 +227,10 @@ fn server(
     terms: &Termination,
     provider: &Arc<CryptoProvider>,
     manner: Manner,
+    before: &[Pair],
 ) -> Result<Made<ServerConfig>, Vec<Trouble>> {
     let mut reading = Reading::default();
-    let pairs = reading.pairs(&terms.certificates, provider, manner);
+    let pairs = reading.pairs(&terms.certificates, provider, manner, before);
     let roots = terms.clients.as_ref().map(|clients| reading.roots(&clients.roots)).unwrap_or_default();
     reading.make(pairs, roots, |pairs, roots| server::config(terms, pairs, roots, provider))
 }
@@ -228,7 +242,7 @@ fn client(
     manner: Manner,
 ) -> Result<Made<ClientConfig>, Vec<Trouble>> {
     let mut reading = Reading::default();
-    let pairs = reading.pairs(terms.certificate.as_slice(), provider, manner);
+    let pairs = reading.pairs(terms.certificate.as_slice(), provider, manner, &[]);
     let roots = match &terms.trust {
         Trust::File(path) => reading.roots(path),
         Trust::System | Trust::Anybody => Vec::new(),
@@ -245,10 +259,20 @@ struct Reading {
 }
 
 impl Reading {
-    fn pairs(&mut self, all: &[Certificate], provider: &CryptoProvider, manner: Manner) -> Vec<Pair> {
+    fn pairs(
+        &mut self,
+        all: &[Certificate],
+        provider: &CryptoProvider,
+        manner: Manner,
+        before: &[Pair],
+    ) -> Vec<Pair> {
         let mut pairs = Vec::new();
         for certificate in all {
             self.files.push(Watched::look(&certificate.chain));
+            if let Some(name) = &certificate.obtained_for {
+                pairs.extend(obtained(name, &certificate.chain, provider, manner, before));
+                continue;
+            }
             let found = self.take(pair::files(&certificate.chain, certificate.key.as_deref()));
             for (chain, key) in found.into_iter().flatten() {
                 self.files.extend([&chain, &key].map(|path| Watched::look(path)));
@@ -279,6 +303,22 @@ impl Reading {
         }
         let config = config(&pairs, &roots).map_err(|trouble| vec![trouble])?;
         Ok(Made { config: Arc::new(config), pairs, roots, files: self.files })
+    }
+}
+
+/// One that is obtained may not be there yet. That is no mistake, nor is a file that cannot be used: another one will come,
+/// and until then the one that there was `before` stays.
+fn obtained(
+    name: &Arc<str>,
+    path: &Path,
+    provider: &CryptoProvider,
+    manner: Manner,
+    before: &[Pair],
+) -> Option<Pair> {
+    let read = pair::read(path, path, path, provider).and_then(|pair| judge(pair, manner));
+    match read {
+        Ok(pair) => Some(Pair { obtained_for: Some(Arc::clone(name)), ..pair }),
+        Err(_) => before.iter().find(|it| it.path == path).cloned(),
     }
 }
 

@@ -1,8 +1,9 @@
 //! Certificates and their keys, out of files.
 
 use super::der::{self, Facts};
+use evenkeel_core::renewal::Validity;
 use rustls::SignatureAlgorithm;
-use rustls::crypto::CryptoProvider;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
@@ -29,6 +30,8 @@ pub struct Pair {
     pub facts: Facts,
     /// Whether its key is an RSA key, with which a handshake costs several times as much.
     pub is_rsa: bool,
+    /// The name that it was obtained for from an authority, by evenkeel itself.
+    pub obtained_for: Option<Arc<str>>,
 }
 
 /// Something that is wrong with a file.
@@ -148,7 +151,22 @@ pub fn read(path: &Path, chain: &Path, key: &Path, provider: &CryptoProvider) ->
         }
         Err(error) => return Err(unusable(format!("cannot be used: {error}"))),
     }
-    Ok(Pair { path: chain.to_owned(), certified: Arc::new(certified), facts, is_rsa })
+    Ok(Pair { path: chain.to_owned(), certified: Arc::new(certified), facts, is_rsa, obtained_for: None })
+}
+
+/// What a file says in which we keep a certificate, its chain and its key.
+pub struct Kept {
+    /// How long it is valid.
+    pub validity: Validity,
+    /// The host names that it is for.
+    pub names: Vec<String>,
+}
+
+/// What the file at `path` says; or why it cannot be shown.
+pub fn kept(path: &Path) -> Result<Kept, String> {
+    let pair = read(path, path, path, &aws_lc_rs::default_provider()).map_err(|trouble| trouble.what)?;
+    let Facts { names, not_before, not_after, .. } = pair.facts;
+    Ok(Kept { validity: Validity { since: not_before, until: not_after }, names })
 }
 
 /// The certificates in a file, one at least.

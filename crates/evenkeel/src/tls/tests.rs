@@ -25,7 +25,7 @@ impl Scene {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| Arc::from(folder.path().join(name));
         let terms = Termination {
-            certificates: [Certificate { chain: path("web.pem"), key: None }].into(),
+            certificates: [Certificate { chain: path("web.pem"), key: None, obtained_for: None }].into(),
             alpn: [].into(),
             oldest: Version::Tls12,
             clients: Some(ClientCertificates { roots: path("ca.pem"), required: true }),
@@ -118,6 +118,35 @@ fn what_cannot_be_used_or_is_not_valid_leaves_what_was_before() {
     scene.put("web.pem", &other.pem());
     let (material, troubles) = Material::renew(&scene.config, None, &before);
     assert!(material.differs(&before) && troubles.is_empty());
+}
+
+#[test]
+fn one_that_is_obtained_may_come_later_and_then_stays() {
+    let mut scene = Scene::new();
+    let path: Arc<Path> = scene.folder.path().join("certificates/b.pem").into();
+    let listener = Arc::make_mut(&mut scene.config.listeners[0]);
+    let reception = Arc::make_mut(&mut listener.reception);
+    let terms = Arc::make_mut(reception.tls.as_mut().unwrap());
+    let certificate = Certificate { chain: Arc::clone(&path), key: None, obtained_for: Some("b".into()) };
+    terms.certificates = [certificate].into();
+
+    let before = scene.read();
+    assert!(before.shown().is_empty(), "that there is none is no mistake");
+    fs::create_dir(path.parent().unwrap()).unwrap();
+    let renew = |before: &Material| {
+        let (material, troubles) = Material::renew(&scene.config, None, before);
+        assert!(troubles.is_empty(), "{troubles:?}");
+        material
+    };
+    fs::write(&path, scene.authority.sign(&["b"]).pem()).unwrap();
+    let there = renew(&before);
+    assert!(there.differs(&before) && there.shown()[0].obtained_for.as_deref() == Some("b"));
+    for text in [String::new(), scene.authority.sign_for(&["b"], Valid::Past).pem()] {
+        fs::write(&path, text).unwrap();
+        assert!(!renew(&there).differs(&there));
+    }
+    fs::remove_file(&path).unwrap();
+    assert!(!renew(&there).differs(&there));
 }
 
 #[test]

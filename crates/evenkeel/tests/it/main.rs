@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod abuse;
+mod acme;
 mod admin;
 mod admin_limits;
 mod admin_reload;

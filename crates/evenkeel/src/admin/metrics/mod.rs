@@ -86,7 +86,11 @@ fn evenkeel(text: &mut Text, picture: &Picture) {
     for (result, count) in [("taken", reloads.taken), ("refused", reloads.refused)] {
         text.sample(counts::CONFIG_RELOADS.name, &[("result", result)], count);
     }
-    // A family has a sample at least.
+    certificates(text, picture);
+}
+
+/// A family has a sample at least.
+fn certificates(text: &mut Text, picture: &Picture) {
     if !picture.certificates.is_empty() {
         text.family(&counts::TLS_CERTIFICATE_EXPIRY);
     }
@@ -94,6 +98,23 @@ fn evenkeel(text: &mut Text, picture: &Picture) {
         let (file, name) = (shown.file.to_string_lossy(), shown.names.first().map_or("", String::as_str));
         let labels = [("file", &*file), ("name", name)];
         text.sample(counts::TLS_CERTIFICATE_EXPIRY.name, &labels, unix_seconds(shown.expires));
+    }
+    let obtained = &picture.obtained;
+    if obtained.held.is_empty() {
+        return;
+    }
+    text.family(&counts::ACME_ATTEMPTS);
+    for (result, count) in [("obtained", obtained.obtained), ("failed", obtained.failed)] {
+        text.sample(counts::ACME_ATTEMPTS.name, &[("result", result)], count);
+    }
+    text.family(&counts::ACME_CERTIFICATES);
+    for held in &obtained.held {
+        let is_there = u8::from(held.until.is_some());
+        text.sample(counts::ACME_CERTIFICATES.name, &[("name", &held.name)], is_there);
+    }
+    text.family(&counts::ACME_DUE);
+    for held in &obtained.held {
+        text.sample(counts::ACME_DUE.name, &[("name", &held.name)], unix_seconds(held.due));
     }
 }
 

@@ -50,7 +50,7 @@ fn row(session: &Value) -> Vec<String> {
     let retried = if failed == 0 { String::new() } else { format!(", {failed} tried before") };
     let end = match (session["end"].as_str(), session["by"].as_str()) {
         (None, _) => word(&session["stage"]).to_owned(),
-        (Some(end @ "ok"), _) => end.to_owned(),
+        (Some(end @ ("ok" | "acme-challenge")), _) => end.to_owned(),
         (Some(end), by) => format!("{end} by {}", by.unwrap_or("-")),
     };
     vec![

@@ -16,6 +16,9 @@ pub fn show(page: &mut Page, session: &Value) {
     let (tone, is) = match word(&session["end"]) {
         _ if is_open => (Tone::Plain, "is open".to_owned()),
         "ok" => (Tone::Good, "ended well".to_owned()),
+        "acme-challenge" => {
+            (Tone::Good, "showed a certificate authority that the name leads here".to_owned())
+        }
         end => (Tone::Bad, format!("ended as `{end}`")),
     };
     page.line(tone, &format!("session {id} of {service} {is}"));
