@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod backend;
+mod echo;
 mod figures;
 mod histogram;
 mod http;
@@ -35,6 +36,9 @@ enum Command {
         /// Serve HTTP
         #[arg(long)]
         http: bool,
+        /// Send datagrams back
+        #[arg(long, conflicts_with = "http")]
+        udp: bool,
         #[command(flatten)]
         backends: Backends,
     },
@@ -83,8 +87,9 @@ fn carry_out() -> Result<()> {
     rustix::process::setrlimit(rustix::process::Resource::Nofile, all)?;
     match Cli::parse().command {
         Command::Run(run) => run.carry_out(),
-        Command::Backend { http: true, backends } => http::serve(backends.ports()),
-        Command::Backend { http: false, backends } => backend::serve(backends.ports()),
+        Command::Backend { udp: true, backends, .. } => echo::serve(backends.ports()),
+        Command::Backend { http: true, backends, .. } => http::serve(backends.ports()),
+        Command::Backend { backends, .. } => backend::serve(backends.ports()),
         Command::Naive { port, backends } => naive::serve(port, backends.ports()),
         Command::Launch(launch) => launch.carry_out(),
         Command::Load(order) => {

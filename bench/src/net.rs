@@ -1,10 +1,13 @@
-//! Sockets and epoll as the load and the backends use them: TCP on loopback, level-triggered.
+//! Sockets and epoll as the load and the backends use them: on loopback, level-triggered.
 
 use anyhow::{Context, Result};
+use evenkeel_sys::datagram;
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, sockopt};
-use std::io;
+use rustix::net::{
+    AddressFamily, MMsgHdr, RecvFlags, SendAncillaryBuffer, SendFlags, SocketFlags, SocketType, sockopt,
+};
+use std::io::{self, IoSlice};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
@@ -15,6 +18,9 @@ const NEW: SocketFlags = SocketFlags::CLOEXEC.union(SocketFlags::NONBLOCK);
 
 /// Connections that may wait to be accepted, so that a burst of new ones is not mistaken for a slow backend.
 const BACKLOG: i32 = 16_384;
+
+/// Bytes of datagrams that may wait to be received, so that bursts are not mistaken for losses of the balancer.
+const WIDE: usize = 4 * 1024 * 1024;
 
 /// The address of a port on this machine.
 pub fn local(port: u16) -> SocketAddr {
@@ -48,6 +54,33 @@ pub fn connect(port: u16) -> io::Result<OwnedFd> {
     sockopt::set_tcp_nodelay(&socket, true)?;
     later(rustix::net::connect(&socket, &local(port)))?;
     Ok(socket)
+}
+
+/// A socket for datagrams from and to a port of this machine.
+pub fn open_flow(port: u16) -> Result<OwnedFd> {
+    let socket = datagram::open(local(port))?;
+    widen(&socket)?;
+    datagram::connect(&socket, local(port))?;
+    Ok(socket)
+}
+
+/// Lets many datagrams wait in a socket.
+pub fn widen(socket: impl AsFd) -> Result<()> {
+    Ok(sockopt::set_socket_recv_buffer_size_force(&socket, WIDE)
+        .or_else(|_| sockopt::set_socket_recv_buffer_size(&socket, WIDE))?)
+}
+
+/// Sends `bytes` in datagrams of `size` bytes, as many as the socket takes.
+pub fn send_each(socket: impl AsFd, bytes: &[u8], size: usize) -> io::Result<()> {
+    if bytes.len() <= size {
+        return send(socket, bytes).map(drop);
+    }
+    let parts: Vec<[IoSlice<'_>; 1]> = bytes.chunks(size).map(|datagram| [IoSlice::new(datagram)]).collect();
+    let mut nothing: Vec<_> = parts.iter().map(|_| SendAncillaryBuffer::default()).collect();
+    let mut messages: Vec<_> =
+        parts.iter().zip(&mut nothing).map(|(part, nothing)| MMsgHdr::new(part, nothing)).collect();
+    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+    later(rustix::net::sendmmsg(socket, &mut messages, flags)).map(drop)
 }
 
 /// Reads what is there: 0 at the end of the stream, `None` when there is nothing now.

@@ -2,7 +2,9 @@
 
 mod bulk;
 mod connect;
+mod datagrams;
 mod exchange;
+mod flight;
 mod hold;
 mod order;
 mod schedule;
@@ -12,6 +14,7 @@ pub use order::Order;
 
 use bulk::Bulk;
 use connect::Connect;
+use datagrams::{Datagrams, Pace, wait_until_echoed};
 use exchange::Exchange;
 use hold::hold;
 use talk::Talk;
@@ -52,6 +55,8 @@ struct Tally {
     done: u64,
     /// Those that failed.
     errors: u64,
+    /// Datagrams that did not come back.
+    lost: u64,
     /// Bytes received.
     bytes: u64,
 }
@@ -92,6 +97,7 @@ fn measure(traffic: &mut impl Traffic, window: Window, meter: &Meter) -> Result<
     after.since(&before).note(meter, &mut figures);
     figures.set("done", tally.done as f64);
     figures.set("bytes", bytes as f64);
+    figures.set("lost", tally.lost as f64);
     figures.set("errors", (tally.errors + traffic.overdue(after.at)) as f64);
     for (name, share) in [("p50_ns", 0.5), ("p99_ns", 0.99), ("p999_ns", 0.999), ("max_ns", 1.0)] {
         if let Some(ns) = tally.latency.quantile(share) {

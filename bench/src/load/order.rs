@@ -1,7 +1,9 @@
 //! What the load is told to do: the arguments of `evenkeel-bench load`.
 
+use super::schedule::Schedule;
 use super::{
-    Bulk, Connect, Exchange, Ports, TURN, Talk, Tally, Traffic, Window, hold, measure, wait_until_served,
+    Bulk, Connect, Datagrams, Exchange, Pace, Ports, TURN, Talk, Tally, Traffic, Window, hold, measure,
+    wait_until_echoed, wait_until_served,
 };
 use crate::figures::Figures;
 use crate::meter::{Meter, monotonic_ns};
@@ -9,7 +11,7 @@ use crate::wish::Wish;
 use anyhow::{Result, anyhow, ensure};
 use clap::{Args, Subcommand, ValueEnum};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// An order to make traffic.
 #[derive(Args, Clone, Debug)]
@@ -38,6 +40,9 @@ pub struct Order {
     /// Ask by HTTP, for replies of the size
     #[arg(long)]
     http: bool,
+    /// Send datagrams
+    #[arg(long, conflicts_with = "http")]
+    udp: bool,
     #[command(subcommand)]
     kind: Kind,
 }
@@ -71,6 +76,20 @@ enum Kind {
         #[arg(long, default_value_t = 16)]
         concurrency: usize,
         /// Connections begun a second, whether others have ended or not
+        #[arg(long)]
+        rate: Option<u32>,
+    },
+    /// Send datagrams that come back, over flows that stay
+    Datagrams {
+        #[arg(long)]
+        flows: usize,
+        /// Bytes of each
+        #[arg(long)]
+        size: usize,
+        /// Datagrams on their way at once
+        #[arg(long, default_value_t = 64)]
+        in_flight: usize,
+        /// Datagrams sent a second over all flows, whether others come back or not
         #[arg(long)]
         rate: Option<u32>,
     },
@@ -139,8 +158,16 @@ impl Order {
             Kind::Hold { connections } => {
                 hold(connections, &self.talk(EXCHANGE, true), &mut ports, window, &meter)
             }
+            Kind::Datagrams { flows, size, in_flight, rate } => {
+                let schedule = rate.map(|rate| Schedule::new(rate, Instant::now())).transpose()?;
+                let pace = schedule.map_or(Pace::InFlight(in_flight), Pace::Rate);
+                measure(&mut Datagrams::open(flows, size, pace, &mut ports)?, window, &meter)
+            }
             Kind::Await => {
-                wait_until_served(&self.talk(EXCHANGE, true), &mut ports, START)?;
+                match self.udp {
+                    true => wait_until_echoed(&mut ports, START)?,
+                    false => wait_until_served(&self.talk(EXCHANGE, true), &mut ports, START)?,
+                }
                 let mut figures = Figures::default();
                 figures.set("served_at_ns", monotonic_ns() as f64);
                 Ok(figures)
@@ -179,7 +206,7 @@ fn besides(mut bulk: Bulk, measured: impl FnOnce() -> Result<Figures>) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{backend, http, net};
+    use crate::{backend, echo, http, net};
     use std::net::Ipv4Addr;
 
     /// The port of a backend that serves as long as the tests run.
@@ -191,16 +218,27 @@ mod tests {
         port
     }
 
+    /// The same for datagrams.
+    fn echo() -> u16 {
+        let socket = echo::bind(0).unwrap();
+        let port = net::port_of(&socket).unwrap();
+        std::thread::spawn(|| echo::serve_on(&[socket]));
+        port
+    }
+
     fn figures_of(kind: Kind) -> Figures {
         figures_by(false, kind)
     }
 
     fn figures_by(http: bool, kind: Kind) -> Figures {
-        let backend = backend(http);
+        figures_at(backend(http), http, false, kind)
+    }
+
+    fn figures_at(port: u16, http: bool, udp: bool, kind: Kind) -> Figures {
         let within = |window| {
             let kind = kind.clone();
             let (balancer, backends) = (None, None);
-            Order { port: backend, ports: 1, backend, balancer, backends, warm: 10, window, http, kind }
+            Order { port, ports: 1, backend: port, balancer, backends, warm: 10, window, http, udp, kind }
                 .carry_out()
         };
         // Where others keep us from the cores, nothing may come through for a while.
@@ -252,6 +290,19 @@ mod tests {
 
     #[test]
     fn the_first_exchange_is_awaited() {
-        assert!(figures_of(Kind::Await).get("served_at_ns").unwrap() <= monotonic_ns() as f64);
+        for figures in [figures_of(Kind::Await), figures_at(echo(), false, true, Kind::Await)] {
+            assert!(figures.get("served_at_ns").unwrap() <= monotonic_ns() as f64);
+        }
+    }
+
+    #[test]
+    fn datagrams_come_back_and_are_timed() {
+        for (flows, size, rate) in [(1, 64, None), (20, 1200, None), (1, 8, Some(2000)), (20, 64, Some(2000))]
+        {
+            let kind = Kind::Datagrams { flows, size, in_flight: 64, rate };
+            let figures = figures_at(echo(), false, true, kind);
+            assert!(figures.get("done").unwrap() > 0.0, "{figures:?}");
+            assert!(figures.get("p50_ns").unwrap() > 0.0, "{figures:?}");
+        }
     }
 }

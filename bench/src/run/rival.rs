@@ -39,7 +39,7 @@ const SPLICE: &str = "haproxy-splice";
 pub fn yardstick(scenario: &Scenario) -> &'static str {
     match scenario.setup.protocol {
         Protocol::Tcp => SPLICE,
-        Protocol::Http => "nginx",
+        Protocol::Http | Protocol::Udp => "nginx",
     }
 }
 
@@ -70,6 +70,9 @@ impl Kind {
             }
             (Protocol::Http, Self::Nginx) => Some(include_str!("../../rivals/http/nginx.conf")),
             (Protocol::Http, Self::Envoy) => Some(include_str!("../../rivals/http/envoy.yaml")),
+            (Protocol::Udp, Self::Evenkeel) => Some(include_str!("../../rivals/udp/evenkeel.toml")),
+            (Protocol::Udp, Self::Nginx) => Some(include_str!("../../rivals/udp/nginx.conf")),
+            (Protocol::Udp, Self::Envoy) => Some(include_str!("../../rivals/udp/envoy.yaml")),
             (_, Self::Evenkeel | Self::Haproxy { .. } | Self::Naive | Self::Direct) => None,
         }
     }

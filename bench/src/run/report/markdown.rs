@@ -26,6 +26,7 @@ impl Report<'_> {
             ("Latency: 99th percentile", "In µs.", micros("p99_ns")),
             ("", "", format!("![99th percentile]({plots}p99.svg)\n")),
             ("Latency: 99.9th percentile", "In µs.", micros("p999_ns")),
+            ("Datagrams lost", LOSS, self.loss()),
             ("Memory, start and size", MEMORY, self.footprint()),
             ("Reloads", RELOADS, self.reloads()),
             ("Scale", SCALE, self.costs(|scenario| !scenario.is_main())),
@@ -114,7 +115,7 @@ before all other processes. Health checks, access log to a file, timeouts and li
 
 const COST: &str = "\
 The balancer's CPU time, of all its threads and processes, for each unit of work, give or take half of how far the \
-rounds are apart; in parentheses as a share of what the yardstick needs: HAProxy with splicing, for HTTP nginx. This is the figure that counts: rates on a small machine mostly measure the machine.";
+rounds are apart; in parentheses as a share of what the yardstick needs: HAProxy with splicing, for HTTP and UDP nginx. This is the figure that counts: rates on a small machine mostly measure the machine.";
 
 const GOALS: &str = "\
 A goal without a unit is met when the cost is at most that share of what the yardstick needs, and below every \
@@ -129,7 +130,7 @@ what it spends without a balancer; in parentheses as a share of the yardstick. I
 to others.";
 
 const RATES: &str = "\
-A second: GiB of bulk, else connections or exchanges; smallest and largest of the rounds in parentheses. `direct` is no \
+A second: GiB of bulk, else connections, exchanges or datagrams; smallest and largest of the rounds in parentheses. `direct` is no \
 balancer at all: where a rival comes near it, the load is the limit.";
 
 const BUSY: &str = "\
@@ -144,6 +145,9 @@ are checked up to 1,000 of them. The reload is prepared on the same core that th
 const LATENCY: &str = "\
 In µs, smallest and largest of the rounds in parentheses. At a fixed rate it counts from when a request was to be sent, \
 so that stalls are not hidden (coordinated omission).";
+
+const LOSS: &str = "\
+Per cent of all that were sent: those that were not back after 250 ms.";
 
 const MEMORY: &str = "\
 The kernel's memory is that of sockets, their buffers and files, on both sides of the balancer. Programs count as they are mapped, without \

@@ -96,6 +96,14 @@ impl Report<'_> {
         table.finish()
     }
 
+    /// Datagrams that did not come back.
+    pub(super) fn loss(&self) -> String {
+        self.table(|scenario, figures| {
+            let lost = figures.get("lost").filter(|_| scenario.key == Key::PerDatagram)?;
+            Some(lost / (lost + figures.get("done")?) * 100.0)
+        })
+    }
+
     /// Memory, start and size.
     pub(super) fn footprint(&self) -> String {
         const MIB: f64 = (1 << 20) as f64;

@@ -9,6 +9,8 @@ pub enum Key {
     PerGib,
     /// CPU time of the balancer for each connection or exchange.
     PerOne,
+    /// CPU time of the balancer for each datagram, of which an echo is two.
+    PerDatagram,
     /// Own memory of each idle connection.
     Memory,
     /// Share of a core.
@@ -24,7 +26,9 @@ impl Key {
     pub fn of(self, figures: &Figures) -> Option<f64> {
         let cpu = figures.get("balancer_ns");
         match self {
-            Self::PerGib | Self::PerOne => Some(cpu? / self.units(figures)? / self.unit_ns()),
+            Self::PerGib | Self::PerOne | Self::PerDatagram => {
+                Some(cpu? / self.units(figures)? / self.unit_ns())
+            }
             Self::Memory => figures.get("own_bytes"),
             Self::Idle => Some(cpu? / figures.get("window_ns")? * 100.0),
             Self::Latency => Some(figures.get("p99_ns")? / 1e3),
@@ -44,6 +48,7 @@ impl Key {
         match self {
             Self::PerGib => "s/GiB",
             Self::PerOne => "µs",
+            Self::PerDatagram => "µs a datagram",
             Self::Memory => "B",
             Self::Idle => "% of a core",
             Self::Latency => "µs, p99",
@@ -53,7 +58,7 @@ impl Key {
 
     /// Whether it is of traffic, and not of waiting.
     pub fn is_traffic(self) -> bool {
-        matches!(self, Self::PerGib | Self::PerOne | Self::Latency)
+        matches!(self, Self::PerGib | Self::PerOne | Self::PerDatagram | Self::Latency)
     }
 
     /// Things done, or GiB carried, each second.
@@ -66,6 +71,7 @@ impl Key {
         match self {
             Self::PerGib => Some(figures.get("bytes")? / f64::from(1 << 30)),
             Self::PerOne | Self::Latency => figures.get("done"),
+            Self::PerDatagram => Some(figures.get("done")? * 2.0),
             Self::Memory | Self::Idle | Self::Reload => None,
         }
     }
@@ -91,6 +97,7 @@ mod tests {
         assert_eq!(Key::PerGib.of(&figures), Some(2.0));
         assert_eq!(Key::PerGib.system(&figures), Some(6.0));
         assert_eq!(Key::PerOne.of(&figures), Some(2.0));
+        assert_eq!(Key::PerDatagram.of(&figures), Some(1.0));
         assert_eq!(Key::Idle.of(&figures), Some(50.0));
         assert_eq!(Key::PerGib.rate(&figures), Some(0.25));
         assert_eq!(Key::Memory.of(&figures), None);

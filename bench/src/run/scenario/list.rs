@@ -9,7 +9,7 @@ const FEW: u32 = 3;
 pub fn all() -> Vec<Scenario> {
     let main = main();
     let scale = scale(&main);
-    main.into_iter().chain(http()).chain(scale).chain(reloads()).collect()
+    main.into_iter().chain(http()).chain(datagrams()).chain(scale).chain(reloads()).collect()
 }
 
 /// What is usual, in the order of the report.
@@ -64,6 +64,25 @@ fn http() -> impl Iterator<Item = Scenario> {
     ];
     let setup = Setup { protocol: Protocol::Http, ..USUAL };
     scenarios.into_iter().map(move |scenario| Scenario { setup, ..scenario })
+}
+
+/// Datagrams there and back, in the order of the report.
+#[rustfmt::skip]
+fn datagrams() -> impl Iterator<Item = Scenario> {
+    let scenarios = [
+        ("udp-small-1", "64 B datagrams, 1 flow", "datagrams --size 64 --flows 1"),
+        ("udp-small-1000", "64 B datagrams, 1,000 flows", "datagrams --size 64 --flows 1000"),
+        ("udp-large-1", "1,200 B datagrams, 1 flow", "datagrams --size 1200 --flows 1"),
+        ("udp-large-1000", "1,200 B datagrams, 1,000 flows", "datagrams --size 1200 --flows 1000"),
+        ("udp-small-1-rate", "64 B datagrams, 1 flow, 20,000 a second", "datagrams --size 64 --flows 1 --rate 20000"),
+        ("udp-small-1000-rate", "64 B datagrams, 1,000 flows, 20,000 a second", "datagrams --size 64 --flows 1000 --rate 20000"),
+        ("udp-large-1-rate", "1,200 B datagrams, 1 flow, 20,000 a second", "datagrams --size 1200 --flows 1 --rate 20000"),
+        ("udp-large-1000-rate", "1,200 B datagrams, 1,000 flows, 20,000 a second", "datagrams --size 1200 --flows 1000 --rate 20000"),
+    ];
+    let setup = Setup { protocol: Protocol::Udp, ..USUAL };
+    scenarios.into_iter().map(move |(name, title, load)| {
+        goal(Goal::Share(1.0), Scenario { setup, ..of(name, title, Key::PerDatagram, load) })
+    })
 }
 
 /// Some of the main ones on other setups; the command line gives any other.

@@ -88,10 +88,12 @@ pub enum Protocol {
     Tcp,
     /// Each request of HTTP/1.1.
     Http,
+    /// Datagrams, and nothing of what is in them.
+    Udp,
 }
 
 /// All of them.
-pub const PROTOCOLS: [Protocol; 2] = [Protocol::Tcp, Protocol::Http];
+pub const PROTOCOLS: [Protocol; 3] = [Protocol::Tcp, Protocol::Http, Protocol::Udp];
 
 /// What holds unless a scenario is about something else.
 pub const USUAL: Setup = Setup { backends: 3, workers: 1, log: true, protocol: Protocol::Tcp };
@@ -116,6 +118,7 @@ impl Setup {
         match self.protocol {
             Protocol::Tcp => &[],
             Protocol::Http => &["--http"],
+            Protocol::Udp => &["--udp"],
         }
     }
 
