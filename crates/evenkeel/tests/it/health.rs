@@ -2,6 +2,7 @@
 
 use crate::harness::{Running, Setup};
 use evenkeel_testkit::{Peer, Place, Server, Silent, eventually, serve};
+use std::net::UdpSocket;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering::SeqCst};
 
@@ -84,6 +85,45 @@ fn http_looks_at_the_body() {
     let mut replica = checked([server.place()], "http = \"/\", body = \"replica\"").ready();
     let down = replica.wait_backend("down", server.place());
     assert!(down["cause"].as_str().unwrap().contains("expected text"), "{down}");
+}
+
+#[test]
+fn a_name_server_is_judged_by_its_answers_and_by_icmp() {
+    let [server] = Server::hellos(["a"]);
+    let rcode = Arc::new(AtomicU16::new(0));
+    let port = names(Arc::clone(&rcode));
+    let mut running = checked([server.place()], &format!("dns = \"www.test\", port = {port}")).ready();
+    up(&mut running, &server);
+    for (code, cause) in [(2, "answered SERVFAIL"), (GONE, "connection refused")] {
+        running.forget();
+        rcode.store(code, SeqCst);
+        let down = running.wait_backend("down", server.place());
+        assert_eq!((&down["cause"], &down["failures"]), (&cause.into(), &3.into()));
+        if code != GONE {
+            rcode.store(0, SeqCst);
+            up(&mut running, &server);
+        }
+    }
+}
+
+/// Instead of a code: there is no server any more.
+const GONE: u16 = u16::MAX;
+
+/// The port of a name server that answers every question with this code and nothing else.
+fn names(rcode: Arc<AtomicU16>) -> u16 {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = socket.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let mut bytes = [0; 512];
+        while let Ok((length, client)) = socket.recv_from(&mut bytes)
+            && rcode.load(SeqCst) != GONE
+        {
+            bytes[2] |= 0x80;
+            bytes[3] = rcode.load(SeqCst) as u8;
+            let _ = socket.send_to(&bytes[..length], client);
+        }
+    });
+    port
 }
 
 #[test]
