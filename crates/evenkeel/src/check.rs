@@ -5,7 +5,7 @@ mod live;
 use crate::config::{self, Loaded, Problems, Source};
 use crate::error::{Exit, RunError};
 use crate::logging::count;
-use crate::tls::Shown;
+use crate::tls::{Shown, obtained};
 use crate::{cli, output};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::balance::Balance;
@@ -38,6 +38,7 @@ pub fn run(source: &Source, name: &str, live: bool, as_json: bool) -> Result<(),
         warn(&loaded);
         output::print(&summary(name, &loaded.config))?;
         output::print(&certificates(&loaded.material.shown()))?;
+        output::print(&to_obtain(&loaded))?;
         if let Some(seen) = &seen {
             output::print(&format!("\n{seen}"))?;
         }
@@ -156,6 +157,15 @@ fn certificates(shown: &[Shown]) -> String {
     shown.iter().map(line).collect()
 }
 
+/// One line for each certificate that is still to be obtained.
+fn to_obtain(loaded: &Loaded) -> String {
+    let Some(acme) = &loaded.settings.acme else { return String::new() };
+    let shown = loaded.material.shown();
+    let is_there = |name: &Arc<str>| shown.iter().any(|it| it.obtained_for.as_ref() == Some(name));
+    let missing = obtained::names(&loaded.config).into_iter().filter(|name| !is_there(name));
+    missing.map(|name| format!("  tls  {name}  to be obtained from {}\n", acme.directory)).collect()
+}
+
 /// As it is usually written: `[::]:80` is `:80`.
 fn addr(addr: &Addr) -> String {
     match addr.ip() {
@@ -218,5 +228,17 @@ mod tests {
              \x20 tcp  pg-primary  :5432                    -> 2 backends   random, checked by http /primary at port 8008\n\
              \x20 tcp  ssh         127.0.0.1:22 and 2 more  -> 1 backend    maglev, not checked\n"
         );
+    }
+
+    #[test]
+    fn what_is_still_to_be_obtained_is_told() {
+        let state = tempfile::tempdir().unwrap();
+        let toml = format!(
+            "[acme]\nagree-to-terms = true\ndirectory = \"https://ca.example/dir\"\nstate = {:?}\n\
+             [tcp.web]\nlisten = \":443\"\nto = \"127.0.0.1:1\"\ntls.acme = \"a.example\"\n",
+            state.path().display().to_string()
+        );
+        let loaded = config::load(&Source::Text(toml)).unwrap();
+        assert_eq!(to_obtain(&loaded), "  tls  a.example  to be obtained from https://ca.example/dir\n");
     }
 }

@@ -150,15 +150,15 @@ impl Keeper {
     }
 
     async fn fail(&mut self, name: &Arc<str>, failure: Failure) {
-        let why = Arc::clone(&failure.why);
-        self.note(if failure.is_general { AUTHORITY } else { name }, Some(failure));
+        let (why, is_general) = (Arc::clone(&failure.why), failure.is_general);
+        if !is_general {
+            // It was there to say so.
+            self.note(AUTHORITY, None);
+        }
+        self.note(if is_general { AUTHORITY } else { name }, Some(failure));
         let again = self.due(name, SystemTime::now());
-        let name = (!self.is_of_authority(&why)).then(|| Arc::clone(name));
+        let name = (!is_general).then(|| Arc::clone(name));
         let _ = self.inputs.send(News::Failed { name, why, again }.into()).await;
-    }
-
-    fn is_of_authority(&self, why: &Arc<str>) -> bool {
-        self.lately.get(AUTHORITY).is_some_and(|it| Arc::ptr_eq(&it.why, why))
     }
 
     /// Remembers what went wrong with a name or with the authority, or that nothing did.
