@@ -275,7 +275,7 @@ mod tests {
             "failed",
             "panic",
         ];
-        let own = own.into_iter().chain(["backend-garbled"]);
+        let own = own.into_iter().chain(["backend-garbled", "unanswered"]);
         assert_eq!(failures, own.chain(ConnectFailure::WORDS).chain(["early-bytes"]).collect::<Vec<_>>());
         for end in
             [End::Closed(Side::Backend), End::Reset(Side::Client), End::ClientLeft, End::Idle, End::Ordered]
