@@ -2,6 +2,7 @@
 
 use crate::addr::Addr;
 use crate::end::Side;
+use crate::http::outcome::Failing;
 use crate::tls::Fault;
 use std::fmt;
 use std::io;
@@ -32,13 +33,15 @@ pub enum ConnectFailure {
     NoTls,
     /// It was reached, but no TLS came about with it.
     Tls(Fault),
+    /// It was reached, and did not answer a request.
+    Unanswered(Failing),
     /// Any other errno.
     Other(i32),
 }
 
 impl ConnectFailure {
     /// The words of all failures.
-    pub const WORDS: [&str; 12] = [
+    pub const WORDS: [&str; 13] = [
         "refused",
         "connect-reset",
         "connect-timeout",
@@ -51,6 +54,7 @@ impl ConnectFailure {
         "no-tls",
         "tls",
         "unprepared",
+        "unanswered",
     ];
 
     /// The one word that names this failure in logs and metrics.
@@ -73,6 +77,7 @@ impl ConnectFailure {
             Self::NoTls => 9,
             Self::Tls(_) => 10,
             Self::Unprepared(_) => 11,
+            Self::Unanswered(_) => 12,
         }
     }
 
@@ -82,7 +87,7 @@ impl ConnectFailure {
             Self::NoSuchSocket => 2,
             Self::NoSourcePort => 99,
             Self::Refused => 111,
-            Self::TimedOut | Self::NoTls | Self::Tls(_) => 0,
+            Self::TimedOut | Self::NoTls | Self::Tls(_) | Self::Unanswered(_) => 0,
             Self::Reset(errno)
             | Self::Unreachable(errno)
             | Self::Denied(errno)
@@ -108,6 +113,7 @@ impl ConnectFailure {
             | Self::NoSuchSocket
             | Self::NoTls
             | Self::Tls(_)
+            | Self::Unanswered(_)
             | Self::Other(_) => Side::Backend,
         }
     }
@@ -151,6 +157,7 @@ impl fmt::Display for ConnectFailure {
             }
             Self::NoResources(errno) => write!(f, "no descriptor or memory left (errno {errno})"),
             Self::Tls(fault) => write!(f, "no TLS: {fault}"),
+            Self::Unanswered(failing) => f.write_str(failing.said()),
             Self::Other(errno) => write!(f, "errno {errno}"),
         }
     }

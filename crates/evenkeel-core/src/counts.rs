@@ -83,12 +83,17 @@ metrics! {
     SERVICE_TLS_HANDSHAKES Counter "service_tls_handshakes_total" "TLS handshakes with clients that came to their end, by kind: full, or resumed from an earlier session";
     SERVICE_DURATION Histogram "service_session_duration_seconds" "Time from accept to the end";
     SERVICE_QUEUED Histogram "service_session_queued_seconds" "Time waited for a seat at a backend, by sessions that waited";
+    SERVICE_REQUESTS Counter "service_requests_total" "Requests that have come to their end, by the class of the status that their clients were told";
+    SERVICE_OUTCOMES Counter "service_request_outcomes_total" "Requests that have come to their end, by what became of them";
+    SERVICE_REQUEST_DURATION Histogram "service_request_duration_seconds" "Time from the end of a request's head to the end of its answer";
+    SERVICE_FIRST_BYTE Histogram "service_request_first_byte_seconds" "Time from the end of a request's head to the first byte of its answer";
     POOL_BACKENDS Gauge "pool_backends" "Backends of the pool, by state";
     POOL_WAITING Gauge "pool_sessions_waiting" "Sessions that wait for a seat now";
     POOL_CHECK_DURATION Histogram "pool_check_duration_seconds" "Time a health check took, by result";
     BACKEND_UP Gauge "backend_up" "Whether the backend may take traffic";
     BACKEND_WEIGHT Gauge "backend_weight" "Its share now; 0 while an operator keeps it out";
     BACKEND_SESSIONS Counter "backend_sessions_total" "Sessions connected to the backend";
+    BACKEND_REQUESTS Counter "backend_requests_total" "Requests sent to the backend, also again";
     BACKEND_SESSIONS_OPEN Gauge "backend_sessions_open" "Sessions at the backend now, connects in progress included";
     BACKEND_CONNECT_FAILURES Counter "backend_connect_failures_total" "Connects of live traffic that failed, by reason";
     BACKEND_TO_BACKEND Counter "backend_to_backend_bytes_total" "Bytes carried to the backend";

@@ -33,6 +33,7 @@ pub mod half;
 pub mod health;
 pub mod history;
 pub mod host_name;
+pub mod http;
 pub mod load;
 pub mod name;
 pub mod network;

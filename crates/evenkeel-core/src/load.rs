@@ -98,7 +98,8 @@ impl Seat {
         self.answered();
     }
 
-    /// The seat counts as a session only; whether the backend is there has still to be seen, as with datagrams.
+    /// The seat counts as a session only; whether the backend is there has still to be seen, as with datagrams, or on a
+    /// connection that was made before.
     pub fn opened(&mut self) {
         if std::mem::take(&mut self.connecting) {
             self.load.connecting.fetch_sub(1, Relaxed);

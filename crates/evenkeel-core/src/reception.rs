@@ -2,6 +2,7 @@
 
 use crate::admit::{GateRules, Reason};
 use crate::end::Side;
+use crate::http::rules::HttpRules;
 use crate::network::Network;
 use crate::route::RouteTable;
 use crate::tls::{Fault, Termination};
@@ -23,6 +24,8 @@ pub struct Reception {
     pub gate: GateRules,
     /// Where its sessions go by what a TLS client asks for; `None`: all of them to one pool.
     pub routes: Option<Routes>,
+    /// What holds for their requests, where those are balanced one by one; `None`: nobody looks at what they say.
+    pub http: Option<Arc<HttpRules>>,
 }
 
 /// Routes, and how clients are waited for that have to say something before one is found.

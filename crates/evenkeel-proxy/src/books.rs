@@ -6,6 +6,7 @@ use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::counts::{BUCKETS, bucket};
 use evenkeel_core::end::End;
 use evenkeel_core::flow::Lost;
+use evenkeel_core::http::outcome::Outcome;
 use evenkeel_core::load::Seat;
 use evenkeel_core::name::{BackendKey, ListenerName, PoolName, ServiceName};
 use evenkeel_core::observe::Objection;
@@ -39,9 +40,73 @@ pub struct ServiceCounts {
     observed: Counters<{ Objection::ALL.len() }>,
     duration: Histogram,
     queued: Histogram,
+    /// Made with the first request.
+    requests: OnceLock<Box<RequestCounts>>,
+}
+
+/// What one worker has counted of the requests of one service.
+#[derive(Debug, Default)]
+pub struct RequestCounts {
+    /// By what their clients were told: nothing, or a status of that class.
+    answers: Counters<CLASSES>,
+    /// By [`Outcome::index`].
+    outcomes: Counters<{ Outcome::WORDS }>,
+    duration: Histogram,
+    first_byte: Histogram,
+}
+
+/// Classes of statuses, and none.
+pub const CLASSES: usize = 6;
+
+impl RequestCounts {
+    /// A request has come to its end, after so long; its client was told `status`, of which the first byte came after so long.
+    pub fn end(
+        &self,
+        outcome: Outcome,
+        status: Option<u16>,
+        duration: Duration,
+        first_byte: Option<Duration>,
+    ) {
+        let class = status.map_or(0, |status| usize::from(status / 100));
+        self.answers.count(if class < CLASSES { class } else { 0 });
+        self.outcomes.count(outcome.index());
+        self.duration.record(duration);
+        if let Some(first_byte) = first_byte {
+            self.first_byte.record(first_byte);
+        }
+    }
+}
+
+/// What all workers have counted of the requests of one service since it is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestSums {
+    /// By what their clients were told: nothing, or a status of that class.
+    pub answers: [u64; CLASSES],
+    /// By [`Outcome::index`].
+    pub outcomes: [u64; Outcome::WORDS],
+    /// From the end of a head to the end of the answer.
+    pub duration: Times,
+    /// To the answer's first byte.
+    pub first_byte: Times,
+}
+
+impl Default for RequestSums {
+    fn default() -> Self {
+        Self {
+            answers: [0; CLASSES],
+            outcomes: [0; Outcome::WORDS],
+            duration: Times::default(),
+            first_byte: Times::default(),
+        }
+    }
 }
 
 impl ServiceCounts {
+    /// What is counted of its requests.
+    pub fn requests(&self) -> &RequestCounts {
+        self.requests.get_or_init(Box::default)
+    }
+
     /// A session has ended, after so long, `queued` of it waiting for a seat.
     pub fn end(&self, end: End, duration: Duration, queued: Duration) {
         self.ends.count(end.index());
@@ -109,6 +174,8 @@ impl ServiceCounts {
 pub struct BackendCounts {
     /// Sessions connected.
     sessions: AtomicU64,
+    /// Requests sent, also again.
+    pub requests: AtomicU64,
     /// Bytes that it took.
     pub to_backend: AtomicU64,
     /// Bytes that clients took from it.
@@ -155,12 +222,17 @@ impl CountedSeat {
         count(&self.counts.sessions, 1);
     }
 
-    /// The first of them was answered.
+    /// There was a connection already.
+    pub fn reused(&mut self) {
+        self.seat.opened();
+    }
+
+    /// The backend has answered the first of what was sent there.
     pub fn answered(&self) {
         self.seat.answered();
     }
 
-    /// The connect has failed: the seat is free.
+    /// The connect has failed, or the backend did not answer: the seat is free.
     pub fn failed(self, failure: ConnectFailure) {
         self.count_failed(failure);
     }
@@ -263,6 +335,8 @@ pub struct ServiceSums {
     pub duration: Times,
     /// In line for a seat, of those who waited.
     pub queued: Times,
+    /// Its requests, where those are balanced.
+    pub requests: RequestSums,
 }
 
 /// What all workers have counted of the datagrams of a service.
@@ -281,6 +355,8 @@ pub struct DatagramSums {
 pub struct BackendSums {
     /// Sessions connected.
     pub sessions: u64,
+    /// Requests sent, also again.
+    pub requests: u64,
     /// Bytes that it took.
     pub to_backend: u64,
     /// Bytes that clients took from it.
@@ -361,6 +437,7 @@ impl Books {
             uncounted,
             duration: Times::default(),
             queued: Times::default(),
+            requests: RequestSums::default(),
         };
         for counts in self.services.get(service)?.all() {
             sums.accepted += counts.accepted.load(Relaxed);
@@ -374,6 +451,12 @@ impl Books {
             counts.observed.add_to(&mut sums.observed);
             counts.duration.add_to(&mut sums.duration);
             counts.queued.add_to(&mut sums.queued);
+            if let Some(counts) = counts.requests.get() {
+                counts.answers.add_to(&mut sums.requests.answers);
+                counts.outcomes.add_to(&mut sums.requests.outcomes);
+                counts.duration.add_to(&mut sums.requests.duration);
+                counts.first_byte.add_to(&mut sums.requests.first_byte);
+            }
         }
         Some(sums)
     }
@@ -432,6 +515,7 @@ fn sum_backend(place: &PerWorker<BackendCounts>) -> BackendSums {
     let mut sums = BackendSums::default();
     for counts in place.all() {
         sums.sessions += counts.sessions.load(Relaxed);
+        sums.requests += counts.requests.load(Relaxed);
         sums.to_backend += counts.to_backend.load(Relaxed);
         sums.to_client += counts.to_client.load(Relaxed);
         counts.failures.add_to(&mut sums.failures);

@@ -84,19 +84,25 @@ pub async fn with_retry(
 }
 
 /// Why an attempt came to nothing.
-enum NotConnected {
+pub enum NotConnected {
+    /// The client is gone.
     ClientLeft,
+    /// This happened.
     Failed(ConnectFailure),
 }
 
+/// A seat at a backend that was not tried yet, if there is one now.
+pub fn try_to_seat(session: &Session, local: &LocalPool) -> Seating {
+    local.seat(client_hash(session.client()), |pool| tried(session, pool))
+}
+
 /// A seat at a backend that was not tried yet; waits for one if all are at their limits.
-async fn seat(
+pub async fn seat(
     worker: &Worker,
     session: &Session,
     local: &LocalPool,
 ) -> Result<(Arc<Pool>, u32, CountedSeat), End> {
-    let client = client_hash(session.client());
-    let choose = || match local.seat(client, |pool| tried(session, pool)) {
+    let choose = || match try_to_seat(session, local) {
         Seating::At(pool, index, seat) => Some(Ok((pool, index, seat))),
         Seating::Exhausted => Some(Err(nobody_left(session))),
         Seating::Busy => None,
@@ -181,7 +187,7 @@ fn open(
 }
 
 /// One attempt, until `deadline`: connect, say who the client is, agree upon TLS.
-async fn reach(
+pub async fn reach(
     worker: &Worker,
     session: &Session,
     local: &LocalPool,
@@ -317,7 +323,7 @@ pub fn note_failure(
 }
 
 /// Whether to try again after `failure`: if so, at once, or after a pause if the failure was ours.
-async fn go_on(
+pub async fn go_on(
     worker: &Worker,
     session: &Session,
     local: &LocalPool,

@@ -7,7 +7,7 @@ mod release;
 use crate::reactor::Row;
 use crate::relay::SuspendedRelay;
 use crate::session::Session;
-use crate::worker::{Command, Stage, Worker};
+use crate::worker::{Command, Slot, Stage, Worker};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::Attempt;
 use evenkeel_core::name::{ListenerName, PoolName};
@@ -72,7 +72,7 @@ impl Worker {
     /// Waits for those that are being opened now.
     pub fn begin_to_settle(&self, by: Instant, done: Done) {
         let table = self.table.borrow();
-        let opening = table.iter().filter(|(_, slot)| !slot.stage.is_established());
+        let opening = table.iter().filter(|(_, slot)| slot.is_opening());
         let rows = opening.map(|(_, slot)| slot.session.row).collect();
         *self.settling.borrow_mut() = Some(Settling { rows, by, _done: done });
     }
@@ -84,7 +84,7 @@ impl Worker {
         let table = self.table.borrow();
         let is_opening = |row: &Row| {
             let slot = table.get(row.index as usize).filter(|slot| slot.session.row == *row);
-            slot.is_some_and(|slot| !slot.stage.is_established())
+            slot.is_some_and(Slot::is_opening)
         };
         // As long as one of them is not open the others do not matter: it is asked in every turn, and there may be many.
         while rows.pop_if(|row| !is_opening(row)).is_some() {}
@@ -137,6 +137,7 @@ impl Worker {
                 // What TLS knows of a connection cannot be written down.
                 Stage::Relaying { relay, .. } if relay.is_under_tls() => None,
                 Stage::Relaying { relay, .. } => Some((&slot.session, relay)),
+                // Nor can a request in the middle of which it is; it ends here, and its client comes back.
                 Stage::Flowing(_) | Stage::Opening(_) | Stage::Away => None,
             })
             .collect();

@@ -1,5 +1,6 @@
 //! What is told about a session: when it ends and, where that is wanted, when it opens and while it is open.
 
+use crate::http::RequestRecord;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::Attempt;
 use evenkeel_core::end::End;
@@ -117,12 +118,14 @@ pub struct Records {
     pub open: Vec<SessionRecord<Still>>,
     /// Of sessions that have ended.
     pub ended: Vec<SessionRecord>,
+    /// Of requests that have come to their end.
+    pub requests: Vec<RequestRecord>,
 }
 
 impl Records {
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.open.len() + self.ended.len()
+        self.open.len() + self.ended.len() + self.requests.len()
     }
 
     /// Whether there are none.
@@ -134,6 +137,7 @@ impl Records {
     pub fn append(&mut self, mut other: Self) {
         self.open.append(&mut other.open);
         self.ended.append(&mut other.ended);
+        self.requests.append(&mut other.requests);
     }
 }
 
@@ -175,6 +179,12 @@ impl Batch {
     /// Adds one of a session that is open.
     pub fn push_open(&mut self, record: SessionRecord<Still>, now: Instant) {
         self.records.open.push(record);
+        self.due.get_or_insert(now + GATHER);
+    }
+
+    /// Adds one of a request.
+    pub fn push_request(&mut self, record: RequestRecord, now: Instant) {
+        self.records.requests.push(record);
         self.due.get_or_insert(now + GATHER);
     }
 

@@ -9,6 +9,7 @@ use crate::early::Early;
 use crate::gate;
 use crate::handshake;
 use crate::header;
+use crate::http::{self, Client, Serving};
 use crate::pools::LocalPool;
 use crate::reactor::Row;
 use crate::record::{Carried, SessionRecord, Still};
@@ -36,13 +37,15 @@ use std::net::IpAddr;
 use std::ops::{Deref, DerefMut};
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime};
 
-/// Takes an accepted connection to where its bytes flow: from then on it is a relay, which its worker drives.
-pub async fn serve(worker: Rc<Worker>, session: Rc<Session>, client: OwnedFd) -> Result<Established, End> {
+/// Takes an accepted connection to where its bytes flow: from then on it is a relay, which its worker drives. One whose
+/// requests are balanced goes on by itself.
+pub async fn serve(worker: Rc<Worker>, session: Rc<Session>, client: OwnedFd) -> Result<Opened, End> {
     let refusal = Refusal(&client);
     let mut early = Early::default();
     header::receive(&worker, &session, &client, &mut early).await?;
@@ -61,13 +64,30 @@ pub async fn serve(worker: Rc<Worker>, session: Rc<Session>, client: OwnedFd) ->
             return Err(end);
         }
     };
+    if let Some(serving) = Serving::of(&worker, &session) {
+        std::mem::forget(refusal);
+        let _ = session.serving.set(Box::new(serving));
+        let client = Client::new(client, tunnel, early.into_bytes());
+        return Ok(Opened::Serving(Box::pin(http::serve(worker, session, client))));
+    }
     let connected = connect::with_retry(&worker, &session, &pool, &client).await?;
     let Connected { socket: backend, tunnel: to_backend, seat, rules } = connected;
     std::mem::forget(refusal);
     let options = &session.listener.socket;
     let relay = Relay::new(client, backend, early.into_bytes(), options, rules, worker.reactor.now());
-    Ok(Established { relay: relay.with_tls(tunnel, to_backend), seat })
+    Ok(Opened::Relay(Established { relay: relay.with_tls(tunnel, to_backend), seat }))
 }
+
+/// As what a session goes on that has been opened.
+pub enum Opened {
+    /// As a relay.
+    Relay(Established),
+    /// As another future, which is smaller while it waits, and may come to a relay in the end.
+    Serving(Open),
+}
+
+/// A session that goes on by itself.
+pub type Open = Pin<Box<dyn Future<Output = Result<Opened, End>>>>;
 
 /// A client that was not served, for whatever reason, gets a reset: an orderly end would look like an empty answer.
 struct Refusal<'a>(&'a OwnedFd);
@@ -116,6 +136,8 @@ pub struct Session {
     pub gate: Option<Arc<Gate>>,
     /// Its place among the sessions of its source, where those are counted.
     pub source_place: OnceCell<Box<SourcePlace>>,
+    /// How it fares, where its requests are balanced.
+    pub serving: OnceCell<Box<Serving>>,
 }
 
 /// The places of a session under the ceilings.
@@ -328,6 +350,21 @@ impl Session {
             notes.observed.note(objection);
             self.counts.observed(objection);
         }
+    }
+
+    /// Whether it serves a request in which much is moved.
+    pub fn is_bulk(&self) -> bool {
+        self.serving.get().is_some_and(|serving| serving.is_bulk.get())
+    }
+
+    /// What it has carried in all, if it was more than one thing: requests, and then another protocol.
+    pub fn carried(&self, now: Option<Carried>) -> Option<Carried> {
+        let Some(served) = self.serving.get().map(|serving| serving.carried()) else { return now };
+        Some(now.map_or(served, |now| Carried {
+            to_backend: served.to_backend + now.to_backend,
+            to_client: served.to_client + now.to_client,
+            ..now
+        }))
     }
 
     /// Where the client is.

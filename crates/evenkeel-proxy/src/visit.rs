@@ -57,6 +57,8 @@ pub struct SessionView {
     pub to_client: u64,
     /// In how many datagrams, if it is a flow.
     pub datagrams: Option<Datagrams>,
+    /// Requests that have come, where those are balanced.
+    pub requests: Option<u64>,
     /// The connects that failed, in order.
     pub failed_attempts: Vec<Attempt>,
     /// Time spent waiting for a seat.
@@ -165,7 +167,7 @@ impl Worker {
 }
 
 fn view(session: &Session, stage: &Stage, now: Instant) -> SessionView {
-    let carried = stage.carried();
+    let carried = session.carried(stage.carried());
     let opening = session.opening.borrow();
     SessionView {
         id: session.id,
@@ -179,6 +181,7 @@ fn view(session: &Session, stage: &Stage, now: Instant) -> SessionView {
         to_backend: carried.map_or(0, |carried| carried.to_backend),
         to_client: carried.map_or(0, |carried| carried.to_client),
         datagrams: carried.and_then(|carried| carried.datagrams),
+        requests: session.serving.get().map(|serving| serving.requests.get()),
         failed_attempts: opening.notes.failed_attempts.clone(),
         queued: opening.notes.queued,
         reach: opening.reach.clone(),

@@ -7,12 +7,13 @@ use crate::bind::Publication;
 use crate::books::{CountedSeat, ServiceCounts};
 use crate::handover::{Done, Hand, Settling, Suspended};
 use crate::heartbeat::Heartbeat;
+use crate::http::{Http, Serving};
 use crate::listener::Accepting;
 use crate::pools::LocalPool;
 use crate::reactor::{self, Reactor, Row, Token};
 use crate::record::{Batch, Carried, Still, Telling};
 use crate::relay::{Progress, Relay, Tools};
-use crate::session::{self, Established, Session};
+use crate::session::{self, Established, Open, Opened, Session};
 use crate::shared::{Ceiling, Counts, Shared, count};
 use crate::udp::{Flow, Udp};
 use crate::visit::{Progressing, Visit};
@@ -29,7 +30,6 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -93,6 +93,8 @@ pub struct Worker {
     pub tools: RefCell<Tools>,
     /// Its flows, and what it lends to them.
     pub udp: Udp,
+    /// What the requests of its sessions share.
+    pub http: Http,
     /// Of what it makes records.
     pub telling: Cell<Telling>,
     /// Records on their way.
@@ -135,10 +137,17 @@ pub struct Slot {
     pub queued: bool,
 }
 
+impl Slot {
+    /// Whether it will be established soon, or never.
+    pub fn is_opening(&self) -> bool {
+        !self.stage.is_established() && self.session.serving.get().is_none()
+    }
+}
+
 /// How far a session has come.
 pub enum Stage {
-    /// It is not established yet.
-    Opening(Pin<Box<dyn Future<Output = Result<Established, End>>>>),
+    /// It is not established yet, or serves requests and will not be.
+    Opening(Open),
     /// It carries bytes.
     Relaying {
         /// Its bytes.
@@ -206,6 +215,7 @@ impl Worker {
             visits: RefCell::default(),
             tools: RefCell::new(Tools::new(pipes)),
             udp: Udp::default(),
+            http: Http::default(),
             telling: Cell::default(),
             records: RefCell::default(),
             heartbeat: Cell::default(),
@@ -233,6 +243,7 @@ impl Worker {
                 self.unsettled_for(),
                 self.heartbeat_due(),
                 self.flows_due(),
+                self.http.links.due(self.reactor.now()),
             ];
             let at_most = pauses.into_iter().flatten().min();
             if self.reactor.wait(&mut events, at_most).is_err() {
@@ -251,6 +262,7 @@ impl Worker {
             expired.drain(..).for_each(|index| self.on_deadline(index));
             self.expire_flows();
             self.review();
+            self.http.links.sweep(self.reactor.now());
             // And after it: the call that was taken note of meanwhile may have been for more.
             let stopped = stopped || self.obey(inbox);
             self.settle();
@@ -280,6 +292,7 @@ impl Worker {
     fn on_event(self: &Rc<Self>, token: Token, readiness: Readiness) {
         match token {
             Token::Session { row, client } => self.on_ready(row, client, readiness),
+            Token::Link(place) => self.on_link(place, readiness).into_iter().for_each(|row| self.go(row)),
             Token::Listener(number) => {
                 let accepting = self.accepting.borrow().get(&number).cloned();
                 accepting.into_iter().for_each(|accepting| self.accept(&accepting));
@@ -308,7 +321,7 @@ impl Worker {
         } else {
             let seen = if client { &slot.session.client_ready } else { &slot.session.backend_ready };
             seen.set(seen.get().and(readiness));
-            if slot.session.is_shaking() {
+            if slot.session.is_shaking() || slot.session.is_bulk() {
                 return self.queue(slot);
             }
         }
@@ -394,7 +407,11 @@ impl Worker {
         drop(table);
         match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Pending => self.set_stage(row, Stage::Opening(future)),
-            Poll::Ready(Ok(established)) => self.establish(row, established),
+            Poll::Ready(Ok(Opened::Relay(established))) => self.establish(row, established),
+            Poll::Ready(Ok(Opened::Serving(future))) => {
+                self.set_stage(row, Stage::Opening(future));
+                self.go_unguarded(row);
+            }
             Poll::Ready(Err(end)) => self.end(row, end),
         }
     }
@@ -475,6 +492,20 @@ impl Worker {
         }
     }
 
+    /// Another go for all sessions that serve requests and that are meant.
+    fn wake_serving(&self, is_meant: impl Fn(&Serving) -> bool) {
+        for (_, slot) in self.table.borrow_mut().iter_mut() {
+            if slot.session.serving.get().is_some_and(|serving| is_meant(serving)) {
+                self.queue(slot);
+            }
+        }
+    }
+
+    /// So many bytes were moved that no relay has moved.
+    pub fn note_moved(&self, bytes: u64) {
+        self.moved.set(self.moved.get() + bytes);
+    }
+
     /// Another go for a slot, after the others.
     fn queue(&self, slot: &mut Slot) {
         if !std::mem::replace(&mut slot.queued, true) {
@@ -495,7 +526,7 @@ impl Worker {
         if self.draining.get().is_some() && end == End::Drained || end == End::Stopped {
             count(&self.counts().cut, 1);
         }
-        self.account(&slot.session, slot.stage.carried(), end);
+        self.account(&slot.session, slot.session.carried(slot.stage.carried()), end);
         if let Stage::Flowing(flow) = &slot.stage {
             self.forget_flow(flow);
         }
@@ -518,7 +549,9 @@ impl Worker {
         let now = self.reactor.now();
         let duration = now.saturating_duration_since(session.accepted);
         session.counts.end(end, duration, session.opening.borrow().notes.queued);
-        if self.telling.get().all || !end.is_ok() || !session.opening.borrow().was_smooth() {
+        // Those that serve requests are told of request by request.
+        let is_told = session.serving.get().is_none() || session.backend().is_some() || !end.is_ok();
+        if is_told && (self.telling.get().all || !end.is_ok() || !session.opening.borrow().was_smooth()) {
             self.records.borrow_mut().push(session.record(carried, end, now), now);
         }
     }

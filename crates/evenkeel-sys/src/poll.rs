@@ -99,6 +99,11 @@ impl Poll {
         Ok(epoll::add(&self.epoll, fd, epoll::EventData::new_u64(token), all)?)
     }
 
+    /// Tells of a session's descriptor by another token from now on, and at once of what it is ready for.
+    pub fn rename_stream(&self, fd: impl AsFd, token: u64) -> io::Result<()> {
+        self.set_reading(fd, token, true)
+    }
+
     /// Tells no more when a session's descriptor can be read, or tells it again, at once if it can be read now. Its end
     /// is told in any case.
     pub fn set_reading(&self, fd: impl AsFd, token: u64, reading: bool) -> io::Result<()> {

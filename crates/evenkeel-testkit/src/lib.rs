@@ -1,6 +1,6 @@
 //! What the tests of evenkeel stand on: the binary as a child ([`start`], [`process`]), the two ends of a connection
 //! ([`peer`], [`server`], [`serve`]), bytes that prove their order ([`pattern`]), ports nobody else has ([`port`]), a
-//! deadline for everything ([`deadline`]), what TLS clients say ([`hello`]), and what no bytes may break ([`fuzz`]). Threads and blocking sockets only.
+//! deadline for everything ([`deadline`]), what TLS clients say ([`hello`]), HTTP ([`web`]), and what no bytes may break ([`fuzz`]). Threads and blocking sockets only.
 //! Whatever goes wrong panics with what was seen.
 #![forbid(unsafe_code)]
 #![expect(
@@ -27,6 +27,7 @@ pub mod server;
 pub mod silent;
 pub mod start;
 pub mod tls;
+pub mod web;
 
 pub use crowd::Crowd;
 pub use datagram::{UdpClient, UdpServer};

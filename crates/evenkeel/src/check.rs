@@ -95,6 +95,11 @@ fn services(config: &Config) -> impl Iterator<Item = Service<'_>> {
 }
 
 impl Service<'_> {
+    /// The table that it stands in.
+    fn table(&self) -> &'static str {
+        if self.listeners[0].reception.http.is_some() { "http" } else { "tcp" }
+    }
+
     /// The first address, and how many more there are.
     fn listen(&self) -> String {
         match self.listeners.len() {
@@ -111,6 +116,7 @@ impl Service<'_> {
         json!({
             "name": self.name,
             "protocol": self.listeners[0].name.protocol.word(),
+            "table": self.table(),
             "listen": self.listeners.iter().map(|listener| listener.name.addr.to_string()).collect::<Vec<_>>(),
             "pool": self.pool.name.as_str(),
             "balance": balance(self.pool.balance),
@@ -126,14 +132,14 @@ fn summary(name: &str, config: &Config) -> String {
         .map(|service| {
             let to = count(service.pool.members.len(), "backend");
             let how = format!("{}, {}", balance(service.pool.balance), health(service.pool.check.as_deref()));
-            let kind = service.listeners[0].name.protocol.word().to_owned();
-            [service.name.to_owned(), service.listen(), to, how, kind]
+            [service.name.to_owned(), service.listen(), to, how, service.table().to_owned()]
         })
         .collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let (names, listens, tos) = (width(0), width(1), width(2));
-    let lines = rows.iter().map(|[name, listen, to, how, kind]| {
-        format!("  {kind}  {name:names$}  {listen:listens$}  -> {to:tos$}   {how}\n")
+    let (tables, lines) = (width(4), rows.iter());
+    let lines = lines.map(|[name, listen, to, how, table]| {
+        format!("  {table:tables$}  {name:names$}  {listen:listens$}  -> {to:tos$}   {how}\n")
     });
     format!("{name}: ok, {}\n{}", count(rows.len(), "service"), lines.collect::<String>())
 }

@@ -85,7 +85,9 @@ fn places(key: &Key) -> String {
 fn list() -> String {
     let width = KEYS.iter().map(|key| key.name.len()).max().unwrap_or(0);
     let mut list = String::new();
-    for context in [Context::Top, Context::Service, Context::Udp, Context::Route, Context::Backend] {
+    let contexts =
+        [Context::Top, Context::Service, Context::Http, Context::Udp, Context::Route, Context::Backend];
+    for context in contexts {
         list.push_str(&format!("In {}:\n", context.title().replace('`', "")));
         for key in KEYS.iter().filter(|key| key.scope.contexts()[0] == context) {
             list.push_str(&format!("  {:width$}  {}\n", key.name, key.short()));

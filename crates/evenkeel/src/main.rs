@@ -69,7 +69,7 @@ struct Life {
 
 fn perform(invocation: Invocation, life: Life, herald: Option<&Herald>) -> Result<ExitCode, RunError> {
     let Life { began, again, predecessor } = life;
-    if let Invocation::Run(_) | Invocation::Tcp { .. } | Invocation::Demo(_) = invocation {
+    if let Invocation::Run(_) | Invocation::Service { .. } | Invocation::Demo(_) = invocation {
         signals::outlive();
     }
     let done = match invocation {
@@ -85,7 +85,7 @@ fn perform(invocation: Invocation, life: Life, herald: Option<&Herald>) -> Resul
             let source = matches!(source, Source::File(..)).then_some(source);
             run::run(loaded, run::Options { began, source, again, predecessor, demo: false })
         }
-        Invocation::Tcp { flags, print_config } => {
+        Invocation::Service { flags, print_config } => {
             let source = Source::Flags(flags);
             let loaded = load(&source, herald)?;
             match (&source, print_config) {

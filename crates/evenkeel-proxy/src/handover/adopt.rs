@@ -97,6 +97,7 @@ impl Worker {
             }),
             counts,
             source_place: OnceCell::new(),
+            serving: OnceCell::new(),
             gate: None,
             places: Places { of_process: self.shared.sessions.join(), of_service: ceiling.join() },
         });

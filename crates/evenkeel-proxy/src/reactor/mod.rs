@@ -29,6 +29,8 @@ pub enum Token {
         /// Whether it is the client's socket.
         client: bool,
     },
+    /// A connection to a backend that is of no row for long.
+    Link(Row),
     /// A listening socket, by the number it was added with.
     Listener(u32),
     /// A socket that clients send datagrams to, by the number of its listener.
@@ -37,7 +39,7 @@ pub enum Token {
     Inbox,
 }
 
-/// A place in the session table, and which of its tenants is meant.
+/// A place in a table, mostly that of sessions, and which of its tenants is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
     /// The place.
@@ -49,6 +51,8 @@ pub struct Row {
 const KIND_SHIFT: u32 = 62;
 const TENANT_BITS: u32 = 29;
 const INDEX_BITS: u32 = 32;
+/// Tells a link from the inbox.
+const IS_LINK: u64 = 1 << (INDEX_BITS + TENANT_BITS);
 
 impl Row {
     /// The row at `index` whose tenant has this number, counted round.
@@ -68,6 +72,9 @@ impl Token {
             Self::Listener(number) => 1 << KIND_SHIFT | u64::from(number),
             Self::Inbox => 2 << KIND_SHIFT,
             Self::Port(number) => 3 << KIND_SHIFT | u64::from(number),
+            Self::Link(row) => {
+                2 << KIND_SHIFT | IS_LINK | u64::from(row.tenant) << INDEX_BITS | u64::from(row.index)
+            }
         }
     }
 
@@ -79,6 +86,7 @@ impl Token {
             },
             1 => Self::Listener(packed as u32),
             3 => Self::Port(packed as u32),
+            _ if packed & IS_LINK != 0 => Self::Link(Row::new(packed as u32, (packed >> INDEX_BITS) as u32)),
             _ => Self::Inbox,
         }
     }
@@ -118,6 +126,11 @@ impl Reactor {
     /// Tells of every edge of a session's socket, until it is closed.
     pub fn add_stream(&self, socket: impl AsFd, row: Row, client: bool) -> io::Result<()> {
         self.poll.add_stream(socket, Token::Session { row, client }.pack())
+    }
+
+    /// Tells of the socket of a row, or of a link, by this token from now on.
+    pub fn rename(&self, socket: impl AsFd, token: Token) -> io::Result<()> {
+        self.poll.rename_stream(socket, token.pack())
     }
 
     /// Tells no more when a session's socket can be read, or tells it again.
@@ -258,6 +271,7 @@ mod tests {
             Token::Listener(u32::MAX),
             Token::Port(u32::MAX),
             Token::Inbox,
+            Token::Link(Row::new(3, 5)),
         ];
         for token in tokens {
             assert_eq!(Token::unpack(token.pack()), token);

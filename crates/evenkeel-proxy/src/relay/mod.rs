@@ -57,7 +57,7 @@ impl Tools {
     }
 
     /// Room for plain bytes, and for sealed ones.
-    fn buffers(&mut self) -> (&mut [u8], &mut [u8]) {
+    pub fn buffers(&mut self) -> (&mut [u8], &mut [u8]) {
         self.cipher.resize(CIPHER_BYTES, 0);
         (&mut self.scratch, &mut self.cipher)
     }
@@ -187,6 +187,16 @@ impl Relay {
             }
         }
         self.rare.get_or_insert_default().tunnels = Some(tunnels);
+        self
+    }
+
+    /// The same where each side has said something already that is for the other: `to_backend`, and `to_client`.
+    pub fn beginning(mut self, to_backend: Vec<u8>, to_client: Vec<u8>) -> Self {
+        for (side, bytes) in [(Side::Client, to_backend), (Side::Backend, to_client)] {
+            let direction = self.direction_from(side);
+            *direction = Direction::holding(bytes);
+            direction.on_source_ready(false);
+        }
         self
     }
 

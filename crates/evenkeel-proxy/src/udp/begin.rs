@@ -70,6 +70,7 @@ impl Worker {
             places,
             gate: accepting.gate.clone(),
             source_place: OnceCell::new(),
+            serving: OnceCell::new(),
         })
     }
 

@@ -8,7 +8,7 @@ use crate::reactor::Row;
 use crate::shared::Ceiling;
 use evenkeel_core::end::End;
 use evenkeel_core::name::{ListenerName, ServiceName};
-use evenkeel_core::snapshot::Listener;
+use evenkeel_core::snapshot::{Listener, Pool};
 use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -118,6 +118,7 @@ impl Worker {
             }
         }
         pools.values().for_each(|pool| self.beckon(pool));
+        self.http.links.retain(|| pools.values().flat_map(|pool| eligible(&pool.newest())).collect());
     }
 
     fn next_listener(&self) -> u32 {
@@ -130,6 +131,7 @@ impl Worker {
     fn forget(self: &Rc<Self>, accepting: &Rc<Accepting>) {
         self.close(accepting);
         self.accepting.borrow_mut().remove(&accepting.number);
+        self.wake_serving(|serving| serving.listener == accepting.number);
     }
 
     fn drain(self: &Rc<Self>, window: Duration) {
@@ -143,6 +145,7 @@ impl Worker {
             let by = slot.stage.drain_by(self.drain_deadline(drain)).or(self.drains_by());
             by.into_iter().for_each(|at| self.reactor.arm_by(slot.session.row.index, at));
         }
+        self.wake_serving(|_| true);
         if self.table.borrow().is_empty() {
             self.tell_drained();
         }
@@ -192,4 +195,10 @@ impl Worker {
         }
         self.end(row, end);
     }
+}
+
+/// The places in memory of the loads of those that may take traffic.
+fn eligible(pool: &Pool) -> Vec<usize> {
+    let eligible = pool.backends.iter().filter(|backend| backend.eligible);
+    eligible.map(|backend| Arc::as_ptr(&backend.load).addr()).collect()
 }

@@ -9,6 +9,7 @@ mod early;
 mod gate;
 mod handover;
 mod header;
+mod http;
 mod postgres;
 mod rig;
 mod route;

@@ -11,7 +11,8 @@ use evenkeel_core::snapshot::{
 };
 use evenkeel_core::sockets::Inward;
 use evenkeel_proxy::{
-    Inherited, Keyring, PlaneOptions, Records, Report, SessionRecord, Started, Telling, UserPlane,
+    Inherited, Keyring, PlaneOptions, Records, Report, RequestRecord, SessionRecord, Started, Telling,
+    UserPlane,
 };
 use evenkeel_testkit::{PATIENCE, Peer, Place, port};
 use std::collections::{BTreeMap, VecDeque};
@@ -84,7 +85,7 @@ impl Parts {
         let keyring = Arc::new(self.keyring.clone());
         let publication = plane.prepare(self.snapshot(&place), &mut Inherited::new()).unwrap();
         plane.publish(publication.with_keyring(keyring));
-        Rig { place, plane: Some(plane), reports, records, told: VecDeque::new() }
+        Rig { place, plane: Some(plane), reports, records, told: VecDeque::new(), asked: VecDeque::new() }
     }
 
     fn snapshot(self, listen: &Place) -> Arc<Snapshot> {
@@ -151,6 +152,7 @@ pub struct Rig {
     pub reports: Receiver<Report>,
     records: Receiver<Records>,
     told: VecDeque<SessionRecord>,
+    asked: VecDeque<RequestRecord>,
 }
 
 impl Rig {
@@ -167,9 +169,23 @@ impl Rig {
     /// The next record of an ended session.
     pub fn record(&mut self) -> SessionRecord {
         while self.told.is_empty() {
-            self.told.extend(self.records.recv_timeout(PATIENCE).expect("a session record in time").ended);
+            self.take_records("a session record in time");
         }
         self.told.pop_front().expect("just looked")
+    }
+
+    /// The next record of a request.
+    pub fn request(&mut self) -> RequestRecord {
+        while self.asked.is_empty() {
+            self.take_records("a request record in time");
+        }
+        self.asked.pop_front().expect("just looked")
+    }
+
+    fn take_records(&mut self, what: &str) {
+        let records = self.records.recv_timeout(PATIENCE).expect(what);
+        self.told.extend(records.ended);
+        self.asked.extend(records.requests);
     }
 
     /// Lets this time pass, in which no session may end.

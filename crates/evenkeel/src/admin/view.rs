@@ -11,9 +11,12 @@ use evenkeel_core::director::{
 use evenkeel_core::end::End;
 use evenkeel_core::flow::Lost;
 use evenkeel_core::health::Verdict;
+use evenkeel_core::http::outcome::Outcome;
 use evenkeel_core::name::{BackendKey, PoolName, ServiceName};
 use evenkeel_core::snapshot::{Backend, Listener, Pool};
-use evenkeel_proxy::{BackendSums, DatagramSums, Datagrams, ServiceSums, SessionView, Times};
+use evenkeel_proxy::{
+    BackendSums, CLASSES, DatagramSums, Datagrams, RequestSums, ServiceSums, SessionView, Times,
+};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -72,6 +75,7 @@ pub fn service(picture: &Picture, name: &ServiceName) -> Option<Value> {
         "sessions": {"open": sums.open, "accepted": sums.accepted, "failed": End::failures(&sums.ends), "max": max},
         "ends": ends,
         "retries": sums.retries,
+        "requests": requests(&listeners, &sums.requests),
         "to_backend": sums.to_backend,
         "to_client": sums.to_client,
         "protocol": listeners.first().map(|it| it.name.protocol.word()),
@@ -87,6 +91,36 @@ fn datagram_sums(sums: &DatagramSums) -> Value {
     let lost: serde_json::Map<_, _> =
         lost.map(|(lost, count)| (lost.word().to_owned(), count.into())).collect();
     json!({"to_backend": sums.to_backend, "to_client": sums.to_client, "dropped": lost})
+}
+
+/// What a client was told: nothing, or a status of that class.
+pub const CLASS_WORDS: [&str; CLASSES] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
+
+/// The services that balance requests, with what was counted of those.
+pub fn of_http(picture: &Picture) -> Vec<(&str, &RequestSums)> {
+    let listeners = picture.snapshot.listeners.values().filter(|it| it.reception.http.is_some());
+    let mut names: Vec<&ServiceName> = listeners.map(|it| &it.name.service).collect();
+    names.dedup();
+    names
+        .into_iter()
+        .filter_map(|name| Some((name.as_str(), &picture.services.get(name)?.requests)))
+        .collect()
+}
+
+/// Only where requests are balanced.
+fn requests(listeners: &[&Listener], sums: &RequestSums) -> Value {
+    if listeners.iter().all(|it| it.reception.http.is_none()) {
+        return Value::Null;
+    }
+    let some = |words: &mut dyn Iterator<Item = (&'static str, u64)>| -> serde_json::Map<String, Value> {
+        words.filter(|(_, count)| *count > 0).map(|(word, count)| (word.to_owned(), count.into())).collect()
+    };
+    json!({
+        "answers": some(&mut CLASS_WORDS.into_iter().zip(sums.answers)),
+        "outcomes": some(&mut Outcome::words().zip(sums.outcomes)),
+        "duration_ms": times(&sums.duration),
+        "first_byte_ms": times(&sums.first_byte),
+    })
 }
 
 /// Where a listener is really bound; where it should be, if it is not.

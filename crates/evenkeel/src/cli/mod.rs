@@ -1,7 +1,7 @@
 //! The command line: what can be typed, and what it comes to. What is done about it is elsewhere.
 
 mod remote;
-mod tcp;
+mod service;
 
 use crate::config::flags::{FlagValue, Flags};
 use crate::config::{Source, keys};
@@ -24,6 +24,7 @@ Usage: {usage}
 Try it, no config file needed:
   demo         Start three toy servers and balance across them
   tcp          Balance TCP connections
+  http         Balance HTTP requests
 
 Run it:
   run          Run from a config file [default: /etc/evenkeel/evenkeel.toml]
@@ -99,7 +100,7 @@ pub enum Invocation {
         json: bool,
     },
     /// Balance between the addresses of the command line.
-    Tcp {
+    Service {
         /// The configuration.
         flags: Flags,
         /// Print the file that does the same, and end.
@@ -164,7 +165,8 @@ pub fn command() -> Command {
         .max_term_width(100)
         .arg(when)
         .subcommand(demo())
-        .subcommand(tcp::command())
+        .subcommand(service::tcp())
+        .subcommand(service::http())
         .subcommand(run())
         .subcommand(check())
         .subcommand(doctor())
@@ -240,7 +242,7 @@ fn run() -> Command {
         .about("Run from a config file")
         .arg(config_file("config").short('c').long("config"))
         .args(["workers", "log", "log-to"].iter().filter_map(|name| {
-            keys::find(keys::Context::Top, name).map(|key| tcp::flag(key).help_heading(None))
+            keys::find(keys::Context::Top, name).map(|key| service::flag(key).help_heading(None))
         }))
         .after_help(
             "SIGTERM drains and ends, a second one ends at once. SIGHUP, or `evenkeel reload`, loads the file again; \
@@ -306,7 +308,7 @@ fn print_config() -> Arg {
 
 /// What was typed, or what to print instead: a mistake, or help.
 pub fn matches() -> Result<ArgMatches, clap::Error> {
-    command().try_get_matches().map_err(tcp::advised)
+    command().try_get_matches().map_err(service::advised)
 }
 
 /// What `matches`, of [`command`], comes to; `None` is a command that does not exist.
@@ -329,9 +331,10 @@ pub fn understand(matches: &ArgMatches) -> Option<Invocation> {
                 json: json(),
             }
         }
-        "tcp" => {
-            Invocation::Tcp { flags: tcp::flags(matches), print_config: matches.get_flag("print-config") }
-        }
+        "tcp" | "http" => Invocation::Service {
+            flags: service::flags(name, matches),
+            print_config: matches.get_flag("print-config"),
+        },
         "demo" => match matches.subcommand() {
             Some(("load", load)) => Invocation::DemoLoad(*load.get_one("port")?),
             Some((word, order)) => Invocation::DemoOrder(Order::from_word(word)?, *order.get_one("port")?),
@@ -421,11 +424,13 @@ mod tests {
 
     #[test]
     fn every_key_of_a_service_is_a_flag() {
-        let tcp = tcp::command();
-        for key in
-            keys::in_context(keys::Context::Service).filter(|key| !matches!(key.kind, keys::Kind::Group))
+        for (command, context) in
+            [(service::tcp(), keys::Context::Service), (service::http(), keys::Context::Http)]
         {
-            assert!(tcp.get_arguments().any(|arg| arg.get_long() == Some(key.name)), "--{}", key.name);
+            for key in keys::in_context(context).filter(|key| !matches!(key.kind, keys::Kind::Group)) {
+                let mut flags = command.get_arguments().filter_map(Arg::get_long);
+                assert!(flags.any(|flag| flag == key.name), "--{}", key.name);
+            }
         }
     }
 }

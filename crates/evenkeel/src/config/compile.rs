@@ -13,7 +13,7 @@ use super::{AcmeSettings, AdminSettings, Settings, World, log, pool, reception, 
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::{Config, PoolConfig};
 use evenkeel_core::flow::FlowRules;
-use evenkeel_core::name::{ListenerName, PoolName, Protocol, ServiceName};
+use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
 use evenkeel_core::snapshot::Listener;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -24,20 +24,22 @@ const FLOWS_MAX: u32 = 16_384;
 /// `[defaults]`, by what carries the traffic of a service: what is not for its like says nothing there.
 pub struct Defaults {
     connections: Layer,
+    requests: Layer,
     datagrams: Layer,
 }
 
 impl Defaults {
     /// As typed.
     pub fn new(typed: &Typed) -> Self {
-        let of = |protocol| typed.defaults_of(protocol);
-        Self { connections: of(Protocol::Tcp), datagrams: of(Protocol::Udp) }
+        let of = |context| typed.defaults_of(context);
+        Self { connections: of(Context::Service), requests: of(Context::Http), datagrams: of(Context::Udp) }
     }
 
-    fn of(&self, protocol: Protocol) -> &Layer {
-        match protocol {
-            Protocol::Tcp => &self.connections,
-            Protocol::Udp => &self.datagrams,
+    fn of(&self, section: &Section) -> &Layer {
+        match section.context {
+            Context::Udp => &self.datagrams,
+            Context::Http => &self.requests,
+            _ => &self.connections,
         }
     }
 }
@@ -127,7 +129,7 @@ pub fn bind<'a>(
         all.extend(section.routes().iter().map(|it| sends(&it.section, Some(it), typed, problems)));
         Bound {
             section,
-            defaults: defaults.of(section.protocol),
+            defaults: defaults.of(section),
             addrs: match section.layer.get("listen").map(|at| &at.value) {
                 Some(Setting::Listen(specs)) => addrs(specs, world, problems),
                 _ => Vec::new(),
@@ -192,7 +194,7 @@ pub fn compile<'a>(
                 open: true,
                 name: ListenerName {
                     service: ServiceName::new(&service.section.name.value),
-                    protocol: service.section.protocol,
+                    protocol: service.section.protocol(),
                     addr: addr.value.clone(),
                 },
                 pool: default.map(Sends::pool),

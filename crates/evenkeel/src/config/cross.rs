@@ -251,7 +251,7 @@ fn same_address(
         let is_apart = |other: &Option<Arc<str>>| at.is_some() && other.is_some() && *other != at;
         for addr in &service.addrs {
             let port = addr.value.ip().map(|addr| addr.port());
-            let known = by_port.entry((section.protocol, port)).or_default();
+            let known = by_port.entry((section.protocol(), port)).or_default();
             let first = known
                 .iter()
                 .find(|(_, earlier, other)| overlap(&earlier.value, &addr.value) && !is_apart(other));
@@ -290,7 +290,7 @@ fn loops(services: &[Bound<'_>], problems: &mut Problems) {
             });
             backends
                 .flat_map(|(addr, place)| {
-                    let owners = owners(services, service.section.protocol, addr);
+                    let owners = owners(services, service.section.protocol(), addr);
                     owners.map(move |owner| (owner, place))
                 })
                 .collect()
@@ -340,7 +340,7 @@ fn owners<'a>(services: &'a [Bound<'_>], protocol: Protocol, addr: Addr) -> impl
     services
         .iter()
         .enumerate()
-        .filter(move |(_, service)| service.section.protocol == protocol)
+        .filter(move |(_, service)| service.section.protocol() == protocol)
         .filter(move |(_, service)| service.addrs.iter().any(|listener| accepts(&listener.value)))
         .map(|(index, _)| index)
 }

@@ -65,7 +65,7 @@ fn list<'a>(document: &'a mut DocumentMut, pool: &str) -> Option<&'a mut Array> 
         let to = root.get(kind).and_then(|it| it.get(pool)).and_then(|it| it.get("to"));
         to.is_some_and(|to| !to.as_str().is_some_and(|it| it.starts_with("pool:")))
     };
-    let item = match ["tcp", "udp"].into_iter().find(|kind| is_own(root, kind)) {
+    let item = match ["tcp", "udp", "http"].into_iter().find(|kind| is_own(root, kind)) {
         Some(kind) => root.get_mut(kind)?.get_mut(pool)?.get_mut("to")?,
         None => {
             let pool = root.get_mut("pool")?.get_mut(pool)?;

@@ -12,6 +12,8 @@ pub const SERVICE: &str = "main";
 /// A command line that was understood by its grammar, not yet by its values.
 #[derive(Clone, Debug)]
 pub struct Flags {
+    /// The table that its service stands in.
+    table: &'static str,
     text: Arc<Text>,
     /// Keys with their values, in the order of the command line.
     items: Vec<At<(String, String)>>,
@@ -31,12 +33,13 @@ impl Flags {
             line.push_str(&shell_word(&value));
             spans.push((start..line.len(), key, value));
         }
+        let table = if command == "http" { "http" } else { "tcp" };
         let text = Text::from_flags(line);
         let items = spans
             .into_iter()
             .map(|(span, key, value)| At { value: (key, value), place: Place::new(&text, span) })
             .collect();
-        Self { text, items }
+        Self { table, text, items }
     }
 
     /// The file that says the same.
@@ -47,10 +50,11 @@ impl Flags {
     /// The same as a file would say it: keys of the process at the top, all others in one service.
     pub fn tree(&self, problems: &mut Problems) -> Table {
         let (mut top, mut service) = (Table::default(), Table::default());
+        let context = Context::of_service(self.table).unwrap_or(Context::Service);
         for item in &self.items {
             let node = self.node(item, problems);
             let (name, _) = &item.value;
-            match keys::find(Context::Service, name) {
+            match keys::find(context, name) {
                 Some(_) => insert(&mut service, name, node, problems),
                 None => insert(&mut top, name, node, problems),
             }
@@ -60,7 +64,7 @@ impl Flags {
             let named = |name: &str| At { value: name.to_owned(), place: place.clone() };
             let table = |table| Node { value: Value::Table(table), place: place.clone() };
             let services = Table(vec![(named(SERVICE), table(service))]);
-            top.0.push((named("tcp"), table(services)));
+            top.0.push((named(self.table), table(services)));
         }
         top
     }
@@ -191,12 +195,12 @@ fn to_toml(table: &Table) -> String {
     let mut toml = String::new();
     let mut tables = String::new();
     for (key, node) in &table.0 {
-        match &node.value {
-            Value::Table(services) if key.value == "tcp" => {
+        match (&node.value, Context::of_service(&key.value)) {
+            (Value::Table(services), Some(context)) => {
                 for (name, node) in &services.0 {
-                    tables.push_str(&format!("[tcp.{}]\n", name.value));
+                    tables.push_str(&format!("[{}.{}]\n", key.value, name.value));
                     if let Value::Table(service) = &node.value {
-                        lines(Context::Service, "", service, &mut tables);
+                        lines(context, "", service, &mut tables);
                     }
                 }
             }

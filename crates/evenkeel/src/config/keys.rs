@@ -64,6 +64,12 @@ pub enum Scope {
     Service,
     /// In a service, and as its default in `[defaults]`.
     Client,
+    /// In a service that balances connections.
+    Tcp,
+    /// The same, and as its default in `[defaults]`.
+    TcpClient,
+    /// In a service that balances requests, and as its default in `[defaults]`.
+    Http,
     /// In a service, in one of its routes, and in a shared pool.
     Members,
     /// In a service, in one of its routes, in a shared pool, and in `[defaults]`.
@@ -89,6 +95,8 @@ pub enum Context {
     Service,
     /// `[udp.NAME]`.
     Udp,
+    /// `[http.NAME]`.
+    Http,
     /// A table of `route`.
     Route,
     /// A table of `to`.
@@ -96,6 +104,28 @@ pub enum Context {
 }
 
 impl Context {
+    /// The table of services that one of these stands in.
+    pub fn of_service(table: &str) -> Option<Self> {
+        match table {
+            "tcp" => Some(Self::Service),
+            "udp" => Some(Self::Udp),
+            "http" => Some(Self::Http),
+            _ => None,
+        }
+    }
+
+    /// The table that one of these stands in.
+    pub fn table(self) -> &'static str {
+        match self {
+            Self::Service => "tcp",
+            Self::Udp => "udp",
+            Self::Http => "http",
+            Self::Pool => "pool",
+            Self::Route => "route",
+            Self::Top | Self::Defaults | Self::Backend => "",
+        }
+    }
+
     /// How the table is called.
     pub fn title(self) -> &'static str {
         match self {
@@ -104,6 +134,7 @@ impl Context {
             Self::Pool => "`[pool.NAME]`",
             Self::Service => "`[tcp.NAME]`",
             Self::Udp => "`[udp.NAME]`",
+            Self::Http => "`[http.NAME]`",
             Self::Route => "a route's table",
             Self::Backend => "a backend's table",
         }
@@ -115,10 +146,15 @@ impl Scope {
     pub fn contexts(self) -> &'static [Context] {
         match self {
             Self::Process => &[Context::Top],
-            Self::Service => &[Context::Service],
-            Self::Client => &[Context::Service, Context::Defaults],
-            Self::Members => &[Context::Service, Context::Route, Context::Pool],
-            Self::Pool => &[Context::Service, Context::Route, Context::Pool, Context::Defaults],
+            Self::Service => &[Context::Service, Context::Http],
+            Self::Client => &[Context::Service, Context::Http, Context::Defaults],
+            Self::Tcp => &[Context::Service],
+            Self::TcpClient => &[Context::Service, Context::Defaults],
+            Self::Http => &[Context::Http, Context::Defaults],
+            Self::Members => &[Context::Service, Context::Http, Context::Route, Context::Pool],
+            Self::Pool => {
+                &[Context::Service, Context::Http, Context::Route, Context::Pool, Context::Defaults]
+            }
             Self::Route => &[Context::Route],
             Self::Flows => &[Context::Udp, Context::Defaults],
             Self::Backend => &[Context::Backend],
@@ -700,7 +736,7 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "route",
-        scope: Scope::Service,
+        scope: Scope::Tcp,
         kind: Kind::Routes,
         default: Means("none: every session goes to `to`"),
         doc: "Where sessions go by the host that a TLS client asks for (SNI), without decrypting anything. A name goes \
@@ -733,7 +769,7 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "hello",
-        scope: Scope::Client,
+        scope: Scope::TcpClient,
         kind: Kind::Group,
         default: Means("the values of its keys"),
         doc: "How a service with routes waits for what a TLS client says first. It matters only where a route asks for a \
@@ -744,7 +780,7 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "hello.timeout",
-        scope: Scope::Client,
+        scope: Scope::TcpClient,
         kind: at_least(1),
         default: Is("5s"),
         doc: "How long the whole of it may take.",
@@ -754,7 +790,7 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "hello.max-bytes",
-        scope: Scope::Client,
+        scope: Scope::TcpClient,
         kind: Kind::Count(512, 65_536),
         default: Is("65536"),
         doc: "How long it may be, in bytes.",
@@ -764,7 +800,7 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "hello.else",
-        scope: Scope::Client,
+        scope: Scope::TcpClient,
         kind: Kind::Word(&["close", "default"]),
         default: Is("close"),
         doc: "What becomes of clients that speak something else, or say nothing in time. PostgreSQL clients, which ask for TLS \
@@ -1286,6 +1322,143 @@ pub static KEYS: &[Key] = &[
         why: "only the protocol tells",
         example: "1",
         aliases: &["responses", "replies", "proxy-responses"],
+    },
+    Key {
+        name: "timeout.head",
+        scope: Scope::Http,
+        kind: at_least(1),
+        default: Is("10s"),
+        doc: "How long the head of a request may take, from its first byte; of a connection's first request, from accept. \
+              Then the client is told 408.",
+        why: "slow clients are served, slow attackers are bounded",
+        example: "5s",
+        aliases: &["http-request", "timeout-http-request", "client-header-timeout"],
+    },
+    Key {
+        name: "timeout.keep-alive",
+        scope: Scope::Http,
+        kind: at_least(1),
+        default: Is("75s"),
+        doc: "How long a client may wait before its next request. Then its connection is closed.",
+        why: "browsers keep theirs for a minute or longer; one that waits costs little here",
+        example: "30s",
+        aliases: &["http-keep-alive", "timeout-http-keep-alive", "keepalive-timeout"],
+    },
+    Key {
+        name: "timeout.request",
+        scope: Scope::Http,
+        kind: at_least_or_off(1),
+        default: Is("off"),
+        doc: "How long a request may take with its answer, in all. Then the client is told 504, or is cut off if the answer \
+              has begun.",
+        why: "downloads take as long as they take",
+        example: "30s",
+        aliases: &["request-timeout"],
+    },
+    Key {
+        name: "timeout.response",
+        scope: Scope::Http,
+        kind: at_least(1),
+        default: Is("60s"),
+        doc: "How long a backend may think: from the last byte of a request to the first of its answer.",
+        why: "as long as nginx waits",
+        example: "10s",
+        aliases: &["proxy-read-timeout", "response-timeout"],
+    },
+    Key {
+        name: "timeout.body",
+        scope: Scope::Http,
+        kind: at_least(1),
+        default: Is("60s"),
+        doc: "How long nothing of a body may move, of a request's or an answer's.",
+        why: "as long as nginx waits; whoever sends events says something more often",
+        example: "5m",
+        aliases: &["client-body-timeout", "send-timeout"],
+    },
+    Key {
+        name: "timeout.reuse",
+        scope: Scope::Http,
+        kind: at_least(1),
+        default: Is("4s"),
+        doc: "How long a connection to a backend may wait for its next request. It has to be shorter than the time after which \
+              the backends close it themselves.",
+        why: "Node.js closes after 5 s, others later; one that is used is never closed",
+        example: "30s",
+        aliases: &["pool-purge-delay", "keepalive-timeout-backend"],
+    },
+    Key {
+        name: "reuse",
+        scope: Scope::Http,
+        kind: Kind::Count(0, 1024),
+        default: Is("64"),
+        doc: "Connections to a backend that wait for their next request, at most, in each worker. With 0 every request has a \
+              connection of its own, as it has where `send-proxy` or `transparent` tells of a client by it. All backends of a \
+              worker together have 1024 of them at most.",
+        why: "more are needed only while more requests run at once",
+        example: "16",
+        aliases: &["http-reuse", "keepalive-connections", "pool-max-conn"],
+    },
+    Key {
+        name: "max-head-bytes",
+        scope: Scope::Http,
+        kind: Kind::Count(512, 32_768),
+        default: Is("16384"),
+        doc: "How long the head of a request may be. The client of a longer one is told 431.",
+        why: "browsers send cookies of 4 KiB each; Node.js takes as much, Apache half of it",
+        example: "8192",
+        aliases: &["large-client-header-buffers", "max-header-size", "tune.bufsize"],
+    },
+    Key {
+        name: "max-fields",
+        scope: Scope::Http,
+        kind: Kind::Count(1, 1000),
+        default: Is("100"),
+        doc: "How many fields the head of a request may have. The client of one with more is told 431.",
+        why: "as many as HAProxy and Apache take",
+        example: "50",
+        aliases: &["max-headers", "maxhdr", "limit-request-fields"],
+    },
+    Key {
+        name: "max-target-bytes",
+        scope: Scope::Http,
+        kind: Kind::Count(16, 32_768),
+        default: Is("8192"),
+        doc: "How long path and query of a request may be. The client of longer ones is told 414.",
+        why: "as long as nginx and Apache take",
+        example: "2048",
+        aliases: &["limit-request-line", "max-uri"],
+    },
+    Key {
+        name: "max-body-bytes",
+        scope: Scope::Http,
+        kind: Kind::Count(0, u32::MAX),
+        default: Means("as long as it likes: bodies are never kept here"),
+        doc: "How long the body of a request may be. The client of a longer one is told 413.",
+        why: "only the backends know what they take",
+        example: "10485760",
+        aliases: &["client-max-body-size", "max-request-body", "limit-request-body"],
+    },
+    Key {
+        name: "forwarded",
+        scope: Scope::Http,
+        kind: Kind::Word(&["x", "standard", "both", "off"]),
+        default: Is("x"),
+        doc: "How backends are told where a request comes from: by `X-Forwarded-For`, `X-Forwarded-Proto` and \
+              `X-Forwarded-Host`, or by `Forwarded` (RFC 7239). What clients say in these fields is taken away, unless \
+              they are in `trust`.",
+        why: "hardly any server reads the standard one",
+        example: "both",
+        aliases: &["forwardfor", "x-forwarded-for", "proxy-set-header"],
+    },
+    Key {
+        name: "trust",
+        scope: Scope::Http,
+        kind: Kind::Networks,
+        default: Means("nobody"),
+        doc: "Networks of proxies in front, whose `X-Forwarded-…`, `Forwarded` and `X-Request-Id` are believed and added to.",
+        why: "whoever is believed can claim to be anybody",
+        example: "10.0.0.0/8",
+        aliases: &["trusted-proxies", "set-real-ip-from", "trusted-ips"],
     },
     Key {
         name: "max-bandwidth",
@@ -2027,11 +2200,9 @@ mod tests {
             if let Some((table, _)) = key.name.rsplit_once('.') {
                 let table = find(key.scope.contexts()[0], table).expect(key.name);
                 let of_flows = key.scope == Scope::Flows;
-                assert!(
-                    table.kind.has_inner_keys() && (of_flows || table.scope == key.scope),
-                    "{}",
-                    key.name
-                );
+                let mut contexts = key.scope.contexts().iter();
+                let is_there = contexts.all(|context| table.scope.contexts().contains(context));
+                assert!(table.kind.has_inner_keys() && (of_flows || is_there), "{}", key.name);
             }
         }
     }

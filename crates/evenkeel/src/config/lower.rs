@@ -13,10 +13,10 @@ use evenkeel_core::name::Protocol;
 /// A service, a route or a shared pool, as it was typed.
 #[derive(Clone, Debug)]
 pub struct Section {
+    /// What it is.
+    pub context: Context,
     /// Its name.
     pub name: At<String>,
-    /// What carries its traffic, if it is a service.
-    pub protocol: Protocol,
     /// What its table says.
     pub layer: Layer,
 }
@@ -32,7 +32,7 @@ pub struct Typed {
     pub defaults: Layer,
     /// `[pool]`.
     pub pools: Vec<Section>,
-    /// `[tcp.NAME]` and `[udp.NAME]`.
+    /// `[tcp.NAME]`, `[udp.NAME]` and `[http.NAME]`.
     pub services: Vec<Section>,
     /// The files that were read, and the folders that were searched for more.
     pub files: Vec<Watched>,
@@ -41,9 +41,9 @@ pub struct Typed {
 }
 
 impl Typed {
-    /// `[defaults]`, as far as it is for services of this protocol.
-    pub fn defaults_of(&self, protocol: Protocol) -> Layer {
-        let is_meant = |name: &&'static str| keys::find(context(protocol), name).is_some();
+    /// `[defaults]`, as far as it is for services of this kind.
+    pub fn defaults_of(&self, context: Context) -> Layer {
+        let is_meant = |name: &&'static str| keys::find(context, name).is_some();
         let of = self.defaults.0.iter().filter(|(name, _)| is_meant(name));
         Layer(of.map(|(name, at)| (*name, at.clone())).collect())
     }
@@ -57,12 +57,22 @@ impl Typed {
 impl Section {
     /// A service as it is headed in the file.
     pub fn title(&self) -> String {
-        format!("[{}.{}]", self.protocol.word(), self.name.value)
+        format!("[{}.{}]", self.context.table(), self.name.value)
+    }
+
+    /// What carries its traffic.
+    pub fn protocol(&self) -> Protocol {
+        if self.is_for_flows() { Protocol::Udp } else { Protocol::Tcp }
     }
 
     /// Whether it is a service that takes datagrams.
     pub fn is_for_flows(&self) -> bool {
-        self.protocol == Protocol::Udp
+        self.context == Context::Udp
+    }
+
+    /// Whether it is a service that balances requests.
+    pub fn is_http(&self) -> bool {
+        self.context == Context::Http
     }
 
     /// What it sends to; nothing if that is missing or was not understood.
@@ -87,31 +97,15 @@ pub fn add_file(typed: &mut Typed, table: &Table, problems: &mut Problems) -> Ve
     let mut top = Table::default();
     for (key, node) in &table.0 {
         match (key.value.as_str(), &node.value) {
-            (kind @ ("tcp" | "udp"), Value::Table(table)) if has_keys(table) => {
-                let name = if kind == "tcp" { "tcp.web" } else { "udp.dns" };
-                problems.push(
-                    Problem::error("a service needs a name").at(&key.place, "the table of all services").fix(
-                        "give it one",
-                        &key.place,
-                        name,
-                    ),
-                );
-                Lower::new(context(protocol(kind)), format!("[{kind}]"), problems).table("", table);
-                typed.damaged = true;
-            }
-            (kind @ ("tcp" | "udp"), Value::Table(services)) => {
-                let protocol = protocol(kind);
-                for (name, node) in &services.0 {
-                    if let Some(layer) = service(protocol, name, node, problems) {
-                        add_section(&mut typed.services, "service", (protocol, name), layer, problems);
-                    }
-                }
+            (kind @ ("tcp" | "udp" | "http"), Value::Table(table)) => {
+                add_services(typed, kind, key, table, problems);
             }
             ("pool", Value::Table(pools)) => {
                 for (name, node) in &pools.0 {
                     let title = format!("[pool.{}]", name.value);
                     let layer = pool(Context::Pool, title, node, problems);
-                    add_section(&mut typed.pools, "pool", (Protocol::Tcp, name), layer, problems);
+                    let section = Section { context: Context::Pool, name: name.clone(), layer };
+                    add_section(&mut typed.pools, "pool", section, problems);
                 }
             }
             ("defaults", Value::Table(table)) => {
@@ -119,8 +113,8 @@ pub fn add_file(typed: &mut Typed, table: &Table, problems: &mut Problems) -> Ve
                 typed.defaults =
                     Lower { layer, ..Lower::new(Context::Defaults, "[defaults]", problems) }.table("", table);
             }
-            ("tcp" | "udp" | "pool" | "defaults", Value::Broken) => {}
-            (kind @ ("tcp" | "udp" | "pool" | "defaults"), value) => problems.push(
+            ("tcp" | "udp" | "http" | "pool" | "defaults", Value::Broken) => {}
+            (kind @ ("tcp" | "udp" | "http" | "pool" | "defaults"), value) => problems.push(
                 Problem::error(format!("`{kind}` is not {}", value.noun()))
                     .at(&node.place, "expected a table"),
             ),
@@ -128,10 +122,6 @@ pub fn add_file(typed: &mut Typed, table: &Table, problems: &mut Problems) -> Ve
                 Problem::error("there are no `[tls]` services")
                     .at(&key.place, "expected `[tcp.NAME]`")
                     .help("a `[tcp.NAME]` with `route` sends TLS clients where they want, by name"),
-            ),
-            ("http", _) => problems.push(
-                Problem::error("`[http]` is not in this version")
-                    .at(&key.place, "only `[tcp.NAME]` and `[udp.NAME]` services are"),
             ),
             _ => top.0.push((key.clone(), node.clone())),
         }
@@ -145,31 +135,34 @@ pub fn add_file(typed: &mut Typed, table: &Table, problems: &mut Problems) -> Ve
     }
 }
 
-/// Whether `table`, which should hold services, holds the keys of one.
-fn has_keys(table: &Table) -> bool {
-    table.0.iter().any(|(key, node)| {
-        keys::find(Context::Service, &key.value).is_some() && !matches!(node.value, Value::Table(_))
-    })
-}
-
-fn protocol(kind: &str) -> Protocol {
-    if kind == "udp" { Protocol::Udp } else { Protocol::Tcp }
-}
-
-fn context(protocol: Protocol) -> Context {
-    match protocol {
-        Protocol::Tcp => Context::Service,
-        Protocol::Udp => Context::Udp,
+/// Adds the services of `table`, which is called `kind` and was written at `key`.
+fn add_services(typed: &mut Typed, kind: &str, key: &At<String>, table: &Table, problems: &mut Problems) {
+    let Some(context) = Context::of_service(kind) else { return };
+    if has_keys(context, table) {
+        let named = if context == Context::Udp { "udp.dns".to_owned() } else { format!("{kind}.web") };
+        let problem = Problem::error("a service needs a name").at(&key.place, "the table of all services");
+        problems.push(problem.fix("give it one", &key.place, named));
+        Lower::new(context, format!("[{kind}]"), problems).table("", table);
+        typed.damaged = true;
+        return;
+    }
+    for (name, node) in &table.0 {
+        if let Some(layer) = service(context, name, node, problems) {
+            let section = Section { context, name: name.clone(), layer };
+            add_section(&mut typed.services, "service", section, problems);
+        }
     }
 }
 
-fn add_section(
-    sections: &mut Vec<Section>,
-    noun: &str,
-    (protocol, name): (Protocol, &At<String>),
-    layer: Layer,
-    problems: &mut Problems,
-) {
+/// Whether `table`, which should hold services, holds the keys of one.
+fn has_keys(context: Context, table: &Table) -> bool {
+    table.0.iter().any(|(key, node)| {
+        keys::find(context, &key.value).is_some() && !matches!(node.value, Value::Table(_))
+    })
+}
+
+fn add_section(sections: &mut Vec<Section>, noun: &str, section: Section, problems: &mut Problems) {
+    let name = &section.name;
     let is_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if name.value.is_empty() || name.value.len() > 64 || !name.value.chars().all(is_name) {
         problems.push(
@@ -180,10 +173,10 @@ fn add_section(
     match sections.iter().find(|earlier| earlier.name.value == name.value) {
         Some(earlier) => {
             let problem = Problem::error(format!("two {noun}s are called `{}`", name.value));
-            problems.push(match earlier.protocol == protocol {
+            problems.push(match earlier.context == section.context {
                 true => problem.at(&name.place, "second one").at(&earlier.name.place, "first one"),
                 false => {
-                    let other = format!("{}-{}", name.value, protocol.word());
+                    let other = format!("{}-{}", name.value, section.context.table());
                     let problem = problem.at(&earlier.name.place, "first one");
                     problem.fix(
                         "a name means one service in logs, metrics and commands; write",
@@ -193,15 +186,15 @@ fn add_section(
                 }
             });
         }
-        None => sections.push(Section { name: name.clone(), protocol, layer }),
+        None => sections.push(section),
     }
 }
 
-fn service(protocol: Protocol, name: &At<String>, node: &Node, problems: &mut Problems) -> Option<Layer> {
+fn service(context: Context, name: &At<String>, node: &Node, problems: &mut Problems) -> Option<Layer> {
     match &node.value {
         Value::Table(table) => {
-            let title = format!("[{}.{}]", protocol.word(), name.value);
-            let lower = Lower::new(context(protocol), title, problems);
+            let title = format!("[{}.{}]", context.table(), name.value);
+            let lower = Lower::new(context, title, problems);
             Some(Lower { service: &name.value, ..lower }.table("", table))
         }
         Value::Broken => None,
@@ -269,6 +262,11 @@ impl<'a> Lower<'a> {
             inner => format!("`{inner}` of {}", self.title),
         };
         let problem = Problem::error(format!("unknown key `{name}` in {table}"));
+        if self.context == Context::Service && prefix.is_empty() && written.value == "mode" {
+            let problem = problem.at(&written.place, "a service's table says what it speaks");
+            let help = "a `[http.NAME]` balances requests, with the same keys as a `[tcp.NAME]`";
+            return self.problems.push(problem.help(help));
+        }
         self.problems.push(match suggest::key(self.context, prefix, &written.value) {
             Suggestion::Key(key) => {
                 // It counts as given: that it is missing as well would be told of one slip twice.
@@ -443,7 +441,7 @@ impl<'a> Lower<'a> {
         let title = format!("the route `{}` of {}", pattern.value.escape_debug(), self.title);
         let layer = pool(Context::Route, title, node, self.problems);
         let name = At { value: name, place: pattern.place.clone() };
-        let section = Section { name, protocol: Protocol::Tcp, layer };
+        let section = Section { context: Context::Route, name, layer };
         Routed { pattern: pattern.clone(), section }
     }
 

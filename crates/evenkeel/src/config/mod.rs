@@ -16,6 +16,7 @@ mod files;
 pub mod flags;
 mod gate;
 mod health;
+mod http;
 pub mod keys;
 mod log;
 mod lower;

@@ -4,9 +4,9 @@ use super::chain::Chain;
 use super::compile::Bound;
 use super::gate::{self, Lists};
 use super::problem::{Problem, Problems};
-use super::routes;
 use super::setting::Setting;
 use super::tls::{self, Paths};
+use super::{http, routes};
 use evenkeel_core::network::Network;
 use evenkeel_core::reception::{AcceptProxy, Others, Reception};
 use std::sync::Arc;
@@ -24,6 +24,7 @@ pub fn compile(
         tls: tls::termination(&chain.only("tls"), paths, problems).map(Arc::new),
         accept_proxy: accept_proxy(&chain.only("accept-proxy"), problems),
         routes: routes::compile(service, chain, problems),
+        http: service.section.is_http().then(|| Arc::new(http::compile(chain, problems))),
     }
 }
 
@@ -57,7 +58,8 @@ fn accept_proxy(chain: &Chain<'_>, problems: &mut Problems) -> Option<AcceptProx
     })
 }
 
-fn networks(chain: &Chain<'_>, key: &str) -> Vec<Network> {
+/// The networks that `key` names.
+pub fn networks(chain: &Chain<'_>, key: &str) -> Vec<Network> {
     match chain.find(key).map(|found| found.value) {
         Some(Setting::Networks(networks)) => networks.iter().map(|at| at.value).collect(),
         _ => Vec::new(),

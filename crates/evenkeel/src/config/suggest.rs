@@ -71,7 +71,7 @@ pub fn key(context: Context, prefix: &str, written: &str) -> Suggestion {
 
 /// What was meant by `written`, anywhere.
 pub fn any_key(written: &str) -> Option<&'static str> {
-    [Context::Service, Context::Top, Context::Backend].iter().find_map(|context| {
+    [Context::Service, Context::Http, Context::Top, Context::Backend].iter().find_map(|context| {
         match key(*context, "", written) {
             Suggestion::Key(name) => Some(name),
             _ => closest(written, keys::in_context(*context), |key| key.name).map(|key| key.name),

@@ -186,8 +186,10 @@ fn every_key_as_a_flag_means_the_same_as_in_the_file_that_it_prints() {
         "lame-duck",
     ]
     .map(|name| keys::find(Context::Top, name).unwrap());
-    for key in keys::in_context(Context::Service).chain(process) {
-        let flags = Flags::new("tcp", service_with(key));
+    let of = |table, context| keys::in_context(context).map(move |key| (table, key));
+    let http = of("http", Context::Http).filter(|(_, key)| key.scope == keys::Scope::Http);
+    for (table, key) in of("tcp", Context::Service).chain(process.map(|key| ("tcp", key))).chain(http) {
+        let flags = Flags::new(table, service_with(key));
         let toml = flags.to_toml();
         let by_flags = view(&load_in(&Source::Flags(flags), &WORLD));
         let by_file = view(&load_in(&Source::Text(toml.clone()), &WORLD));

@@ -24,7 +24,8 @@ balance = \"random\"
 | table | holds |
 |---|---|
 | the top of the file | what holds for the process |
-| `[tcp.NAME]` | one service: where it listens, where it sends, how |
+| `[tcp.NAME]` | one service: where it listens, where it sends, how; it balances connections |
+| `[http.NAME]` | the same, but it balances the requests of HTTP/1 clients, each by itself |
 | `[udp.NAME]` | one that takes datagrams; names are of one kind with those of the others |
 | `[pool]` | shared pools in short: `NAME = [\"10.0.0.1:80\", …]` |
 | `[pool.NAME]` | a shared pool with keys of its own; its backends are in `to` |
@@ -39,7 +40,7 @@ balance = \"random\"
   read as TOML, so a value cannot change the structure. A text with a variable may stand for a number or for `true` and
   `false` too: `workers = \"${WORKERS:-2}\"`. `$${` is a literal `${`.
 - An unknown key is a mistake, and so is a key given twice. The order of tables and keys does not matter.
-- Every key of a service is a flag of `evenkeel tcp`: `--timeout.connect 3s`, `--to 127.0.0.1:5001`.
+- Every key of a service is a flag of `evenkeel tcp` or `evenkeel http`: `--timeout.connect 3s`, `--to 127.0.0.1:5001`.
 
 ";
 
@@ -49,6 +50,7 @@ pub fn markdown() -> String {
     for (context, title) in [
         (Context::Top, "Keys of the process"),
         (Context::Service, "Keys of a service"),
+        (Context::Http, "Keys of a service that balances requests"),
         (Context::Udp, "Keys of a service that takes datagrams"),
         (Context::Route, "Keys of a route"),
         (Context::Backend, "Keys of a backend"),
@@ -56,6 +58,9 @@ pub fn markdown() -> String {
         text.push_str(&format!("## {title}\n\n"));
         if context == Context::Backend {
             text.push_str("In a table of `to`, such as `{ addr = \"127.0.0.1:5002\", weight = 2 }`.\n\n");
+        }
+        if context == Context::Http {
+            text.push_str("In `[http.NAME]`, beside the keys of a service but `route` and `hello`.\n\n");
         }
         if context == Context::Udp {
             text.push_str("In `[udp.NAME]`, beside those keys of a service that say so.\n\n");

@@ -3,7 +3,7 @@
 use super::flood::Kind;
 use super::notice::{Level, Notice};
 use evenkeel_core::name::ServiceName;
-use evenkeel_proxy::{SessionRecord, Still};
+use evenkeel_proxy::{RequestRecord, SessionRecord, Still};
 use std::time::SystemTime;
 
 /// One line in the making.
@@ -15,6 +15,8 @@ pub enum Entry<'a> {
     Ended(&'a SessionRecord),
     /// A session that is open.
     Open(&'a SessionRecord<Still>),
+    /// A request that has come to its end.
+    Request(&'a RequestRecord),
 }
 
 impl Entry<'_> {
@@ -24,6 +26,7 @@ impl Entry<'_> {
             Self::Notice(at, _) => *at,
             Self::Ended(record) => record.accepted_at + record.duration,
             Self::Open(record) => record.accepted_at + record.duration,
+            Self::Request(record) => record.began_at + record.duration,
         }
     }
 
@@ -32,7 +35,8 @@ impl Entry<'_> {
         match self {
             Self::Notice(_, notice) => notice.level(),
             Self::Ended(record) if record.end.is_ok() => Level::Info,
-            Self::Ended(_) => Level::Warning,
+            Self::Request(record) if record.outcome.is_ok() => Level::Info,
+            Self::Ended(_) | Self::Request(_) => Level::Warning,
             Self::Open(_) => Level::Info,
         }
     }
@@ -43,6 +47,7 @@ impl Entry<'_> {
             Self::Notice(_, notice) => notice.word(),
             Self::Ended(_) => "end",
             Self::Open(record) => record.end.word(),
+            Self::Request(_) => "request",
         }
     }
 
@@ -52,6 +57,7 @@ impl Entry<'_> {
             Self::Notice(..) => None,
             Self::Ended(record) => Some((&record.listener.service, kind(record))),
             Self::Open(record) => Some((&record.listener.service, Kind::Well(of_open(record.end)))),
+            Self::Request(record) => Some((&record.listener.service, of_request(record))),
         }
     }
 }
@@ -61,6 +67,14 @@ fn kind(record: &SessionRecord) -> Kind {
         false => Kind::Failed(record.end.word()),
         true if record.is_noteworthy() => Kind::Noteworthy,
         true => Kind::Well("ended well"),
+    }
+}
+
+fn of_request(record: &RequestRecord) -> Kind {
+    match record.outcome.is_ok() {
+        false => Kind::Failed(record.outcome.word()),
+        true if record.is_noteworthy() => Kind::Noteworthy,
+        true => Kind::Well("answered"),
     }
 }
 

@@ -6,7 +6,7 @@ use super::notice::Notice;
 use super::syslog::severity;
 use super::units::cut;
 use evenkeel_core::name::PoolName;
-use evenkeel_proxy::SessionRecord;
+use evenkeel_proxy::{RequestRecord, SessionRecord};
 use std::fmt::Display;
 use std::io::Write as _;
 
@@ -31,6 +31,10 @@ pub fn frame(frame: &mut Vec<u8>, line: &str, entry: &Entry<'_>, facility: u8) {
         Entry::Open(record) => {
             fields.add("EVENKEEL_KIND", entry.word());
             fields.session(record);
+        }
+        Entry::Request(record) => {
+            fields.add("EVENKEEL_KIND", entry.word());
+            fields.request(record);
         }
     }
 }
@@ -64,6 +68,17 @@ impl Fields<'_> {
             _ => self.add_some("EVENKEEL_SERVICE", notice.about()),
         }
         self.add_some("EVENKEEL_BACKEND", notice.backend());
+    }
+
+    fn request(&mut self, record: &RequestRecord) {
+        self.add("EVENKEEL_SESSION", record.session);
+        self.add("EVENKEEL_SERVICE", &record.listener.service);
+        self.add("EVENKEEL_CLIENT", &record.client);
+        self.add_some("EVENKEEL_REQUEST", record.said().id);
+        self.add_some("EVENKEEL_STATUS", record.status);
+        self.add("EVENKEEL_OUTCOME", record.outcome.word());
+        self.add_some("EVENKEEL_POOL", record.pool.as_ref());
+        self.add_some("EVENKEEL_BACKEND", record.backend.as_ref());
     }
 
     fn session<E>(&mut self, record: &SessionRecord<E>) {

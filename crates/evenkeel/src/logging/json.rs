@@ -4,10 +4,10 @@ use super::entry::Entry;
 use super::flood::LeftOut;
 use super::notice::{Listening, Notice, Stopped};
 use super::units::Rfc3339;
-use evenkeel_core::attempt::ConnectFailure;
+use evenkeel_core::attempt::{Attempt, ConnectFailure};
 use evenkeel_core::director::EventKind;
 use evenkeel_core::end::End;
-use evenkeel_proxy::{Datagrams, SessionRecord, Still};
+use evenkeel_proxy::{Datagrams, RequestRecord, SessionRecord, Still};
 use std::fmt::{self, Display, Write as _};
 use std::time::{Duration, SystemTime};
 
@@ -110,7 +110,44 @@ pub fn line(out: &mut String, entry: &Entry<'_>) {
         Entry::Notice(at, event) => notice(out, *at, event),
         Entry::Ended(record) => session(out, record),
         Entry::Open(record) => open(out, record),
+        Entry::Request(record) => request(out, record),
     }
+}
+
+/// Appends the line of a request. `ts` is when it came to its end.
+fn request(out: &mut String, record: &RequestRecord) {
+    let (said, mut line) = (record.said(), Object::new(out));
+    line.text("ts", Rfc3339(record.began_at + record.duration))
+        .word("kind", "request")
+        .text_or_null("id", said.id)
+        .raw("session", record.session)
+        .raw("number", record.number)
+        .text("service", &record.listener.service)
+        .text("listener", &record.listener.addr)
+        .text("client", &record.client)
+        .text_or_null("via", record.via.as_ref())
+        .text("method", said.method)
+        .text_or_null("host", said.host)
+        .text("target", said.target)
+        .text_or_null("user_agent", said.user_agent)
+        .text_or_null("referer", said.referer);
+    match record.status {
+        Some(status) => line.raw("status", status),
+        None => line.raw("status", "null"),
+    };
+    line.word("outcome", record.outcome.word())
+        .text("by", record.outcome.by())
+        .text_or_null("pool", record.pool.as_ref())
+        .text_or_null("backend", record.backend.as_ref());
+    attempts(&mut line, &record.failed_attempts);
+    line.raw("queued_ms", Millis(record.queued))
+        .millis_or_null("connect_ms", record.connect)
+        .millis_or_null("first_byte_ms", record.first_byte)
+        .raw("ms", Millis(record.duration))
+        .raw("to_backend", record.to_backend)
+        .raw("to_client", record.to_client);
+    line.end();
+    out.push('\n');
 }
 
 /// Appends the line of a session that is open. `ts` is now.
@@ -150,25 +187,8 @@ fn so_far<E>(line: &mut Object<'_>, kind: &'static str, record: &SessionRecord<E
         .text_or_null("via", record.via.as_ref())
         .text_or_null("sni", record.server_name.as_ref());
     tls(line, record);
-    line.text_or_null("pool", record.pool.as_ref())
-        .text_or_null("backend", record.backend.as_ref())
-        .raw("attempts", '[');
-    for (index, attempt) in record.failed_attempts.iter().enumerate() {
-        if index > 0 {
-            line.out.push(',');
-        }
-        let mut item = Object::new(line.out);
-        item.text("backend", &attempt.backend).text("failure", attempt.failure.word());
-        if let Some(errno) = attempt.failure.errno() {
-            item.raw("errno", errno);
-        }
-        if let ConnectFailure::Tls(fault) = attempt.failure {
-            item.text("detail", fault);
-        }
-        item.raw("ms", Millis(attempt.took));
-        item.end();
-    }
-    line.out.push(']');
+    line.text_or_null("pool", record.pool.as_ref()).text_or_null("backend", record.backend.as_ref());
+    attempts(line, &record.failed_attempts);
     line.raw("observed", '[');
     for (index, objection) in record.observed.iter().enumerate() {
         let comma = if index > 0 { "," } else { "" };
@@ -186,6 +206,29 @@ fn so_far<E>(line: &mut Object<'_>, kind: &'static str, record: &SessionRecord<E
             .raw("datagrams_to_backend", to_backend)
             .raw("datagrams_to_client", to_client);
     }
+}
+
+/// Those that failed.
+fn attempts(line: &mut Object<'_>, failed: &[Attempt]) {
+    line.raw("attempts", '[');
+    for (index, attempt) in failed.iter().enumerate() {
+        if index > 0 {
+            line.out.push(',');
+        }
+        let mut item = Object::new(line.out);
+        item.text("backend", &attempt.backend).text("failure", attempt.failure.word());
+        if let Some(errno) = attempt.failure.errno() {
+            item.raw("errno", errno);
+        }
+        match attempt.failure {
+            ConnectFailure::Tls(fault) => drop(item.text("detail", fault)),
+            ConnectFailure::Unanswered(failing) => drop(item.word("detail", failing.word())),
+            _ => {}
+        }
+        item.raw("ms", Millis(attempt.took));
+        item.end();
+    }
+    line.out.push(']');
 }
 
 /// Only where TLS is spoken with clients.

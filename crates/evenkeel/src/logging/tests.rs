@@ -10,10 +10,12 @@ use evenkeel_core::attempt::{Attempt, ConnectFailure};
 use evenkeel_core::director::{Cause, Event, EventKind};
 use evenkeel_core::end::{End, Side};
 use evenkeel_core::health::ProbeFailure;
+use evenkeel_core::http::outcome::{Failing, Outcome, Refusal};
+use evenkeel_core::http::request;
 use evenkeel_core::name::{ListenerName, PoolName, Protocol, ServiceName};
 use evenkeel_core::reception::Rejection;
 use evenkeel_core::tls::{Agreed, Fault, Version};
-use evenkeel_proxy::{Datagrams, Still};
+use evenkeel_proxy::{Datagrams, RequestRecord, Still};
 use std::io;
 use std::time::UNIX_EPOCH;
 
@@ -180,11 +182,11 @@ fn write_to(outlet: Outlet, items: impl IntoIterator<Item = Item>) -> Arc<Tally>
 
 fn sessions(ended: Vec<SessionRecord>) -> Item {
     let (nobody, _) = sync_channel(1);
-    Item::Sessions(Records { open: Vec::new(), ended }, nobody)
+    Item::Sessions(Records { ended, ..Records::default() }, nobody)
 }
 
 fn ended(ended: Vec<SessionRecord>) -> Records {
-    Records { open: Vec::new(), ended }
+    Records { ended, ..Records::default() }
 }
 
 /// The session of [`record`] while it is open.
@@ -212,7 +214,7 @@ fn open(still: Still) -> Item {
         end: still,
     };
     let (nobody, _) = sync_channel(1);
-    Item::Sessions(Records { open: vec![open], ended: Vec::new() }, nobody)
+    Item::Sessions(Records { open: vec![open], ..Records::default() }, nobody)
 }
 
 fn event(notice: Notice) -> Item {
@@ -441,6 +443,90 @@ fn every_way_to_end_is_documented() {
     for word in End::words() {
         assert!(documented.contains(&format!("`{word}`")), "{word} is not in docs/operating.md");
     }
+}
+
+#[test]
+fn every_outcome_of_a_request_is_documented() {
+    let documented = include_str!("../../../../docs/operating.md");
+    for word in Outcome::words() {
+        assert!(documented.contains(&format!("`{word}`")), "{word} is not in docs/operating.md");
+    }
+}
+
+/// A request that went well, at the second backend.
+fn request_record() -> RequestRecord {
+    let SessionRecord { id, listener, client, pool, backend, .. } = record();
+    let head = "GET /a?b HTTP/1.1\r\nHost: a.example\r\nUser-Agent: \"x\"\r\nX-Request-Id: abc\r\n\r\n";
+    RequestRecord {
+        session: id,
+        number: 2,
+        began_at: at() - Duration::from_micros(1240),
+        listener,
+        client,
+        via: None,
+        head: head.as_bytes().into(),
+        version: request::Version::Http11,
+        pool,
+        backend,
+        failed_attempts: vec![Attempt {
+            backend: addr("127.0.0.1:5002"),
+            failure: ConnectFailure::Unanswered(Failing::Closed),
+            took: Duration::from_micros(300),
+        }],
+        queued: Duration::ZERO,
+        connect: None,
+        first_byte: Some(Duration::from_micros(900)),
+        duration: Duration::from_micros(1240),
+        status: Some(200),
+        to_backend: 89,
+        to_client: 412,
+        outcome: Outcome::Answered,
+    }
+}
+
+fn requests(requests: Vec<RequestRecord>) -> Item {
+    let (nobody, _) = sync_channel(1);
+    Item::Sessions(Records { requests, ..Records::default() }, nobody)
+}
+
+#[test]
+fn a_request_is_one_line() {
+    let line = as_text(Style::Bare, requests(vec![request_record()]));
+    assert_eq!(
+        line,
+        "web  10.0.0.7:51822 GET a.example/a?b -> 127.0.0.1:5003  412 B to client  1.2 ms  200  \
+         (127.0.0.1:5002 closed before it answered after 0.3 ms)\n"
+    );
+    let line: serde_json::Value = serde_json::from_str(&as_json(requests(vec![request_record()]))).unwrap();
+    assert_eq!(
+        (&line["kind"], &line["id"], &line["user_agent"]),
+        (&"request".into(), &"abc".into(), &"\"x\"".into())
+    );
+    assert_eq!(
+        (&line["method"], &line["host"], &line["target"]),
+        (&"GET".into(), &"a.example".into(), &"/a?b".into())
+    );
+    assert_eq!((&line["attempts"][0]["detail"], &line["status"]), (&"backend-closed".into(), &200.into()));
+    assert_eq!((&line["connect_ms"], &line["by"]), (&serde_json::Value::Null, &"backend".into()));
+}
+
+#[test]
+fn a_request_that_was_refused_cannot_make_a_line_of_ours() {
+    let outcome = Outcome::Refused(Refusal::NotHttp);
+    let head = b"\x16\x03\n14:02:11  web\x1b[2J\"".as_slice().into();
+    let refused = RequestRecord {
+        head,
+        outcome,
+        status: Some(400),
+        backend: None,
+        failed_attempts: Vec::new(),
+        ..request_record()
+    };
+    let line = as_text(Style::Bare, requests(vec![refused.clone()]));
+    assert_eq!(line.matches('\n').count(), 1);
+    assert!(line.contains("??") && line.ends_with("400  (not-http by client)\n"), "{line:?}");
+    let line = as_json(requests(vec![refused]));
+    assert!(serde_json::from_str::<serde_json::Value>(&line).is_ok(), "{line}");
 }
 
 #[test]

@@ -2,14 +2,15 @@
 
 use super::entry::Entry;
 use super::notice::{Level, Notice};
-use super::units::{Bytes, Took, count};
+use super::units::{Bytes, Took, count, cut};
+use evenkeel_core::attempt::Attempt;
 use evenkeel_core::director::EventKind;
 use evenkeel_core::end::End;
 use evenkeel_core::observe::Objection;
-use evenkeel_proxy::{SessionRecord, Still};
+use evenkeel_proxy::{RequestRecord, SessionRecord, Still};
 use evenkeel_sys::clock::time_of_day;
 use std::fmt::{self, Write as _};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// What a line begins with, and whether it has colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,9 @@ pub enum Style {
     /// Nothing: who takes the line is told the time and the priority besides.
     Bare,
 }
+
+/// Bytes of a request's target that a line shows.
+const TARGET_MAX: usize = 1024;
 
 /// A colour that says something; its ANSI code.
 #[derive(Clone, Copy)]
@@ -71,6 +75,7 @@ impl Text {
             Entry::Notice(at, notice) => self.notice(out, *at, notice),
             Entry::Ended(record) => self.session(out, record),
             Entry::Open(record) => self.open(out, record),
+            Entry::Request(record) => self.request(out, record),
         }
     }
 
@@ -95,6 +100,42 @@ impl Text {
         out.push_str(record.end.word());
         let mut details = Details::new(out);
         details.so_far(record);
+        details.close();
+        out.push('\n');
+    }
+
+    /// Appends the line of a request.
+    fn request(&mut self, out: &mut String, record: &RequestRecord) {
+        let (level, paint) = match (record.outcome.is_ok(), record.status) {
+            (false, _) => (Level::Warning, Paint::Red),
+            (true, Some(400..)) => (Level::Info, Paint::Yellow),
+            (true, _) => (Level::Info, Paint::Green),
+        };
+        let said = record.said();
+        self.begin(out, record.began_at + record.duration, level);
+        let _ = write!(OneLine(out), "{}  {} ", record.listener.service, record.client);
+        if let Some(via) = &record.via {
+            let _ = write!(out, "via {via} ");
+        }
+        let (host, target) = (said.host.unwrap_or_default(), cut(&said.target, TARGET_MAX));
+        let _ = write!(OneLine(out), "{}{}{host}{target} -> ", said.method, space_if(&said.method));
+        match &record.backend {
+            Some(backend) => {
+                let _ = write!(out, "{backend}");
+            }
+            None => out.push_str("nobody"),
+        }
+        let (to_client, took) = (Bytes(record.to_client), Took(record.duration));
+        let _ = write!(out, "  {to_client} to client  {took}  ");
+        match record.status {
+            Some(status) => self.painted(out, paint, status),
+            None => self.painted(out, paint, record.outcome.word()),
+        }
+        let mut details = Details::new(out);
+        if !record.outcome.is_ok() {
+            details.add(format_args!("{} by {}", record.outcome, record.outcome.by()));
+        }
+        details.waited(record.queued, &record.failed_attempts);
         details.close();
         out.push('\n');
     }
@@ -187,6 +228,10 @@ impl fmt::Write for OneLine<'_> {
     }
 }
 
+fn space_if(word: &str) -> &'static str {
+    if word.is_empty() { "" } else { " " }
+}
+
 fn paint_of(notice: &Notice) -> Option<Paint> {
     match (notice, notice.level()) {
         (_, Level::Error) => Some(Paint::Red),
@@ -241,10 +286,14 @@ impl<'a> Details<'a> {
                 Objection::Bandwidth => self.add(format_args!("would be slowed")),
             }
         }
-        if !record.queued.is_zero() {
-            self.add(format_args!("queued {}", Took(record.queued)));
+        self.waited(record.queued, &record.failed_attempts);
+    }
+
+    fn waited(&mut self, queued: Duration, failed_attempts: &[Attempt]) {
+        if !queued.is_zero() {
+            self.add(format_args!("queued {}", Took(queued)));
         }
-        for attempt in &record.failed_attempts {
+        for attempt in failed_attempts {
             self.add(format_args!("{} {} after {}", attempt.backend, attempt.failure, Took(attempt.took)));
         }
     }

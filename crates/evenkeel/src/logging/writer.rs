@@ -85,7 +85,8 @@ impl Writer {
     fn sessions(&mut self, records: &Records) {
         let now = Instant::now();
         let open = records.open.iter().map(Entry::Open);
-        for entry in open.chain(records.ended.iter().map(Entry::Ended)) {
+        let requests = records.requests.iter().map(Entry::Request);
+        for entry in open.chain(requests).chain(records.ended.iter().map(Entry::Ended)) {
             let is_shown =
                 entry.session().is_none_or(|(service, kind)| self.outlet.gate.admits(now, service, kind));
             if is_shown {

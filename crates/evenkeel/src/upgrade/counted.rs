@@ -5,7 +5,7 @@ use super::past::{read_key, write_key};
 use super::wire::{Reader, Writer};
 use evenkeel_core::director::{Closed, Leaving};
 use evenkeel_core::name::{BackendKey, ServiceName};
-use evenkeel_proxy::{BackendSums, DatagramSums, ServiceSums, Times, Totals, UserPlane};
+use evenkeel_proxy::{BackendSums, DatagramSums, RequestSums, ServiceSums, Times, Totals, UserPlane};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -130,6 +130,7 @@ impl Counted {
                 // They begin anew.
                 tls_full: 0,
                 tls_resumed: 0,
+                requests: RequestSums::default(),
                 duration: read_times(from)?,
                 queued: read_times(from)?,
             };
@@ -138,6 +139,7 @@ impl Counted {
         let backends = from.list(|from| {
             let key = read_key(from)?;
             let sums = BackendSums {
+                requests: 0,
                 sessions: from.u64()?,
                 to_backend: from.u64()?,
                 to_client: from.u64()?,

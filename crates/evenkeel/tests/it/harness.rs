@@ -13,6 +13,7 @@ pub fn evenkeel() -> Start {
 /// so that every backend takes traffic from the start; there are two workers, too.
 pub struct Setup {
     pub listen: Place,
+    table: &'static str,
     top: String,
     to: Vec<String>,
     keys: String,
@@ -24,11 +25,18 @@ impl Setup {
     pub fn to<'a>(places: impl IntoIterator<Item = &'a Place>) -> Self {
         Self {
             listen: Place::local(port::free()),
+            table: "tcp",
             top: String::new(),
             to: places.into_iter().map(|place| format!("{:?}", place.to_string())).collect(),
             keys: String::new(),
             start: evenkeel(),
         }
+    }
+
+    /// It balances requests.
+    pub fn http(mut self) -> Self {
+        self.table = "http";
+        self
     }
 
     /// One more backend, as an inline table: `{place}` stands for its address.
@@ -68,8 +76,9 @@ impl Setup {
         let workers = if self.top.contains("workers") { "" } else { "workers = 2\n" };
         let health = if self.keys.contains("health") { "" } else { "health = \"off\"\n" };
         format!(
-            "{workers}{}[tcp.web]\nlisten = \"{}\"\nto = [{}]\n{health}{}",
+            "{workers}{}[{}.web]\nlisten = \"{}\"\nto = [{}]\n{health}{}",
             self.top,
+            self.table,
             self.listen,
             self.to.join(", "),
             self.keys

@@ -19,6 +19,7 @@ mod gate;
 mod grafana;
 mod harness;
 mod health;
+mod http;
 mod limits;
 mod listen;
 mod load;

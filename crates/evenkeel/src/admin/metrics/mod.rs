@@ -10,9 +10,10 @@ use evenkeel_core::counts::{self, Metric};
 use evenkeel_core::director::{BackendView, State};
 use evenkeel_core::end::End;
 use evenkeel_core::flow::Lost;
+use evenkeel_core::http::outcome::Outcome;
 use evenkeel_core::observe::Objection;
 use evenkeel_core::snapshot::Backend;
-use evenkeel_proxy::{BackendSums, ServiceSums};
+use evenkeel_proxy::{BackendSums, RequestSums, ServiceSums, Times};
 use evenkeel_sys::{limits, usage};
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -152,6 +153,11 @@ fn services(text: &mut Text, picture: &Picture) {
             text.sample(counts::SERVICE_TLS_HANDSHAKES.name, &labels, count);
         }
     });
+    requests(text, picture);
+    let mut each = |metric: &Metric, write: &dyn Fn(&mut Text, &str, &ServiceSums)| {
+        text.family(metric);
+        picture.services.iter().for_each(|(name, sums)| write(text, name.as_str(), sums));
+    };
     each(&counts::SERVICE_DURATION, &|text, name, sums| {
         text.histogram(counts::SERVICE_DURATION.name, &[("service", name)], &sums.duration, DURATIONS);
     });
@@ -184,6 +190,35 @@ fn datagrams(text: &mut Text, picture: &Picture) {
             let labels = [("service", name), ("reason", lost.word())];
             text.sample(counts::SERVICE_DATAGRAMS_DROPPED.name, &labels, count);
         }
+    }
+}
+
+/// Of services that balance requests; a family has a sample at least.
+fn requests(text: &mut Text, picture: &Picture) {
+    let served = view::of_http(picture);
+    if served.is_empty() {
+        return;
+    }
+    text.family(&counts::SERVICE_REQUESTS);
+    for (name, sums) in &served {
+        for (class, count) in view::CLASS_WORDS.into_iter().zip(sums.answers) {
+            text.sample(counts::SERVICE_REQUESTS.name, &[("service", name), ("status", class)], count);
+        }
+    }
+    text.family(&counts::SERVICE_OUTCOMES);
+    for (name, sums) in &served {
+        for (word, count) in Outcome::words().zip(sums.outcomes) {
+            text.sample(counts::SERVICE_OUTCOMES.name, &[("service", name), ("outcome", word)], count);
+        }
+    }
+    for (metric, of) in [
+        (&counts::SERVICE_REQUEST_DURATION, (|it| &it.duration) as fn(&RequestSums) -> &Times),
+        (&counts::SERVICE_FIRST_BYTE, |it| &it.first_byte),
+    ] {
+        text.family(metric);
+        served.iter().for_each(|(name, sums)| {
+            text.histogram(metric.name, &[("service", name)], of(sums), DURATIONS);
+        });
     }
 }
 
@@ -253,6 +288,10 @@ fn backends<'a>(text: &mut Text, picture: &'a Picture) {
     for (metric, value) in numbers {
         text.family(metric);
         rows.iter().for_each(|row| row.sample(text, metric, value(row)));
+    }
+    if !view::of_http(picture).is_empty() {
+        text.family(&counts::BACKEND_REQUESTS);
+        rows.iter().for_each(|row| row.sample(text, &counts::BACKEND_REQUESTS, row.sums.requests));
     }
     let failures = &counts::BACKEND_CONNECT_FAILURES;
     text.family(failures);

@@ -1,4 +1,4 @@
-//! `evenkeel tcp`: every key of a service is a flag of the same name.
+//! `evenkeel tcp` and `evenkeel http`: every key of a service is a flag of the same name.
 
 use super::print_config;
 use crate::config::flags::{self, FlagValue, Flags};
@@ -29,7 +29,7 @@ const PROCESS_KEYS: [&str; 18] = [
     "acme.state",
 ];
 
-const EXAMPLES: &str = "\
+const TCP_EXAMPLES: &str = "\
 Examples:
   evenkeel tcp 8080 5001 5002 5003
       Listen on :8080, send to 127.0.0.1:5001, :5002 and :5003
@@ -42,15 +42,33 @@ Examples:
   evenkeel tcp 8080 5001 5002 --print-config > evenkeel.toml
       The file that does the same";
 
-/// The command.
-pub fn command() -> Command {
+const HTTP_EXAMPLES: &str = "\
+Examples:
+  evenkeel http 8080 5001 5002 5003
+      Listen on :8080, send each request to 127.0.0.1:5001, :5002 or :5003
+  evenkeel http 8080 app1:3000 app2:3000 --health /healthz --timeout.response 10s
+      Every key of `evenkeel explain` that such a service knows is a flag
+  evenkeel http 8080 5001 5002 --print-config > evenkeel.toml
+      The file that does the same";
+
+/// `evenkeel tcp`.
+pub fn tcp() -> Command {
+    command("tcp", Context::Service, "Balance TCP connections", TCP_EXAMPLES)
+}
+
+/// `evenkeel http`.
+pub fn http() -> Command {
+    command("http", Context::Http, "Balance HTTP requests", HTTP_EXAMPLES)
+}
+
+fn command(name: &'static str, context: Context, about: &'static str, examples: &'static str) -> Command {
     let process = PROCESS_KEYS.iter().filter_map(|name| keys::find(Context::Top, name));
-    let service = keys::in_context(Context::Service).filter(|key| !matches!(key.kind, Kind::Group));
-    Command::new("tcp")
-        .about("Balance TCP connections")
-        .override_usage(
-            "evenkeel tcp [OPTIONS] LISTEN TO...\n       evenkeel tcp [OPTIONS] --listen ADDR --to ADDR...",
-        )
+    let service = keys::in_context(context).filter(|key| !matches!(key.kind, Kind::Group));
+    Command::new(name)
+        .about(about)
+        .override_usage(format!(
+            "evenkeel {name} [OPTIONS] LISTEN TO...\n       evenkeel {name} [OPTIONS] --listen ADDR --to ADDR..."
+        ))
         .arg_required_else_help(true)
         .arg(
             Arg::new("addresses")
@@ -61,17 +79,18 @@ pub fn command() -> Command {
         )
         .args(service.chain(process).map(flag))
         .arg(print_config())
-        .after_help(EXAMPLES)
+        .after_help(examples)
 }
 
 /// `error` with the flag that was meant by an unknown one, as in a file. The parser finds slips of the finger, but does not
 /// know what other programs call a key.
 pub fn advised(mut error: clap::Error) -> clap::Error {
-    let is_ours = |usage: &ContextValue| usage.to_string().contains("evenkeel tcp ");
-    if error.kind() == ErrorKind::UnknownArgument && error.get(ContextKind::Usage).is_some_and(is_ours) {
+    let usage = error.get(ContextKind::Usage).map(ContextValue::to_string).unwrap_or_default();
+    let ours = [tcp(), http()].into_iter().find(|it| usage.contains(&format!("evenkeel {} ", it.get_name())));
+    if let (ErrorKind::UnknownArgument, Some(command)) = (error.kind(), ours) {
         // No address begins with dashes: advice to write it as one leads nowhere.
         error.remove(ContextKind::Suggested);
-        let meant = error.get(ContextKind::InvalidArg).and_then(|flag| meant(&flag.to_string()));
+        let meant = error.get(ContextKind::InvalidArg).and_then(|flag| meant(&command, &flag.to_string()));
         if let Some(meant) = meant {
             error.insert(ContextKind::SuggestedArg, ContextValue::String(format!("--{meant}")));
         }
@@ -80,9 +99,9 @@ pub fn advised(mut error: clap::Error) -> clap::Error {
 }
 
 /// The flag that was meant by one that does not exist.
-fn meant(flag: &str) -> Option<&'static str> {
+fn meant(command: &Command, flag: &str) -> Option<&'static str> {
     let name = suggest::any_key(flag.trim_start_matches('-'))?;
-    command().get_arguments().any(|arg| arg.get_long() == Some(name)).then_some(name)
+    command.get_arguments().any(|arg| arg.get_long() == Some(name)).then_some(name)
 }
 
 /// The flag for `key`.
@@ -111,6 +130,7 @@ pub fn flag(key: &'static Key) -> Arg {
         | "congestion" | "defer-accept" | "fast-open" | "fast-open-connect" | "interface" | "mptcp" => {
             "Sockets"
         }
+        "reuse" | "forwarded" | "trust" => "HTTP",
         name if name.starts_with("max-") || name == "queue-length" => "Limits",
         name if PROCESS_KEYS.contains(&name) => "Process",
         _ => "Service",
@@ -159,12 +179,13 @@ fn placeholder(kind: &Kind) -> &'static str {
     }
 }
 
-/// The keys that were given, in the order of the command line.
-pub fn flags(matches: &ArgMatches) -> Flags {
+/// The keys that were given to `command`, in the order of the command line.
+pub fn flags(command: &str, matches: &ArgMatches) -> Flags {
+    let context = Context::of_service(command).unwrap_or(Context::Service);
     let mut given = Vec::new();
     for id in matches.ids().map(clap::Id::as_str) {
         let Ok(Some(values)) = matches.try_get_many::<String>(id) else { continue };
-        let is_key = keys::find(Context::Service, id).or(keys::find(Context::Top, id)).is_some();
+        let is_key = keys::find(context, id).or(keys::find(Context::Top, id)).is_some();
         if is_key || id == "addresses" {
             given.extend(matches.indices_of(id).into_iter().flatten().zip(values.map(|value| (id, value))));
         }
@@ -182,5 +203,5 @@ pub fn flags(matches: &ArgMatches) -> Flags {
         };
         FlagValue { key: key.to_owned(), value: value.clone(), positional: id == "addresses" }
     });
-    Flags::new("tcp", items.collect::<Vec<_>>())
+    Flags::new(command, items.collect::<Vec<_>>())
 }

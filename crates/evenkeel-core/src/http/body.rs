@@ -1,0 +1,162 @@
+//! Bodies on their way from one connection to another: how long they are is always known, or it is known that they last until
+//! their connection ends.
+
+use super::chunked::{self, Chunks};
+use super::outcome::Refusal;
+
+/// How a body is framed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// There is none; whether its length of nothing is said.
+    Empty {
+        /// By `Content-Length: 0`.
+        said: bool,
+    },
+    /// So many bytes; not none.
+    Length(u64),
+    /// In chunks.
+    Chunked,
+    /// Until the connection ends.
+    UntilEnd,
+}
+
+impl Framing {
+    /// Whether there is no body.
+    pub fn is_empty(self) -> bool {
+        matches!(self, Self::Empty { .. })
+    }
+}
+
+/// A body that comes in one framing and goes in another.
+#[derive(Debug)]
+pub struct Passage {
+    from: From,
+    /// Whether it goes in chunks.
+    in_chunks: bool,
+    /// Bytes that it had so far, without framing.
+    passed: u64,
+    /// How many it may have.
+    most: u64,
+}
+
+#[derive(Debug)]
+enum From {
+    Length(u64),
+    Chunked(Box<Chunks>),
+    UntilEnd,
+    Done,
+}
+
+impl Passage {
+    /// From one framing to another. `most`: so many bytes may pass.
+    pub fn new(from: Framing, to: Framing, most: Option<u64>) -> Self {
+        let from = match from {
+            Framing::Empty { .. } => From::Done,
+            Framing::Length(length) => From::Length(length),
+            Framing::Chunked => From::Chunked(Box::default()),
+            Framing::UntilEnd => From::UntilEnd,
+        };
+        Self { from, in_chunks: to == Framing::Chunked, passed: 0, most: most.unwrap_or(u64::MAX) }
+    }
+
+    /// Whether all has come.
+    pub fn is_done(&self) -> bool {
+        matches!(self.from, From::Done)
+    }
+
+    /// Bytes of the body that have come.
+    pub fn passed(&self) -> u64 {
+        self.passed
+    }
+
+    /// How many of `came` can be passed on just as they are; 0 if they have to be written anew.
+    pub fn as_they_are(&self, came: &[u8]) -> usize {
+        match self.from {
+            From::Length(left) if !self.in_chunks => {
+                usize::try_from(left).unwrap_or(usize::MAX).min(came.len())
+            }
+            From::UntilEnd if !self.in_chunks => came.len(),
+            _ => 0,
+        }
+    }
+
+    /// So many bytes were passed on as they are.
+    pub fn on_passed(&mut self, bytes: usize) {
+        self.passed += bytes as u64;
+        if let From::Length(left) = &mut self.from {
+            *left -= bytes as u64;
+            if *left == 0 {
+                self.from = From::Done;
+            }
+        }
+    }
+
+    /// Takes in what came and adds what is to be passed on to `out`; says how many of the bytes were of this body.
+    pub fn carry(&mut self, came: &[u8], out: &mut Vec<u8>) -> Result<usize, Refusal> {
+        let in_chunks = self.in_chunks;
+        let write = |out: &mut Vec<u8>, data: &[u8]| match in_chunks {
+            true => chunked::write(out, data),
+            false => out.extend_from_slice(data),
+        };
+        let (used, data) = match &mut self.from {
+            From::Done => (0, 0),
+            From::UntilEnd => {
+                write(out, came);
+                (came.len(), came.len())
+            }
+            From::Length(left) => {
+                let length = usize::try_from(*left).unwrap_or(usize::MAX).min(came.len());
+                write(out, &came[..length]);
+                *left -= length as u64;
+                (length, length)
+            }
+            From::Chunked(chunks) => {
+                let mut data = 0;
+                let used = chunks.read(came, |piece| {
+                    data += piece.len();
+                    write(out, piece);
+                })?;
+                (used, data)
+            }
+        };
+        self.passed += data as u64;
+        if self.passed > self.most {
+            return Err(Refusal::BodyTooLong);
+        }
+        self.finish(out);
+        Ok(used)
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>) {
+        let is_over = match &self.from {
+            From::Length(left) => *left == 0,
+            From::Chunked(chunks) => chunks.is_done(),
+            From::UntilEnd | From::Done => false,
+        };
+        if is_over {
+            self.end(out);
+        }
+    }
+
+    /// Adds what says that this was all, and is done.
+    fn end(&mut self, out: &mut Vec<u8>) {
+        let from = std::mem::replace(&mut self.from, From::Done);
+        if self.in_chunks {
+            out.extend_from_slice(b"0\r\n");
+            if let From::Chunked(chunks) = &from {
+                chunks.write_trailer(out);
+            }
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+
+    /// The connection that it came through has ended: adds what that means to `out`. Whether this was the body's end.
+    pub fn on_end(&mut self, out: &mut Vec<u8>) -> bool {
+        match self.from {
+            From::UntilEnd => self.end(out),
+            From::Done => {}
+            From::Length(_) | From::Chunked(_) => return false,
+        }
+        true
+    }
+}

@@ -1,0 +1,114 @@
+//! What backends are told of where a request comes from. What a stranger says of that is never believed.
+
+use super::head::Known;
+use super::request::Request;
+use super::rules::Forwarded;
+use super::token::is_token;
+use std::io::Write as _;
+use std::net::IpAddr;
+
+/// The longest name of a request that is taken over, in bytes.
+const ID_MAX: usize = 128;
+
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin {
+    /// The client; a Unix socket has no address.
+    pub client: Option<IpAddr>,
+    /// Whether it was said under TLS.
+    pub is_tls: bool,
+    /// Whether who said it may say where it came from before.
+    pub is_trusted: bool,
+    /// A name for the request, unless it has one that can be believed.
+    pub id: u128,
+    /// What is told.
+    pub rules: Forwarded,
+}
+
+impl Origin {
+    fn scheme(&self) -> &'static str {
+        if self.is_tls { "https" } else { "http" }
+    }
+
+    /// Whether a field of the request's is passed on as it came.
+    pub fn passes(&self, known: Known) -> bool {
+        match known {
+            Known::Other | Known::Expect => true,
+            Known::ForwardedElse => self.is_trusted,
+            Known::ForwardedFor | Known::ForwardedProto | Known::ForwardedHost => {
+                self.is_trusted && !self.rules.x
+            }
+            Known::Forwarded => self.is_trusted && !self.rules.standard,
+            Known::Host
+            | Known::Length
+            | Known::Coding
+            | Known::Connection
+            | Known::Upgrade
+            | Known::Hop
+            | Known::RequestId => false,
+        }
+    }
+
+    /// Adds the fields that tell of `request`.
+    pub fn write(&self, request: &Request<'_>, out: &mut Vec<u8>) {
+        if self.rules.x {
+            self.write_x(request, out);
+        }
+        if self.rules.standard {
+            self.write_standard(request, out);
+        }
+        out.extend_from_slice(b"X-Request-Id: ");
+        self.write_id(request, out);
+        out.extend_from_slice(b"\r\n");
+    }
+
+    /// Adds the name of `request`.
+    pub fn write_id(&self, request: &Request<'_>, out: &mut Vec<u8>) {
+        let is_name =
+            |id: &&[u8]| !id.is_empty() && id.len() <= ID_MAX && id.iter().all(|byte| is_token(*byte));
+        let said = request.fields.only(Known::RequestId).ok().flatten().filter(is_name);
+        match said.filter(|_| self.is_trusted) {
+            Some(id) => out.extend_from_slice(id),
+            // Cannot fail for a `Vec`.
+            None => drop(write!(out, "{:032x}", self.id)),
+        }
+    }
+
+    fn write_x(&self, request: &Request<'_>, out: &mut Vec<u8>) {
+        let said = |known| request.fields.all(known).filter(|_| self.is_trusted);
+        out.extend_from_slice(b"X-Forwarded-For: ");
+        for before in said(Known::ForwardedFor) {
+            out.extend_from_slice(before);
+            out.extend_from_slice(b", ");
+        }
+        let _ = match self.client {
+            Some(client) => write!(out, "{client}\r\nX-Forwarded-Proto: "),
+            None => write!(out, "unknown\r\nX-Forwarded-Proto: "),
+        };
+        out.extend_from_slice(said(Known::ForwardedProto).next().unwrap_or(self.scheme().as_bytes()));
+        if let Some(host) = said(Known::ForwardedHost).next().or(request.host) {
+            out.extend_from_slice(b"\r\nX-Forwarded-Host: ");
+            out.extend_from_slice(host);
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+
+    fn write_standard(&self, request: &Request<'_>, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"Forwarded: ");
+        for before in request.fields.all(Known::Forwarded).filter(|_| self.is_trusted) {
+            out.extend_from_slice(before);
+            out.extend_from_slice(b", ");
+        }
+        let _ = match self.client {
+            Some(IpAddr::V4(client)) => write!(out, "for={client}"),
+            Some(IpAddr::V6(client)) => write!(out, "for=\"[{client}]\""),
+            None => write!(out, "for=unknown"),
+        };
+        if let Some(host) = request.host {
+            out.extend_from_slice(b";host=\"");
+            out.extend_from_slice(host);
+            out.push(b'"');
+        }
+        let _ = write!(out, ";proto={}\r\n", self.scheme());
+    }
+}

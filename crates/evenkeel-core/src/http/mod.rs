@@ -1,0 +1,17 @@
+//! HTTP/1, as far as it can be told from bytes: heads ([`request`], [`response`]) that are read strictly by RFC 9112 and
+//! written anew, bodies whose end is always known ([`body`]), and what becomes of a request ([`outcome`]).
+//!
+//! Nothing is passed on as it came that two readers could understand in two ways: it is refused. What is passed on is made
+//! of parts that were understood.
+
+pub mod body;
+mod chunked;
+pub mod forwarded;
+pub mod head;
+pub mod method;
+pub mod outcome;
+pub mod request;
+pub mod response;
+pub mod rules;
+pub mod token;
+pub mod write;

@@ -1,0 +1,331 @@
+//! What becomes of a request, and what a client is told when it is none that a backend has said.
+
+use crate::attempt::ConnectFailure;
+use crate::end::{End, Side};
+use std::fmt;
+
+/// Why a request was refused: what is wrong with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// It does not begin like HTTP.
+    NotHttp,
+    /// Its first line is none.
+    RequestLine,
+    /// A line ends with a bare CR or LF.
+    LineEnd,
+    /// A field's name is none, or there is a space behind it.
+    FieldName,
+    /// A field's value has control characters.
+    FieldValue,
+    /// A field goes on in the next line.
+    Folded,
+    /// What it wants is no path, and nothing else that could be meant.
+    Target,
+    /// Its host is missing, given twice, or not the same everywhere.
+    Host,
+    /// Its length is no number, or is given twice.
+    Length,
+    /// It has a length and chunks.
+    LengthAndCoding,
+    /// It is coded in a way that is not known here.
+    Coding,
+    /// A chunk of its body is none.
+    Chunk,
+    /// It expects something that is not known here.
+    Expectation,
+    /// It wants a tunnel.
+    Connect,
+    /// It is of another version of HTTP.
+    Version,
+    /// Its target is too long.
+    TargetTooLong,
+    /// It has too many fields.
+    TooManyFields,
+    /// Its head is too long.
+    HeadTooLong,
+    /// Its body is too long.
+    BodyTooLong,
+    /// Its head did not come in time.
+    HeadLate,
+    /// Its body did not come in time.
+    BodyLate,
+}
+
+impl Refusal {
+    /// All of them.
+    pub const ALL: [Self; 21] = [
+        Self::NotHttp,
+        Self::RequestLine,
+        Self::LineEnd,
+        Self::FieldName,
+        Self::FieldValue,
+        Self::Folded,
+        Self::Target,
+        Self::Host,
+        Self::Length,
+        Self::LengthAndCoding,
+        Self::Coding,
+        Self::Chunk,
+        Self::Expectation,
+        Self::Connect,
+        Self::Version,
+        Self::TargetTooLong,
+        Self::TooManyFields,
+        Self::HeadTooLong,
+        Self::BodyTooLong,
+        Self::HeadLate,
+        Self::BodyLate,
+    ];
+
+    /// The one word that names it in logs and metrics.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::NotHttp => "not-http",
+            Self::RequestLine => "request-line",
+            Self::LineEnd => "line-end",
+            Self::FieldName => "field-name",
+            Self::FieldValue => "field-value",
+            Self::Folded => "folded-field",
+            Self::Target => "target",
+            Self::Host => "host",
+            Self::Length => "length",
+            Self::LengthAndCoding => "length-and-coding",
+            Self::Coding => "coding",
+            Self::Chunk => "chunk",
+            Self::Expectation => "expectation",
+            Self::Connect => "connect",
+            Self::Version => "version",
+            Self::TargetTooLong => "target-too-long",
+            Self::TooManyFields => "too-many-fields",
+            Self::HeadTooLong => "head-too-long",
+            Self::BodyTooLong => "body-too-long",
+            Self::HeadLate => "head-late",
+            Self::BodyLate => "body-late",
+        }
+    }
+
+    /// What the client is told.
+    pub fn status(self) -> u16 {
+        match self {
+            Self::Connect => 405,
+            Self::HeadLate | Self::BodyLate => 408,
+            Self::BodyTooLong => 413,
+            Self::TargetTooLong => 414,
+            Self::Expectation => 417,
+            Self::TooManyFields | Self::HeadTooLong => 431,
+            Self::Coding => 501,
+            Self::Version => 505,
+            _ => 400,
+        }
+    }
+}
+
+/// Why what a backend has said could not be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Failing {
+    /// It closed before it answered.
+    Closed,
+    /// It reset before it answered, or broke its TLS; or would not take the request.
+    Reset,
+    /// It did not answer in time.
+    Late,
+    /// What it said is no answer.
+    Malformed,
+    /// What it said begins as an answer that is too long.
+    TooLong,
+}
+
+impl Failing {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Closed, Self::Reset, Self::Late, Self::Malformed, Self::TooLong];
+
+    /// The one word that names it in logs and metrics.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Closed => "backend-closed",
+            Self::Reset => "backend-reset",
+            Self::Late => "answer-late",
+            Self::Malformed => "answer-malformed",
+            Self::TooLong => "answer-too-long",
+        }
+    }
+
+    /// What happened, for a person.
+    pub fn said(self) -> &'static str {
+        match self {
+            Self::Closed => "closed before it answered",
+            Self::Reset => "reset before it answered",
+            Self::Late => "no answer within `timeout.response`",
+            Self::Malformed => "what it said is no answer",
+            Self::TooLong => "its answer's head is too long",
+        }
+    }
+}
+
+/// What became of a request. Every request comes to exactly one of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The client has the whole answer.
+    Answered,
+    /// The client has what a rule of ours answers.
+    Ruled,
+    /// The connection carries another protocol from now on.
+    Upgraded,
+    /// It was refused.
+    Refused(Refusal),
+    /// The backend did not answer.
+    Unanswered(Failing),
+    /// No backend could be reached, or none had room.
+    Unserved(End),
+    /// The client left before it had the answer.
+    ClientLeft,
+    /// The backend left in the middle of its answer.
+    CutShort,
+    /// The answer did not come to its end in time.
+    Stalled,
+}
+
+impl Outcome {
+    /// The words of those that are no refusals, and are not told by how a session ends.
+    const OWN_WORDS: [&str; 7] =
+        ["ok", "ruled", "upgraded", "unserved", "client-left", "cut-short", "stalled"];
+
+    /// How many words there are.
+    pub const WORDS: usize = Self::OWN_WORDS.len() + Refusal::ALL.len() + Failing::ALL.len();
+
+    /// The words of all outcomes, in the order of [`index`](Self::index).
+    pub fn words() -> impl Iterator<Item = &'static str> {
+        let refusals = Refusal::ALL.into_iter().map(Refusal::word);
+        Self::OWN_WORDS.into_iter().chain(refusals).chain(Failing::ALL.into_iter().map(Failing::word))
+    }
+
+    /// Which of the [`words`](Self::words) is its.
+    pub fn index(self) -> usize {
+        let own = Self::OWN_WORDS.len();
+        match self {
+            Self::Answered => 0,
+            Self::Ruled => 1,
+            Self::Upgraded => 2,
+            Self::Unserved(_) => 3,
+            Self::ClientLeft => 4,
+            Self::CutShort => 5,
+            Self::Stalled => 6,
+            Self::Refused(refusal) => own + refusal as usize,
+            Self::Unanswered(failing) => own + Refusal::ALL.len() + failing as usize,
+        }
+    }
+
+    /// The one word that names it in logs; where no backend was reached, why.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Unserved(end) => end.word(),
+            Self::Refused(refusal) => refusal.word(),
+            Self::Unanswered(failing) => failing.word(),
+            _ => Self::OWN_WORDS[self.index()],
+        }
+    }
+
+    /// What the client is told, if it is told something of ours.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refused(refusal) => Some(refusal.status()),
+            Self::Unanswered(Failing::Late) => Some(504),
+            Self::Unanswered(_) => Some(502),
+            Self::Unserved(End::NotConnected(ConnectFailure::TimedOut)) => Some(504),
+            Self::Unserved(End::NotConnected(_)) => Some(502),
+            Self::Unserved(_) => Some(503),
+            Self::Answered
+            | Self::Ruled
+            | Self::Upgraded
+            | Self::ClientLeft
+            | Self::CutShort
+            | Self::Stalled => None,
+        }
+    }
+
+    /// Whose doing it was.
+    pub fn by(&self) -> Side {
+        match self {
+            Self::Answered | Self::Upgraded | Self::Unanswered(_) | Self::CutShort => Side::Backend,
+            Self::Refused(_) | Self::ClientLeft => Side::Client,
+            Self::Unserved(end) => end.by(),
+            Self::Ruled | Self::Stalled => Side::Evenkeel,
+        }
+    }
+
+    /// Whether all went as it should.
+    pub fn is_ok(&self) -> bool {
+        matches!(self, Self::Answered | Self::Ruled | Self::Upgraded)
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// What the client is told in words, for a status of ours.
+pub fn phrase(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        204 => "No Content",
+        301 => "Moved Permanently",
+        302 => "Found",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        410 => "Gone",
+        413 => "Content Too Large",
+        414 => "URI Too Long",
+        417 => "Expectation Failed",
+        421 => "Misdirected Request",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_outcome_has_a_word_of_its_own() {
+        let words: Vec<_> = Outcome::words().collect();
+        assert_eq!(words.len(), Outcome::WORDS);
+        let mut distinct = words.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        assert_eq!(distinct.len(), words.len());
+        for refusal in Refusal::ALL {
+            assert_eq!(words[Outcome::Refused(refusal).index()], refusal.word());
+            assert!(!phrase(refusal.status()).is_empty());
+        }
+        for failing in Failing::ALL {
+            assert_eq!(words[Outcome::Unanswered(failing).index()], failing.word());
+        }
+        assert_eq!(words[Outcome::Unserved(End::NoBackend).index()], "unserved");
+        assert_eq!(Outcome::Unserved(End::QueueFull).word(), "queue-full");
+    }
+
+    #[test]
+    fn a_client_is_told_whose_time_was_over() {
+        let late = Outcome::Unserved(End::NotConnected(ConnectFailure::TimedOut));
+        assert_eq!((late.status(), Outcome::Unanswered(Failing::Late).status()), (Some(504), Some(504)));
+        assert_eq!(Outcome::Unserved(End::NoBackend).status(), Some(503));
+        assert_eq!(Outcome::Unserved(End::NotConnected(ConnectFailure::Refused)).status(), Some(502));
+        assert_eq!(Outcome::CutShort.status(), None);
+    }
+}

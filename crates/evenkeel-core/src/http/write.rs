@@ -1,0 +1,114 @@
+//! Heads as they go: what was understood, written anew.
+
+use super::body::Framing;
+use super::forwarded::Origin;
+use super::head::Known;
+use super::method::Method;
+use super::outcome::phrase;
+use super::request::{Request, Version};
+use super::response::Response;
+use std::io::Write as _;
+
+/// Adds the head of `request` as a backend gets it.
+pub fn request(request: &Request<'_>, origin: &Origin, out: &mut Vec<u8>) {
+    out.extend_from_slice(request.method_name);
+    out.push(b' ');
+    out.extend_from_slice(request.target);
+    out.extend_from_slice(b" HTTP/1.1\r\nHost: ");
+    out.extend_from_slice(request.host.unwrap_or_default());
+    out.extend_from_slice(b"\r\n");
+    request.fields.lines(|known, _| origin.passes(known)).for_each(|line| out.extend_from_slice(line));
+    origin.write(request, out);
+    frame(request.body, out);
+    if let Some(protocol) = request.upgrade {
+        upgrade(protocol, out);
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// What a client is to know of its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Onward {
+    /// What it speaks.
+    pub version: Version,
+    /// Whether there may be another request.
+    pub keeps: bool,
+}
+
+/// Adds the head of `response` to a request of `method` as its client gets it, and says how its body is framed there.
+pub fn response(response: &Response<'_>, method: Method, onward: Onward, out: &mut Vec<u8>) -> Framing {
+    // Cannot fail for a `Vec`.
+    let _ = write!(out, "HTTP/1.1 {} ", response.status);
+    out.extend_from_slice(response.reason);
+    out.extend_from_slice(b"\r\n");
+    response.fields.lines(|known, _| stays(known)).for_each(|line| out.extend_from_slice(line));
+    let framing = match response.body {
+        Framing::Chunked | Framing::UntilEnd if onward.version == Version::Http10 => Framing::UntilEnd,
+        Framing::Chunked | Framing::UntilEnd => Framing::Chunked,
+        framing => framing,
+    };
+    match (response.length, framing) {
+        (Some(length), Framing::Empty { said: false })
+            if method == Method::Head || response.status == 304 =>
+        {
+            let _ = write!(out, "Content-Length: {length}\r\n");
+        }
+        _ => frame(framing, out),
+    }
+    match response.upgrade {
+        Some(protocol) if response.status == 101 => upgrade(protocol, out),
+        _ if response.is_interim() => {}
+        _ => keep(Onward { keeps: onward.keeps && framing != Framing::UntilEnd, ..onward }, out),
+    }
+    out.extend_from_slice(b"\r\n");
+    framing
+}
+
+/// Whether a field of an answer is passed on.
+fn stays(known: Known) -> bool {
+    !matches!(known, Known::Length | Known::Coding | Known::Connection | Known::Upgrade | Known::Hop)
+}
+
+/// Adds an answer of ours: `text`, unless the request was `HEAD`. `fields` are lines with their ends.
+pub fn answer(
+    status: u16,
+    fields: &[u8],
+    text: &[u8],
+    method: Option<Method>,
+    onward: Onward,
+    out: &mut Vec<u8>,
+) {
+    let _ = write!(out, "HTTP/1.1 {status} {}\r\n", phrase(status));
+    out.extend_from_slice(fields);
+    if status != 204 && status != 304 {
+        let _ = write!(out, "Content-Length: {}\r\n", text.len());
+    }
+    keep(onward, out);
+    out.extend_from_slice(b"\r\n");
+    if method != Some(Method::Head) && status != 204 && status != 304 {
+        out.extend_from_slice(text);
+    }
+}
+
+fn frame(framing: Framing, out: &mut Vec<u8>) {
+    let _ = match framing {
+        Framing::Length(length) => write!(out, "Content-Length: {length}\r\n"),
+        Framing::Empty { said: true } => write!(out, "Content-Length: 0\r\n"),
+        Framing::Chunked => write!(out, "Transfer-Encoding: chunked\r\n"),
+        Framing::Empty { said: false } | Framing::UntilEnd => Ok(()),
+    };
+}
+
+fn keep(onward: Onward, out: &mut Vec<u8>) {
+    match (onward.version, onward.keeps) {
+        (_, false) => out.extend_from_slice(b"Connection: close\r\n"),
+        (Version::Http10, true) => out.extend_from_slice(b"Connection: keep-alive\r\n"),
+        (Version::Http11, true) => {}
+    }
+}
+
+fn upgrade(protocol: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(b"Connection: upgrade\r\nUpgrade: ");
+    out.extend_from_slice(protocol);
+    out.extend_from_slice(b"\r\n");
+}

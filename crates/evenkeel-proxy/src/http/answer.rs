@@ -1,0 +1,75 @@
+//! What a client is told by us: that its request came to nothing, and no more than it should know of why.
+
+use super::Client;
+use super::port::Came;
+use crate::session::Session;
+use crate::worker::Worker;
+use evenkeel_core::http::method::Method;
+use evenkeel_core::http::outcome::{Outcome, phrase};
+use evenkeel_core::http::write::{self, Onward};
+use std::time::Duration;
+
+/// How long an answer of ours may take to be sent.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a client whose connection is closed may go on saying what nobody wants to hear: a connection that is closed with
+/// bytes unread is reset, which might overtake the answer.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Bytes of that, at most.
+const LINGER_BYTES: usize = 256 * 1024;
+
+/// Tells the client the status of `outcome`, in so many bytes.
+pub async fn refuse(
+    worker: &Worker,
+    session: &Session,
+    client: &mut Client,
+    outcome: Outcome,
+    method: Option<Method>,
+    onward: Onward,
+) -> u64 {
+    let Some(status) = outcome.status() else { return 0 };
+    let text = format!("{status} {}\n", phrase(status));
+    let fields: &[u8] = match status {
+        405 => b"Content-Type: text/plain\r\nAllow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n",
+        _ => b"Content-Type: text/plain\r\n",
+    };
+    let mut said = Vec::new();
+    write::answer(status, fields, text.as_bytes(), method, onward, &mut said);
+    say(worker, session, client, &said).await;
+    said.len() as u64
+}
+
+/// Sends `bytes`, however little is taken at a time.
+async fn say(worker: &Worker, session: &Session, client: &mut Client, bytes: &[u8]) {
+    let mut sent = 0;
+    let send = || {
+        let mut tools = worker.tools.borrow_mut();
+        let (_, cipher) = tools.buffers();
+        let mut port = client.port(&session.client_ready);
+        match port.send(&bytes[sent..], cipher) {
+            Ok(taken) => sent += taken,
+            Err(_) => return Some(()),
+        }
+        (sent == bytes.len() && port.flush().unwrap_or(true)).then_some(())
+    };
+    let _ = session.until(worker, worker.reactor.now() + PATIENCE, send).await;
+}
+
+/// Ends our side, and waits for the client to end its.
+pub async fn leave(worker: &Worker, session: &Session, client: &mut Client) {
+    let mut heard = 0;
+    client.port(&session.client_ready).close(worker.tools.borrow_mut().cipher());
+    let hear = || {
+        let mut tools = worker.tools.borrow_mut();
+        let (scratch, cipher) = tools.buffers();
+        loop {
+            match client.port(&session.client_ready).recv(scratch, cipher) {
+                Came::Bytes(bytes) if heard < LINGER_BYTES => heard += bytes,
+                Came::Nothing => return None,
+                Came::Bytes(_) | Came::End | Came::Lost => return Some(()),
+            }
+        }
+    };
+    let _ = session.until(worker, worker.reactor.now() + LINGER, hear).await;
+}

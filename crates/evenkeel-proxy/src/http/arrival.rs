@@ -1,0 +1,194 @@
+//! The arrival of a request: waits for its head, understands it, and writes what a backend will get.
+
+use super::exchange::{Exchange, Terms};
+use super::port::Came;
+use super::{Client, Desk};
+use crate::session::{Interrupted, Session};
+use crate::worker::Worker;
+use evenkeel_core::end::{End, Side};
+use evenkeel_core::http::body::Framing;
+use evenkeel_core::http::forwarded::Origin;
+use evenkeel_core::http::head::Seeker;
+use evenkeel_core::http::method::Method;
+use evenkeel_core::http::outcome::Refusal;
+use evenkeel_core::http::request::{Request, Version};
+use evenkeel_core::http::write::{self, Onward};
+use std::time::Instant;
+
+/// Bytes of a refused request that are told.
+const SAID_MAX: usize = 256;
+
+/// What has come.
+pub enum Arrival {
+    /// A request.
+    Request(Box<Exchange>),
+    /// Something that is refused.
+    Refused(Refused),
+}
+
+/// A request that was refused before it was one.
+pub struct Refused {
+    /// Why.
+    pub refusal: Refusal,
+    /// When.
+    pub at: Instant,
+    /// The beginning of its first line.
+    pub said: Box<[u8]>,
+}
+
+impl Refused {
+    fn new(refusal: Refusal, came: &[u8], at: Instant) -> Self {
+        let line = came.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
+        Self { refusal, at, said: line[..line.len().min(SAID_MAX)].into() }
+    }
+
+    /// Its method, if its answer has no body.
+    pub fn method(&self) -> Option<Method> {
+        self.said.starts_with(b"HEAD ").then_some(Method::Head)
+    }
+
+    /// What its client is told of the connection: nobody knows where the next request would begin.
+    pub fn onward(&self) -> Onward {
+        Onward { version: Version::Http11, keeps: false }
+    }
+}
+
+/// Waits for the next request of a session.
+pub async fn next(
+    worker: &Worker,
+    session: &Session,
+    client: &mut Client,
+    is_first: bool,
+) -> Result<Arrival, End> {
+    let terms = Terms::of(worker, session).ok_or(End::Closed(Side::Evenkeel))?;
+    let timeouts = &terms.rules.timeouts;
+    let now = worker.reactor.now();
+    let mut seeker = Seeker::default();
+    if !is_first && client.held.is_empty() {
+        let patience = now + timeouts.keep_alive;
+        wait_for_more(worker, session, patience).await?;
+    }
+    let began = if is_first { session.accepted } else { worker.reactor.now() };
+    let deadline = began + timeouts.head;
+    drop(terms);
+    match session.until(worker, deadline, || look(worker, session, client, &mut seeker)).await {
+        Ok(arrival) => arrival,
+        Err(Interrupted::ClientLeft) => Err(left(client)),
+        Err(Interrupted::TooLate) if client.held.is_empty() => Err(End::Closed(Side::Evenkeel)),
+        Err(Interrupted::TooLate) => {
+            Ok(Arrival::Refused(Refused::new(Refusal::HeadLate, &client.held, worker.reactor.now())))
+        }
+    }
+}
+
+/// Waits until its client says something, as long as there is to be another request.
+async fn wait_for_more(worker: &Worker, session: &Session, patience: Instant) -> Result<(), End> {
+    let look = || match session.client_ready.get().readable() {
+        true => Some(Ok(())),
+        false => (!Terms::last(worker, session)).then_some(()).map_or(Some(Err(())), |()| None),
+    };
+    match session.until(worker, patience, look).await {
+        Ok(Ok(())) => Ok(()),
+        Err(Interrupted::ClientLeft) => Err(End::Closed(Side::Client)),
+        Ok(Err(())) | Err(Interrupted::TooLate) => Err(End::Closed(Side::Evenkeel)),
+    }
+}
+
+/// What it ends as when the client says nothing more: in order between two requests only.
+fn left(client: &Client) -> End {
+    if client.held.is_empty() { End::Closed(Side::Client) } else { End::ClientLeft }
+}
+
+/// Reads what there is; `None` if there is more to come.
+fn look(
+    worker: &Worker,
+    session: &Session,
+    client: &mut Client,
+    seeker: &mut Seeker,
+) -> Option<Result<Arrival, End>> {
+    let Some(terms) = Terms::of(worker, session) else { return Some(Err(End::Closed(Side::Evenkeel))) };
+    let mut tools = worker.tools.borrow_mut();
+    let (scratch, cipher) = tools.buffers();
+    let mut length = client.held.len();
+    scratch[..length].copy_from_slice(&client.held);
+    let limits = terms.rules.limits;
+    loop {
+        // Some end a body with a line that is no part of it, RFC 9112, section 2.2.
+        while scratch[..length].starts_with(b"\r\n") {
+            scratch.copy_within(2..length, 0);
+            length -= 2;
+            *seeker = Seeker::default();
+        }
+        let now = worker.reactor.now();
+        let refused = |refusal, came: &[u8]| Some(Ok(Arrival::Refused(Refused::new(refusal, came, now))));
+        match seeker.end(&scratch[..length]) {
+            Err(refusal) => return refused(refusal, &scratch[..length]),
+            Ok(Some(end)) if end > limits.bytes as usize => {
+                return refused(Refusal::HeadTooLong, &scratch[..end]);
+            }
+            Ok(Some(end)) => {
+                client.held = scratch[end..length].to_vec();
+                let head = &scratch[..end];
+                return match arrive(worker, session, client, terms, head) {
+                    Ok(exchange) => Some(Ok(Arrival::Request(exchange))),
+                    Err(refusal) => refused(refusal, head),
+                };
+            }
+            Ok(None) if length >= limits.bytes as usize => {
+                let is_line = scratch[..length].contains(&b'\n');
+                let refusal = if is_line { Refusal::HeadTooLong } else { Refusal::TargetTooLong };
+                return refused(refusal, &scratch[..length]);
+            }
+            Ok(None) => {}
+        }
+        match client.port(&session.client_ready).recv(&mut scratch[length..], cipher) {
+            Came::Bytes(bytes) => length += bytes,
+            Came::Nothing => {
+                if client.held.len() != length {
+                    client.held = scratch[..length].to_vec();
+                }
+                return None;
+            }
+            Came::End | Came::Lost => {
+                client.held = scratch[..length].to_vec();
+                return Some(Err(left(client)));
+            }
+        }
+    }
+}
+
+/// A whole head has come.
+fn arrive(
+    worker: &Worker,
+    session: &Session,
+    client: &Client,
+    terms: Terms,
+    head: &[u8],
+) -> Result<Box<Exchange>, Refusal> {
+    let mut desk = worker.http.desk.borrow_mut();
+    let Desk { lines, .. } = &mut *desk;
+    let request = Request::parse(head, &terms.rules.limits, lines)?;
+    if let (Framing::Length(length), Some(most)) = (request.body, terms.rules.body_max)
+        && length > most
+    {
+        return Err(Refusal::BodyTooLong);
+    }
+    let mut written = Vec::with_capacity(head.len() + 256);
+    write::request(&request, &origin(worker, session, client, &terms), &mut written);
+    if let Some(serving) = session.serving.get() {
+        serving.requests.set(serving.requests.get() + 1);
+    }
+    Ok(Box::new(Exchange::new(&request, written, terms, worker.reactor.now())))
+}
+
+fn origin(worker: &Worker, session: &Session, client: &Client, terms: &Terms) -> Origin {
+    let mut dice = worker.dice.borrow_mut();
+    let source = session.source();
+    Origin {
+        client: source,
+        is_tls: client.tunnel.is_some(),
+        is_trusted: terms.rules.trusts(source),
+        id: u128::from(dice.roll()) << 64 | u128::from(dice.roll()),
+        rules: terms.rules.forwarded,
+    }
+}

@@ -1,0 +1,250 @@
+//! One request and its answer: on which terms, by which backend, and what becomes of it.
+
+use super::Client;
+use super::reach::{self, Reached, Wish};
+use super::round::{Round, RoundEnd};
+use crate::connect;
+use crate::listener::Accepting;
+use crate::pools::LocalPool;
+use crate::relay::Relay;
+use crate::session::{Established, Reach, Session};
+use crate::shared::count;
+use crate::worker::Worker;
+use evenkeel_core::addr::Addr;
+use evenkeel_core::attempt::ConnectFailure;
+use evenkeel_core::end::End;
+use evenkeel_core::http::body::Passage;
+use evenkeel_core::http::method::Method;
+use evenkeel_core::http::outcome::{Failing, Outcome};
+use evenkeel_core::http::request::Request;
+use evenkeel_core::http::rules::HttpRules;
+use evenkeel_core::http::write::Onward;
+use evenkeel_core::reception::Reception;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// On which terms a request is served: those that hold now, not those of the session's beginning.
+pub struct Terms {
+    /// The rules.
+    pub rules: Arc<HttpRules>,
+    /// Where it goes.
+    pub pool: Option<Rc<LocalPool>>,
+}
+
+impl Terms {
+    /// Those of the next request of `session`; `None` if its service serves no requests any more.
+    pub fn of(worker: &Worker, session: &Session) -> Option<Self> {
+        match accepting(worker, session) {
+            Some(accepting) => Self::in_reception(&accepting.listener.reception, accepting.pool.clone()),
+            // What came before the listener was closed is served as it would have been.
+            None => Self::in_reception(&session.listener.reception, session.pool.get().cloned()),
+        }
+    }
+
+    fn in_reception(reception: &Reception, pool: Option<Rc<LocalPool>>) -> Option<Self> {
+        Some(Self { rules: Arc::clone(reception.http.as_ref()?), pool })
+    }
+
+    /// Whether the request that is being served is the last one of `session`.
+    pub fn last(worker: &Worker, session: &Session) -> bool {
+        worker.drains_by().is_some() || accepting(worker, session).is_none()
+    }
+}
+
+/// The listener of `session` as it is now, if it still is.
+fn accepting(worker: &Worker, session: &Session) -> Option<Rc<Accepting>> {
+    let number = session.serving.get()?.listener;
+    worker.accepting.borrow().get(&number).cloned()
+}
+
+/// One request, from its head to the last byte of its answer.
+pub struct Exchange {
+    /// When its head was complete.
+    pub began: Instant,
+    /// What it wants to be done.
+    pub method: Method,
+    /// What backends get.
+    pub head: Vec<u8>,
+    /// Its body on the way to a backend.
+    pub body: Passage,
+    /// Whether something of that was taken from the client.
+    pub is_body_touched: bool,
+    /// Whether another protocol may follow.
+    pub may_upgrade: bool,
+    onward: Onward,
+    /// On which terms.
+    pub terms: Terms,
+    /// What the client was told.
+    pub status: Option<u16>,
+    /// Who answered, or was to.
+    pub backend: Option<Addr>,
+    /// How long the connect took, if one was needed.
+    pub connect: Option<Duration>,
+    /// When the first byte of the answer came.
+    pub first_byte: Option<Instant>,
+    /// Bytes that backends took.
+    pub to_backend: u64,
+    /// Bytes that the client took.
+    pub to_client: u64,
+}
+
+impl Exchange {
+    /// For `request`, of which backends get `head`.
+    pub fn new(request: &Request<'_>, head: Vec<u8>, terms: Terms, now: Instant) -> Self {
+        Self {
+            began: now,
+            method: request.method,
+            head,
+            body: Passage::new(request.body, request.body, terms.rules.body_max),
+            is_body_touched: false,
+            may_upgrade: request.upgrade.is_some(),
+            onward: Onward { version: request.version, keeps: request.keeps },
+            terms,
+            status: None,
+            backend: None,
+            connect: None,
+            first_byte: None,
+            to_backend: 0,
+            to_client: 0,
+        }
+    }
+
+    /// Whether there may be another request after this one.
+    pub fn keeps(&self) -> bool {
+        self.onward.keeps
+    }
+
+    /// Whether all of its body was taken from the client.
+    pub fn is_body_gone(&self) -> bool {
+        self.body.is_done()
+    }
+
+    /// What the client is told of its connection if that is kept, or not, from now on.
+    pub fn onward(&mut self, keeps: bool) -> Onward {
+        self.onward.keeps &= keeps;
+        self.onward
+    }
+
+    /// Sends it to a backend, and the answer back; to another one as long as that is safe. Where that fails the client has got
+    /// nothing yet, if the outcome has a status.
+    pub async fn run(
+        &mut self,
+        worker: &Rc<Worker>,
+        session: &Session,
+        client: &mut Client,
+    ) -> (Outcome, Option<Box<Established>>) {
+        let Some(pool) = self.terms.pool.clone() else {
+            return (Outcome::Unserved(End::NoBackend), None);
+        };
+        pool.note_session();
+        let mut wish =
+            Wish { fresh: false, alive: !self.method.is_idempotent(), started: worker.reactor.now() };
+        loop {
+            let reached = match reach::reach(worker, session, &pool, &client.socket, wish).await {
+                Ok(reached) => reached,
+                Err(End::ClientLeft) => return (Outcome::ClientLeft, None),
+                Err(End::NotConnected(ConnectFailure::Unanswered(failing))) => {
+                    return (Outcome::Unanswered(failing), None);
+                }
+                Err(end) => return (Outcome::Unserved(end), None),
+            };
+            count(&reached.seat.counts.requests, 1);
+            self.backend = Some(reached.addr().clone());
+            self.connect = reached.connect;
+            let round = Round::new(worker, session, client, self, &reached);
+            let (end, in_order) = round.run().await;
+            if !matches!(end, RoundEnd::Upgraded(_)) {
+                session.opening.borrow_mut().reach = Reach::Nobody;
+            }
+            worker.on_seat_freed(&pool);
+            match end {
+                RoundEnd::Done => {
+                    if in_order && reach::can_be_shared(&reached.pool.rules) {
+                        reached.seat.answered();
+                        reached.lease.give_back(&self.terms.rules.links, worker.reactor.now());
+                    }
+                    return (Outcome::Answered, None);
+                }
+                RoundEnd::Upgraded(to_client) => {
+                    return match self.upgrade(worker, session, client, reached, to_client) {
+                        Some(established) => (Outcome::Upgraded, Some(Box::new(established))),
+                        None => (Outcome::CutShort, None),
+                    };
+                }
+                RoundEnd::Failed(failing) => {
+                    match self.fail(worker, session, &pool, reached, failing, &mut wish).await {
+                        None => {}
+                        Some(outcome) => return (outcome, None),
+                    }
+                }
+                RoundEnd::Over(outcome) => return (outcome, None),
+            }
+        }
+    }
+
+    /// What becomes of it after a backend failed to answer: `None`, it is to be sent again.
+    async fn fail(
+        &mut self,
+        worker: &Worker,
+        session: &Session,
+        pool: &LocalPool,
+        reached: Reached<'_>,
+        failing: Failing,
+        wish: &mut Wish,
+    ) -> Option<Outcome> {
+        let Reached { lease, seat, pool: chosen, index, .. } = reached;
+        let may_repeat = self.may_repeat();
+        let has_ended_meanwhile = lease.is_reused && matches!(failing, Failing::Closed | Failing::Reset);
+        drop(lease);
+        if has_ended_meanwhile && may_repeat && !wish.fresh {
+            // It was closed while it waited, as any server may: that says nothing of the backend.
+            wish.fresh = true;
+            return None;
+        }
+        let failure = ConnectFailure::Unanswered(failing);
+        seat.failed(failure);
+        let backend = &chosen.backends[index as usize];
+        connect::note_failure(worker, session, &chosen, backend, failure, self.began);
+        if !may_repeat {
+            return Some(Outcome::Unanswered(failing));
+        }
+        let rules = chosen.rules.connect;
+        match connect::go_on(worker, session, pool, &rules, failure, wish.started).await {
+            Ok(()) => None,
+            Err(End::ClientLeft) => Some(Outcome::ClientLeft),
+            Err(_) => Some(Outcome::Unanswered(failing)),
+        }
+    }
+
+    /// Whether it can be sent again: all of it is still here, nothing was answered, and it does no harm if it was done already.
+    /// Without its body, a request that has one was not done.
+    fn may_repeat(&self) -> bool {
+        let has_body = !self.body.is_done();
+        self.first_byte.is_none() && !self.is_body_touched && (self.method.is_idempotent() || has_body)
+    }
+
+    /// Both sockets as a relay, which begins with what both sides said already.
+    fn upgrade(
+        &self,
+        worker: &Worker,
+        session: &Session,
+        client: &mut Client,
+        reached: Reached<'_>,
+        to_client: Vec<u8>,
+    ) -> Option<Established> {
+        let Reached { lease, seat, pool, .. } = reached;
+        session.backend_ready.set(lease.link.ready.get());
+        let (backend, to_backend_tunnel) = lease.into_parts()?;
+        let token = crate::reactor::Token::Session { row: session.row, client: false };
+        worker.reactor.rename(&backend, token).ok()?;
+        let taken = client.socket.try_clone().ok()?;
+        let options = &session.listener.socket;
+        let rules = Arc::clone(&pool.rules);
+        let now = worker.reactor.now();
+        let relay = Relay::new(taken, backend, Vec::new(), options, rules, now)
+            .with_tls(client.tunnel.take(), to_backend_tunnel)
+            .beginning(std::mem::take(&mut client.held), to_client);
+        Some(Established { relay, seat })
+    }
+}

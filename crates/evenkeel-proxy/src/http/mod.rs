@@ -1,0 +1,206 @@
+//! HTTP: a session whose requests are balanced one by one. Nothing of it is known to the way of a TCP session, which turns
+//! off to here where it would be connected.
+//!
+//! A request arrives ([`arrival`]), gets a connection to a backend ([`reach`], [`link`]), goes there and its answer comes
+//! back ([`round`]), or another backend is tried ([`exchange`]); what is said by us instead is in [`answer`]. Then it is
+//! told of ([`tell`]), and the next one may come. Between requests nothing is held but the connection.
+
+mod answer;
+mod arrival;
+mod exchange;
+mod link;
+mod port;
+mod reach;
+mod record;
+mod round;
+mod tell;
+
+pub use record::{RequestRecord, Said};
+
+use link::Links;
+
+use crate::reactor::Row;
+use crate::record::Carried;
+use crate::session::{Established, Opened, Session};
+use crate::tls::Tunnel;
+use crate::worker::Worker;
+use arrival::Arrival;
+use evenkeel_core::end::{End, Side};
+use evenkeel_core::http::head::Lines;
+use evenkeel_core::http::outcome::Outcome;
+use evenkeel_sys::poll::Readiness;
+use exchange::Exchange;
+use port::Port;
+use std::cell::{Cell, RefCell};
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::time::Instant;
+
+/// What HTTP has in one worker.
+#[derive(Default)]
+pub struct Http {
+    /// Connections to backends.
+    pub links: Links,
+    /// Room to write heads in, and to note where the fields of heads lie.
+    desk: RefCell<Desk>,
+}
+
+#[derive(Default)]
+struct Desk {
+    out: Vec<u8>,
+    lines: Lines,
+}
+
+/// How a session fares that serves requests.
+pub struct Serving {
+    /// By which its worker knows its listener.
+    pub listener: u32,
+    /// Requests that have come.
+    pub requests: Cell<u64>,
+    /// Bytes that backends took.
+    pub to_backend: Cell<u64>,
+    /// Bytes that the client took.
+    pub to_client: Cell<u64>,
+    /// When bytes last moved, or a request ended.
+    pub active: Cell<Instant>,
+    /// Whether it moves so much that others go first.
+    pub is_bulk: Cell<bool>,
+}
+
+impl Serving {
+    /// For `session`, if its requests are balanced.
+    pub fn of(worker: &Worker, session: &Session) -> Option<Self> {
+        session.listener.reception.http.as_ref()?;
+        let accepting = worker.accepting.borrow();
+        let own = accepting.values().find(|accepting| accepting.listener.name == session.listener.name);
+        Some(Self {
+            listener: own.map_or(u32::MAX, |accepting| accepting.number),
+            requests: Cell::default(),
+            to_backend: Cell::default(),
+            to_client: Cell::default(),
+            active: Cell::new(worker.reactor.now()),
+            is_bulk: Cell::default(),
+        })
+    }
+
+    /// What was carried for its requests.
+    pub fn carried(&self) -> Carried {
+        Carried {
+            to_backend: self.to_backend.get(),
+            to_client: self.to_client.get(),
+            datagrams: None,
+            first_byte: None,
+            active: self.active.get(),
+        }
+    }
+}
+
+/// The client of a session.
+pub struct Client {
+    socket: OwnedFd,
+    tunnel: Option<Tunnel>,
+    /// What it has said and was not used yet.
+    held: Vec<u8>,
+}
+
+impl Client {
+    /// At `socket`, through `tunnel` if it speaks TLS; it has said `early` already.
+    pub fn new(socket: OwnedFd, mut tunnel: Option<Tunnel>, mut early: Vec<u8>) -> Self {
+        if let Some(tunnel) = &mut tunnel {
+            early = tunnel.take_early();
+        }
+        Self { socket, tunnel, held: early }
+    }
+
+    /// Whether something has come that nobody will read.
+    fn has_more(&self, session: &Session) -> bool {
+        !self.held.is_empty() || session.client_ready.get().readable()
+    }
+
+    fn port<'a>(&'a mut self, ready: &'a Cell<Readiness>) -> Port<'a> {
+        Port { socket: &self.socket, tunnel: self.tunnel.as_mut(), ready }
+    }
+}
+
+/// What follows a request.
+enum Next {
+    /// Perhaps another one.
+    Request,
+    /// The end of the connection.
+    Close,
+    /// Another protocol.
+    Relay(Box<Established>),
+}
+
+/// Serves the requests of a session until its client has no more, or speaks another protocol.
+pub async fn serve(worker: Rc<Worker>, session: Rc<Session>, mut client: Client) -> Result<Opened, End> {
+    let mut is_first = true;
+    loop {
+        let arrival = arrival::next(&worker, &session, &mut client, is_first).await?;
+        is_first = false;
+        let next = match arrival {
+            Arrival::Request(mut exchange) => {
+                let outcome = Box::pin(exchange.run(&worker, &session, &mut client)).await;
+                conclude(&worker, &session, &mut client, *exchange, outcome).await
+            }
+            Arrival::Refused(refused) => {
+                let outcome = Outcome::Refused(refused.refusal);
+                let onward = refused.onward();
+                let method = refused.method();
+                let said = answer::refuse(&worker, &session, &mut client, outcome, method, onward).await;
+                tell::refused(&worker, &session, &refused, said);
+                answer::leave(&worker, &session, &mut client).await;
+                Next::Close
+            }
+        };
+        match next {
+            Next::Request => {}
+            Next::Close => return Err(End::Closed(Side::Evenkeel)),
+            Next::Relay(established) => return Ok(Opened::Relay(*established)),
+        }
+    }
+}
+
+/// What is left to do when it is known what became of a request.
+async fn conclude(
+    worker: &Rc<Worker>,
+    session: &Rc<Session>,
+    client: &mut Client,
+    mut exchange: Exchange,
+    (outcome, upgraded): (Outcome, Option<Box<Established>>),
+) -> Next {
+    let mut keeps = exchange.keeps();
+    if outcome.status().is_some() {
+        keeps &= exchange.is_body_gone() && !matches!(outcome, Outcome::Refused(_));
+        let onward = exchange.onward(keeps);
+        exchange.status = outcome.status();
+        let method = Some(exchange.method);
+        exchange.to_client += answer::refuse(worker, session, client, outcome, method, onward).await;
+    }
+    tell::ended(worker, session, &mut exchange, outcome);
+    if !keeps && upgraded.is_none() && (!exchange.is_body_gone() || client.has_more(session)) {
+        answer::leave(worker, session, client).await;
+    }
+    match upgraded {
+        Some(established) => Next::Relay(established),
+        None if outcome.is_ok() || outcome.status().is_some() => {
+            if keeps {
+                Next::Request
+            } else {
+                Next::Close
+            }
+        }
+        None => {
+            // What was cut must not look like an end.
+            let _ = evenkeel_sys::socket::reset_on_close(&client.socket);
+            Next::Close
+        }
+    }
+}
+
+impl Worker {
+    /// A connection to a backend became ready: whoever uses it gets a go; if nobody does, it is of no use any more.
+    pub fn on_link(&self, place: Row, readiness: Readiness) -> Option<Row> {
+        self.http.links.on_ready(place, readiness)
+    }
+}

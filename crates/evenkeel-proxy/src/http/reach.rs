@@ -1,0 +1,140 @@
+//! From a request to a connection that may carry it: a seat at a backend, and there a link that waits, or a new one.
+
+use super::link::Lease;
+use crate::books::CountedSeat;
+use crate::connect::{self, NotConnected};
+use crate::pools::{LocalPool, Seating};
+use crate::session::{Reach, Session};
+use crate::worker::Worker;
+use evenkeel_core::addr::Addr;
+use evenkeel_core::end::End;
+use evenkeel_core::snapshot::{Backend, Pool, PoolRules};
+use evenkeel_core::sockets::Source;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A connection to a backend for one request.
+pub struct Reached<'a> {
+    /// The connection.
+    pub lease: Lease<'a>,
+    /// The request's place there.
+    pub seat: CountedSeat,
+    /// The pool, as it was when it was chosen from.
+    pub pool: Arc<Pool>,
+    /// Which of its backends it is.
+    pub index: u32,
+    /// How long the connect took; `None` if there was a connection.
+    pub connect: Option<Duration>,
+}
+
+impl Reached<'_> {
+    /// The backend.
+    pub fn backend(&self) -> &Backend {
+        &self.pool.backends[self.index as usize]
+    }
+
+    /// Where it is.
+    pub fn addr(&self) -> &Addr {
+        &self.backend().addr
+    }
+}
+
+/// What a request wants of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// It must be new.
+    pub fresh: bool,
+    /// It must not have ended already, as far as that can be known: what goes there cannot be sent again.
+    pub alive: bool,
+    /// Since when the request is on its way to a backend.
+    pub started: Instant,
+}
+
+/// A connection to a backend of `local` for a request of `session`, whose client is at `client`. A connect that fails is
+/// tried again at once on another backend, within the pool's rules.
+pub async fn reach<'a>(
+    worker: &'a Worker,
+    session: &Session,
+    local: &LocalPool,
+    client: &OwnedFd,
+    wish: Wish,
+) -> Result<Reached<'a>, End> {
+    let mut seated = at_once(session, local);
+    loop {
+        let (pool, index, mut seat) = match seated.take() {
+            Some(seated) => seated,
+            None => connect::seat(worker, session, local).await?,
+        };
+        let backend = &pool.backends[index as usize];
+        if let Some(lease) = waiting(worker, session, backend, &pool.rules, wish) {
+            seat.reused();
+            note(session, &backend.addr, Duration::ZERO);
+            return Ok(Reached { lease, seat, pool, index, connect: None });
+        }
+        let rules = pool.rules.connect;
+        let began = worker.reactor.now();
+        let deadline = (began + rules.timeout).min(wish.started + rules.total);
+        // Boxed, so that a session that waits for its next request is small.
+        let reached = connect::reach(worker, session, local, client, (&pool, backend), deadline);
+        match Box::pin(reached).await {
+            Ok(connection) => {
+                let took = worker.reactor.now() - began;
+                seat.connected(took);
+                worker.on_seat_freed(local);
+                note(session, &backend.addr, took);
+                let ready = session.backend_ready.get();
+                let lease =
+                    worker.http.links.add(&worker.reactor, connection, &backend.load, ready, session.row);
+                let lease = lease.map_err(|error| End::Failed(error.raw_os_error().unwrap_or(0)))?;
+                return Ok(Reached { lease, seat, pool, index, connect: Some(took) });
+            }
+            Err(NotConnected::ClientLeft) => return Err(End::ClientLeft),
+            Err(NotConnected::Failed(failure)) => {
+                seat.failed(failure);
+                worker.on_seat_freed(local);
+                connect::note_failure(worker, session, &pool, backend, failure, began);
+                connect::go_on(worker, session, local, &rules, failure, wish.started).await?;
+            }
+        }
+    }
+}
+
+/// A seat, if there is one and nobody waits for one.
+fn at_once(session: &Session, local: &LocalPool) -> Option<(Arc<Pool>, u32, CountedSeat)> {
+    if local.has_line() {
+        return None;
+    }
+    match connect::try_to_seat(session, local) {
+        Seating::At(pool, index, seat) => Some((pool, index, seat)),
+        Seating::Busy | Seating::Exhausted => None,
+    }
+}
+
+/// A link to `backend` that waits and suits.
+fn waiting<'a>(
+    worker: &'a Worker,
+    session: &Session,
+    backend: &Backend,
+    rules: &PoolRules,
+    wish: Wish,
+) -> Option<Lease<'a>> {
+    if wish.fresh || !can_be_shared(rules) {
+        return None;
+    }
+    loop {
+        let lease = worker.http.links.take(&backend.load, session.row)?;
+        if !wish.alive || lease.link.is_alive() {
+            return Some(lease);
+        }
+    }
+}
+
+/// Whether a connection says nothing of whom it was made for.
+pub fn can_be_shared(rules: &PoolRules) -> bool {
+    rules.send_proxy.is_none() && !matches!(rules.source(), Source::Client)
+}
+
+fn note(session: &Session, backend: &Addr, took: Duration) {
+    session.opening.borrow_mut().reach = Reach::Connected(backend.clone(), took);
+}

@@ -1,0 +1,96 @@
+//! Requests balanced one by one, by the real binary: the article's walk with one word changed.
+
+use crate::harness::Setup;
+use evenkeel_testkit::web::{self, Message};
+use evenkeel_testkit::{Peer, Place, Server};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+
+const HEALTH: &str =
+    "health = { tcp = true, interval = \"60ms\", fast-interval = \"20ms\", timeout = \"1s\" }";
+
+fn named(name: &'static str) -> Server {
+    Server::start(&Place::any(), web::serve(move |_| web::ok(name)))
+}
+
+#[test]
+fn each_request_goes_to_the_next_server_and_has_its_line() {
+    let servers = [named("a"), named("b"), named("c")];
+    let places = servers.each_ref().map(|server| server.place());
+    let mut running = Setup::to(places).http().keys("balance = \"round-robin\"").top("workers = 1").ready();
+    let client = Peer::connect(&running.place);
+    let said: String = (0..6).map(|_| web::get(&client, "/x?y").unwrap().text()).collect();
+    assert_eq!(said, "abcabc");
+    for number in 1..=6 {
+        let line =
+            running.wait_for("a request", |line| line["kind"] == "request" && line["number"] == number);
+        assert_eq!((&line["method"], &line["target"]), (&"GET".into(), &"/x?y".into()), "{line}");
+        assert_eq!((&line["host"], &line["status"]), (&"web.test".into(), &200.into()), "{line}");
+        assert_eq!((&line["outcome"], line["id"].as_str().map(str::len)), (&"ok".into(), Some(32)), "{line}");
+    }
+    let page = running.ask("GET", "/metrics").text;
+    assert!(page.contains("evenkeel_service_requests_total{service=\"web\",status=\"2xx\"} 6\n"), "{page}");
+    assert!(page.contains("evenkeel_service_request_outcomes_total{service=\"web\",outcome=\"ok\"} 6\n"));
+    let service = running.ask("GET", "/api/v1/services/web").json();
+    assert_eq!(service["requests"]["answers"]["2xx"], 6, "{service}");
+    drop(client);
+    running.end();
+}
+
+/// Clients that ask again and again over connections that they keep; how many answers they did not get.
+fn load(place: &Place, stop: &AtomicBool, asked: &AtomicU64) -> u64 {
+    std::thread::scope(|scope| {
+        let client = || {
+            let (client, mut failed) = (Peer::connect(place), 0);
+            while !stop.load(SeqCst) {
+                failed += u64::from(!web::get(&client, "/").is_ok_and(|it: Message| it.status() == 200));
+                asked.fetch_add(1, SeqCst);
+            }
+            failed
+        };
+        let clients: Vec<_> = (0..6).map(|_| scope.spawn(client)).collect();
+        clients.into_iter().map(|client| client.join().unwrap()).sum()
+    })
+}
+
+#[test]
+fn one_of_three_is_killed_under_load_and_no_request_fails() {
+    let mut servers = [named("a"), named("b"), named("c")];
+    let places = servers.each_ref().map(|server| server.place());
+    let mut running = Setup::to(places).http().keys(HEALTH).ready();
+    let (stop, asked, place) = (AtomicBool::new(false), AtomicU64::new(0), running.place.clone());
+    let failed = std::thread::scope(|scope| {
+        let clients = scope.spawn(|| load(&place, &stop, &asked));
+        let wait = |more: u64| {
+            let until = asked.load(SeqCst) + more;
+            evenkeel_testkit::eventually("more requests", || (asked.load(SeqCst) >= until).then_some(()));
+        };
+        wait(200);
+        servers[1].stop();
+        wait(200);
+        running.wait_backend("down", servers[1].place());
+        servers[1].restart();
+        running.wait_backend("up", servers[1].place());
+        wait(200);
+        stop.store(true, SeqCst);
+        clients.join().unwrap()
+    });
+    assert_eq!(failed, 0);
+    running.end();
+}
+
+#[test]
+fn a_reload_moves_kept_connections_to_what_holds_now() {
+    let [a, b] = [named("a"), named("b")];
+    let mut running = Setup::to([a.place()]).http().ready();
+    let client = Peer::connect(&running.place);
+    assert_eq!(web::get(&client, "/").unwrap().text(), "a");
+    let path = running.file("evenkeel.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace(&a.place().to_string(), &b.place().to_string())).unwrap();
+    running.signal(evenkeel_testkit::Signal::HUP);
+    running.wait_event("reloaded");
+    assert_eq!(web::get(&client, "/").unwrap().text(), "b", "the same connection");
+    evenkeel_testkit::eventually("what waited is closed", || (a.open() == 0).then_some(()));
+    drop(client);
+    running.end();
+}
