@@ -5,16 +5,19 @@ mod adopt;
 mod release;
 
 use crate::reactor::Row;
-use crate::relay::SuspendedRelay;
+use crate::relay::{Relay, SuspendedRelay};
 use crate::session::Session;
+use crate::udp::{Flow, SuspendedFlow};
 use crate::worker::{Command, Slot, Stage, Worker};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::Attempt;
 use evenkeel_core::name::{ListenerName, PoolName};
 use evenkeel_core::observe::Objections;
+use evenkeel_core::snapshot::PoolRules;
 use std::collections::VecDeque;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
 
@@ -57,8 +60,49 @@ pub struct Suspended<F> {
     pub backend: Addr,
     /// How long that took.
     pub connect: Duration,
-    /// Its bytes.
-    pub relay: SuspendedRelay<F>,
+    /// What it carries.
+    pub traffic: Traffic<F>,
+}
+
+/// What a session carries, as plain data.
+#[derive(Debug)]
+pub enum Traffic<F> {
+    /// Bytes.
+    Relay(SuspendedRelay<F>),
+    /// Datagrams.
+    Flow(SuspendedFlow<F>),
+}
+
+impl<F> Traffic<F> {
+    /// What the session is held to.
+    pub fn rules(&self) -> &Arc<PoolRules> {
+        match self {
+            Self::Relay(relay) => &relay.rules,
+            Self::Flow(flow) => &flow.rules,
+        }
+    }
+
+    fn rules_mut(&mut self) -> &mut Arc<PoolRules> {
+        match self {
+            Self::Relay(relay) => &mut relay.rules,
+            Self::Flow(flow) => &mut flow.rules,
+        }
+    }
+}
+
+/// What is lent of an established session.
+enum Lent<'a> {
+    Relay(&'a Relay),
+    Flow(&'a Flow, Rc<OwnedFd>),
+}
+
+impl Lent<'_> {
+    fn suspend(&self) -> Option<Traffic<BorrowedFd<'_>>> {
+        Some(match self {
+            Self::Relay(relay) => Traffic::Relay(relay.suspend()),
+            Self::Flow(flow, socket) => Traffic::Flow(flow.suspend(socket.as_fd())?),
+        })
+    }
 }
 
 /// A wait until sessions that are being opened are open.
@@ -136,16 +180,20 @@ impl Worker {
             .filter_map(|(_, slot)| match &slot.stage {
                 // What TLS knows of a connection cannot be written down.
                 Stage::Relaying { relay, .. } if relay.is_under_tls() => None,
-                Stage::Relaying { relay, .. } => Some((&slot.session, relay)),
+                Stage::Relaying { relay, .. } => Some((&slot.session, Lent::Relay(relay))),
+                Stage::Flowing(flow) => {
+                    let socket = Rc::clone(&flow.towards.borrow().socket);
+                    Some((&slot.session, Lent::Flow(flow, socket)))
+                }
                 // Nor can a request in the middle of which it is; it ends here, and its client comes back.
-                Stage::Flowing(_) | Stage::Opening(_) | Stage::Away => None,
+                Stage::Opening(_) | Stage::Away => None,
             })
             .collect();
         let mut rows = Vec::with_capacity(established.len());
         for step in established.chunks(STEP) {
             let given = step
                 .iter()
-                .filter_map(|(session, relay)| Some((session.row, suspended(session, relay.suspend())?)));
+                .filter_map(|(session, lent)| Some((session.row, suspended(session, lent.suspend()?)?)));
             let (given, suspended): (Vec<_>, Vec<_>) = given.unzip();
             if !hand(&suspended) {
                 break;
@@ -157,10 +205,7 @@ impl Worker {
 }
 
 /// `None` for one that is connected to nobody, or sent nowhere, which no established session is.
-fn suspended<'a>(
-    session: &Session,
-    relay: SuspendedRelay<BorrowedFd<'a>>,
-) -> Option<Suspended<BorrowedFd<'a>>> {
+fn suspended<'a>(session: &Session, traffic: Traffic<BorrowedFd<'a>>) -> Option<Suspended<BorrowedFd<'a>>> {
     let opening = session.opening.borrow();
     let (backend, connect) = opening.reach.clone().connected()?;
     let pool = session.pool_name()?;
@@ -177,6 +222,6 @@ fn suspended<'a>(
         queued: opening.notes.queued,
         backend,
         connect,
-        relay,
+        traffic,
     })
 }

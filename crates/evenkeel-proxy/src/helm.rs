@@ -1,6 +1,6 @@
 //! Commands the workers while their sessions move to another process or come from one, from a thread that may wait.
 
-use crate::handover::{Done, Suspended};
+use crate::handover::{Done, Suspended, Traffic};
 use crate::shared::Shared;
 use crate::worker::Command;
 use evenkeel_core::name::ListenerName;
@@ -63,7 +63,14 @@ impl Helm {
     pub fn adopt(&self, sessions: Vec<Suspended<OwnedFd>>, by: Instant) -> Result<(), TooLate> {
         let workers = self.inboxes.len();
         let mut shares: Vec<Vec<_>> = (0..workers).map(|_| Vec::new()).collect();
-        sessions.into_iter().zip((0..workers).cycle()).for_each(|(session, to)| shares[to].push(session));
+        for (session, any) in sessions.into_iter().zip((0..workers).cycle()) {
+            // A flow goes where its client's socket is.
+            let to = match &session.traffic {
+                Traffic::Flow(flow) => flow.number % workers,
+                Traffic::Relay(_) => any,
+            };
+            shares[to].push(session);
+        }
         self.wait(by, |index, done| Command::Adopt(std::mem::take(&mut shares[index]), done))
     }
 

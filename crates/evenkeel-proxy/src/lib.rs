@@ -35,7 +35,7 @@ mod worker;
 
 pub use bind::{Publication, refusals};
 pub use books::{BackendSums, CLASSES, DatagramSums, RequestSums, ServiceSums, Times};
-pub use handover::{SESSION_DESCRIPTORS_MAX, Suspended};
+pub use handover::{SESSION_DESCRIPTORS_MAX, Suspended, Traffic};
 pub use helm::{Helm, TooLate};
 pub use http::{RequestRecord, Said};
 pub use inherited::{Inherited, Passed};
@@ -45,5 +45,6 @@ pub use relay::{Held, Patience, SuspendedDirection, SuspendedRelay};
 pub use reserved::{Open, Reserved};
 pub use session::Reach;
 pub use tls::{CHALLENGE_PROTOCOL, Challenge, Keyring, fault, server_name};
+pub use udp::SuspendedFlow;
 pub use visit::{Closing, Filter, SessionView, Visit, Visited};
 pub use wish::{Refused, prepare};

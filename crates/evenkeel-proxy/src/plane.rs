@@ -358,6 +358,12 @@ impl UserPlane {
         open.reserve(publication, &self.helm.shared)
     }
 
+    /// Takes no datagrams before sessions of another process have come, or the word that none will. Call it before the
+    /// first [`publish`](Self::publish).
+    pub fn await_flows(&self) {
+        self.helm.command(|_| Command::HoldPorts);
+    }
+
     /// No session that was accepted until now has a higher id.
     pub fn last_id(&self) -> u64 {
         self.helm.shared.last_id()

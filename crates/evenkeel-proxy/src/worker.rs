@@ -59,6 +59,8 @@ pub enum Command {
     GoOn,
     /// Go on with these sessions of another process.
     Adopt(Vec<Suspended<OwnedFd>>, Done),
+    /// Take no datagrams before [`Adopt`](Self::Adopt): who goes on with flows has to have them first.
+    HoldPorts,
     /// End every session and the worker.
     Stop,
 }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 /// Longer than any datagram.
 const ROOM: usize = 70_000;
@@ -121,6 +122,17 @@ impl UdpClient {
         let length = self.0.recv(&mut room).expect("an answer in time");
         room.truncate(length);
         room
+    }
+
+    /// The next datagram that comes before then.
+    pub fn receive_by(&self, by: Instant) -> Option<Vec<u8>> {
+        let left = by.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
+        self.0.set_read_timeout(Some(left)).unwrap();
+        let mut room = vec![0; ROOM];
+        let length = self.0.recv(&mut room).ok();
+        self.0.set_read_timeout(Some(PATIENCE)).unwrap();
+        room.truncate(length?);
+        Some(room)
     }
 
     /// What the next answer says to a question.

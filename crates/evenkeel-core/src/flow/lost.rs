@@ -9,6 +9,8 @@ pub enum Lost {
     ClientFull,
     /// No flow came about for it; how they ended says why.
     NoFlow,
+    /// It would have begun a flow, and more comes in than can be taken: those that there are go first.
+    Busy,
     /// It would have begun a flow, and no new ones are taken.
     Draining,
     /// The kernel would not send it: too long for the way, or forbidden.
@@ -17,8 +19,8 @@ pub enum Lost {
 
 impl Lost {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::BackendFull, Self::ClientFull, Self::NoFlow, Self::Draining, Self::Unsendable];
+    pub const ALL: [Self; 6] =
+        [Self::BackendFull, Self::ClientFull, Self::NoFlow, Self::Busy, Self::Draining, Self::Unsendable];
 
     /// The one word that names it in metrics.
     pub fn word(self) -> &'static str {
@@ -26,6 +28,7 @@ impl Lost {
             Self::BackendFull => "backend-full",
             Self::ClientFull => "client-full",
             Self::NoFlow => "no-flow",
+            Self::Busy => "busy",
             Self::Draining => "draining",
             Self::Unsendable => "unsendable",
         }

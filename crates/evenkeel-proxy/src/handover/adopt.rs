@@ -1,11 +1,11 @@
 //! Sessions that come from another process: they are where they were there, under the same ids, whatever the limits and
 //! the configuration say now.
 
-use super::Suspended;
+use super::{Suspended, Traffic};
 use crate::books::{CountedSeat, ServiceCounts};
 use crate::listener::Accepting;
 use crate::pools::LocalPool;
-use crate::relay::Relay;
+use crate::relay::{Relay, SuspendedRelay};
 use crate::session::{Greeting, Noted, Notes, Opening, Origin, Places, Reach, Session};
 use crate::shared::Ceiling;
 use crate::worker::{Service, Slot, Stage, Worker};
@@ -23,6 +23,7 @@ use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Where sessions belong that are adopted together: looked up once for all of them.
 struct Homes {
@@ -51,7 +52,8 @@ struct PoolHome {
 
 impl Worker {
     /// Goes on with these sessions.
-    pub fn adopt(self: &Rc<Self>, sessions: Vec<Suspended<OwnedFd>>) {
+    pub fn adopt(self: &Rc<Self>, mut sessions: Vec<Suspended<OwnedFd>>) {
+        sessions.sort_by_key(heard_of);
         let mut homes = Homes {
             listeners: self
                 .accepting
@@ -64,13 +66,15 @@ impl Worker {
             rules: None,
         };
         sessions.into_iter().for_each(|session| self.adopt_one(session, &mut homes));
+        self.open_ports();
     }
 
     fn adopt_one(self: &Rc<Self>, mut suspended: Suspended<OwnedFd>, homes: &mut Homes) {
-        suspended.relay.rules = homes.shared_rules(suspended.relay.rules);
+        homes.share_rules(suspended.traffic.rules_mut());
         let row = self.next_row();
         let Home { listener, counts, ceiling, gate } = homes.at(self, &suspended);
         let (pool, seat) = homes.seat(self, &suspended);
+        let backend = suspended.backend;
         let (peer, origin) = match suspended.via {
             None => (suspended.client, OnceCell::new()),
             Some(via) => (via, OnceCell::from(Box::new(Origin::of(suspended.client)))),
@@ -93,7 +97,7 @@ impl Worker {
                     tls: None,
                     queued: suspended.queued,
                 }),
-                reach: Reach::Connected(suspended.backend, suspended.connect),
+                reach: Reach::Connected(backend.clone(), suspended.connect),
             }),
             counts,
             source_place: OnceCell::new(),
@@ -104,7 +108,18 @@ impl Worker {
         if let Some(place) = gate.and_then(|gate| gate.join(session.source())) {
             let _ = session.source_place.set(Box::new(place));
         }
-        let relay = Relay::resume(suspended.relay, &self.tools.borrow());
+        match suspended.traffic {
+            Traffic::Relay(relay) => self.resume_relay(session, seat, relay),
+            Traffic::Flow(flow) => {
+                let accepting = homes.listeners.get(&session.listener.name);
+                self.resume_flow(session, accepting, (backend, seat), flow);
+            }
+        }
+    }
+
+    fn resume_relay(&self, session: Rc<Session>, seat: CountedSeat, relay: SuspendedRelay<OwnedFd>) {
+        let row = session.row;
+        let relay = Relay::resume(relay, &self.tools.borrow());
         let [client, backend] = relay.sockets();
         let watched = self
             .reactor
@@ -121,6 +136,14 @@ impl Worker {
         let slot = Slot { session, stage: Stage::Relaying { relay, seat }, queued: true };
         self.table.borrow_mut().insert(slot);
         self.reactor.push_ready(row);
+    }
+}
+
+/// Flows stand in their table in the order in which they were heard of last.
+fn heard_of(session: &Suspended<OwnedFd>) -> Option<Instant> {
+    match &session.traffic {
+        Traffic::Flow(flow) => Some(flow.kept.active),
+        Traffic::Relay(_) => None,
     }
 }
 
@@ -166,9 +189,9 @@ impl Homes {
         (Rc::clone(&home.pool), home.pool.join(home.index.get(&session.backend).copied()))
     }
 
-    fn shared_rules(&mut self, rules: Arc<PoolRules>) -> Arc<PoolRules> {
-        let same = self.rules.take().filter(|last| *last == rules).unwrap_or(rules);
-        Arc::clone(self.rules.insert(same))
+    fn share_rules(&mut self, rules: &mut Arc<PoolRules>) {
+        let same = self.rules.take().filter(|last| *last == *rules).unwrap_or_else(|| Arc::clone(rules));
+        *rules = Arc::clone(self.rules.insert(same));
     }
 }
 
@@ -180,7 +203,7 @@ fn stranger(session: &Suspended<OwnedFd>) -> Listener {
         open: false,
         backlog: 0,
         max_sessions: u32::MAX,
-        socket: session.relay.rules.socket,
+        socket: session.traffic.rules().socket,
         inward: Inward::default(),
         unix_mode: 0,
         flows: FlowRules::default(),
@@ -194,7 +217,7 @@ fn no_pool(worker: &Worker, session: &Suspended<OwnedFd>) -> Rc<LocalPool> {
         backends: Box::default(),
         picker: Picker::new(Balance::First, &[]),
         last_resort: Box::default(),
-        rules: Arc::clone(&session.relay.rules),
+        rules: Arc::clone(session.traffic.rules()),
         waiting: Arc::default(),
         cursor: Arc::default(),
     };

@@ -27,5 +27,9 @@ impl Worker {
             // A socket that is closed here stays in the epoll instance as long as it is open elsewhere.
             relay.sockets().into_iter().for_each(|socket| drop(self.reactor.remove(socket)));
         }
+        if let Stage::Flowing(flow) = &slot.stage {
+            let _ = self.reactor.remove(&flow.towards.borrow().socket);
+            self.forget_flow(flow);
+        }
     }
 }

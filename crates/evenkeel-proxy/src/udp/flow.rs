@@ -47,7 +47,7 @@ pub struct Flow {
 /// Where a flow goes.
 pub struct Towards {
     /// Connected to the backend.
-    pub socket: OwnedFd,
+    pub socket: Rc<OwnedFd>,
     /// The backend.
     pub backend: Addr,
     /// Since when it is that one.
@@ -66,6 +66,11 @@ pub struct Sent {
 }
 
 impl Sent {
+    /// So many before, and so many bytes.
+    pub fn new((datagrams, bytes): (u64, u64)) -> Self {
+        Self { datagrams: Cell::new(datagrams), bytes: Cell::new(bytes) }
+    }
+
     /// How many.
     pub fn datagrams(&self) -> u64 {
         self.datagrams.get()

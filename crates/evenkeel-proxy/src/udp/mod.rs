@@ -11,9 +11,11 @@ mod fail;
 mod flow;
 mod receive;
 mod room;
+mod suspended;
 mod towards;
 
 pub use flow::Flow;
+pub use suspended::SuspendedFlow;
 
 use crate::listener::Accepting;
 use crate::reactor::Token;
@@ -49,6 +51,10 @@ pub struct Udp {
     services: RefCell<BTreeMap<ServiceName, Rc<Flows>>>,
     /// Flows of all services.
     open: Cell<u32>,
+    /// Batches in a row behind which there was more.
+    full_batches: Cell<u32>,
+    /// Whether flows of another process are still to come.
+    held: Cell<bool>,
     /// Where datagrams are between two calls.
     inbox: RefCell<Inbox>,
 }
@@ -79,6 +85,9 @@ impl Worker {
 
     /// Takes datagrams from a listener's sockets from now on.
     pub fn open_port(&self, accepting: &Accepting) {
+        if self.udp.held.get() {
+            return;
+        }
         for socket in self.sockets(accepting) {
             if let Err(error) = self.reactor.add_level(socket, Token::Port(accepting.number), false) {
                 self.report_accept_failure(&accepting.listener.name, error.raw_os_error().unwrap_or(0));

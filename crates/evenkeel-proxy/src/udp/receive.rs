@@ -12,6 +12,13 @@ use std::rc::Rc;
 /// Batches that are taken from a socket in one go, before others get theirs.
 const BATCHES: usize = 4;
 
+/// So many full batches in a row show that more comes in than is taken.
+const BUSY_BATCHES: u32 = 8;
+
+/// Flows that begin in one batch when it is so: to begin one takes as long as many datagrams of those that there are, which
+/// would not be seen any more in a socket that overflows.
+const BUSY_BEGINNINGS: usize = 8;
+
 /// Bytes of the longest datagram that is kept until there is an answer: a frame of most networks. Whoever asks more at once
 /// asks again.
 pub const KEPT_MAX: usize = 1500;
@@ -30,7 +37,10 @@ impl Worker {
                 if inbox.receive(socket).is_err() {
                     break;
                 }
-                self.pass_on(accepting, number, &inbox);
+                let full = self.udp.full_batches.get();
+                let beginnings = if full < BUSY_BATCHES { usize::MAX } else { BUSY_BEGINNINGS };
+                self.pass_on(accepting, number, &inbox, beginnings);
+                self.udp.full_batches.set(if inbox.is_full() { full.saturating_add(1) } else { 0 });
                 if !inbox.is_full() {
                     break;
                 }
@@ -38,8 +48,15 @@ impl Worker {
         }
     }
 
-    /// What is in `inbox` to the backends of its flows, or new flows. What one client has sent in a row stays together.
-    fn pass_on(self: &Rc<Self>, accepting: &Rc<Accepting>, number: usize, inbox: &Inbox) {
+    /// What is in `inbox` to the backends of its flows, or of new ones, as many as may begin. What one client has sent in a
+    /// row stays together.
+    fn pass_on(
+        self: &Rc<Self>,
+        accepting: &Rc<Accepting>,
+        number: usize,
+        inbox: &Inbox,
+        mut beginnings: usize,
+    ) {
         let Some(flows) = &accepting.flows else { return };
         let mut run = 0..0;
         while run.end < inbox.len() {
@@ -54,7 +71,11 @@ impl Worker {
             drop(table);
             match known {
                 Some(flow) => self.forward(&flow, inbox, run.clone()),
-                None => self.begin_flow(accepting, number, path, inbox, run.clone()),
+                None if beginnings == 0 => accepting.counts.datagrams.lose(Lost::Busy, datagrams),
+                None => {
+                    beginnings -= 1;
+                    self.begin_flow(accepting, number, path, inbox, run.clone());
+                }
             }
         }
     }

@@ -36,7 +36,7 @@ pub fn find(worker: &Rc<Worker>, session: &Session, local: &LocalPool) -> Result
                 seat.opened();
                 session.opening.borrow_mut().reach = Reach::Connected(backend.addr.clone(), Duration::ZERO);
                 let (backend, rules) = (backend.addr.clone(), Arc::clone(&pool.rules));
-                return Ok(Towards { socket, backend, since: now, seat, rules });
+                return Ok(Towards { socket: Rc::new(socket), backend, since: now, seat, rules });
             }
             // It is flows that take most of what is missing.
             Err(ConnectFailure::NoSourcePort | ConnectFailure::NoResources(_)) if may_evict => {

@@ -32,6 +32,7 @@ impl Worker {
                 Command::Release(listeners, _done) => self.release(&[], &listeners),
                 Command::GoOn => self.accept_again(),
                 Command::Adopt(sessions, _done) => self.adopt(sessions),
+                Command::HoldPorts => self.hold_ports(),
                 Command::Stop => {
                     self.stop();
                     return true;

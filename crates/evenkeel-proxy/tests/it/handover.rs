@@ -5,7 +5,9 @@ use crate::rig::{Parts, Rig, addr};
 use evenkeel_core::end::{End, Side};
 use evenkeel_core::name::{BackendKey, PoolName, ServiceName};
 use evenkeel_core::snapshot::SessionLimits;
-use evenkeel_proxy::{Closing, Filter, Held, Helm, Suspended, SuspendedDirection, SuspendedRelay, Visit};
+use evenkeel_proxy::{
+    Closing, Filter, Held, Helm, Suspended, SuspendedDirection, SuspendedRelay, Traffic, Visit,
+};
 use evenkeel_testkit::{Ending, Peer, Place, Server, eventually, serve};
 use std::collections::BTreeSet;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -52,6 +54,7 @@ fn owned(lent: &Suspended<BorrowedFd<'_>>) -> Suspended<OwnedFd> {
         };
         SuspendedDirection { half: lent.half, held, gathers: lent.gathers }
     };
+    let Traffic::Relay(relay) = &lent.traffic else { panic!("a flow") };
     Suspended {
         id: lent.id,
         listener: lent.listener.clone(),
@@ -65,21 +68,21 @@ fn owned(lent: &Suspended<BorrowedFd<'_>>) -> Suspended<OwnedFd> {
         queued: lent.queued,
         backend: lent.backend.clone(),
         connect: lent.connect,
-        relay: SuspendedRelay {
-            client: own(&lent.relay.client),
-            backend: own(&lent.relay.backend),
-            to_backend: direction(&lent.relay.to_backend),
-            to_client: direction(&lent.relay.to_client),
-            rules: lent.relay.rules.clone(),
-            established: lent.relay.established,
-            active: lent.relay.active,
-            is_half_closed: lent.relay.is_half_closed,
-            drain: lent.relay.drain,
-            first_byte: lent.relay.first_byte,
-            lost: lent.relay.lost,
-            first_closed: lent.relay.first_closed,
-            patience: lent.relay.patience,
-        },
+        traffic: Traffic::Relay(SuspendedRelay {
+            client: own(&relay.client),
+            backend: own(&relay.backend),
+            to_backend: direction(&relay.to_backend),
+            to_client: direction(&relay.to_client),
+            rules: relay.rules.clone(),
+            established: relay.established,
+            active: relay.active,
+            is_half_closed: relay.is_half_closed,
+            drain: relay.drain,
+            first_byte: relay.first_byte,
+            lost: relay.lost,
+            first_closed: relay.first_closed,
+            patience: relay.patience,
+        }),
     }
 }
 

@@ -62,8 +62,12 @@ pub fn tell_destinations(socket: impl AsFd, is_ipv6: bool) -> io::Result<()> {
     }
 }
 
-/// Lets so many bytes of datagrams wait to be received, the kernel's own for each included; it may allow less.
+/// Lets so many bytes of datagrams wait to be received, the kernel's own for each included. Without `CAP_NET_ADMIN` it may
+/// allow less.
 pub fn set_waiting(socket: impl AsFd, bytes: usize) -> io::Result<()> {
+    if sockopt::set_socket_recv_buffer_size_force(&socket, bytes).is_ok() {
+        return Ok(());
+    }
     Ok(sockopt::set_socket_recv_buffer_size(socket, bytes)?)
 }
 

@@ -128,6 +128,9 @@ pub fn start(
     for notice in announce::listening(&publication, &config) {
         log.tell(notice);
     }
+    if predecessor.is_some() {
+        plane.await_flows();
+    }
     plane.publish(publication);
     let receiving = predecessor.map(|it| it.receive(plane.helm(), reserved, inputs.clone())).transpose();
     let receiving = receiving.map_err(|error| system("start the control loop", &error))?;

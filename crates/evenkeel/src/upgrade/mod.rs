@@ -6,6 +6,7 @@
 pub mod arrive;
 pub mod binary;
 pub mod counted;
+mod flow;
 pub mod hand;
 pub mod intent;
 mod line;
@@ -29,7 +30,7 @@ const SUPERVISED: &str = "EVENKEEL_SUPERVISED";
 
 /// What both sides mean by the bytes of sessions, and of what was seen, ordered and counted. Changes with every change of
 /// those.
-const FORMAT: u32 = 5;
+const FORMAT: u32 = 6;
 
 /// How long sessions may stand still while they move; it takes milliseconds, unless the machine is in distress.
 const MOVING_MAX: Duration = Duration::from_secs(10);

@@ -1,5 +1,6 @@
 //! A session that moves, as bytes and descriptors.
 
+use super::flow;
 use super::wire::{Reader, Writer};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::{Attempt, ConnectFailure};
@@ -10,7 +11,7 @@ use evenkeel_core::observe::{Mode, Objection, Rule};
 use evenkeel_core::rate::Rate;
 use evenkeel_core::snapshot::{ConnectRules, Keepalive, PoolRules, QueueRules, SessionLimits, SocketOptions};
 use evenkeel_core::tls::Fault;
-use evenkeel_proxy::{Held, Patience, Suspended, SuspendedDirection, SuspendedRelay};
+use evenkeel_proxy::{Held, Patience, Suspended, SuspendedDirection, SuspendedRelay, Traffic};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
@@ -32,7 +33,16 @@ pub fn write<'a>(
     to.duration(session.queued);
     to.addr(&session.backend);
     to.duration(session.connect);
-    write_relay(to, &session.relay, descriptors);
+    match &session.traffic {
+        Traffic::Relay(relay) => {
+            to.bool(false);
+            write_relay(to, relay, descriptors);
+        }
+        Traffic::Flow(flow) => {
+            to.bool(true);
+            flow::write(to, flow, descriptors);
+        }
+    }
 }
 
 /// Reads a session; `descriptors` are those that came with it, in order.
@@ -53,7 +63,10 @@ pub fn read(
         queued: from.duration()?,
         backend: from.addr()?,
         connect: from.duration()?,
-        relay: read_relay(from, descriptors)?,
+        traffic: match from.bool()? {
+            false => Traffic::Relay(read_relay(from, descriptors)?),
+            true => Traffic::Flow(flow::read(from, descriptors)?),
+        },
     })
 }
 

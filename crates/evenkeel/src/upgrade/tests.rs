@@ -14,6 +14,7 @@ use evenkeel_core::director::{
 };
 use evenkeel_core::eject::PackedEjection;
 use evenkeel_core::end::{End, Side};
+use evenkeel_core::flow::{Kept, Standing};
 use evenkeel_core::half::PackedHalf;
 use evenkeel_core::health::{Health, HealthState};
 use evenkeel_core::name::{BackendKey, ListenerName, PoolName, Protocol, ServiceName};
@@ -21,8 +22,12 @@ use evenkeel_core::observe::{Mode, Objection, Rule};
 use evenkeel_core::rate::Rate;
 use evenkeel_core::snapshot::{ConnectRules, Keepalive, PoolRules, QueueRules, SessionLimits, SocketOptions};
 use evenkeel_core::tls::Fault;
-use evenkeel_proxy::{Held, Open, Patience, Suspended, SuspendedDirection, SuspendedRelay};
+use evenkeel_proxy::{
+    Held, Open, Patience, Suspended, SuspendedDirection, SuspendedFlow, SuspendedRelay, Traffic,
+};
+use evenkeel_sys::datagram::{Local, Peer};
 use std::fs::File;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -84,7 +89,7 @@ fn session(fd: BorrowedFd<'_>) -> Suspended<BorrowedFd<'_>> {
         queued: SECOND,
         backend: Addr::Unix(std::path::Path::new("/run/app").into()),
         connect: Duration::from_micros(7),
-        relay: SuspendedRelay {
+        traffic: Traffic::Relay(SuspendedRelay {
             client: fd,
             backend: fd,
             to_backend: SuspendedDirection {
@@ -106,7 +111,7 @@ fn session(fd: BorrowedFd<'_>) -> Suspended<BorrowedFd<'_>> {
             lost: Some((Side::Backend, End::Vanished(Side::Backend), now)),
             first_closed: Some(Side::Client),
             patience: Patience { client_ms: 7, looks: 3, under_way: [1, 2], has_keepalive: true },
-        },
+        }),
     }
 }
 
@@ -124,9 +129,17 @@ fn read(bytes: &[u8], descriptors: usize) -> Option<Suspended<OwnedFd>> {
     (from.is_done() && descriptors.next().is_none()).then_some(session)
 }
 
+fn relay<F>(session: &Suspended<F>) -> &SuspendedRelay<F> {
+    match &session.traffic {
+        Traffic::Relay(relay) => relay,
+        Traffic::Flow(_) => panic!("a flow"),
+    }
+}
+
 /// Without descriptors and times, which differ.
 fn shown<F: std::fmt::Debug>(session: &Suspended<F>) -> String {
-    let SuspendedRelay { to_backend, to_client, rules, lost, .. } = &session.relay;
+    let relay = relay(session);
+    let SuspendedRelay { to_backend, to_client, rules, lost, .. } = relay;
     let memory = match &to_client.held {
         Held::Memory(bytes) => bytes,
         _ => panic!("{to_client:?}"),
@@ -136,7 +149,7 @@ fn shown<F: std::fmt::Debug>(session: &Suspended<F>) -> String {
     let Suspended { failed_attempts, queued, backend, connect, .. } = session;
     let known = (id, listener, client, via, server_name, observed, pool);
     let known = (known, failed_attempts, queued, backend, connect);
-    let flags = (session.relay.is_half_closed, session.relay.first_closed, session.relay.patience);
+    let flags = (relay.is_half_closed, relay.first_closed, relay.patience);
     let halves = (to_backend.half, to_client.half, memory, rules, lost.map(|(side, end, _)| (side, end)));
     format!("{known:?} {flags:?} {halves:?}")
 }
@@ -147,14 +160,47 @@ fn a_session_comes_out_as_it_went_in() {
     let (bytes, descriptors) = written(file.as_fd());
     let (before, after) = (session(file.as_fd()), read(&bytes, descriptors).unwrap());
     assert_eq!(shown(&before), shown(&after));
-    let times = |relay: (Instant, Instant, Option<Instant>)| [relay.0, relay.1, relay.2.unwrap()];
-    let before = times((before.accepted, before.relay.active, before.relay.first_byte));
-    let after = times((after.accepted, after.relay.active, after.relay.first_byte));
+    let times = |times: (Instant, Instant, Option<Instant>)| [times.0, times.1, times.2.unwrap()];
+    let before = times((before.accepted, relay(&before).active, relay(&before).first_byte));
+    let after = times((after.accepted, relay(&after).active, relay(&after).first_byte));
     for (before, after) in before.into_iter().zip(after) {
         assert!(before.max(after) - before.min(after) < SECOND);
     }
     assert!(read(&bytes, descriptors + 1).is_none(), "one too many");
     assert!(read(&bytes, descriptors - 1).is_none(), "one is missing");
+}
+
+#[test]
+fn a_flow_comes_out_as_it_went_in() {
+    let (file, now) = (File::open("/dev/null").unwrap(), Instant::now());
+    let local = Some(Local { addr: "fe80::1".parse().unwrap(), interface: 3 });
+    let flow = |remote: SocketAddr| SuspendedFlow {
+        socket: file.as_fd(),
+        peer: Peer { remote, local },
+        number: 2,
+        kept: Kept { standing: Standing::Settled, active: now, asked: 5, answered: 6 },
+        to_backend: (1, 2),
+        to_client: (3, 4),
+        since: now,
+        answered: Some(now),
+        drain: None,
+        unanswered: b"?".to_vec(),
+        rules: Arc::new(rules()),
+    };
+    for remote in ["10.0.0.7:5000", "[fe80::7%3]:5000"] {
+        let before = flow(remote.parse().unwrap());
+        let (mut to, mut descriptors) = (Writer::new(), Vec::new());
+        super::flow::write(&mut to, &before, &mut descriptors);
+        let own = || file.as_fd().try_clone_to_owned().unwrap();
+        let after = super::flow::read(&mut Reader::new(&to.bytes), &mut std::iter::once(own())).unwrap();
+        assert_eq!((after.peer, after.number, after.kept.standing), (before.peer, 2, Standing::Settled));
+        assert_eq!((after.kept.asked, after.to_backend, after.to_client), (5, (1, 2), (3, 4)));
+        assert_eq!((after.unanswered, &after.rules), (before.unanswered, &before.rules));
+        for length in 0..to.bytes.len() {
+            let cut = &to.bytes[..length];
+            assert!(super::flow::read(&mut Reader::new(cut), &mut std::iter::once(own())).is_none());
+        }
+    }
 }
 
 #[test]
@@ -169,8 +215,9 @@ fn what_is_cut_short_or_changed_never_panics() {
         let mut bytes = bytes.clone();
         let at = dice.below(bytes.len() as u64) as usize;
         bytes[at] = dice.roll() as u8;
-        if let Some(session) = read(&bytes, descriptors) {
-            assert!(session.relay.to_backend.is_sound() && session.relay.to_client.is_sound());
+        let session = read(&bytes, descriptors);
+        if let Some(Suspended { traffic: Traffic::Relay(relay), .. }) = session {
+            assert!(relay.to_backend.is_sound() && relay.to_client.is_sound());
         }
     }
 }

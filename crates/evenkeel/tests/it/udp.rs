@@ -2,4 +2,6 @@
 
 mod carry;
 mod fail;
+mod flood;
 mod setup;
+mod stay;

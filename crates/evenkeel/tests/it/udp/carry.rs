@@ -1,6 +1,6 @@
 //! What a client sends comes to a backend as it is, and the answer back.
 
-use super::setup::Setup;
+use super::setup::{Setup, wait_flow};
 use evenkeel_testkit::{Pattern, UdpClient, UdpServer, eventually, port};
 
 /// Every size around those at which something could change, and steps between.
@@ -15,8 +15,8 @@ fn sizes() -> Vec<usize> {
 #[test]
 fn datagrams_of_every_size_go_through_unchanged_and_undivided() {
     let server = UdpServer::echo();
-    let balancer = Setup::to([&server]).ready();
-    let client = balancer.client();
+    let setup = Setup::to([&server]);
+    let (client, _running) = (setup.client(), setup.ready());
     let pattern = Pattern::new(1);
     for size in sizes() {
         let datagram = pattern.slice(size as u64, size);
@@ -29,8 +29,9 @@ fn datagrams_of_every_size_go_through_unchanged_and_undivided() {
 #[test]
 fn a_client_stays_with_its_backend_and_clients_are_dealt_out() {
     let servers = [UdpServer::named("a"), UdpServer::named("b")];
-    let balancer = Setup::to(&servers).keys("balance = \"round-robin\"").ready();
-    let clients: Vec<UdpClient> = (0..20).map(|_| balancer.client()).collect();
+    let setup = Setup::to(&servers).keys("balance = \"round-robin\"");
+    let clients: Vec<UdpClient> = (0..20).map(|_| setup.client()).collect();
+    let _running = setup.ready();
     let first: Vec<String> = clients.iter().map(|client| client.ask(b"who?")).collect();
     assert_eq!(first.iter().filter(|name| *name == "a").count(), 10);
     for _ in 0..5 {
@@ -45,9 +46,10 @@ fn a_wildcard_answers_from_the_address_that_was_asked() {
     for (listen, to) in
         [("0.0.0.0", ["127.0.0.5", "127.0.0.1"]), ("[::]", ["127.0.0.6", "::1"]), ("[::1]", ["::1", "::1"])]
     {
-        let balancer = Setup::to([&server]).listen(&format!("{listen}:{}", port::free())).ready();
+        let setup = Setup::to([&server]).listen(&format!("{listen}:{}", port::free()));
+        let _running = setup.clone().ready();
         for to in to {
-            let to = (to.parse::<std::net::IpAddr>().unwrap(), balancer.addr.port()).into();
+            let to = (to.parse::<std::net::IpAddr>().unwrap(), setup.addr().port()).into();
             assert_eq!(UdpClient::to(to).ask(b"where?"), "here", "{listen} at {to}");
         }
     }
@@ -56,11 +58,11 @@ fn a_wildcard_answers_from_the_address_that_was_asked() {
 #[test]
 fn a_flow_that_got_its_answers_is_over_and_told_of() {
     let server = UdpServer::named("answer");
-    let mut balancer = Setup::to([&server]).keys("answers = 1").ready();
-    let client = balancer.client();
+    let setup = Setup::to([&server]).keys("answers = 1");
+    let (client, mut balancer) = (setup.client(), setup.ready());
     assert_eq!(client.ask(b"question"), "answer");
     let from = client.addr().to_string();
-    let told = balancer.wait_session("the flow", |line| line["client"] == from.as_str());
+    let told = wait_flow(&mut balancer, |line| line["client"] == from.as_str());
     assert_eq!((&told["end"], &told["by"]), (&"answered".into(), &"backend".into()));
     assert_eq!((&told["to_backend"], &told["to_client"]), (&8.into(), &6.into()));
     assert_eq!((&told["protocol"], &told["datagrams_to_client"]), (&"udp".into(), &1.into()));
@@ -74,9 +76,10 @@ fn a_flow_that_is_quiet_is_over_when_its_time_is() {
         (&mute, "timeout.unanswered = \"50ms\"", "unanswered", "backend"),
         (&mute, "timeout.unanswered = \"50ms\"\nanswers = 0", "flow-idle", "evenkeel"),
     ] {
-        let mut balancer = Setup::to([server]).keys(keys).ready();
-        balancer.client().send(b"hello?");
-        let told = balancer.wait_session("the flow", |_| true);
+        let setup = Setup::to([server]).keys(keys);
+        let (client, mut balancer) = (setup.client(), setup.ready());
+        client.send(b"hello?");
+        let told = wait_flow(&mut balancer, |_| true);
         assert_eq!((&told["end"], &told["by"]), (&end.into(), &by.into()), "{keys}");
     }
 }
@@ -87,9 +90,10 @@ fn connections_and_datagrams_may_have_the_same_port() {
     let port = port::free();
     let tcp = evenkeel_testkit::Server::hello("connection");
     let more =
-        format!("[tcp.web]\nlisten = \"127.0.0.1:{port}\"\nto = \"{}\"\nhealth = \"off\"", tcp.place());
-    let balancer = Setup::to([&server]).listen(&format!("127.0.0.1:{port}")).keys(&more).ready();
-    assert_eq!(balancer.client().ask(b"?"), "datagram");
+        format!("[tcp.more]\nlisten = \"127.0.0.1:{port}\"\nto = \"{}\"\nhealth = \"off\"", tcp.place());
+    let setup = Setup::to([&server]).listen(&format!("127.0.0.1:{port}")).keys(&more);
+    let (client, _running) = (setup.client(), setup.ready());
+    assert_eq!(client.ask(b"?"), "datagram");
     let place = evenkeel_testkit::Place::local(port);
     eventually("a connection", || {
         let peer = evenkeel_testkit::Peer::try_connect(&place).ok();

@@ -1,6 +1,6 @@
 //! Backends that are not there, and too little room.
 
-use super::setup::Setup;
+use super::setup::{Setup, wait_flow};
 use evenkeel_testkit::{UdpServer, eventually};
 use std::net::{SocketAddr, UdpSocket};
 
@@ -13,19 +13,20 @@ fn nowhere() -> SocketAddr {
 fn a_datagram_that_a_dead_backend_refused_goes_to_a_live_one() {
     let server = UdpServer::named("alive");
     let keys = "balance = \"round-robin\"\neject = \"off\"";
-    let balancer = Setup::to([&server]).at(nowhere()).keys(keys).ready();
+    let setup = Setup::to([&server]).at(nowhere()).keys(keys);
+    let _running = setup.clone().ready();
     for _ in 0..10 {
-        assert_eq!(balancer.client().ask(b"anybody?"), "alive", "without being sent again");
+        assert_eq!(setup.client().ask(b"anybody?"), "alive", "without being sent again");
     }
 }
 
 #[test]
 fn a_backend_that_refuses_is_ejected_like_one_that_refuses_connections() {
     let server = UdpServer::named("alive");
-    let dead = nowhere();
-    let mut balancer = Setup::to([&server]).at(dead).keys("balance = \"round-robin\"").ready();
+    let setup = Setup::to([&server]).at(nowhere()).keys("balance = \"round-robin\"");
+    let mut balancer = setup.clone().ready();
     eventually("an ejection", || {
-        assert_eq!(balancer.client().ask(b"anybody?"), "alive");
+        assert_eq!(setup.client().ask(b"anybody?"), "alive");
         balancer.log().iter().any(|line| line["event"] == "ejected").then_some(())
     });
 }
@@ -33,13 +34,13 @@ fn a_backend_that_refuses_is_ejected_like_one_that_refuses_connections() {
 #[test]
 fn a_flow_ends_when_its_backend_goes_away_in_the_middle() {
     let server = UdpServer::named("first");
-    let mut balancer = Setup::to([&server]).ready();
-    let client = balancer.client();
+    let setup = Setup::to([&server]);
+    let (client, mut balancer) = (setup.client(), setup.ready());
     assert_eq!(client.ask(b"1"), "first");
     let addr = server.addr();
     drop(server);
     client.send(b"2");
-    let told = balancer.wait_session("the flow", |_| true);
+    let told = wait_flow(&mut balancer, |_| true);
     assert_eq!((&told["end"], &told["by"]), (&"backend-reset".into(), &"backend".into()));
     let _again = UdpServer::start_at(addr, |_| Some(b"again".to_vec()));
     assert_eq!(client.ask(b"3"), "again", "the next datagram begins another flow");
@@ -48,8 +49,9 @@ fn a_flow_ends_when_its_backend_goes_away_in_the_middle() {
 #[test]
 fn at_the_ceiling_the_oldest_flow_leaves() {
     let server = UdpServer::echo();
-    let mut balancer = Setup::to([&server]).keys("max-sessions = 2").ready();
-    let clients: Vec<_> = (0..8).map(|_| balancer.client()).collect();
+    let setup = Setup::to([&server]).keys("max-sessions = 2");
+    let clients: Vec<_> = (0..8).map(|_| setup.client()).collect();
+    let mut balancer = setup.ready();
     for client in &clients {
         assert_eq!(client.ask(b"!"), "!");
     }
