@@ -1,5 +1,6 @@
 //! How many sessions fit into the descriptors that this process may open.
 
+use crate::acme;
 use crate::admin;
 use crate::config::Settings;
 use crate::probe::PROBES_MAX;
@@ -18,6 +19,8 @@ pub struct Needs {
     pub probes: usize,
     /// The admin API.
     pub admin: usize,
+    /// Obtaining certificates.
+    pub acme: usize,
 }
 
 impl Needs {
@@ -28,6 +31,7 @@ impl Needs {
             listeners: config.listeners.len(),
             probes: members.min(PROBES_MAX),
             admin: settings.admin.as_ref().map_or(0, admin::descriptors),
+            acme: settings.acme.as_ref().map_or(0, acme::descriptors),
         }
     }
 }
@@ -35,7 +39,7 @@ impl Needs {
 /// Sessions at once, at most, with so many `descriptors` and `workers`. At least 1: when even that does not fit, the
 /// log shows failures to accept.
 pub fn sessions_max(descriptors: u64, workers: usize, needs: Needs) -> u32 {
-    let reserved = ALWAYS + (workers * needs.listeners + needs.probes + needs.admin) as u64;
+    let reserved = ALWAYS + (workers * needs.listeners + needs.probes + needs.admin + needs.acme) as u64;
     let fits =
         |max_sessions: u32| reserved + PlaneOptions { workers, max_sessions }.descriptors() <= descriptors;
     // The number is between `low`, taken to fit, and `high`, which does not; `u32::MAX` stands for no limit.
@@ -55,7 +59,7 @@ pub fn sessions_max(descriptors: u64, workers: usize, needs: Needs) -> u32 {
 mod tests {
     use super::*;
 
-    const ARTICLE: Needs = Needs { listeners: 1, probes: 3, admin: 0 };
+    const ARTICLE: Needs = Needs { listeners: 1, probes: 3, admin: 0, acme: 0 };
 
     #[test]
     fn a_usual_limit_leaves_most_descriptors_to_sessions() {

@@ -20,14 +20,14 @@ use tokio::time::{sleep, timeout};
 /// What the path of the file begins with.
 const PATH: &str = "/.well-known/acme-challenge/";
 
-/// Connections at once; more wait to be accepted.
-const CONNECTIONS_MAX: usize = 64;
+/// Connections at once at one address; more wait to be accepted.
+pub const CONNECTIONS_MAX: usize = 128;
 
 /// Bytes of a request at most.
 const HEAD_MAX: usize = 8 * 1024;
 
 /// How long a connection may last.
-const TIME_MAX: Duration = Duration::from_secs(10);
+const TIME_MAX: Duration = Duration::from_secs(5);
 
 /// How long to rest after an accept that failed.
 const REST: Duration = Duration::from_millis(50);
@@ -136,6 +136,9 @@ fn plain(status: StatusCode, text: &str) -> Response<Full<Bytes>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use evenkeel_testkit::{PATIENCE, port};
+    use std::net::Ipv4Addr;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     fn asked(method: &str, path: &str, host: &str, redirects: bool) -> String {
         let request = Request::builder().method(method).uri(path).header(HOST, host).body(()).unwrap();
@@ -163,5 +166,31 @@ mod tests {
         for host in ["", "a b", "evil.example/x", "10.0.0.1", "[::1]:80"] {
             assert_eq!(ask("/", host), "400", "{host}");
         }
+    }
+
+    #[tokio::test]
+    async fn strangers_that_hold_all_connections_keep_others_waiting_only_until_one_leaves() {
+        let (answers, addr) = (watch::Sender::new(None), (Ipv4Addr::LOCALHOST, port::free()));
+        let _answering = Answering::start(&[addr.into()], false, &answers.subscribe()).await.unwrap();
+        answers.send_replace(Some(Answer { token: "tok".to_owned(), text: "tok.thumb".to_owned() }));
+        let connect = || TcpStream::connect(addr);
+        let mut silent = Vec::new();
+        for _ in 0..CONNECTIONS_MAX {
+            silent.push(connect().await.unwrap());
+        }
+        let mut asks = connect().await.unwrap();
+        asks.write_all(b"GET /.well-known/acme-challenge/tok HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+        let mut answer = String::new();
+        let soon = timeout(Duration::from_millis(100), asks.read_to_string(&mut answer)).await;
+        assert!(soon.is_err(), "it waits");
+        silent.pop();
+        timeout(PATIENCE, asks.read_to_string(&mut answer)).await.unwrap().unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("tok.thumb"), "{answer}");
+        let mut giant = connect().await.unwrap();
+        drop(silent);
+        let _ = giant.write_all(&[b'a'; 4 * HEAD_MAX]).await;
+        let mut end = Vec::new();
+        let ended = timeout(PATIENCE, giant.read_to_end(&mut end)).await;
+        assert!(ended.is_ok(), "a giant request is not waited for");
     }
 }

@@ -12,7 +12,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-use crate::config::AcmeSettings;
+use crate::config::{AcmeSettings, Challenge as Kind};
 use crate::control::Input;
 use evenkeel_proxy::Challenge;
 use std::collections::BTreeSet;
@@ -112,6 +112,12 @@ impl Acme {
             is_other
         });
     }
+}
+
+/// Descriptors that obtaining certificates needs: its event loop, its lock, a file, a connection, and who answers by HTTP.
+pub fn descriptors(settings: &AcmeSettings) -> usize {
+    let answering = if settings.challenge == Kind::Http { settings.listen.len() } else { 0 };
+    8 + answering * (1 + answer::CONNECTIONS_MAX)
 }
 
 async fn dropped(mut wanted: watch::Receiver<Arc<Wanted>>) {

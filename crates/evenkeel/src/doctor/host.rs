@@ -40,8 +40,9 @@ fn workers(facts: &Facts, loaded: Option<&Loaded>) -> usize {
 
 /// Sessions at once that the descriptors allow.
 fn ceiling(facts: &Facts, loaded: Option<&Loaded>) -> u32 {
-    let needs =
-        loaded.map_or(Needs { listeners: 1, probes: 3, admin: 33 }, |it| Needs::of(&it.settings, &it.config));
+    let needs = loaded.map_or(Needs { listeners: 1, probes: 3, admin: 33, acme: 0 }, |it| {
+        Needs::of(&it.settings, &it.config)
+    });
     ceiling::sessions_max(facts.descriptors, workers(facts, loaded), needs)
 }
 

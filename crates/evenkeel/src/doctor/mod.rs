@@ -1,6 +1,7 @@
 //! `evenkeel doctor`: what this host gives, what a configuration needs of it, and the commands that make them meet. Looking
 //! ([`facts`]) and judging are apart.
 
+mod certificates;
 mod facts;
 mod finding;
 mod host;
@@ -41,6 +42,7 @@ pub fn run(source: Option<&Source>, name: &str, as_json: bool) -> Result<(), Run
 fn judge(facts: &Facts, loaded: Option<&Loaded>) -> Vec<Finding> {
     let mut findings = host::judge(facts, loaded);
     findings.extend(loaded.into_iter().flat_map(wishes));
+    findings.extend(loaded.into_iter().flat_map(certificates::judge));
     findings.extend(transparent::judge(facts));
     findings
 }
