@@ -58,6 +58,7 @@ metrics! {
     ACCEPT_FAILURES Counter "accept_failures_total" "Times that accepting failed for want of descriptors or memory";
     PANICS Counter "panics_total" "Sessions that a defect of evenkeel ended";
     PIPES_OPEN Gauge "pipes_open" "Kernel pipes open for bulk transfers";
+    CALLS_REFUSED Counter "calls_refused_total" "System calls that the sandbox refused";
     LOG_LINES_DROPPED Counter "log_lines_dropped_total" "Lines of the log that were dropped because it is read too slowly or cannot be written";
     LOG_LINES_LEFT_OUT Counter "log_lines_left_out_total" "Lines of the log that were left out because there were too many alike";
     REPORTS_DROPPED Counter "reports_dropped_total" "Reports from workers that found the control loop busy";

@@ -236,6 +236,15 @@ impl UserPlane {
         bind::prepare(snapshot, self.current.as_ref(), self.threads.len(), inherited)
     }
 
+    /// The same for a plane with so many workers that is not started yet.
+    pub fn prepare_first(
+        snapshot: Arc<Snapshot>,
+        workers: usize,
+        inherited: &mut Inherited,
+    ) -> Result<Publication, PrepareError> {
+        bind::prepare(snapshot, None, workers, inherited)
+    }
+
     /// `publication`, which is not published yet, with a newer picture of the same listeners.
     pub fn renew(
         &self,

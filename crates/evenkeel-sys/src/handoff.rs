@@ -1,5 +1,6 @@
 //! Passing descriptors to another process: packets over a Unix socket, and a child that inherits one end of it.
 
+use crate::signal;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, FdFlags, fcntl_getfd, fcntl_setfd};
 use rustix::net::{
@@ -7,6 +8,7 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, Shutdown, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
     sockopt,
 };
+use rustix::process::Signal;
 use std::cell::RefCell;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -157,6 +159,51 @@ pub fn spawn(command: &mut Command, variable: &str, end: &Channel) -> io::Result
     // locked: it neither allocates nor waits.
     unsafe { command.pre_exec(keep) };
     command.spawn()
+}
+
+/// Signals that a program is told things by: one that is started is not to ignore them because we do.
+const SIGNALS: [Signal; 6] =
+    [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM, Signal::USR1, Signal::USR2];
+
+/// Starts `command` like [`spawn`], as a child of this process's parent, which hears of its end; gives its process
+/// id, and why it could not become that program, in which case it has ended. For a process with one thread only, which the new
+/// one is a copy of until then.
+pub fn spawn_beside(
+    command: &mut Command,
+    variable: &str,
+    end: &Channel,
+) -> io::Result<(u32, io::Result<()>)> {
+    command.env(variable, end.0.as_raw_fd().to_string());
+    let flags = fcntl_getfd(&end.0)?;
+    let (told, tells) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
+    // SAFETY: without `CLONE_VM` nothing is shared, so that the null stack means a copy of this one, and by the caller's
+    // promise no other thread holds a lock that the copy would wait for. `CLONE_VFORK` only makes us wait for the copy.
+    let pid = unsafe {
+        libc::syscall(libc::SYS_clone, libc::CLONE_PARENT | libc::CLONE_VFORK | libc::SIGCHLD, 0, 0, 0, 0)
+    };
+    if pid == 0 {
+        SIGNALS.into_iter().for_each(signal::heed);
+        let failed = fcntl_setfd(&end.0, flags.difference(FdFlags::CLOEXEC)).err().map(io::Error::from);
+        let error = failed.unwrap_or_else(|| command.exec());
+        let errno = error.raw_os_error().unwrap_or(libc::EINVAL);
+        let _ = rustix::io::write(&tells, &errno.to_ne_bytes());
+        // SAFETY: it ends the copy, and runs nothing of what it is a copy of.
+        unsafe { libc::_exit(127) };
+    }
+    let pid = u32::try_from(pid).map_err(|_| io::Error::last_os_error())?;
+    drop(tells);
+    let mut errno = [0; 4];
+    let became = match rustix::io::read(&told, &mut errno)? {
+        0 => Ok(()),
+        _ => Err(io::Error::from_raw_os_error(i32::from_ne_bytes(errno))),
+    };
+    Ok((pid, became))
+}
+
+impl From<OwnedFd> for Channel {
+    fn from(end: OwnedFd) -> Self {
+        Self(end)
+    }
 }
 
 /// So that a wait for a packet can be one of several.

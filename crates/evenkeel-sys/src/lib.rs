@@ -8,6 +8,7 @@ pub mod limits;
 pub mod option;
 pub mod pipe;
 pub mod poll;
+pub mod refusal;
 pub mod signal;
 pub mod socket;
 pub mod usage;

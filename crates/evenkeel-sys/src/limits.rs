@@ -42,6 +42,16 @@ pub fn make_room(descriptors: u64) {
     drop(rustix::io::fcntl_dupfd_cloexec(std::io::stdin(), last.max(0)));
 }
 
+/// The version of Landlock that the kernel has, if it has any.
+pub fn landlock() -> Option<u32> {
+    const VERSION: u32 = 1;
+    // SAFETY: with this flag the call takes no attributes and gives a number.
+    let version = unsafe {
+        libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<libc::c_void>(), 0_usize, VERSION)
+    };
+    u32::try_from(version).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

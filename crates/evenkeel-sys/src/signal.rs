@@ -8,3 +8,9 @@ pub fn ignore(signal: Signal) {
     // fails for signals that cannot be ignored, and for no others.
     unsafe { libc::signal(signal.as_raw(), libc::SIG_IGN) };
 }
+
+/// Has the kernel do with this signal what it does unless somebody says otherwise.
+pub fn heed(signal: Signal) {
+    // SAFETY: as above.
+    unsafe { libc::signal(signal.as_raw(), libc::SIG_DFL) };
+}

@@ -2,6 +2,7 @@
 
 use crate::error::{Exit, RunError};
 use crate::holder;
+use crate::{reach, sandbox};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::name::ListenerName;
 use evenkeel_proxy::{PrepareError, Publication, Refused, Unbindable};
@@ -48,6 +49,11 @@ fn unfulfilled(whose: &str, refused: &Refused) -> RunError {
     let exit = if is(ErrorKind::PermissionDenied) { Exit::NoPermission } else { Exit::Unavailable };
     let value = value.map_or_else(String::new, |value: IpAddr| format!(" {value}"));
     let why = match *wish {
+        "mark" | "transparent" | "interface" | "congestion" if is(ErrorKind::PermissionDenied) && sandbox::gave_up_capabilities() => {
+            "permission denied: at the start nothing needed that, so the sandbox has given it up; `evenkeel upgrade` starts anew \
+             with this configuration"
+                .to_owned()
+        }
         "source" if is(ErrorKind::AddrNotAvailable) => "this machine does not have that address".to_owned(),
         _ if is(ErrorKind::PermissionDenied) => "permission denied".to_owned(),
         "interface" => "there is no such interface".to_owned(),
@@ -104,7 +110,11 @@ fn unbindable(listener: &ListenerName, error: &io::Error) -> RunError {
                 .help("`ip address` lists those it has")
         }
         ErrorKind::PermissionDenied => {
-            RunError::new(Exit::NoPermission, format!("{what}: permission denied")).help(permission(addr))
+            let why = match addr {
+                Addr::Unix(path) => reach::denied(path),
+                Addr::Ip(_) => "permission denied".to_owned(),
+            };
+            RunError::new(Exit::NoPermission, format!("{what}: {why}")).help(permission(addr))
         }
         ErrorKind::NotFound => RunError::new(Exit::Unavailable, format!("{what}: no such folder"))
             .help("create the folder in which the socket is to be"),

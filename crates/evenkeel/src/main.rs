@@ -19,8 +19,10 @@ mod logging;
 mod notify;
 mod output;
 mod probe;
+mod reach;
 mod remote;
 mod run;
+mod sandbox;
 mod signals;
 mod tls;
 mod top;
@@ -29,21 +31,26 @@ mod upgrade;
 use cli::Invocation;
 use config::{Loaded, Problems, Source};
 use error::{Exit, RunError};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 use upgrade::Again;
 use upgrade::arrive::{Herald, Predecessor};
+use upgrade::launcher::Launcher;
 
 fn main() -> ExitCode {
+    if let Some(status) = upgrade::launcher::serve() {
+        return status;
+    }
     let began = Instant::now();
     let predecessor = upgrade::arrive::predecessor();
     let herald = predecessor.as_ref().map(Predecessor::herald);
-    let again = upgrade::binary::again();
+    let binary = upgrade::binary::path();
     let understood = cli::matches().and_then(|matches| {
         cli::understand(&matches).ok_or_else(|| clap::Error::new(clap::error::ErrorKind::InvalidSubcommand))
     });
     let outcome = match understood {
-        Ok(invocation) => perform(invocation, Life { began, again, predecessor }, herald.as_ref()),
+        Ok(invocation) => perform(invocation, Life { began, binary, predecessor }, herald.as_ref()),
         // Help is such an error too, with status 0; a closed pipe is not worth another one.
         Err(error) => {
             let _ = error.print();
@@ -63,39 +70,50 @@ fn main() -> ExitCode {
 /// Where this process comes from.
 struct Life {
     began: Instant,
-    again: Again,
+    binary: PathBuf,
     predecessor: Option<Predecessor>,
 }
 
+impl Life {
+    /// What a process that is to run does first of all: it lets go who will start the next one, with all that this one may do, and
+    /// only then becomes `user`.
+    fn settle(self, user: Option<&str>) -> Result<run::Options, RunError> {
+        let Self { began, binary, predecessor } = self;
+        let inherited = notify::inherited();
+        let args: Vec<_> = std::env::args_os().skip(1).collect();
+        let again = Launcher::begin(&args).map(|launcher| Again { binary, launcher: launcher.into() });
+        let again = again.map_err(|_| "what would start the next process could not be started");
+        user.map_or(Ok(()), sandbox::user::become_user)?;
+        Ok(run::Options { began, inherited, source: None, again, predecessor, demo: false })
+    }
+}
+
 fn perform(invocation: Invocation, life: Life, herald: Option<&Herald>) -> Result<ExitCode, RunError> {
-    let Life { began, again, predecessor } = life;
-    if let Invocation::Run(_) | Invocation::Service { .. } | Invocation::Demo(_) = invocation {
+    if let Invocation::Run { .. } | Invocation::Service { .. } | Invocation::Demo(_) = invocation {
         signals::outlive();
     }
     let done = match invocation {
-        Invocation::Run(source) => {
+        Invocation::Run { source, user } => {
+            let mut options = life.settle(user.as_deref())?;
             let loaded = load(&source, herald)?;
-            // Standard input cannot be read a second time.
-            let again = match source {
+            match source {
+                // Standard input cannot be read a second time.
                 Source::Stdin(_) => {
-                    Err("the configuration came from standard input, which cannot be read again")
+                    options.again =
+                        Err("the configuration came from standard input, which cannot be read again");
                 }
-                _ => Ok(again),
-            };
-            let source = matches!(source, Source::File(..)).then_some(source);
-            run::run(loaded, run::Options { began, source, again, predecessor, demo: false })
-        }
-        Invocation::Service { flags, print_config } => {
-            let source = Source::Flags(flags);
-            let loaded = load(&source, herald)?;
-            match (&source, print_config) {
-                (Source::Flags(flags), true) => output::print(&flags.to_toml()),
-                _ => {
-                    let options =
-                        run::Options { began, source: None, again: Ok(again), predecessor, demo: false };
-                    run::run(loaded, options)
-                }
+                source => options.source = Some(source),
             }
+            run::run(loaded, options)
+        }
+        Invocation::Service { flags, print_config, user } => {
+            let source = Source::Flags(flags);
+            if let (Source::Flags(flags), true) = (&source, print_config) {
+                load(&source, herald)?;
+                return output::print(&flags.to_toml()).map(|()| ExitCode::SUCCESS);
+            }
+            let options = life.settle(user.as_deref())?;
+            run::run(load(&source, herald)?, options)
         }
         Invocation::Demo(options) => demo::run(options),
         Invocation::DemoOrder(order, port) => demo::orders::send(order, port),

@@ -116,6 +116,12 @@ pub fn outlive() {
     [Signal::Hup, Signal::Usr1, Signal::Usr2].into_iter().for_each(|it| signal::ignore(it.number()));
 }
 
+/// Keeps signals from ending this process: whoever sends them to all processes of a name or a terminal means another one.
+pub fn ignore_all() {
+    use Signal::{Hup, Int, Quit, Term, Usr1, Usr2};
+    [Hup, Int, Quit, Term, Usr1, Usr2].into_iter().for_each(|it| signal::ignore(it.number()));
+}
+
 /// Whether somebody sits there: a terminal on either side.
 pub fn on_terminal() -> bool {
     io::stdin().is_terminal() || io::stdout().is_terminal()

@@ -6,6 +6,8 @@
 #[path = "../../src/config/mod.rs"]
 mod config;
 mod logging;
+#[path = "../../src/reach.rs"]
+mod reach;
 #[path = "../../../evenkeel-core/benches/core/timing.rs"]
 mod timing;
 #[path = "../../src/tls/mod.rs"]

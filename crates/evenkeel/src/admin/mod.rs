@@ -23,6 +23,7 @@ use crate::config::AdminSettings;
 use crate::control::{Input, Picture, Question};
 use crate::error::{Exit, RunError};
 use crate::logging::Notice;
+use crate::reach;
 use crate::tls::Material;
 use args::Args;
 use evenkeel_core::addr::Addr;
@@ -38,6 +39,7 @@ use routes::Found;
 use rustls::ServerConfig;
 use server::Socket;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::Sender;
@@ -163,7 +165,7 @@ impl Bound {
             bound.token = Some(token.map_err(|error| {
                 RunError::new(
                     Exit::BadConfig,
-                    format!("cannot use `admin.token-file` {}: {error}", path.display()),
+                    format!("cannot use `admin.token-file` {}: {}", path.display(), why(path, &error)),
                 )
             })?);
         }
@@ -240,6 +242,14 @@ fn open(wanted: Option<&Addr>) -> io::Result<Door> {
     Ok(Door { wanted: wanted.cloned(), addr, socket: Arc::new(socket), file })
 }
 
+/// What is wrong with a file.
+fn why(path: &Path, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => reach::denied(path),
+        _ => error.to_string(),
+    }
+}
+
 fn refused(addr: &Addr, error: &io::Error) -> RunError {
     let exit = match error.kind() {
         io::ErrorKind::PermissionDenied => Exit::NoPermission,
@@ -247,7 +257,10 @@ fn refused(addr: &Addr, error: &io::Error) -> RunError {
     };
     let what = match error.kind() {
         io::ErrorKind::AddrInUse => "address in use".to_owned(),
-        _ => error.to_string(),
+        _ => match addr {
+            Addr::Unix(path) => why(path, error),
+            Addr::Ip(_) => error.to_string(),
+        },
     };
     RunError::new(exit, format!("cannot listen on {addr} for `admin.listen`: {what}"))
         .help("choose another address, or leave `admin.listen` out")

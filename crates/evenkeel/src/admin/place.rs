@@ -128,7 +128,7 @@ pub fn find() -> Vec<PathBuf> {
 }
 
 /// The folders in which it may be, the best first.
-fn folders() -> Vec<PathBuf> {
+pub fn folders() -> Vec<PathBuf> {
     let variable = |name| std::env::var_os(name).filter(|it| !it.is_empty()).map(PathBuf::from);
     // systemd.exec(5): `RuntimeDirectory=` may name several, with colons between.
     let of_unit = variable("RUNTIME_DIRECTORY").and_then(|list| std::env::split_paths(&list).next());

@@ -2,6 +2,7 @@
 
 use crate::control::Picture;
 use crate::logging::Rfc3339;
+use crate::sandbox::Layer;
 use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::balance::Balance;
 use evenkeel_core::counts::{bound_micros, percentile};
@@ -35,6 +36,7 @@ pub fn status(picture: &Picture) -> Value {
         "sessions": {"open": totals.open, "accepted": totals.accepted, "max": picture.max_sessions},
         "accept_failures": totals.accept_failures,
         "panics": totals.panics,
+        "sandbox": sandbox(picture),
         "lines_dropped": picture.lines_dropped,
         "config": {
             "since": Rfc3339(picture.reloads.since).to_string(),
@@ -47,6 +49,24 @@ pub fn status(picture: &Picture) -> Value {
         "certificates": super::certificates::view(picture),
         "services": services(picture),
         "pools": pools(picture),
+    })
+}
+
+/// What was given up at the start.
+fn sandbox(picture: &Picture) -> Value {
+    let layer = |(name, layer): &(&str, Layer)| {
+        let (state, what) = match layer {
+            Layer::Holds(what) => ("holds", what.as_str()),
+            Layer::Off => ("off", ""),
+            Layer::Missing(why) => ("missing", why.as_str()),
+        };
+        json!({"name": name, "state": state, "detail": Some(what).filter(|it| !it.is_empty())})
+    };
+    json!({
+        "layers": picture.sandbox.layers.iter().map(layer).collect::<Vec<_>>(),
+        "user": picture.sandbox.user,
+        "capabilities": picture.sandbox.capabilities,
+        "calls_refused": picture.calls_refused,
     })
 }
 

@@ -78,7 +78,12 @@ First time? Run `evenkeel demo`.";
 #[derive(Debug)]
 pub enum Invocation {
     /// Run from this configuration.
-    Run(Source),
+    Run {
+        /// Which.
+        source: Source,
+        /// As this user.
+        user: Option<String>,
+    },
     /// Show every mistake in this configuration.
     Check {
         /// Which.
@@ -105,6 +110,8 @@ pub enum Invocation {
         flags: Flags,
         /// Print the file that does the same, and end.
         print_config: bool,
+        /// As this user.
+        user: Option<String>,
     },
     /// Run the demo.
     Demo(DemoOptions),
@@ -237,13 +244,25 @@ fn config_file(id: &'static str) -> Arg {
     }
 }
 
+/// Keys that are flags of `run`.
+const RUN_KEYS: [&str; 4] = ["workers", "log", "log-to", "sandbox"];
+
+/// Whom to become.
+fn user() -> Arg {
+    Arg::new("user")
+        .long("user")
+        .value_name("USER[:GROUP]")
+        .help("Started as root, become this user before anything else; names or numbers")
+}
+
 fn run() -> Command {
     Command::new("run")
         .about("Run from a config file")
         .arg(config_file("config").short('c').long("config"))
-        .args(["workers", "log", "log-to"].iter().filter_map(|name| {
+        .args(RUN_KEYS.iter().filter_map(|name| {
             keys::find(keys::Context::Top, name).map(|key| service::flag(key).help_heading(None))
         }))
+        .arg(user())
         .after_help(
             "SIGTERM drains and ends, a second one ends at once. SIGHUP, or `evenkeel reload`, loads the file again; \
              SIGUSR2, or `evenkeel upgrade`, hands everything over to a new process.",
@@ -316,7 +335,10 @@ pub fn understand(matches: &ArgMatches) -> Option<Invocation> {
     let (name, matches) = matches.subcommand()?;
     let json = || matches.get_flag("json");
     Some(match name {
-        "run" => Invocation::Run(source(matches, "config", Some(process_flags("run", matches)))),
+        "run" => Invocation::Run {
+            source: source(matches, "config", Some(process_flags("run", matches))),
+            user: matches.get_one("user").cloned(),
+        },
         "check" => Invocation::Check {
             source: source(matches, "file", None),
             name: file_name(matches.get_one::<PathBuf>("file")?),
@@ -331,10 +353,14 @@ pub fn understand(matches: &ArgMatches) -> Option<Invocation> {
                 json: json(),
             }
         }
-        "tcp" | "http" => Invocation::Service {
-            flags: service::flags(name, matches),
-            print_config: matches.get_flag("print-config"),
-        },
+        "tcp" | "http" => {
+            let user = matches.get_one("user").cloned();
+            Invocation::Service {
+                flags: service::flags(name, matches),
+                print_config: matches.get_flag("print-config"),
+                user,
+            }
+        }
         "demo" => match matches.subcommand() {
             Some(("load", load)) => Invocation::DemoLoad(*load.get_one("port")?),
             Some((word, order)) => Invocation::DemoOrder(Order::from_word(word)?, *order.get_one("port")?),
@@ -375,7 +401,7 @@ fn source(matches: &ArgMatches, arg: &str, flags: Option<Flags>) -> Source {
 }
 
 fn process_flags(command: &str, matches: &ArgMatches) -> Flags {
-    let given = ["workers", "log", "log-to"].iter().filter_map(|key| {
+    let given = RUN_KEYS.iter().filter_map(|key| {
         let value = matches.get_one::<String>(key)?.clone();
         Some(FlagValue { key: (*key).to_owned(), value, positional: false })
     });

@@ -1,6 +1,6 @@
 //! `evenkeel tcp` and `evenkeel http`: every key of a service is a flag of the same name.
 
-use super::print_config;
+use super::{print_config, user};
 use crate::config::flags::{self, FlagValue, Flags};
 use crate::config::keys::{self, Absent, Context, Key, Kind};
 use crate::config::suggest;
@@ -8,7 +8,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 /// Keys of the process that are flags too. A single service has no use for the others.
-const PROCESS_KEYS: [&str; 18] = [
+const PROCESS_KEYS: [&str; 19] = [
     "workers",
     "log",
     "log-to",
@@ -27,6 +27,7 @@ const PROCESS_KEYS: [&str; 18] = [
     "acme.contact",
     "acme.challenge",
     "acme.state",
+    "sandbox",
 ];
 
 const TCP_EXAMPLES: &str = "\
@@ -78,6 +79,7 @@ fn command(name: &'static str, context: Context, about: &'static str, examples: 
                 .help("Where to listen, then where to send; with `--listen`, only where to send"),
         )
         .args(service.chain(process).map(flag))
+        .arg(user())
         .arg(print_config())
         .after_help(examples)
 }

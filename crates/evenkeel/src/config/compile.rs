@@ -9,7 +9,7 @@ use super::place::At;
 use super::problem::{Problem, Problems};
 use super::setting::{Entry, Layer, Routed, Setting};
 use super::tls::Paths;
-use super::{AcmeSettings, AdminSettings, Settings, World, log, pool, reception, sockets, suggest};
+use super::{AcmeSettings, AdminSettings, Settings, World, log, pool, reception, sandbox, sockets, suggest};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::{Config, PoolConfig};
 use evenkeel_core::flow::FlowRules;
@@ -96,6 +96,7 @@ pub fn settings(
         watch: chain.is_set("watch"),
         admin,
         acme,
+        sandbox: sandbox::compile(typed, builtin),
     }
 }
 

@@ -6,6 +6,7 @@ use super::problem::{Problem, Problems};
 use super::tree::Reader;
 use super::watched::Watched;
 use super::{Given, Source, World, units};
+use crate::reach;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -69,7 +70,7 @@ impl Files<'_> {
             Ok(bytes) => self.add(path, bytes, problems),
             Err(error) => {
                 problems.unreadable = true;
-                problems.push(Problem::error(format!("cannot read {name}: {}", reason(&error))));
+                problems.push(Problem::error(format!("cannot read {name}: {}", reason(path, &error))));
             }
         }
     }
@@ -149,13 +150,17 @@ impl Files<'_> {
 
 /// `path`, which was written at `place`, cannot be read.
 pub fn unreadable(path: &Path, place: &Place, error: &io::Error) -> Problem {
-    Problem::error(format!("cannot read {}", path.display())).at(place, reason(error))
+    let what = format!("cannot read {}", path.display());
+    match reach::outside(path).filter(|_| error.kind() == io::ErrorKind::PermissionDenied) {
+        Some(why) => Problem::error(format!("{what}: {why}")).at(place, "permission denied"),
+        None => Problem::error(what).at(place, reason(path, error)),
+    }
 }
 
-fn reason(error: &io::Error) -> String {
+fn reason(path: &Path, error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "there is no such file".into(),
-        io::ErrorKind::PermissionDenied => "permission denied".into(),
+        io::ErrorKind::PermissionDenied => reach::denied(path),
         io::ErrorKind::IsADirectory => "it is a directory".into(),
         _ => error.to_string(),
     }
@@ -195,7 +200,7 @@ fn matching(dir: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
     let entries = match std::fs::read_dir(parent) {
         // An empty `conf.d` and none at all are the same.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(reason(&error)),
+        Err(error) => return Err(reason(parent, &error)),
         Ok(entries) => entries,
     };
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());

@@ -712,6 +712,52 @@ pub static KEYS: &[Key] = &[
         aliases: &["backoff", "retry-interval"],
     },
     Key {
+        name: "sandbox",
+        scope: Scope::Process,
+        kind: Kind::Switch,
+        default: Is("on"),
+        doc: "Whether it gives up what it does not need, before it takes traffic. These layers are put up, as far as the \
+              kernel has them: `capabilities`, all but those that this configuration needs; `no-new-privs`, nothing that it would \
+              start could get more; `landlock`, only files that this configuration needs, and none to run; `seccomp`, only \
+              system calls that it needs. It holds from the start on: a reload that needs more is refused with a hint, and an \
+              upgrade makes a new one.",
+        why: "a balancer reads what strangers send; who takes it over by that is to find nothing else there",
+        example: "off",
+        aliases: &["hardening", "chroot", "seccomp", "landlock"],
+    },
+    Key {
+        name: "sandbox.required",
+        scope: Scope::Process,
+        kind: Kind::Flag,
+        default: Is("false"),
+        doc: "Whether it is not started without all of its layers. Otherwise a warning says which one this kernel lacks, and it goes \
+              on.",
+        why: "an old kernel is no reason to serve nobody; who has to prove something wants to know",
+        example: "true",
+        aliases: &["strict", "enforce"],
+    },
+    Key {
+        name: "sandbox.without",
+        scope: Scope::Process,
+        kind: Kind::Words(super::LAYERS),
+        default: Means("all of them are put up"),
+        doc: "Layers that are left out.",
+        why: "one that stands in the way, such as of a debugger or of a module of the resolver, is no reason to do without the others",
+        example: "[\"seccomp\"]",
+        aliases: &["disable", "except"],
+    },
+    Key {
+        name: "sandbox.paths",
+        scope: Scope::Process,
+        kind: Kind::Paths,
+        default: Means("the folders of all files that the configuration names"),
+        doc: "Further folders that a later reload may name files in: to read, to log to, or for Unix sockets. A path is relative to the file \
+              that it stands in. What is not there at the start is passed over.",
+        why: "new files usually come beside old ones",
+        example: "[\"/srv/certificates\"]",
+        aliases: &["allow", "folders", "directories"],
+    },
+    Key {
         name: "listen",
         scope: Scope::Service,
         kind: Kind::Listen,

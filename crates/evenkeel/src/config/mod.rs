@@ -25,6 +25,7 @@ mod pool;
 mod problem;
 mod reception;
 mod routes;
+mod sandbox;
 mod setting;
 mod sockets;
 pub mod suggest;
@@ -36,6 +37,7 @@ mod watched;
 pub use flags::Flags;
 pub use log::{LogFormat, LogSettings, LogTo, SyslogAt};
 pub use problem::{Problem, Problems};
+pub use sandbox::{LAYERS, SandboxSettings};
 pub use watched::{Watched, WatchedFiles};
 
 use crate::tls::Material;
@@ -111,6 +113,8 @@ pub struct Settings {
     pub admin: Option<AdminSettings>,
     /// How certificates are obtained; `None`: none are.
     pub acme: Option<AcmeSettings>,
+    /// What it gives up before it takes traffic.
+    pub sandbox: SandboxSettings,
 }
 
 /// How certificates are obtained from an authority.

@@ -23,6 +23,11 @@ impl Watched {
         Self { path: path.to_owned(), stamp }
     }
 
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// How the same one is now.
     pub fn again(&self) -> Self {
         Self::look(&self.path)

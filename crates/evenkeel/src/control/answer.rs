@@ -5,6 +5,7 @@ use super::stop::Phase;
 use super::{Input, Kept, Loop};
 use crate::config::LogFormat;
 use crate::logging::Notice;
+use crate::sandbox;
 use std::time::Instant;
 
 impl Loop {
@@ -70,6 +71,8 @@ impl Loop {
             started: self.started,
             workers: control.workers,
             max_sessions: control.max_sessions,
+            sandbox: control.sandbox.clone(),
+            calls_refused: sandbox::refused().0,
             lines_dropped: self.dropped() + control.log.lost(),
             lines_left_out: control.log.left_out(),
             reloads: self.reloads.clone(),

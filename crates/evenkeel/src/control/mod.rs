@@ -34,6 +34,7 @@ use crate::discover::Discovery;
 use crate::logging::{Log, Notice};
 use crate::notify;
 use crate::probe::{self, PROBES_MAX};
+use crate::sandbox::{self, Sandbox};
 use crate::signals::{self, Manner, Signal, Signals, Situation};
 use crate::tls::{Material, Trouble};
 use crate::upgrade::arrive::Receiving;
@@ -130,6 +131,8 @@ pub struct Control {
     pub again: Result<Again, &'static str>,
     /// What is still to come from the process before this one.
     pub receiving: Option<Receiving>,
+    /// What was given up at the start.
+    pub sandbox: Arc<Sandbox>,
     /// What that had on trial.
     pub trial: Option<Trial>,
     /// Who is in charge.
@@ -147,6 +150,8 @@ struct Loop {
     control: Control,
     phase: Phase,
     permits: Arc<Semaphore>,
+    /// Refused system calls that were told.
+    told_refused: u64,
     /// Dropped lines that were told.
     told_dropped: u64,
     /// Reports that the plane had no room for, as far as the director knows.
@@ -244,6 +249,7 @@ impl Loop {
             control,
             phase: Phase::Running,
             permits,
+            told_refused: 0,
             told_dropped: 0,
             known_lost: 0,
             started: SystemTime::now(),
@@ -369,6 +375,11 @@ impl Loop {
         if dropped > self.told_dropped && self.control.settings.log.format != LogFormat::Off {
             self.control.log.tell(Notice::LinesDropped { lines: dropped - self.told_dropped });
             self.told_dropped = dropped;
+        }
+        let (refused, last) = sandbox::refused();
+        if refused > self.told_refused {
+            self.control.log.tell(Notice::CallRefused { calls: refused - self.told_refused, last });
+            self.told_refused = refused;
         }
         for notice in self.scarce_ports() {
             self.control.log.tell(notice);

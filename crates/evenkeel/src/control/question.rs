@@ -3,6 +3,7 @@
 use super::{Candidate, CheckTimes, Explained, Kept, Obtained, Sought};
 use crate::config::{Given, Loaded};
 use crate::logging::Told;
+use crate::sandbox::Sandbox;
 use crate::tls::Shown;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::{BackendView, Config, Difference, Duty, Order, OrderError, Plan};
@@ -145,6 +146,10 @@ pub struct Picture {
     pub workers: usize,
     /// Sessions at once, at most.
     pub max_sessions: u32,
+    /// What was given up at the start.
+    pub sandbox: Arc<Sandbox>,
+    /// System calls that were refused by it.
+    pub calls_refused: u64,
     /// Lines of the log that were dropped.
     pub lines_dropped: u64,
     /// Lines of the log that were left out, because there were too many alike.

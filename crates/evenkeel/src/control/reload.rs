@@ -126,10 +126,11 @@ impl Loop {
         control.plane.limit_early(loaded.settings.max_early_bytes);
         control.renew_admin();
         control.discovery = Discovery::follow(&loaded.config, &control.inputs);
-        let Settings { workers, max_sessions, .. } = control.settings;
-        let settings = Settings { workers, max_sessions, ..loaded.settings.clone() };
+        let Settings { workers, max_sessions, ref sandbox, .. } = control.settings;
+        let sandbox = sandbox.clone();
+        let settings = Settings { workers, max_sessions, sandbox, ..loaded.settings.clone() };
         if settings != loaded.settings {
-            let text = "`workers` and `max-sessions` of the new configuration hold from the next start on";
+            let text = "`workers`, `max-sessions` and `sandbox` of the new configuration hold from the next start on";
             control.log.tell(Notice::Warning(text.to_owned()));
         }
         let unfulfilled = control.plane.publication().into_iter().flat_map(binding::warnings);

@@ -14,13 +14,14 @@ fn start(listen: u16, server: &Server) -> (Loop, Receiver<Input>) {
     let (inputs, received) = mpsc::channel(100);
     let options = run::Options {
         began: Instant::now(),
+        inherited: Inherited::new(),
         source: None,
         again: Err("a test"),
         predecessor: None,
         demo: false,
     };
     let loaded = load(listen, server).unwrap();
-    let control = run::start(loaded, options, Inherited::new(), inputs).unwrap();
+    let control = run::start(loaded, options, inputs).unwrap();
     let mut turning = Loop::new(Control { manner: Manner::Service, ..control });
     turning.perform();
     (turning, received)
@@ -28,7 +29,7 @@ fn start(listen: u16, server: &Server) -> (Loop, Receiver<Input>) {
 
 fn load(listen: u16, server: &Server) -> Result<Loaded, Problems> {
     let text = format!(
-        "log = \"off\"\nworkers = 1\nlame-duck = \"0s\"\ndrain = \"10s\"\n\
+        "sandbox = \"off\"\nlog = \"off\"\nworkers = 1\nlame-duck = \"0s\"\ndrain = \"10s\"\n\
          [tcp.web]\nlisten = \"127.0.0.1:{listen}\"\nto = \"127.0.0.1:{}\"\nhealth = \"off\"\n",
         server.port()
     );

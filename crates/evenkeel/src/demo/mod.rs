@@ -8,6 +8,7 @@ mod toy;
 
 use crate::config::{self, Source};
 use crate::error::{Exit, RunError};
+use crate::notify;
 use crate::{holder, output, run};
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -44,13 +45,25 @@ pub fn run(options: DemoOptions) -> Result<(), RunError> {
     if options.print_config {
         return output::print(&text);
     }
-    let loaded = config::load(&Source::Text(text)).map_err(|_| {
+    let mut loaded = config::load(&Source::Text(text)).map_err(|_| {
         RunError::new(Exit::Failed, "the demo's own configuration is refused: a defect of evenkeel")
     })?;
+    // Its servers run in this very process, and wrote their own rules.
+    loaded.settings.sandbox.on = false;
     start(&options.ports)?;
     output::print(&intro(front, servers))?;
     let again = Err("a demo keeps its servers");
-    run::run(loaded, run::Options { began, source: None, again, predecessor: None, demo: true })
+    run::run(
+        loaded,
+        run::Options {
+            began,
+            inherited: notify::inherited(),
+            source: None,
+            again,
+            predecessor: None,
+            demo: true,
+        },
+    )
 }
 
 fn usage() -> RunError {

@@ -23,6 +23,10 @@ pub struct Facts {
     pub user: u32,
     /// Its capabilities, capabilities(7), a bit each.
     pub capabilities: u64,
+    /// The version of Landlock that the kernel has.
+    pub landlock: Option<u32>,
+    /// Whether it has seccomp.
+    pub seccomp: bool,
     /// Descriptors that a process may have.
     pub descriptors: u64,
     /// Processors.
@@ -109,6 +113,8 @@ pub fn gather(loaded: Option<&Loaded>) -> Facts {
     Facts {
         user: place::user(),
         capabilities: capabilities(&fs::read_to_string("/proc/self/status").unwrap_or_default()),
+        landlock: limits::landlock(),
+        seccomp: fs::metadata("/proc/sys/kernel/seccomp").is_ok(),
         descriptors: limits::descriptors_max(),
         cores: available_parallelism().map_or(1, usize::from),
         somaxconn: number("net/core/somaxconn"),

@@ -6,6 +6,7 @@ mod facts;
 mod finding;
 mod host;
 mod ports;
+mod sandbox;
 mod transparent;
 
 use crate::config::{self, Loaded, Source};
@@ -41,6 +42,7 @@ pub fn run(source: Option<&Source>, name: &str, as_json: bool) -> Result<(), Run
 
 fn judge(facts: &Facts, loaded: Option<&Loaded>) -> Vec<Finding> {
     let mut findings = host::judge(facts, loaded);
+    findings.extend(sandbox::judge(facts, loaded));
     findings.extend(loaded.into_iter().flat_map(wishes));
     findings.extend(loaded.into_iter().flat_map(certificates::judge));
     findings.extend(transparent::judge(facts));

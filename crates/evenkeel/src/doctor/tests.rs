@@ -6,6 +6,8 @@ use std::time::SystemTime;
 /// A host with which all is well.
 fn good() -> Facts {
     Facts {
+        landlock: Some(7),
+        seccomp: true,
         user: 1000,
         capabilities: 0,
         descriptors: 1_048_576,
@@ -136,4 +138,18 @@ fn a_service_manager_that_cannot_be_told_is_a_problem() {
     );
     let admin = vec![Err(("/run/evenkeel".into(), "others may write there"))];
     assert!(told(&Facts { admin, ..good() }, None)[0].starts_with("problem admin socket: install -d"));
+}
+
+#[test]
+fn what_the_kernel_lacks_of_a_sandbox_is_told_and_is_a_problem_where_it_is_required() {
+    let told = |facts: &Facts, top: &str| {
+        let findings = sandbox::judge(facts, Some(&load(&format!("{top}\n{PLAIN}"))));
+        findings.iter().map(|it| format!("{} {}", it.level.word(), it.subject)).collect::<Vec<_>>()
+    };
+    let old = Facts { landlock: None, ..good() };
+    assert_eq!(told(&good(), ""), ["ok sandbox"]);
+    assert_eq!(told(&old, ""), ["warning sandbox"]);
+    assert_eq!(told(&old, "sandbox.required = true"), ["problem sandbox"]);
+    assert_eq!(told(&good(), "sandbox = \"off\""), ["warning sandbox"]);
+    assert_eq!(told(&Facts { user: 0, ..good() }, ""), ["ok sandbox", "warning user"]);
 }

@@ -265,9 +265,7 @@ pub fn notice(out: &mut String, at: SystemTime, notice: &Notice) {
         Notice::PortsScarce { backend, sessions, ports } => {
             line.text("backend", backend).raw("sessions", sessions).raw("ports", ports);
         }
-        Notice::SignalIgnored { signal, .. } => {
-            line.text("signal", signal);
-        }
+        Notice::SignalIgnored { signal, .. } => drop(line.text("signal", signal)),
         Notice::Reloaded { listeners, backends } => {
             line.raw("listeners", listeners).raw("backends", backends);
         }
@@ -295,16 +293,20 @@ pub fn notice(out: &mut String, at: SystemTime, notice: &Notice) {
         Notice::Trial { time } => {
             line.raw("confirm_ms", Millis(*time));
         }
-        Notice::WentBack { why } => {
-            line.text("why", why);
+        Notice::CallRefused { calls, last } => {
+            line.raw("calls", calls).raw("last", last);
         }
+        Notice::WentBack { why } => drop(line.text("why", why)),
         Notice::CertificateExpires { .. }
         | Notice::CertificateObtained { .. }
         | Notice::CertificateNotObtained { .. }
         | Notice::CertificatesRenewed { .. }
         | Notice::CertificateRefused { .. } => of_a_certificate(&mut line, notice),
-        Notice::Panicked { .. } | Notice::ReloadRefused { .. } | Notice::LogNotReopened { .. } => {}
-        Notice::UpgradeFailed { .. } | Notice::Warning(_) => {}
+        Notice::Panicked { .. }
+        | Notice::ReloadRefused { .. }
+        | Notice::LogNotReopened { .. }
+        | Notice::UpgradeFailed { .. }
+        | Notice::Warning(_) => {}
     }
     line.text("message", notice);
     line.end();

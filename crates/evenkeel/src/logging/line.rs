@@ -71,6 +71,7 @@ impl fmt::Display for Notice {
             }
             Self::Draining { window, open } => draining(f, *window, *open),
             Self::Stopped(stopped) => stopped.fmt(f),
+            Self::CallRefused { calls, last } => calls_refused(f, *calls, *last),
             Self::LinesDropped { lines } => lines_dropped(f, *lines),
             Self::LeftOut(left_out) => left_out.fmt(f),
             Self::LogTo { to } => write!(f, "the log goes on in {to}"),
@@ -105,6 +106,14 @@ fn upgraded(f: &mut fmt::Formatter<'_>, pid: u32, sessions: u64, pause: Duration
     let sessions = count(usize::try_from(sessions).unwrap_or(usize::MAX), "session");
     write!(f, "process {pid} goes on with {sessions}, which stood still for {}", Took(pause))?;
     if left > 0 { write!(f, "; {left} end here") } else { Ok(()) }
+}
+
+fn calls_refused(f: &mut fmt::Formatter<'_>, calls: u64, last: u32) -> fmt::Result {
+    let calls = count(usize::try_from(calls).unwrap_or(usize::MAX), "system call");
+    write!(
+        f,
+        "the sandbox refused {calls}, the last one number {last}: a defect of evenkeel, or somebody who has broken in"
+    )
 }
 
 fn lines_dropped(f: &mut fmt::Formatter<'_>, lines: u64) -> fmt::Result {

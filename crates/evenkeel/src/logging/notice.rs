@@ -183,6 +183,13 @@ pub enum Notice {
     },
     /// The last line.
     Stopped(Stopped),
+    /// The sandbox has refused system calls.
+    CallRefused {
+        /// How many since the last time.
+        calls: u64,
+        /// The number of the last one.
+        last: u32,
+    },
     /// Lines of the log were dropped, because it is read too slowly.
     LinesDropped {
         /// How many since the last time.
@@ -292,6 +299,7 @@ impl Notice {
             Self::LameDuck { .. } => "lame-duck",
             Self::Draining { .. } => "draining",
             Self::Stopped(_) => "stopped",
+            Self::CallRefused { .. } => "call-refused",
             Self::LinesDropped { .. } => "lines-dropped",
             Self::LeftOut(_) => "left-out",
             Self::LogTo { .. } => "log-to",
@@ -324,6 +332,7 @@ impl Notice {
             },
             Self::CertificateExpires { days: 0 | 1, .. } => Level::Error,
             Self::Panicked { .. }
+            | Self::CallRefused { .. }
             | Self::ReloadRefused { .. }
             | Self::UpgradeFailed { .. }
             | Self::CertificateRefused { .. }

@@ -6,6 +6,7 @@ use super::sink::{Sink, Stream};
 use super::text::{Style, Text};
 use crate::config::{LogFormat, LogSettings, LogTo};
 use crate::error::{Exit, RunError};
+use crate::reach;
 use crate::{cli, output};
 use evenkeel_proxy::Telling;
 use rustix::fs::OFlags;
@@ -109,6 +110,10 @@ fn is_journal() -> bool {
 fn refused(to: &LogTo, error: &io::Error) -> RunError {
     let what = format!("cannot write the log to {to}: {error}");
     match (error.kind(), to) {
+        (ErrorKind::PermissionDenied, LogTo::File(path)) if reach::outside(path).is_some() => {
+            let what = format!("cannot write the log to {to}: {}", reach::denied(path));
+            RunError::new(Exit::NoPermission, what)
+        }
         (ErrorKind::PermissionDenied, _) => {
             RunError::new(Exit::NoPermission, what).help("the user it runs as must be allowed to write there")
         }

@@ -366,6 +366,7 @@ fn all_notices() -> Vec<Notice> {
         },
         Notice::LameDuck { signal: "SIGTERM", time: Duration::from_secs(15) },
         Notice::Draining { window: Duration::from_secs(30), open: 12 },
+        Notice::CallRefused { calls: 2, last: 59 },
         Notice::LinesDropped { lines: 1 },
         Notice::LeftOut(LeftOut {
             service: ServiceName::new("web"),
@@ -406,6 +407,7 @@ fn every_event_is_one_line_for_people() {
 <4>order of uid 0 refused: drain x: no pool is called `x`
 <6>SIGTERM: will stop, but goes on accepting for 15 s
 <6>accepts no more; 12 open sessions may end within 30 s
+<3>the sandbox refused 2 system calls, the last one number 59: a defect of evenkeel, or somebody who has broken in
 <4>1 line of this log dropped: it is read too slowly, or cannot be written
 <6>web  … and 12,345 more ended well
 <6>the log goes on in syslog at /dev/log

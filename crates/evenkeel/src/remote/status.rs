@@ -29,6 +29,7 @@ pub fn show(status: &Value) -> String {
         word(&config["since"]),
         number(&config["reloads"])
     ));
+    text.push_str(&sandbox(&status["sandbox"]));
     if let Some(problem) = config["problem"].as_str() {
         text.push_str(&format!("the last reload was refused: {problem}\n"));
     }
@@ -96,6 +97,32 @@ fn certificate(certificate: &Value) -> Vec<String> {
         in_time(due).unwrap_or_default(),
         certificate["acme"]["problem"].as_str().unwrap_or_default().to_owned(),
     ]
+}
+
+/// What was given up, if whoever answers tells.
+fn sandbox(sandbox: &Value) -> String {
+    let Some(layers) = sandbox["layers"].as_array() else { return String::new() };
+    let layer = |layer: &Value| {
+        let name = word(&layer["name"]);
+        match (layer["state"].as_str(), layer["detail"].as_str()) {
+            (Some("holds"), None) => name.to_owned(),
+            (Some("holds"), Some(detail)) => format!("{name} ({detail})"),
+            (Some(state), _) => format!("{name} {state}"),
+            (None, _) => String::new(),
+        }
+    };
+    let layers: Vec<_> = layers.iter().map(layer).collect();
+    let capabilities: Vec<_> = list(&sandbox["capabilities"]).iter().map(word).collect();
+    let refused = match number(&sandbox["calls_refused"]) {
+        0 => String::new(),
+        refused => format!(", {} system calls refused", Grouped(refused)),
+    };
+    format!(
+        "sandbox: {}; user {} with {}{refused}\n",
+        layers.join(", "),
+        sandbox["user"],
+        if capabilities.is_empty() { "no capability".to_owned() } else { capabilities.join(", ") },
+    )
 }
 
 fn service(service: &Value) -> Vec<String> {

@@ -4,6 +4,7 @@ use super::Room;
 use crate::binding;
 use crate::config::Settings;
 use crate::logging::{Listening, Notice, count};
+use crate::sandbox::Sandbox;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::balance::Balance;
 use evenkeel_core::director::{Config, PoolConfig, Target};
@@ -52,7 +53,7 @@ fn balance(pool: &PoolConfig) -> &'static str {
 }
 
 /// What is not as the user may think.
-pub fn warnings(settings: &Settings, room: &Room, unused: &Inherited) -> Vec<Notice> {
+pub fn warnings(settings: &Settings, room: &Room, unused: &Inherited, sandbox: &Sandbox) -> Vec<Notice> {
     let unused = unused.addrs().map(|(protocol, addr)| {
         let kind = protocol.word();
         format!("a socket passed by the service manager is not used: no `[{kind}]` service listens on {addr}")
@@ -64,7 +65,8 @@ pub fn warnings(settings: &Settings, room: &Room, unused: &Inherited) -> Vec<Not
             room.ceiling
         )
     });
-    unused.chain(ceiling).map(Notice::Warning).collect()
+    let missing = sandbox.missing().map(|(layer, why)| format!("the sandbox goes without {layer}: {why}"));
+    unused.chain(ceiling).chain(missing).map(Notice::Warning).collect()
 }
 
 /// One line for the service manager.

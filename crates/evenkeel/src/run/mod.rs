@@ -11,8 +11,9 @@ use crate::discover::Discovery;
 use crate::error::{Exit, RunError};
 use crate::logging::{Log, Notice, Outlet, telling};
 use crate::notify;
+use crate::reach::Reach;
+use crate::sandbox::{self, Sandbox};
 use crate::signals::{self, Manner, Signals};
-use crate::tls::Material;
 use crate::upgrade::Again;
 use crate::upgrade::arrive::Predecessor;
 use crate::upgrade::intent::Intent;
@@ -40,6 +41,8 @@ const BLOCKING_MAX: usize = 32;
 pub struct Options {
     /// When the process started.
     pub began: Instant,
+    /// Sockets that a service manager has passed.
+    pub inherited: Inherited,
     /// Where SIGHUP loads the configuration again from; `None` when that cannot be done.
     pub source: Option<Source>,
     /// How this process is started anew for an upgrade, or why that cannot be.
@@ -59,7 +62,6 @@ impl Options {
 
 /// Runs until the process should end. Fails only before any traffic was taken.
 pub fn run(loaded: Loaded, options: Options) -> Result<(), RunError> {
-    let inherited = notify::inherited();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_MAX)
@@ -71,7 +73,7 @@ pub fn run(loaded: Loaded, options: Options) -> Result<(), RunError> {
         // The process before this one still has the sockets: they are bound when it has left.
         let settings = loaded.settings.admin.as_ref().filter(|_| options.predecessor.is_none());
         let admin = Bound::bind(settings, None)?;
-        let mut control = start(loaded, options, inherited, inputs)?;
+        let mut control = start(loaded, options, inputs)?;
         control.serve_admin(admin);
         let Some(successor) = control.run(received, &mut signals).await else { return Ok(0) };
         if supervise::is_first() {
@@ -96,20 +98,20 @@ fn system(what: &str, error: &io::Error) -> RunError {
 }
 
 /// From the configuration to the first accepted connection.
-pub fn start(
-    loaded: Loaded,
-    options: Options,
-    mut inherited: Inherited,
-    inputs: mpsc::Sender<Input>,
-) -> Result<Control, RunError> {
-    let (Loaded { settings, config, material, warnings, files }, mut trial) = on_trial(loaded, &options)?;
-    let room = room(&settings, &config);
-    let mut log =
-        Log::start(Outlet::open(&settings.log)?).map_err(|error| system("start the log", &error))?;
-    for warning in warnings {
-        log.tell(Notice::Warning(warning.to_string()));
-    }
-    let mut director = direct(config.clone(), &options);
+pub fn start(loaded: Loaded, mut options: Options, inputs: mpsc::Sender<Input>) -> Result<Control, RunError> {
+    // What it would go back to is within reach, too.
+    let mut reach = Reach::of(&loaded, options.source.as_ref());
+    let (loaded, mut trial) = on_trial(loaded, &options)?;
+    reach.add(&loaded);
+    let mut director = direct(loaded.config.clone(), &options);
+    let outlet = Outlet::open(&loaded.settings.log)?;
+    let room = room(&loaded.settings, &loaded.config);
+    let mut publication = bind(&loaded, &director, room.workers, &mut options)?;
+    let sandbox = enclose(&loaded, &reach, &options)?;
+    let Loaded { settings, config, material, warnings, files } = loaded;
+
+    let mut log = Log::start(outlet).map_err(|error| system("start the log", &error))?;
+    warnings.iter().for_each(|warning| log.tell(Notice::Warning(warning.to_string())));
     let Started { mut plane, reports, records } = start_plane(&settings, &room)?;
     let keeper = Keeper::new(inputs.clone());
     log.collect(records, move |records| keeper.keep(records))
@@ -117,8 +119,6 @@ pub fn start(
     forward(reports, inputs.clone()).map_err(|error| system("start the control loop", &error))?;
 
     let (mut predecessor, mut reserved) = (options.predecessor, None);
-    let sockets = predecessor.as_mut().map_or(&mut inherited, Predecessor::sockets);
-    let mut publication = prepare(&mut plane, &director, &material, sockets)?;
     if let Some(predecessor) = &mut predecessor
         && let Some(past) = wait_for_past(predecessor)?
     {
@@ -134,7 +134,7 @@ pub fn start(
     plane.publish(publication);
     let receiving = predecessor.map(|it| it.receive(plane.helm(), reserved, inputs.clone())).transpose();
     let receiving = receiving.map_err(|error| system("start the control loop", &error))?;
-    for notice in announce::warnings(&settings, &room, &inherited) {
+    for notice in announce::warnings(&settings, &room, &options.inherited, &sandbox) {
         log.tell(notice);
     }
     log.tell(Notice::Ready {
@@ -154,6 +154,7 @@ pub fn start(
         source: options.source,
         again: options.again,
         receiving,
+        sandbox: sandbox.into(),
         trial,
         admin: None,
         answering: JoinSet::new(),
@@ -167,16 +168,26 @@ pub fn start(
     })
 }
 
-/// Binds every listener, before a worker learns of anything.
-fn prepare(
-    plane: &mut UserPlane,
+/// Binds every listener, before there is a worker.
+fn bind(
+    loaded: &Loaded,
     director: &Director,
-    material: &Material,
-    sockets: &mut Inherited,
+    workers: usize,
+    options: &mut Options,
 ) -> Result<Publication, RunError> {
-    let publication =
-        plane.prepare(director.snapshot(), sockets).map_err(|error| binding::refused(&error))?;
-    Ok(publication.with_keyring(material.keyring().into()))
+    let sockets = options.predecessor.as_mut().map_or(&mut options.inherited, Predecessor::sockets);
+    let publication = UserPlane::prepare_first(director.snapshot(), workers, sockets);
+    let publication = publication.map_err(|error| binding::refused(&error))?;
+    Ok(publication.with_keyring(loaded.material.keyring().into()))
+}
+
+/// Gives up what is not needed from here on: everything is bound, and nobody else runs yet who would keep it.
+fn enclose(loaded: &Loaded, reach: &Reach, options: &Options) -> Result<Sandbox, RunError> {
+    if let Ok(again) = &options.again {
+        let confined = again.launcher.confine(&again.binary, reach.writable.iter());
+        confined.map_err(|error| system("tell the launcher what is ours", &error))?;
+    }
+    sandbox::put_up(&loaded.settings.sandbox, &loaded.config, reach)
 }
 
 /// What looks at the files that were loaded; a command line has none.

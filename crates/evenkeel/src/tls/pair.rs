@@ -1,6 +1,7 @@
 //! Certificates and their keys, out of files.
 
 use super::der::{self, Facts};
+use crate::reach;
 use evenkeel_core::renewal::Validity;
 use rustls::SignatureAlgorithm;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
@@ -68,8 +69,10 @@ pub fn files(path: &Path, key: Option<&Path>) -> Result<Vec<(PathBuf, PathBuf)>,
     if !path.is_dir() {
         return Ok(vec![(path.to_owned(), key.map_or_else(|| key_of(path), Path::to_owned))]);
     }
-    let unreadable =
-        |error: io::Error| Trouble::new(path, format!("cannot read {}: {error}", path.display()), None);
+    let unreadable = |error: io::Error| {
+        let why = reach::outside(path).map_or_else(|| error.to_string(), str::to_owned);
+        Trouble::new(path, format!("cannot read {}: {why}", path.display()), None)
+    };
     let mut chains = Vec::new();
     // Others of the same name stand beside it: the certificate alone, the chain alone, that of an authority.
     match known_chain(path) {
@@ -192,14 +195,14 @@ fn bytes(path: &Path, file: &Path) -> Result<Vec<u8>, Trouble> {
     }
     fs::read(file).map_err(|error| {
         let help = match error.kind() {
-            io::ErrorKind::PermissionDenied => {
+            io::ErrorKind::PermissionDenied if reach::outside(file).is_none() => {
                 Some("the user that evenkeel runs as has to be allowed to read it")
             }
             _ => None,
         };
         let why = match error.kind() {
             io::ErrorKind::NotFound => "there is no such file".to_owned(),
-            io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+            io::ErrorKind::PermissionDenied => reach::denied(file),
             _ => error.to_string(),
         };
         Trouble::new(path, format!("cannot read {}: {why}", file.display()), help)

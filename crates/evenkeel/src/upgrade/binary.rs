@@ -1,18 +1,16 @@
 //! Which program an upgrade starts: the one at the path that this one was started by, whoever is there by then.
 
-use super::Again;
 use std::env;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf, absolute};
 
-/// How this process was started. Call it early: the current directory and the file may change.
-pub fn again() -> Again {
-    let args: Vec<_> = env::args_os().collect();
+/// The path that this process was started by. Call it early: the current directory and the file may change.
+pub fn path() -> PathBuf {
     let running = env::current_exe().map(|path| undeleted(&path)).unwrap_or_default();
-    let named = args.first().and_then(|name| named(name, &running));
-    Again { binary: named.unwrap_or(running), args: args.into_iter().skip(1).collect() }
+    let named = env::args_os().next().and_then(|name| named(&name, &running));
+    named.unwrap_or(running)
 }
 
 /// The path that `name` stands for, if that is this program: a link keeps its name, so that it may point elsewhere later.

@@ -1,19 +1,19 @@
 //! The old process: starts the new one, hands everything over, and goes on as if nothing had happened when that fails.
 //! All of it is on a thread of its own, which may wait.
 
+use super::child::{Child, ENDED};
 use super::intent::Intent;
 use super::line::{Broken, Line, PIECE_MAX, Word};
 use super::wire::{Reader, Writer};
-use super::{Again, FORMAT, Gone, MOVING_MAX, SUPERVISED, Step, VARIABLE, session, supervise};
+use super::{Again, FORMAT, Gone, MOVING_MAX, Step, session, supervise};
 use crate::control::Input;
 use crate::notify;
 use evenkeel_core::name::ListenerName;
 use evenkeel_proxy::{Helm, SESSION_DESCRIPTORS_MAX, Suspended, UserPlane};
-use evenkeel_sys::handoff::{self, Channel, DESCRIPTORS_MAX};
+use evenkeel_sys::handoff::{Channel, DESCRIPTORS_MAX};
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::process::{Child, Command};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Sender as Reply, channel};
@@ -24,13 +24,10 @@ use tokio::sync::mpsc::Sender;
 /// How long the end of a new process that came to nothing is waited for, before it is killed.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
-/// What is told of a new process that is gone; with its status, once that is known.
-const ENDED: &str = "the new process has ended";
-
 /// How long to wait for the word that the sessions move again. Nothing depends on it.
 const ECHO: Duration = Duration::from_secs(1);
 
-/// How often somebody looks whether it has ended.
+/// How long the new process may take to hear that it is given up.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Times that an upgrade keeps to.
@@ -97,12 +94,7 @@ pub fn begin(
         sockets.map(|it| Ok((it.name.clone(), it.ours, own(it.sockets)?))).collect::<io::Result<_>>()?;
     let (ours, theirs) = Channel::pair()?;
     let line = Line(Arc::new(ours));
-    let mut command = Command::new(&again.binary);
-    // Of the service manager's: the watchdog is for whoever is in charge, the sockets were for us.
-    command.args(&again.args).env_remove("WATCHDOG_PID").env_remove("LISTEN_PID").env_remove("LISTEN_FDS");
-    if supervise::is_first() {
-        command.env(SUPERVISED, "1");
-    }
+    let again = again.clone();
     let hand = Hand {
         line: line.clone(),
         helm: plane.helm(),
@@ -114,30 +106,27 @@ pub fn begin(
         accepts: false,
         settled: false,
     };
-    let work = move || match handoff::spawn(&mut command, VARIABLE, &theirs) {
+    let work = move || match Child::start(again, &theirs) {
         Ok(child) => {
             drop(theirs);
             hand.run(child);
         }
-        Err(error) => {
-            let why = format!("cannot start {}: {error}", command.get_program().display());
-            let _ = hand.inputs.blocking_send(Input::Upgrade(Step::Failed(why)));
-        }
+        Err(why) => drop(hand.inputs.blocking_send(Input::Upgrade(Step::Failed(why)))),
     };
     thread::Builder::new().name("upgrade".to_owned()).spawn(work)?;
     Ok(Handing { line })
 }
 
 impl Hand {
-    fn run(mut self, mut child: Child) {
-        let (step, patience) = match self.hand_over(child.id()) {
+    fn run(mut self, child: Child) {
+        let (step, patience) = match self.hand_over(child.pid) {
             // Somebody has to wait, or it stays as a zombie while we drain; the first process waits for all there are.
             Ok(gone) => (Step::Gone(gone), (!supervise::is_first()).then_some(Duration::MAX)),
             Err(why) => {
                 self.helm.go_on();
                 // Not once more at the drop: the next upgrade may be under way by then.
                 self.settled = true;
-                let why = if self.is_told(&why) { why } else { ended(&mut child, why) };
+                let why = if self.is_told(&why) { why } else { child.ended(why) };
                 (Step::Failed(why), Some(self.limits.drain + LAST_WORDS))
             }
         };
@@ -145,7 +134,7 @@ impl Hand {
         let _ = self.inputs.blocking_send(Input::Upgrade(step));
         // The end of the plane does not wait for this thread.
         drop(self);
-        patience.into_iter().for_each(|patience| reap(&mut child, patience));
+        patience.into_iter().for_each(|patience| child.reap(patience));
     }
 
     /// Tells the new process that it is given up. One that accepts already ends in order, while we go on.
@@ -295,31 +284,4 @@ fn send(line: &Line, sessions: &[Suspended<BorrowedFd<'_>>], by: Instant) -> Res
         true => Ok(()),
         false => line.say(Word::Sessions, &packet.bytes, &descriptors, by),
     }
-}
-
-/// Kills the child unless it is about to end by itself, and tells why as well as can be known.
-fn ended(child: &mut Child, why: String) -> String {
-    let by = Instant::now() + Duration::from_millis(500);
-    while Instant::now() < by {
-        if let Ok(Some(status)) = child.try_wait() {
-            return if why == ENDED { format!("{why}: {status}") } else { why };
-        }
-        thread::sleep(LOOK);
-    }
-    let _ = child.kill();
-    let _ = child.wait();
-    why
-}
-
-/// Waits for the end of the child, and kills it when that takes too long.
-fn reap(child: &mut Child, patience: Duration) {
-    let began = Instant::now();
-    while patience != Duration::MAX && !matches!(child.try_wait(), Ok(Some(_)) | Err(_)) {
-        if began.elapsed() > patience {
-            let _ = child.kill();
-            break;
-        }
-        thread::sleep(LOOK);
-    }
-    let _ = child.wait();
 }

@@ -5,10 +5,12 @@
 
 pub mod arrive;
 pub mod binary;
+mod child;
 pub mod counted;
 mod flow;
 pub mod hand;
 pub mod intent;
+pub mod launcher;
 mod line;
 mod member;
 pub mod past;
@@ -18,7 +20,9 @@ pub mod supervise;
 mod tests;
 mod wire;
 
+use launcher::Launcher;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
@@ -74,6 +78,6 @@ pub struct Gone {
 pub struct Again {
     /// The program.
     pub binary: PathBuf,
-    /// What it is started with.
-    pub args: Vec<std::ffi::OsString>,
+    /// Who starts it, with the arguments that this process was started with.
+    pub launcher: Arc<Launcher>,
 }

@@ -1,11 +1,13 @@
 //! What is left of the first process of a container after an upgrade: it may not end before the others, so it passes
 //! signals on, takes in orphans, and ends with the status of the last process in charge.
 
-use super::{SUPERVISED, VARIABLE};
+use super::{SUPERVISED, launcher};
 use crate::signals::{Signal, Signals};
 use rustix::process::{Pid, WaitOptions, WaitStatus, getpid, kill_process, wait};
+use std::ffi::{CStr, OsString};
 use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
@@ -14,7 +16,7 @@ use tokio::time::timeout;
 const LAST_SIGNALS: Duration = Duration::from_millis(20);
 
 /// What the kernel calls a process that has handed over: `ps` shows it, and the first process of a container goes by it.
-const RETIRED: &str = "evenkeel-old";
+const RETIRED: &CStr = c"evenkeel-old";
 
 /// Whether this process is the first one of a container, or of a machine.
 pub fn is_first() -> bool {
@@ -29,7 +31,7 @@ pub fn passes_signals_on() -> bool {
 /// Shows that another process is in charge from now on. Where that cannot be shown, signals that come while this one ends may
 /// get lost.
 pub fn retire() {
-    let _ = fs::write("/proc/self/comm", RETIRED);
+    let _ = rustix::thread::set_name(RETIRED);
 }
 
 /// Sends a signal on. One who has ended needs none.
@@ -86,7 +88,8 @@ fn in_charge(mut pid: u32) -> u32 {
 }
 
 fn has_retired(pid: u32) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == RETIRED)
+    fs::read_to_string(format!("/proc/{pid}/comm"))
+        .is_ok_and(|name| name.trim().as_bytes() == RETIRED.to_bytes())
 }
 
 /// A child that has ended, and its status as a shell tells it.
@@ -116,7 +119,10 @@ fn is_child(pid: u32, parent: u32) -> bool {
     told.is_some_and(|told| told.trim() == parent.to_string())
 }
 
+/// Whether it was started as this process was. Its environment would say more, and is not shown to a sandboxed process.
 fn is_successor(pid: u32) -> bool {
-    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-    environment.split(|byte| *byte == 0).any(|variable| variable.starts_with(VARIABLE.as_bytes()))
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let mut words = line.strip_suffix(b"\0").unwrap_or_default().split(|byte| *byte == 0);
+    words.next().is_some_and(|name| name != launcher::NAME.as_bytes())
+        && words.eq(std::env::args_os().skip(1).map(OsString::into_vec))
 }

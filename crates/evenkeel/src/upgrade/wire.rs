@@ -5,7 +5,7 @@ use evenkeel_sys::clock;
 use std::ffi::OsStr;
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Translates times: an `Instant` means the same number in every process of the machine.
@@ -85,6 +85,10 @@ impl Writer {
         self.bytes(text.as_bytes());
     }
 
+    pub fn path(&mut self, path: &Path) {
+        self.bytes(path.as_os_str().as_bytes());
+    }
+
     /// To the nanosecond; more than 584 years are 584 years.
     pub fn duration(&mut self, time: Duration) {
         self.u64(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
@@ -122,7 +126,7 @@ impl Writer {
             }
             Addr::Unix(path) => {
                 self.bool(false);
-                self.bytes(path.as_os_str().as_bytes());
+                self.path(path);
             }
         }
     }
@@ -189,6 +193,10 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(self.bytes()?).ok()
     }
 
+    pub fn path(&mut self) -> Option<PathBuf> {
+        self.bytes().map(|bytes| OsStr::from_bytes(bytes).into())
+    }
+
     pub fn duration(&mut self) -> Option<Duration> {
         self.u64().map(Duration::from_nanos)
     }
@@ -223,7 +231,7 @@ impl<'a> Reader<'a> {
             let ip = self.ip()?;
             return Some(Addr::Ip(SocketAddr::new(ip, self.u16()?)));
         }
-        Some(Addr::Unix(Path::new(OsStr::from_bytes(self.bytes()?)).into()))
+        Some(Addr::Unix(self.path()?.into()))
     }
 }
 

@@ -113,7 +113,8 @@ fn upgrade(chain: &mut Chain) {
 
 /// What cannot work: a broken program, and a broken file.
 fn fail_to_upgrade(chain: &Chain, progress: &Progress) {
-    let broken = chain.file("broken");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let broken = elsewhere.path().join("broken");
     replace(&broken, "#!/bin/sh\nexit 3\n");
     let (code, _, errors) = chain.command(&format!("upgrade --binary {}", broken.display()));
     assert!(code == 1 && errors.contains("exit status: 3"), "{errors}");

@@ -29,6 +29,7 @@ mod log_to;
 mod notify;
 mod orders;
 mod plan;
+mod sandbox;
 mod sockets;
 mod stop;
 mod tls;

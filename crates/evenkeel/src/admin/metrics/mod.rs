@@ -77,6 +77,7 @@ fn evenkeel(text: &mut Text, picture: &Picture) {
     text.single(&counts::ACCEPT_FAILURES, totals.accept_failures);
     text.single(&counts::PANICS, totals.panics);
     text.single(&counts::PIPES_OPEN, totals.pipes);
+    text.single(&counts::CALLS_REFUSED, picture.calls_refused);
     text.single(&counts::LOG_LINES_DROPPED, picture.lines_dropped);
     text.single(&counts::LOG_LINES_LEFT_OUT, picture.lines_left_out);
     text.single(&counts::REPORTS_DROPPED, totals.reports_dropped);

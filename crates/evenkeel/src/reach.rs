@@ -1,0 +1,46 @@
+//! Which files this process may reach once it is in its sandbox, and what to say of others.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+/// Folders and files, as they really are, that are needed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// To read, with all below them.
+    pub readable: BTreeSet<PathBuf>,
+    /// To write, to make, to remove files in.
+    pub writable: BTreeSet<PathBuf>,
+    /// Of these, what the configuration names to read.
+    pub read: BTreeSet<PathBuf>,
+    /// And to write.
+    pub written: BTreeSet<PathBuf>,
+}
+
+/// What the kernel lets this process reach; empty as long as it may reach all that its user may.
+static REACH: OnceLock<Reach> = OnceLock::new();
+
+impl Reach {
+    /// From now on the kernel lets this process reach nothing else, for good.
+    pub fn hold(self) {
+        // Nothing can be taken back, so the first one holds.
+        let _ = REACH.set(self);
+    }
+}
+
+/// What is to be said of `path`, which this process may not open, if that is because of its sandbox.
+pub fn outside(path: &Path) -> Option<&'static str> {
+    let reach = REACH.get()?;
+    let near = path.ancestors().find_map(|near| fs::canonicalize(near).ok())?;
+    let is_within = reach.readable.iter().chain(&reach.writable).any(|folder| near.starts_with(folder));
+    (!is_within).then_some(
+        "it is outside of what the sandbox was made for at the start: `evenkeel upgrade` makes a new one for this \
+         configuration; `sandbox.paths` names folders beforehand",
+    )
+}
+
+/// Why `path` may not be opened.
+pub fn denied(path: &Path) -> String {
+    outside(path).map_or_else(|| "permission denied".to_owned(), |why| format!("permission denied: {why}"))
+}

@@ -1,0 +1,198 @@
+//! The process that starts the next program of an upgrade. A child inherits all that its parent may no longer do, and the
+//! next version may need more than this one: so whoever starts it stands outside of the sandbox, since before that was put
+//! up (docs/decisions/0012-sandbox.md). It trusts nobody: it starts this program again, with the arguments and in the
+//! environment of its own start; or another one, if that cannot be of the sandboxed process's making.
+
+use super::wire::{Reader, Writer};
+use super::{SUPERVISED, VARIABLE};
+use crate::admin::place;
+use evenkeel_sys::handoff::{Channel, spawn, spawn_beside};
+use rustix::process::{Pid, Signal, WaitOptions, getppid, kill_process, waitpid};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+use std::{env, fs, io};
+
+/// The variable that tells the launcher which descriptor leads to whom it serves.
+const LAUNCHER: &str = "EVENKEEL_LAUNCHER_FD";
+
+/// What `ps` shows, as long as the kernel lets names be.
+pub const NAME: &str = "evenkeel-launch";
+
+/// How long it may take to start a program: a file system may hang.
+const STARTING_MAX: Duration = Duration::from_secs(30);
+
+/// How long it waits for something to do, before it waits again.
+const IDLE: Duration = Duration::from_secs(3600);
+
+/// Programs that were started and may still be wanted dead, at most: one upgrade is under way at a time.
+const STARTED_MAX: usize = 8;
+
+const CONFINE: u8 = 1;
+const START: u8 = 2;
+const KILL: u8 = 3;
+
+/// The launcher, seen from the process that it serves. It ends with the last of these.
+#[derive(Debug)]
+pub struct Launcher(Channel);
+
+impl Launcher {
+    /// Starts one. Call it while this process may still do everything that the next one may have to.
+    pub fn begin(args: &[std::ffi::OsString]) -> io::Result<Self> {
+        let (ours, theirs) = Channel::pair()?;
+        let mut command = Command::new("/proc/self/exe");
+        spawn(command.arg0(NAME).args(args), LAUNCHER, &theirs)?;
+        Ok(Self(ours))
+    }
+
+    /// Tells it, once, which program is ours, and where files may be of our making.
+    pub fn confine<'a>(&self, program: &Path, writable: impl Iterator<Item = &'a PathBuf>) -> io::Result<()> {
+        let mut to = Writer::new();
+        to.u8(CONFINE);
+        to.path(program);
+        to.list(&writable.collect::<Vec<_>>(), |to, path| to.path(path));
+        self.0.send(&to.bytes, &[], Instant::now() + STARTING_MAX)
+    }
+
+    /// Starts `program` as our child, with the other end of `line`; its process id, or why that cannot be.
+    pub fn start(&self, program: &Path, line: &Channel) -> Result<u32, String> {
+        let by = Instant::now() + STARTING_MAX;
+        let mut to = Writer::new();
+        to.u8(START);
+        to.path(program);
+        let sent = self.0.send(&to.bytes, &[line.as_fd()], by);
+        let answer = sent.and_then(|()| self.0.receive(by)).map_err(|error| error.to_string())?;
+        let answer = answer.ok_or("the process that would start it has ended")?;
+        let mut from = Reader::new(&answer.bytes);
+        match from.u32().zip(from.text()) {
+            Some((pid, "")) => Ok(pid),
+            Some((pid, why)) => {
+                // What did not become that program has ended, and is our child.
+                let _ = Pid::from_raw(pid.cast_signed()).map(|pid| waitpid(Some(pid), WaitOptions::empty()));
+                Err(why.to_owned())
+            }
+            None => Err("the process that would start it makes no sense".to_owned()),
+        }
+    }
+
+    /// Kills what it has started: before it has become our user it is not ours to kill.
+    pub fn kill(&self, pid: u32) {
+        let mut to = Writer::new();
+        to.u8(KILL);
+        to.u32(pid);
+        // If the launcher has ended, nobody can.
+        let _ = self.0.send(&to.bytes, &[], Instant::now() + STARTING_MAX);
+    }
+}
+
+/// Serves whoever started this process as a launcher, until that ends; `None`: it was started for something else. Call it
+/// before anything else opens descriptors.
+pub fn serve() -> Option<ExitCode> {
+    let variable = env::var(LAUNCHER).ok()?;
+    if env::args_os().next()? != NAME {
+        return None;
+    }
+    let channel = Channel::inherited(&variable)?;
+    // What is sent to all of a name or a terminal is meant for whom we serve.
+    crate::signals::ignore_all();
+    let _ = rustix::thread::set_name(&std::ffi::CString::new(NAME).unwrap_or_default());
+    let mut duty = Duty::default();
+    loop {
+        match channel.receive(Instant::now() + IDLE) {
+            Ok(Some(packet)) => {
+                // What makes no sense is passed over.
+                let _ = duty.handle(&channel, &packet.bytes, packet.descriptors.into_iter().next());
+            }
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
+            Ok(None) | Err(_) => return Some(ExitCode::SUCCESS),
+        }
+    }
+}
+
+/// What the launcher knows.
+#[derive(Default)]
+struct Duty {
+    /// The program of whom it serves, and the folders in which files may be of that one's making. Told before the sandbox
+    /// was up, and only believed once.
+    confined: Option<(PathBuf, Vec<PathBuf>)>,
+    started: Vec<u32>,
+}
+
+impl Duty {
+    /// Does what is asked. `None`: it makes no sense.
+    fn handle(&mut self, channel: &Channel, bytes: &[u8], line: Option<std::os::fd::OwnedFd>) -> Option<()> {
+        let mut from = Reader::new(bytes);
+        match from.u8()? {
+            CONFINE if self.confined.is_none() => {
+                self.confined = Some((from.path()?, from.list(Reader::path)?));
+            }
+            START => {
+                let program = from.path()?;
+                let (pid, why) = self.start(&program, Channel::from(line?));
+                let mut to = Writer::new();
+                to.u32(pid);
+                to.text(
+                    &why.map_or_else(String::new, |why| format!("cannot start {}: {why}", program.display())),
+                );
+                channel.send(&to.bytes, &[], Instant::now() + STARTING_MAX).ok()?;
+            }
+            KILL => {
+                let pid = from.u32().filter(|pid| self.started.contains(pid))?;
+                let _ = kill_process(Pid::from_raw(pid.cast_signed())?, Signal::KILL);
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// Its process id, 0 for none, and why it is not that program.
+    fn start(&mut self, program: &Path, line: Channel) -> (u32, Option<String>) {
+        if let Some(why) = self.suspect(program) {
+            return (0, Some(why));
+        }
+        let mut command = Command::new(program);
+        command.args(env::args_os().skip(1)).env_remove(LAUNCHER);
+        // Of the service manager's: the watchdog is for whoever is in charge, the sockets were for the first.
+        command.env_remove("WATCHDOG_PID").env_remove("LISTEN_PID").env_remove("LISTEN_FDS");
+        if getppid().is_some_and(Pid::is_init) {
+            command.env(SUPERVISED, "1");
+        }
+        match spawn_beside(&mut command, VARIABLE, &line) {
+            Err(error) => (0, Some(error.to_string())),
+            Ok((pid, became)) => {
+                self.started.push(pid);
+                let old = self.started.len().saturating_sub(STARTED_MAX);
+                self.started.drain(..old);
+                (pid, became.err().map(|error| error.to_string()))
+            }
+        }
+    }
+
+    /// Why `program` may not be started, if it could be of the making of whom the sandbox holds.
+    fn suspect(&self, program: &Path) -> Option<String> {
+        let Some((own, writable)) = &self.confined else { return None };
+        if program == own {
+            return None;
+        }
+        let real = match (fs::canonicalize(program), fs::metadata(program)) {
+            (Ok(real), Ok(file)) => Some((real, file)),
+            _ => None,
+        };
+        let (real, file) = real?;
+        let others = file.mode() & 0o022 != 0 || ![0, place::user()].contains(&file.uid());
+        if others {
+            return Some(
+                "only its owner, who is root or the user that starts it, may be allowed to write to it"
+                    .into(),
+            );
+        }
+        let folder = writable.iter().find(|folder| real.starts_with(folder))?;
+        Some(format!(
+            "the running evenkeel may write to {}, so a program there could be anybody's; put it elsewhere",
+            folder.display()
+        ))
+    }
+}
