@@ -34,7 +34,7 @@ pub enum ConnectFailure {
     /// It was reached, but no TLS came about with it.
     Tls(Fault),
     /// It was reached, and did not answer a request.
-    Unanswered(Failing),
+    NoAnswer(Failing),
     /// Any other errno.
     Other(i32),
 }
@@ -54,7 +54,7 @@ impl ConnectFailure {
         "no-tls",
         "tls",
         "unprepared",
-        "unanswered",
+        "no-answer",
     ];
 
     /// The one word that names this failure in logs and metrics.
@@ -77,7 +77,7 @@ impl ConnectFailure {
             Self::NoTls => 9,
             Self::Tls(_) => 10,
             Self::Unprepared(_) => 11,
-            Self::Unanswered(_) => 12,
+            Self::NoAnswer(_) => 12,
         }
     }
 
@@ -87,7 +87,7 @@ impl ConnectFailure {
             Self::NoSuchSocket => 2,
             Self::NoSourcePort => 99,
             Self::Refused => 111,
-            Self::TimedOut | Self::NoTls | Self::Tls(_) | Self::Unanswered(_) => 0,
+            Self::TimedOut | Self::NoTls | Self::Tls(_) | Self::NoAnswer(_) => 0,
             Self::Reset(errno)
             | Self::Unreachable(errno)
             | Self::Denied(errno)
@@ -113,7 +113,7 @@ impl ConnectFailure {
             | Self::NoSuchSocket
             | Self::NoTls
             | Self::Tls(_)
-            | Self::Unanswered(_)
+            | Self::NoAnswer(_)
             | Self::Other(_) => Side::Backend,
         }
     }
@@ -157,7 +157,7 @@ impl fmt::Display for ConnectFailure {
             }
             Self::NoResources(errno) => write!(f, "no descriptor or memory left (errno {errno})"),
             Self::Tls(fault) => write!(f, "no TLS: {fault}"),
-            Self::Unanswered(failing) => f.write_str(failing.said()),
+            Self::NoAnswer(failing) => f.write_str(failing.said()),
             Self::Other(errno) => write!(f, "errno {errno}"),
         }
     }

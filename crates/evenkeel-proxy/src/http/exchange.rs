@@ -144,7 +144,7 @@ impl Exchange {
             let reached = match reach::reach(worker, session, &pool, &client.socket, wish).await {
                 Ok(reached) => reached,
                 Err(End::ClientLeft) => return (Outcome::ClientLeft, None),
-                Err(End::NotConnected(ConnectFailure::Unanswered(failing))) => {
+                Err(End::NotConnected(ConnectFailure::NoAnswer(failing))) => {
                     return (Outcome::Unanswered(failing), None);
                 }
                 Err(end) => return (Outcome::Unserved(end), None),
@@ -202,7 +202,7 @@ impl Exchange {
             wish.fresh = true;
             return None;
         }
-        let failure = ConnectFailure::Unanswered(failing);
+        let failure = ConnectFailure::NoAnswer(failing);
         seat.failed(failure);
         let backend = &chosen.backends[index as usize];
         connect::note_failure(worker, session, &chosen, backend, failure, self.began);

@@ -222,7 +222,7 @@ fn attempts(line: &mut Object<'_>, failed: &[Attempt]) {
         }
         match attempt.failure {
             ConnectFailure::Tls(fault) => drop(item.text("detail", fault)),
-            ConnectFailure::Unanswered(failing) => drop(item.word("detail", failing.word())),
+            ConnectFailure::NoAnswer(failing) => drop(item.word("detail", failing.word())),
             _ => {}
         }
         item.raw("ms", Millis(attempt.took));

@@ -472,7 +472,7 @@ fn request_record() -> RequestRecord {
         backend,
         failed_attempts: vec![Attempt {
             backend: addr("127.0.0.1:5002"),
-            failure: ConnectFailure::Unanswered(Failing::Closed),
+            failure: ConnectFailure::NoAnswer(Failing::Closed),
             took: Duration::from_micros(300),
         }],
         queued: Duration::ZERO,

@@ -22,7 +22,7 @@ fn a_request_that_may_be_sent_twice_goes_to_another_backend() {
     let record = rig.request();
     assert_eq!(fate(&record), (Some(200), "ok"));
     assert_eq!(record.failed_attempts.len(), 1);
-    assert_eq!(record.failed_attempts[0].failure.word(), "unanswered");
+    assert_eq!(record.failed_attempts[0].failure.word(), "no-answer");
 }
 
 #[test]
