@@ -5,6 +5,7 @@ import hashlib
 import http.client
 import json
 import socket
+import ssl
 import threading
 import time
 
@@ -21,7 +22,10 @@ def pattern(length):
 class Web:
     """Answers by path, each connection in a thread of its own; notes faults."""
 
-    def __init__(self, name="b"):
+    def __init__(self, name="b", secret=None):
+        self.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) if secret else None
+        if secret:
+            self.tls.load_cert_chain(secret)
         self.name, self.faults, self.asked, self.connections = name, [], [], 0
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port = self.listener.getsockname()[1]
@@ -47,7 +51,7 @@ class Web:
     def _serve(self, stream):
         self.streams.add(stream)
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with stream, contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), self.tls.wrap_socket(stream, server_side=True) if self.tls else stream as stream:
             Visit(self, stream).serve()
         self.streams.discard(stream)
 
@@ -127,6 +131,9 @@ class Visit:
         self.body()
         # As a server of HTTP/1.0 does it.
         self.stream.sendall(b"HTTP/1.0 200 OK\r\nX-Backend: b\r\n\r\n" + pattern(length))
+        if self.web.tls:
+            # Without it nobody knows that this is the end.
+            self.stream.unwrap()
         self.stream.shutdown(socket.SHUT_WR)
         raise OSError("done")
 

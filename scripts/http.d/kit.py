@@ -24,6 +24,7 @@ listen = "127.0.0.1:{port}"
 to = [{backends}]
 balance = "round-robin"
 {checks}
+{tls}
 timeout = {{ head = "{patience}s", keep-alive = "{patience}s", response = "{patience}s", body = "{patience}s" }}
 """
 
@@ -38,9 +39,9 @@ http {{
     map $http_upgrade $onward {{ default upgrade; '' ''; }}
     upstream web {{ keepalive 64; {backends} }}
     server {{
-        listen 127.0.0.1:{port}{h2};
+        listen 127.0.0.1:{port}{listen}; {tls}
         location / {{
-            proxy_pass http://web; proxy_http_version 1.1; proxy_request_buffering off; proxy_buffering off;
+            proxy_pass {scheme}://web; proxy_http_version 1.1; proxy_request_buffering off; proxy_buffering off;
             proxy_set_header Host $http_host; proxy_set_header Connection $onward;
             proxy_set_header Upgrade $http_upgrade; proxy_read_timeout {patience}s; proxy_send_timeout {patience}s;
         }}
@@ -62,7 +63,7 @@ defaults
     timeout server {patience}s
     timeout tunnel 60s
 listen web
-    bind 127.0.0.1:{port}{h2}
+    bind 127.0.0.1:{port}{listen}
     balance roundrobin
 {backends}
 """
@@ -90,45 +91,65 @@ def listens(port):
         return True
 
 
+def secret(home):
+    """A file with a key and the certificate of a.test and 127.0.0.1, made once."""
+    path = home / "secret.pem"
+    if not path.exists():
+        # It is no authority: some take none for the certificate of a server.
+        more = ["-addext", "subjectAltName=DNS:a.test,IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"]
+        key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", "-", "-out", "-"]
+        words = ["openssl", "req", "-x509", *key, "-days", "3650", "-subj", "/CN=a.test", *more]
+        path.write_bytes(subprocess.run(words, capture_output=True, check=True).stdout)
+    return path
+
+
 class Front:
     """A program in front of backends at these ports; it gives clients and backends `patience` seconds. The others have to be told
-    that clients speak HTTP/2."""
+    that clients speak HTTP/2. With a `secret`, a file with a key and a certificate, both sides speak TLS."""
 
-    def __init__(self, name, ports, patience=60, checked=False, h2=False):
-        self.name, self.port = name, free_port()
+    def __init__(self, name, ports, patience=60, checked=False, h2=False, secret=None):
+        self.name, self.port, self.scheme = name, free_port(), "https" if secret else "http"
         self.folder = tempfile.TemporaryDirectory(prefix=f"http-{name}-")
         folder = pathlib.Path(self.folder.name)
-        config, command = getattr(self, f"_{name}")(ports, folder, checked)
-        h2 = {"nginx": " http2", "haproxy": " proto h2"}.get(name, "") if h2 else ""
-        config = config.format(port=self.port, folder=folder, patience=patience, h2=h2, **command.pop("gaps"))
+        config, words, gaps = getattr(self, f"_{name}")(ports, folder, checked, h2, secret)
+        config = config.format(port=self.port, folder=folder, patience=patience, scheme=self.scheme, **gaps)
         (folder / "config.toml").write_text(config)
         self.log = folder / "log"
         with open(folder / "said", "wb") as said:
-            self.process = subprocess.Popen(command["words"], stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+            self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
         try:
             until(f"{name} listens", lambda: self.process.poll() is not None or listens(self.port))
             assert self.process.poll() is None
         except AssertionError:
             raise AssertionError((folder / "said").read_text()) from None
 
-    def _evenkeel(self, ports, folder, checked):
-        backends = ", ".join(f'"127.0.0.1:{port}"' for port in ports)
-        checks = 'health = { interval = "200ms" }' if checked else 'health = "off"\neject = "off"'
-        words = [BINARY, "run", "-c", str(folder / "config.toml"), "--log", "json"]
-        return EVENKEEL, {"words": words, "gaps": {"backends": backends, "checks": checks}}
+    def _evenkeel(self, ports, folder, checked, _h2, secret):
+        gaps = {
+            "backends": ", ".join(f'"127.0.0.1:{port}"' for port in ports),
+            "checks": 'health = { interval = "200ms" }' if checked else 'health = "off"\neject = "off"',
+            "tls": f'tls = "{secret}"\nto-tls = {{ ca = "{secret}", server-name = "a.test" }}' if secret else "",
+        }
+        return EVENKEEL, [BINARY, "run", "-c", str(folder / "config.toml"), "--log", "json"], gaps
 
-    def _nginx(self, ports, folder, _checked):
-        backends = " ".join(f"server 127.0.0.1:{port} max_fails=0;" for port in ports)
-        return NGINX, {"words": ["nginx", "-c", str(folder / "config.toml")], "gaps": {"backends": backends}}
+    def _nginx(self, ports, folder, _checked, h2, secret):
+        gaps = {
+            "backends": " ".join(f"server 127.0.0.1:{port} max_fails=0;" for port in ports),
+            "listen": f"{' http2' if h2 else ''}{' ssl' if secret else ''}",
+            "tls": f"ssl_certificate {secret}; ssl_certificate_key {secret};" if secret else "",
+        }
+        return NGINX, ["nginx", "-c", str(folder / "config.toml")], gaps
 
-    def _haproxy(self, ports, folder, checked):
-        check = "check inter 200ms" if checked else ""
-        backends = "\n".join(f"    server s{port} 127.0.0.1:{port} {check}" for port in ports)
-        return HAPROXY, {"words": ["haproxy", "-db", "-f", str(folder / "config.toml")], "gaps": {"backends": backends}}
+    def _haproxy(self, ports, folder, checked, h2, secret):
+        how = f"{'check inter 200ms' if checked else ''}{' ssl verify none' if secret else ''}"
+        gaps = {
+            "backends": "\n".join(f"    server s{port} 127.0.0.1:{port} {how}" for port in ports),
+            "listen": f"{' proto h2' if h2 else ''}{f' ssl crt {secret}' if secret else ''}",
+        }
+        return HAPROXY, ["haproxy", "-db", "-f", str(folder / "config.toml")], gaps
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     def connect(self, timeout=PATIENCE):
         stream = socket.create_connection(("127.0.0.1", self.port), timeout)
