@@ -8,6 +8,7 @@ use evenkeel_core::wire::{Parse, proxy, proxy_v1};
 use std::fmt::Debug;
 
 pub mod examples;
+pub mod http;
 pub mod mutate;
 
 /// The header of a proxy, in either version: a verdict stays, an end is where it is said to be, and what is written of

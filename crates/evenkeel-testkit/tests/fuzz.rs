@@ -34,7 +34,25 @@ fn no_answer_of_a_name_server_breaks_a_promise() {
 }
 
 #[test]
+fn no_head_of_a_request_breaks_a_promise() {
+    run(fuzz::http::request, &examples::requests());
+}
+
+#[test]
+fn no_head_of_an_answer_breaks_a_promise() {
+    run(fuzz::http::answer, &examples::answers());
+}
+
+#[test]
+fn no_body_in_chunks_breaks_a_promise() {
+    run(fuzz::http::chunks, &examples::chunks());
+}
+
+#[test]
 fn nothing_is_no_matter() {
+    fuzz::http::request(b"");
+    fuzz::http::answer(b"");
+    fuzz::http::chunks(b"");
     fuzz::dns_answer(b"");
     fuzz::proxy(b"");
     fuzz::client_hello(b"");

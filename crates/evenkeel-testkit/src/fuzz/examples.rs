@@ -81,3 +81,43 @@ fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     write(&mut out);
     out
 }
+
+/// Heads of requests, with all that frames or forwards.
+pub fn requests() -> Vec<Vec<u8>> {
+    [
+        "GET / HTTP/1.1\r\nHost: a.test\r\n\r\n",
+        "POST /a?b HTTP/1.1\r\nHost: a.test:80\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n",
+        "PUT /a HTTP/1.1\r\nHost: [::1]\r\nTransfer-Encoding: chunked\r\nTE: trailers\r\nTrailer: X\r\n\r\n",
+        "GET http://a.test/b HTTP/1.1\r\nhost: a.test\r\nX-Forwarded-For: 1.1.1.1\r\nForwarded: for=1.1.1.1\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade, X-A\r\nUpgrade: websocket\r\nX-A: b\r\nX_Forwarded_For: c\r\n\r\n",
+        "OPTIONS * HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 0\r\nX-Request-Id: 1\r\n\r\n",
+    ]
+    .map(|head| head.as_bytes().to_vec())
+    .to_vec()
+}
+
+/// Heads of answers, with all that frames.
+pub fn answers() -> Vec<Vec<u8>> {
+    [
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nServer: a\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X\r\nKeep-Alive: timeout=5\r\n\r\n",
+        "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n",
+        "HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\nETag: \"a\"\r\n\r\n",
+        "HTTP/1.1 204 \r\nConnection: close, X-A\r\nX-A: b\r\n\r\n",
+        "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n",
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
+    ]
+    .map(|head| head.as_bytes().to_vec())
+    .to_vec()
+}
+
+/// Bodies in chunks, with all that may stand around the data.
+pub fn chunks() -> Vec<Vec<u8>> {
+    [
+        "5\r\nhello\r\n0\r\n\r\nGET",
+        "A;a=\"b\"\r\n0123456789\r\n001\r\n!\r\n0;end\r\nX-A: b\r\nHost: c\r\n\r\n",
+        "0\r\n\r\n",
+    ]
+    .map(|body| body.as_bytes().to_vec())
+    .to_vec()
+}
