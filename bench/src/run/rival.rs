@@ -65,6 +65,7 @@ impl Kind {
             (Protocol::Tcp, Self::Haproxy { .. }) => Some(include_str!("../../rivals/haproxy.cfg")),
             (Protocol::Tcp, Self::Nginx) => Some(include_str!("../../rivals/nginx.conf")),
             (Protocol::Tcp, Self::Envoy) => Some(include_str!("../../rivals/envoy.yaml")),
+            (Protocol::Http, Self::Evenkeel) => Some(include_str!("../../rivals/http/evenkeel.toml")),
             (Protocol::Http, Self::Haproxy { splice: false }) => {
                 Some(include_str!("../../rivals/http/haproxy.cfg"))
             }
@@ -73,7 +74,7 @@ impl Kind {
             (Protocol::Udp, Self::Evenkeel) => Some(include_str!("../../rivals/udp/evenkeel.toml")),
             (Protocol::Udp, Self::Nginx) => Some(include_str!("../../rivals/udp/nginx.conf")),
             (Protocol::Udp, Self::Envoy) => Some(include_str!("../../rivals/udp/envoy.yaml")),
-            (_, Self::Evenkeel | Self::Haproxy { .. } | Self::Naive | Self::Direct) => None,
+            (_, Self::Haproxy { .. } | Self::Naive | Self::Direct) => None,
         }
     }
 }
