@@ -10,17 +10,20 @@ use crate::tls::Keyring;
 use crate::wish::{self, Refused};
 use crate::{Inherited, Passed, PrepareError, Unbindable};
 use evenkeel_core::addr::Addr;
+use evenkeel_core::dice::Dice;
+use evenkeel_core::flow::Trail;
 use evenkeel_core::name::{ListenerName, PoolName, Protocol, ServiceName};
 use evenkeel_core::snapshot::{Listener, PoolRules, Snapshot};
 use evenkeel_sys::socket::{self, Binding};
 use rustix::io::Errno;
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 /// A snapshot, with everything bound that it needs.
 #[derive(Clone)]
@@ -99,13 +102,21 @@ pub(crate) struct Bound {
     /// Whether evenkeel bound them.
     pub ours: bool,
     protocol: Protocol,
+    /// Where the QUIC connections of its clients belong.
+    trail: OnceLock<Trail>,
     /// Whether a Unix socket's file goes with them.
     removes_file: AtomicBool,
 }
 
 impl Bound {
     fn new(sockets: Vec<OwnedFd>, local: Addr, protocol: Protocol) -> Self {
-        Self { sockets, local, ours: true, protocol, removes_file: AtomicBool::new(true) }
+        let trail = OnceLock::new();
+        Self { sockets, local, ours: true, protocol, trail, removes_file: AtomicBool::new(true) }
+    }
+
+    /// Where the QUIC connections of its clients belong, as far as that was seen.
+    pub fn trail(&self) -> &Trail {
+        self.trail.get_or_init(|| Trail::new(&mut Dice::new(RandomState::new().hash_one(&self.local))))
     }
 
     /// The sockets that a worker takes from: each is somebody's. Of those for connections everybody has one, and may share
@@ -268,7 +279,8 @@ fn take_over(passed: Passed, listener: &Listener) -> Result<Bound, Unbindable> {
     let local = sockets.first().and_then(|socket| socket::local_addr(socket).ok().flatten());
     let local = local.map_or_else(|| listener.name.addr.clone(), Addr::Ip);
     let protocol = listener.name.protocol;
-    let bound = Bound { sockets, local, ours, protocol, removes_file: AtomicBool::new(false) };
+    let (trail, removes_file) = (OnceLock::new(), AtomicBool::new(false));
+    let bound = Bound { sockets, local, ours, protocol, trail, removes_file };
     for socket in &bound.sockets {
         socket::set_nonblocking(socket)?;
         match protocol {

@@ -105,24 +105,37 @@ pub fn send(session: &Session, client: &OwnedFd, backend: &OwnedFd, version: Sen
 fn introduction(session: &Session, client: &OwnedFd, version: SendProxy) -> io::Result<Vec<u8>> {
     let local = socket::local_addr(client)?.map(Addr::Ip);
     let destination = session.origin.get().map(|origin| origin.destination.clone()).or(local);
-    let origin = behalf(session.client(), destination.as_ref());
+    write(session, &behalf(Transport::Stream, session.client(), destination.as_ref()), version)
+}
+
+/// What goes before the first datagram of a flow whose client sends to `destination`.
+pub fn of_flow(session: &Session, destination: &Addr, version: SendProxy) -> Vec<u8> {
+    let tlvs = match version {
+        SendProxy::V1 => Tlvs::default(),
+        SendProxy::V2(tlvs) => tlvs,
+    };
+    let origin = behalf(Transport::Datagram, session.client(), Some(destination));
+    // Addresses always fit into a header, and nothing else is known of a flow.
+    write(session, &origin, SendProxy::V2(tlvs)).unwrap_or_default()
+}
+
+fn write(session: &Session, origin: &proxy::Origin<'_>, version: SendProxy) -> io::Result<Vec<u8>> {
     let mut header = Vec::with_capacity(64);
     match version {
-        SendProxy::V1 => proxy_v1::write(&origin, &mut header),
+        SendProxy::V1 => proxy_v1::write(origin, &mut header),
         SendProxy::V2(tlvs) => {
             let id = session.id.to_string();
             let opening = session.opening.borrow();
-            let said = proxy_v2::write(&origin, &saying(session, &opening, tlvs, &id), &mut header);
+            let said = proxy_v2::write(origin, &saying(session, &opening, tlvs, &id), &mut header);
             // What came in may be too much to pass on together with what is ours.
-            said.or_else(|_| proxy_v2::write(&origin, &proxy_v2::Saying::default(), &mut header))
+            said.or_else(|_| proxy_v2::write(origin, &proxy_v2::Saying::default(), &mut header))
                 .map_err(io::Error::other)?;
         }
     }
     Ok(header)
 }
 
-fn behalf<'a>(client: &'a Addr, destination: Option<&'a Addr>) -> proxy::Origin<'a> {
-    let transport = Transport::Stream;
+fn behalf<'a>(transport: Transport, client: &'a Addr, destination: Option<&'a Addr>) -> proxy::Origin<'a> {
     match (client, destination) {
         (Addr::Ip(source), Some(Addr::Ip(destination))) => {
             proxy::Origin::Ip { transport, source: *source, destination: *destination }

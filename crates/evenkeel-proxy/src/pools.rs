@@ -3,6 +3,7 @@
 use crate::books::{CountedSeat, PoolBook};
 use crate::reactor::Row;
 use crate::tls::Keyring;
+use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::Tried;
 use evenkeel_core::balance::Choice;
 use evenkeel_core::budget::RetryBudget;
@@ -107,6 +108,15 @@ impl LocalPool {
             }
         }
         Seating::Busy
+    }
+
+    /// A seat at this backend of the newest snapshot, whether it is eligible or not, if it has room.
+    pub fn seat_at(&self, is_meant: impl Fn(&Addr) -> bool) -> Option<(Arc<Pool>, u32, CountedSeat)> {
+        let pool = self.newest();
+        let index = pool.backends.iter().position(|backend| is_meant(&backend.addr))?;
+        let seat = pool.backends[index].load.enter(pool.backends[index].limits)?;
+        let counts = self.book.borrow()[index].of(self.worker);
+        Some((pool, index as u32, CountedSeat::new(seat, counts)))
     }
 
     /// A seat for a session that is connected already, at the backend with this index of the newest snapshot; at one

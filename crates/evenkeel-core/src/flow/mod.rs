@@ -7,9 +7,11 @@
 mod lost;
 mod order;
 mod table;
+mod trail;
 
 pub use lost::Lost;
 pub use table::{FlowId, FlowTable, Kept};
+pub use trail::{Mark, Trail};
 
 use std::time::Duration;
 
@@ -22,11 +24,18 @@ pub struct FlowRules {
     pub idle: Duration,
     /// Answers that a datagram of the client gets: with the last of them a flow is over. `None`: nobody knows.
     pub answers: Option<u32>,
+    /// Whether they are QUIC, whose connections may change their client's address.
+    pub quic: bool,
 }
 
 impl Default for FlowRules {
     fn default() -> Self {
-        Self { unanswered: Duration::from_secs(60), idle: Duration::from_secs(180), answers: None }
+        Self {
+            unanswered: Duration::from_secs(60),
+            idle: Duration::from_secs(180),
+            answers: None,
+            quic: false,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is read at the beginning of a connection: the header of a proxy in front of us ([`proxy`]), and what a TLS client
 //! wants ([`client_hello`]). Each parser is shown all bytes seen so far, as often as there are new ones, and borrows
-//! from them. A datagram is whole or nothing: answers of name servers are read by [`dns`].
+//! from them. A datagram is whole or nothing: answers of name servers are read by [`dns`], and who a packet of QUIC is for by
+//! [`quic`].
 
 pub mod client_hello;
 pub mod crc32c;
@@ -10,6 +11,7 @@ pub mod postgres;
 pub mod proxy;
 pub mod proxy_v1;
 pub mod proxy_v2;
+pub mod quic;
 pub mod tlv;
 
 /// What all bytes seen so far are, if they are not malformed.

@@ -37,6 +37,7 @@ fn flows_stay_where_they_are_and_leave_when_a_model_says_so() {
         let rules = FlowRules {
             unanswered: SECOND * (1 + dice.below(20) as u32),
             idle: SECOND * (1 + dice.below(60) as u32),
+            quic: false,
             answers: [None, Some(0), Some(1), Some(2)][dice.below(4) as usize],
         };
         let limit = 1 + dice.below(12) as u32;

@@ -9,3 +9,4 @@ mod piecemeal;
 mod proxy_round_trip;
 mod proxy_v1;
 mod proxy_v2;
+mod quic;

@@ -39,6 +39,11 @@ impl Worker {
     fn pass_back(self: &Rc<Self>, flow: &Rc<Flow>, inbox: &Inbox) {
         let now = self.reactor.now();
         self.note_answered(flow);
+        if flow.session.listener.flows.quic {
+            let towards = flow.towards.borrow();
+            (0..inbox.len())
+                .for_each(|index| flow.bound.trail().learn(inbox.datagram(index), &towards.backend));
+        }
         let mut run = 0..inbox.len();
         while !run.is_empty() {
             match datagram::reply(flow.towards_client(), inbox, run.clone(), &flow.path.peer) {

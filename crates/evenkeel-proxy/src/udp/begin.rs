@@ -3,6 +3,7 @@
 use super::flow::Sent;
 use super::{Flow, Flows, Path, towards};
 use crate::gate;
+use crate::header;
 use crate::listener::Accepting;
 use crate::record::Still;
 use crate::session::{Opening, Places, Session};
@@ -37,11 +38,12 @@ impl Worker {
         }
         let Some(places) = self.make_room(accepting, flows) else { return lose(Lost::NoFlow) };
         let session = self.flow_session(accepting, &path, places);
-        match self.open_flow(&session) {
+        match self.open_flow(&session, accepting, inbox.datagram(run.start)) {
             Ok(towards) => {
                 let flow = self.admit_flow(session, accepting, flows, (path, number), towards);
                 flows.borrow_mut().handle_client(self.reactor.now(), &path, run.len() as u64 - 1);
-                self.forward(&flow, inbox, run);
+                let introduced = usize::from(self.introduce(&flow, inbox.datagram(run.start)));
+                self.forward(&flow, inbox, run.start + introduced..run.end);
             }
             Err(end) => {
                 lose(Lost::NoFlow);
@@ -74,12 +76,38 @@ impl Worker {
         })
     }
 
-    /// Past the gate, to a backend.
-    fn open_flow(self: &Rc<Self>, session: &Rc<Session>) -> Result<Towards, End> {
+    /// Past the gate, to a backend; that of its connection, if it is one of QUIC that has changed its address.
+    fn open_flow(
+        self: &Rc<Self>,
+        session: &Rc<Session>,
+        accepting: &Accepting,
+        datagram: &[u8],
+    ) -> Result<Towards, End> {
         gate::pass(self, session)?;
         let pool = session.pool.get().ok_or(End::NoBackend)?;
         pool.note_session();
-        towards::find(self, session, pool)
+        let trail = accepting.listener.flows.quic.then(|| accepting.bound.trail());
+        let followed = trail.and_then(|trail| Some((trail, trail.follow(datagram)?)));
+        match followed {
+            Some((trail, mark)) => {
+                towards::find(self, session, pool, Some(&|addr: &Addr| trail.mark(addr) == mark))
+            }
+            None => towards::find(self, session, pool, None),
+        }
+    }
+
+    /// Sends the first datagram of a flow behind a header that says where its client is, if the pool wants one; whether it
+    /// does.
+    fn introduce(self: &Rc<Self>, flow: &Rc<Flow>, datagram: &[u8]) -> bool {
+        let Some(version) = flow.towards.borrow().rules.send_proxy else { return false };
+        let destination = flow.path.peer.local.map(|local| local.addr.to_canonical());
+        let destination = match (destination, &flow.bound.local) {
+            (Some(ip), Addr::Ip(bound)) => Addr::Ip(SocketAddr::new(ip, bound.port())),
+            (_, bound) => bound.clone(),
+        };
+        let header = header::of_flow(&flow.session, &destination, version);
+        self.send_first(flow, &[&header, datagram].concat());
+        true
     }
 
     /// From now on it is in the tables.

@@ -107,15 +107,34 @@ impl Worker {
         }
     }
 
+    /// The first datagram of a flow, made for its backend.
+    pub fn send_first(&self, flow: &Flow, datagram: &[u8]) {
+        match datagram::send(&flow.towards.borrow().socket, datagram) {
+            Ok(()) => {
+                flow.count_to_backend(1, datagram.len() as u64);
+                keep(flow, datagram);
+            }
+            Err(error) => {
+                let is_full = error.kind() == ErrorKind::WouldBlock;
+                let lost = if is_full { Lost::BackendFull } else { Lost::Unsendable };
+                flow.session.counts.datagrams.lose(lost, 1);
+            }
+        }
+    }
+
     /// The backend's socket took these.
     fn note_asked(&self, flow: &Flow, inbox: &Inbox, taken: Range<usize>) {
         let bytes = taken.clone().map(|index| inbox.datagram(index).len() as u64).sum();
         flow.count_to_backend(taken.len() as u64, bytes);
         if flow.answered.get().is_none() {
-            let last = inbox.datagram(taken.end - 1);
-            let mut kept = flow.unanswered.borrow_mut();
-            kept.clear();
-            kept.extend_from_slice(if last.len() <= KEPT_MAX { last } else { &[] });
+            keep(flow, inbox.datagram(taken.end - 1));
         }
     }
+}
+
+/// Another backend may get this if the first refuses it.
+fn keep(flow: &Flow, datagram: &[u8]) {
+    let mut kept = flow.unanswered.borrow_mut();
+    kept.clear();
+    kept.extend_from_slice(if datagram.len() <= KEPT_MAX { datagram } else { &[] });
 }

@@ -2,16 +2,18 @@
 //! when it answers, or its machine says that nobody listens.
 
 use super::flow::Towards;
+use crate::books::CountedSeat;
 use crate::connect::{nobody_left, note_failure, spend_retry, tried};
 use crate::pools::{LocalPool, Seating};
 use crate::session::{Reach, Session};
 use crate::wish;
 use crate::worker::Worker;
+use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::balance::client_hash;
 use evenkeel_core::end::End;
 use evenkeel_core::name::Protocol;
-use evenkeel_core::snapshot::{Backend, PoolRules};
+use evenkeel_core::snapshot::{Backend, Pool, PoolRules};
 use evenkeel_sys::datagram;
 use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
@@ -19,16 +21,20 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A backend that the session has not tried yet, and a socket that is connected to it and watched.
-pub fn find(worker: &Rc<Worker>, session: &Session, local: &LocalPool) -> Result<Towards, End> {
-    let mut may_evict = true;
+/// A backend that the session has not tried yet, and a socket that is connected to it and watched. The one that is `meant` is
+/// tried first.
+pub fn find(
+    worker: &Rc<Worker>,
+    session: &Session,
+    local: &LocalPool,
+    meant: Option<&dyn Fn(&Addr) -> bool>,
+) -> Result<Towards, End> {
+    let (mut may_evict, mut meant) = (true, meant);
     loop {
-        let (pool, index, mut seat) =
-            match local.seat(client_hash(session.client()), |pool| tried(session, pool)) {
-                Seating::At(pool, index, seat) => (pool, index, seat),
-                Seating::Busy => return Err(End::QueueFull),
-                Seating::Exhausted => return Err(nobody_left(session)),
-            };
+        let (pool, index, mut seat) = match meant.take().and_then(|is_meant| local.seat_at(is_meant)) {
+            Some(seated) => seated,
+            None => seat(session, local)?,
+        };
         let backend = &pool.backends[index as usize];
         let now = worker.reactor.now();
         match open(worker, session, local, backend, &pool.rules) {
@@ -54,6 +60,14 @@ pub fn find(worker: &Rc<Worker>, session: &Session, local: &LocalPool) -> Result
                 spend_retry(worker, session, local, failure)?;
             }
         }
+    }
+}
+
+fn seat(session: &Session, local: &LocalPool) -> Result<(Arc<Pool>, u32, CountedSeat), End> {
+    match local.seat(client_hash(session.client()), |pool| tried(session, pool)) {
+        Seating::At(pool, index, seat) => Ok((pool, index, seat)),
+        Seating::Busy => Err(End::QueueFull),
+        Seating::Exhausted => Err(nobody_left(session)),
     }
 }
 

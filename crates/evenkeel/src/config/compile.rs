@@ -223,6 +223,7 @@ fn flows(chain: &Chain<'_>) -> FlowRules {
         unanswered: chain.time("timeout.unanswered"),
         idle: chain.time("timeout.flow"),
         answers: chain.count("answers"),
+        quic: chain.is_set("quic"),
     }
 }
 

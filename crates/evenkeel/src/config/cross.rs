@@ -36,6 +36,7 @@ pub fn check(typed: &Typed, services: &[Bound<'_>], builtin: &Layer, problems: &
         both_wait(service, builtin, problems);
         needs_clients_with_addresses(service, builtin, problems);
         needs_datagrams(service, problems);
+        sends_datagrams(service, builtin, problems);
     }
     let interface = |it: &Bound<'_>| it.chain(builtin).text("interface");
     same_address(services, &interface, problems);
@@ -223,6 +224,25 @@ fn needs_datagrams(service: &Bound<'_>, problems: &mut Problems) {
         let what =
             format!("`{}` takes datagrams, which do not come or go by Unix sockets", service.section.title());
         problems.push(Problem::error(what).at(place, "expected an IP address and a port"));
+    }
+}
+
+/// What a pool may want of connections and cannot have of datagrams.
+fn sends_datagrams(service: &Bound<'_>, builtin: &Layer, problems: &mut Problems) {
+    for sends in service.sends.iter().filter(|_| service.section.is_for_flows()) {
+        let pool = service.pool_chain(sends, builtin);
+        let (tls, proxy) = (pool.only("to-tls"), pool.only("send-proxy"));
+        let title = service.section.title();
+        if tls.is_on("to-tls") {
+            let what = format!("`{title}` sends datagrams to a pool that speaks TLS");
+            problems.push(Problem::error(what).at_found(tls.find("to-tls"), "for connections only"));
+        }
+        if proxy.is_on("send-proxy") && proxy.text("send-proxy.version").as_deref() == Some("v1") {
+            let what = format!("`{title}` cannot introduce its clients by a line of text");
+            let version = proxy.find("send-proxy.version");
+            let problem = Problem::error(what).at_found(version, "version 1 knows connections only");
+            problems.push(problem.help("`send-proxy = \"v2\"` knows datagrams, too"));
+        }
     }
 }
 

@@ -1507,6 +1507,19 @@ pub static KEYS: &[Key] = &[
         aliases: &["trusted-proxies", "set-real-ip-from", "trusted-ips"],
     },
     Key {
+        name: "quic",
+        scope: Scope::Flows,
+        kind: Kind::Flag,
+        default: Is("false"),
+        doc: "Whether what is carried is QUIC. Then a datagram from an unknown address goes to the backend of the connection that it \
+              names, as far as backends named it while it began: so a client whose address was changed on its way keeps its \
+              backend. One that moves on purpose takes a name that nobody else can read: `balance = \"maglev\"` keeps it, as \
+              long as only its port changes.",
+        why: "other protocols have no such names, and what looks like one would be taken for it",
+        example: "true",
+        aliases: &["http3", "h3", "connection-id"],
+    },
+    Key {
         name: "max-bandwidth",
         scope: Scope::Pool,
         kind: Kind::RateLimit("10MB/s"),
@@ -1819,7 +1832,7 @@ pub static KEYS: &[Key] = &[
         kind: Kind::SendProxy,
         default: Is("off"),
         doc: "Whether a backend is told where the client is, by a header of the PROXY protocol before the client's first \
-              byte. A backend has to expect it, and must not believe it from anybody else. Health checks of backends \
+              byte; of a flow, at the beginning of its first datagram. A backend has to expect it, and must not believe it from anybody else. Health checks of backends \
               send one as well, which says that they come from evenkeel itself.",
         why: "a backend that does not expect the header takes it for the beginning of a request",
         example: "v2",

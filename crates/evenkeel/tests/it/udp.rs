@@ -3,5 +3,6 @@
 mod carry;
 mod fail;
 mod flood;
+mod quic;
 mod setup;
 mod stay;

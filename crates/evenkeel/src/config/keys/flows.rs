@@ -3,7 +3,7 @@
 use super::{Key, Scope};
 
 /// These, with all that is in their tables.
-const TABLES: [&str; 26] = [
+const TABLES: [&str; 27] = [
     "listen",
     "to",
     "balance",
@@ -22,6 +22,7 @@ const TABLES: [&str; 26] = [
     "source",
     "transparent",
     "mark",
+    "send-proxy",
     "allow",
     "deny",
     "access-mode",

@@ -47,6 +47,41 @@ fn a_flow_ends_when_its_backend_goes_away_in_the_middle() {
 }
 
 #[test]
+fn a_service_that_drains_serves_the_flows_that_it_has_and_no_others() {
+    let server = UdpServer::named("a");
+    let setup = Setup::to([&server]);
+    let (old, new) = (setup.client(), setup.client());
+    let balancer = setup.ready();
+    assert_eq!(old.ask(b"?"), "a");
+    assert_eq!(balancer.command("drain dns").0, 0);
+    new.send(b"anybody?");
+    eventually("it is refused", || {
+        let metrics = balancer.ask("GET", "/metrics").text;
+        let dropped = "evenkeel_service_datagrams_dropped_total{service=\"dns\",reason=\"draining\"} 1";
+        metrics.contains(dropped).then_some(())
+    });
+    assert_eq!(old.ask(b"?"), "a");
+    assert_eq!(balancer.command("enable dns").0, 0);
+    assert_eq!(new.ask(b"?"), "a");
+}
+
+#[test]
+fn a_flow_ends_by_order_and_when_evenkeel_stops() {
+    let server = UdpServer::named("a");
+    let setup = Setup::to([&server]).top("drain = \"100ms\"");
+    let client = setup.client();
+    let mut balancer = setup.ready();
+    assert_eq!(client.ask(b"?"), "a");
+    assert_eq!(balancer.command("sessions --close --service dns").0, 0);
+    assert_eq!(wait_flow(&mut balancer, |_| true)["end"], "order");
+    assert_eq!(client.ask(b"?"), "a", "another flow");
+    balancer.signal(evenkeel_testkit::Signal::TERM);
+    let told = wait_flow(&mut balancer, |line| line["end"] == "drain");
+    assert_eq!(told["by"], "evenkeel");
+    assert_eq!(balancer.exit_code(), 0);
+}
+
+#[test]
 fn at_the_ceiling_the_oldest_flow_leaves() {
     let server = UdpServer::echo();
     let setup = Setup::to([&server]).keys("max-sessions = 2");

@@ -1,0 +1,71 @@
+//! Connections of QUIC keep their backend when their client's address changes, and backends are told who that is.
+
+use super::setup::Setup;
+use evenkeel_testkit::{UdpClient, UdpServer};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Answers packets with a long header by one that has a name for the connection, and all others by its own name.
+fn quic_server(name: &'static str) -> UdpServer {
+    let begun = AtomicU64::new(0);
+    UdpServer::start(move |packet| {
+        if packet.first()? & 0x80 == 0 {
+            return Some(name.as_bytes().to_vec());
+        }
+        let id = format!("{name}{:07}", begun.fetch_add(1, Relaxed));
+        Some([&[0xc0, 0, 0, 0, 1, 0, 8], id.as_bytes(), b"sealed"].concat())
+    })
+}
+
+const HELLO: &[u8] = &[0xc0, 0, 0, 0, 1, 4, b'a', b'b', b'c', b'd', 0, b'h', b'i'];
+
+/// Begins a connection from a port of its own: what its server called it.
+fn connect(setup: &Setup) -> Vec<u8> {
+    let client = setup.client();
+    client.send(HELLO);
+    client.receive()[7..15].to_vec()
+}
+
+/// Who answers this connection at another port.
+fn move_on(setup: &Setup, id: &[u8]) -> String {
+    let client = setup.client();
+    client.send(&[&[0x40], id, b"sealed"].concat());
+    String::from_utf8(client.receive()).unwrap()
+}
+
+#[test]
+fn a_connection_keeps_its_backend_when_its_clients_port_changes() {
+    let servers = [quic_server("a"), quic_server("b"), quic_server("c")];
+    let setup = Setup::to(&servers).keys("quic = true\nbalance = \"round-robin\"");
+    let _running = setup.clone().ready();
+    let connections: Vec<Vec<u8>> = (0..6).map(|_| connect(&setup)).collect();
+    let owner = |id: &[u8]| char::from(id[0]).to_string();
+    assert_eq!(connections.iter().map(|id| owner(id)).collect::<BTreeSet<_>>().len(), 3, "all are in use");
+    for id in &connections {
+        // Of so many ports some belong to the other worker.
+        for _ in 0..8 {
+            assert_eq!(move_on(&setup, id), owner(id));
+        }
+    }
+    let strangers: BTreeSet<String> = (0..6).map(|_| move_on(&setup, b"stranger")).collect();
+    assert_eq!(strangers.len(), 3, "whom nobody knows goes where the balance says");
+}
+
+#[test]
+fn a_backend_is_told_where_the_client_is_before_its_first_datagram() {
+    let server = UdpServer::echo();
+    let setup = Setup::to([&server]).keys("send-proxy = \"v2\"");
+    let (client, _running) = (setup.client(), setup.clone().ready());
+    client.send(b"first");
+    let first = client.receive();
+    let (header, rest) = first.split_at(28);
+    assert_eq!((&header[..12], rest), (&b"\r\n\r\n\0\r\nQUIT\n"[..], &b"first"[..]));
+    assert_eq!(header[12..16], [0x21, 0x12, 0, 12], "on behalf of a client by UDP over IPv4");
+    let port = |addr: std::net::SocketAddr| addr.port().to_be_bytes();
+    assert_eq!(header[16..24], [127, 0, 0, 1, 127, 0, 0, 1]);
+    assert_eq!(header[24..28], [port(client.addr()), port(setup.addr())].concat());
+    assert_eq!(client.ask(b"second"), "second");
+    let other = UdpClient::to(setup.addr());
+    other.send(b"");
+    assert_eq!(other.receive().len(), 28, "also before one that is empty");
+}
