@@ -109,14 +109,14 @@ fn look(
     let Some(terms) = Terms::of(worker, session) else { return Some(Err(End::Closed(Side::Evenkeel))) };
     let mut tools = worker.tools.borrow_mut();
     let (scratch, cipher) = tools.buffers();
-    let mut length = client.held.len();
-    scratch[..length].copy_from_slice(&client.held);
+    let mut length = client.take_held(scratch);
     let limits = terms.rules.limits;
     loop {
         // Some end a body with a line that is no part of it, RFC 9112, section 2.2.
-        while scratch[..length].starts_with(b"\r\n") {
-            scratch.copy_within(2..length, 0);
-            length -= 2;
+        let empty = empty_lines(&scratch[..length]);
+        if empty > 0 {
+            scratch.copy_within(empty..length, 0);
+            length -= empty;
             *seeker = Seeker::default();
         }
         let now = worker.reactor.now();
@@ -127,7 +127,7 @@ fn look(
                 return refused(Refusal::HeadTooLong, &scratch[..end]);
             }
             Ok(Some(end)) => {
-                client.held = scratch[end..length].to_vec();
+                client.hold(&scratch[end..length]);
                 let head = &scratch[..end];
                 return match arrive(worker, session, client, terms, head) {
                     Ok(exchange) => Some(Ok(Arrival::Request(exchange))),
@@ -144,17 +144,20 @@ fn look(
         match client.port(&session.client_ready).recv(&mut scratch[length..], cipher) {
             Came::Bytes(bytes) => length += bytes,
             Came::Nothing => {
-                if client.held.len() != length {
-                    client.held = scratch[..length].to_vec();
-                }
+                client.hold(&scratch[..length]);
                 return None;
             }
             Came::End | Came::Lost => {
-                client.held = scratch[..length].to_vec();
+                client.hold(&scratch[..length]);
                 return Some(Err(left(client)));
             }
         }
     }
+}
+
+/// Bytes of the empty lines at the beginning.
+fn empty_lines(came: &[u8]) -> usize {
+    2 * came.chunks_exact(2).take_while(|pair| *pair == b"\r\n").count()
 }
 
 /// A whole head has come.

@@ -112,6 +112,20 @@ impl Client {
         Self { socket, tunnel, held: early }
     }
 
+    /// Moves what is held to the beginning of `room`, as far as there is room: more than that may have come with the end of a
+    /// TLS handshake. Says how many bytes.
+    fn take_held(&mut self, room: &mut [u8]) -> usize {
+        let length = self.held.len().min(room.len());
+        room[..length].copy_from_slice(&self.held[..length]);
+        self.held.drain(..length);
+        length
+    }
+
+    /// Holds `rest`, in front of what there was no room for.
+    fn hold(&mut self, rest: &[u8]) {
+        self.held = [rest, &self.held].concat();
+    }
+
     /// Whether something has come that nobody will read.
     fn has_more(&self, session: &Session) -> bool {
         !self.held.is_empty() || session.client_ready.get().readable()
@@ -202,5 +216,22 @@ impl Worker {
     /// A connection to a backend became ready: whoever uses it gets a go; if nobody does, it is of no use any more.
     pub fn on_link(&self, place: Row, readiness: Readiness) -> Option<Row> {
         self.http.links.on_ready(place, readiness)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_there_is_no_room_for_is_held_and_comes_last() {
+        let socket = std::fs::File::open("/dev/null").unwrap().into();
+        let mut client = Client::new(socket, None, b"GET /one and two".to_vec());
+        let mut room = [0; 8];
+        assert_eq!(client.take_held(&mut room), 8);
+        client.hold(&room[4..]);
+        assert_eq!(client.held, b"/one and two");
+        assert_eq!(client.take_held(&mut [0; 64]), 12);
+        assert!(client.held.is_empty());
     }
 }

@@ -245,16 +245,14 @@ impl<'a, 'r> Round<'a, 'r> {
     }
 
     fn send_body(&mut self, hand: &mut Hand<'_>) -> Option<RoundEnd> {
-        let held = std::mem::take(&mut self.client.held);
-        let length = if held.is_empty() {
+        let length = if self.client.held.is_empty() {
             match self.client.port(&self.session.client_ready).recv(hand.scratch, hand.cipher) {
                 Came::Bytes(bytes) => bytes,
                 Came::Nothing => return None,
                 Came::End | Came::Lost => return Some(RoundEnd::Over(Outcome::ClientLeft)),
             }
         } else {
-            hand.scratch[..held.len()].copy_from_slice(&held);
-            held.len()
+            self.client.take_held(hand.scratch)
         };
         self.exchange.is_body_touched = true;
         let came = &hand.scratch[..length];
@@ -268,12 +266,12 @@ impl<'a, 'r> Round<'a, 'r> {
             }
             bytes => {
                 self.exchange.body.on_passed(bytes);
-                self.client.held = came[bytes..].to_vec();
+                self.client.hold(&came[bytes..]);
                 self.give_to_backend(&hand.scratch[..bytes], hand.cipher);
                 return None;
             }
         };
-        self.client.held = came[used..].to_vec();
+        self.client.hold(&came[used..]);
         self.give_to_backend(hand.out, hand.cipher);
         None
     }
