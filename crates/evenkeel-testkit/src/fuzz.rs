@@ -2,10 +2,15 @@
 //! run this over seeded mutations of good examples ([`mutate`]), and `fuzz/` over whatever it thinks of.
 
 use crate::hello::{message, record};
+use evenkeel_core::addr::Addr;
+use evenkeel_core::dice::Dice;
+use evenkeel_core::flow::Trail;
 use evenkeel_core::wire::client_hello::{self, Malformed, Reader};
 use evenkeel_core::wire::proxy_v2::{self, Saying};
+use evenkeel_core::wire::quic::{self, Packet};
 use evenkeel_core::wire::{Parse, proxy, proxy_v1};
 use std::fmt::Debug;
+use std::sync::LazyLock;
 
 pub mod examples;
 pub mod http;
@@ -51,6 +56,24 @@ pub fn dns_answer(bytes: &[u8]) {
         Err(flaw) => assert!(!flaw.to_string().is_empty()),
     }
     assert!(question.answered(!id, bytes).is_err());
+}
+
+/// A packet of QUIC: its names are parts of it, and a backend that gives itself one is found by it.
+pub fn quic(bytes: &[u8]) {
+    static TRAIL: LazyLock<Trail> = LazyLock::new(|| Trail::new(&mut Dice::new(1)));
+    let backend = Addr::Ip(([127, 0, 0, 1], 443).into());
+    match Packet::parse(bytes) {
+        Some(Packet::Long { to, from }) => {
+            let names = [&[to.len() as u8], to, &[from.len() as u8], from].concat();
+            assert!(to.len() <= quic::ID_MAX && from.len() <= quic::ID_MAX && bytes[5..].starts_with(&names));
+            TRAIL.learn(bytes, &backend);
+            let known = TRAIL.follow(&[&[0x40], from].concat());
+            assert!(from.is_empty() || known == Some(TRAIL.mark(&backend)));
+        }
+        Some(Packet::Short { to }) => assert_eq!(to, &bytes[1..]),
+        None => assert!(bytes.first().is_none_or(|first| first & 0x80 != 0)),
+    }
+    let _ = TRAIL.follow(bytes);
 }
 
 fn hello(bytes: &[u8]) {

@@ -34,6 +34,11 @@ fn no_answer_of_a_name_server_breaks_a_promise() {
 }
 
 #[test]
+fn no_packet_of_quic_breaks_a_promise() {
+    run(fuzz::quic, &examples::packets());
+}
+
+#[test]
 fn no_head_of_a_request_breaks_a_promise() {
     run(fuzz::http::request, &examples::requests());
 }
@@ -54,6 +59,7 @@ fn nothing_is_no_matter() {
     fuzz::http::answer(b"");
     fuzz::http::chunks(b"");
     fuzz::dns_answer(b"");
+    fuzz::quic(b"");
     fuzz::proxy(b"");
     fuzz::client_hello(b"");
 }

@@ -97,7 +97,8 @@ fn services(config: &Config) -> impl Iterator<Item = Service<'_>> {
 impl Service<'_> {
     /// The table that it stands in.
     fn table(&self) -> &'static str {
-        if self.listeners[0].reception.http.is_some() { "http" } else { "tcp" }
+        let listener = &self.listeners[0];
+        if listener.reception.http.is_some() { "http" } else { listener.name.protocol.word() }
     }
 
     /// The first address, and how many more there are.
@@ -223,16 +224,18 @@ mod tests {
     fn the_summary_shows_each_service_in_columns() {
         let toml = "[pool]\npg = [\"10.0.0.1:5432\", \"10.0.0.2:5432\"]\n\
                     [tcp.pg-primary]\nlisten = \":5432\"\nto = \"pool:pg\"\nhealth = \"http://:8008/primary\"\n\
-                    [tcp.ssh]\nlisten = [\"127.0.0.1:22-24\"]\nto = \"h:22\"\nbalance = \"maglev\"\nhealth = false\n";
+                    [tcp.ssh]\nlisten = [\"127.0.0.1:22-24\"]\nto = \"h:22\"\nbalance = \"maglev\"\nhealth = false\n\
+                    [udp.dns]\nlisten = \":53\"\nto = \"h:53\"\n";
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x.toml");
         std::fs::write(&path, toml).unwrap();
         let loaded = config::load(&Source::File(path, None)).unwrap();
         assert_eq!(
             summary("x.toml", &loaded.config),
-            "x.toml: ok, 2 services\n\
+            "x.toml: ok, 3 services\n\
              \x20 tcp  pg-primary  :5432                    -> 2 backends   random, checked by http /primary at port 8008\n\
-             \x20 tcp  ssh         127.0.0.1:22 and 2 more  -> 1 backend    maglev, not checked\n"
+             \x20 tcp  ssh         127.0.0.1:22 and 2 more  -> 1 backend    maglev, not checked\n\
+             \x20 udp  dns         :53                      -> 1 backend    random, not checked\n"
         );
     }
 

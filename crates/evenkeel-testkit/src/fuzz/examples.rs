@@ -76,6 +76,13 @@ pub fn dns_answers() -> Vec<Vec<u8>> {
     vec![full, truncated, refusal]
 }
 
+/// Packets of QUIC: of a client that begins, of a server that answers, and of one whose keys are agreed upon.
+pub fn packets() -> Vec<Vec<u8>> {
+    let client = b"\xc0\0\0\0\x01\x08\x83\x94\xc8\xf0\x3e\x51\x57\x08\0\0\x44\x9e".to_vec();
+    let server = b"\xc1\0\0\0\x01\0\x08\xf0\x67\xa5\x50\x2a\x42\x62\xb5\0\x40\x74".to_vec();
+    vec![client, server, b"\x4c\xfe\x41\x89\x65\x5e\x5c\xd5\x5c".to_vec()]
+}
+
 fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut out = Vec::new();
     write(&mut out);
