@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod instructions;
+mod package;
 mod tidy;
 
 use anyhow::{Context, bail, ensure};
@@ -23,7 +24,14 @@ fn carry_out(arguments: &[String]) -> anyhow::Result<()> {
         [chore] if chore == "instructions" => instructions::carry_out(false),
         [chore, option] if chore == "instructions" && option == "--write" => instructions::carry_out(true),
         [chore, options @ ..] if chore == "bench" => bench(options),
-        _ => bail!("usage: cargo xtask tidy, or bench [--help], or instructions [--write]"),
+        [chore, kind] if chore == "package" && kind == "deb" => package::deb(None, ""),
+        [chore, kind, program] if chore == "package" && kind == "deb" => package::deb(Some(program), ""),
+        [chore, kind, program, more] if chore == "package" && kind == "deb" => {
+            package::deb(Some(program), more)
+        }
+        _ => bail!(
+            "usage: cargo xtask tidy, or bench [--help], or instructions [--write], or package deb [PROGRAM [+MORE]]"
+        ),
     }
 }
 
