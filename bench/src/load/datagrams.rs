@@ -130,7 +130,11 @@ pub fn wait_until_echoed(ports: &mut Ports, patience: Duration) -> Result<()> {
     const PAUSE: Duration = Duration::from_millis(1);
     let begin = Instant::now();
     while begin.elapsed() < patience {
-        let mut one = Datagrams::open(1, 64, Pace::InFlight(1), ports)?;
+        // There may be no network yet.
+        let Ok(mut one) = Datagrams::open(1, 64, Pace::InFlight(1), ports) else {
+            std::thread::sleep(PAUSE);
+            continue;
+        };
         let (mut tally, until) = (Tally::default(), Instant::now() + TRY);
         while Instant::now() < until && tally.errors == 0 {
             one.turn(PAUSE, &mut tally)?;
