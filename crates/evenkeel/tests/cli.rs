@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
@@ -151,6 +151,29 @@ fn check_live_says_what_is_there_and_what_is_not() {
     assert!(line(&taken.to_string()).contains("in use"), "{out}");
     assert!(line(&there.to_string()).contains("up "), "{out}");
     assert!(line(&gone.to_string()).contains("connection refused"), "{out}");
+    assert!(err.contains("2 things would not work now"), "{err}");
+}
+
+#[test]
+fn check_live_asks_by_udp_what_health_says_and_nothing_else() {
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let gone = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let taken = taken.local_addr().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("live.toml");
+    let asked = "health = { udp = true, send = \"x\" }";
+    let toml = format!(
+        "[udp.x]\nlisten = \"{taken}\"\nto = \"{gone}\"\n{asked}\n\
+         [udp.y]\nlisten = \"{free}\"\nto = \"192.0.2.1:9\"\n"
+    );
+    std::fs::write(&path, toml).unwrap();
+    let (status, out, err) = seen(&["check", "--live", &path.display().to_string()]);
+    assert_eq!(status, 1, "{out}{err}");
+    let line = |addr: &str| out.lines().find(|line| line.contains(addr) && !line.contains("->")).unwrap();
+    assert!(line(&taken.to_string()).contains("in use"), "{out}");
+    assert!(line(&gone.to_string()).contains("connection refused"), "{out}");
+    assert!(line("192.0.2.1:9").contains("not asked"), "{out}");
     assert!(err.contains("2 things would not work now"), "{err}");
 }
 

@@ -10,7 +10,7 @@ use evenkeel_core::health::{Check, CheckKind, Verdict};
 use serde_json::{Value, json};
 use std::fmt;
 use std::io::ErrorKind;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
@@ -30,7 +30,14 @@ pub struct Seen {
 struct Answer {
     pool: String,
     backend: String,
-    took: Result<Duration, String>,
+    state: State,
+}
+
+enum State {
+    Up(Duration),
+    Down(String),
+    /// Nobody knows what to ask.
+    NotAsked,
 }
 
 /// Looks.
@@ -41,7 +48,7 @@ pub fn look(config: &Config, material: &Material) -> Result<Seen, RunError> {
         .map_err(|error| RunError::new(Exit::Failed, format!("cannot look: {error}")))?;
     let listeners = config.listeners.iter().map(|listener| {
         let addr = &listener.name.addr;
-        (addr.clone(), bind(addr))
+        (addr.clone(), bind(addr, listener.is_for_flows()))
     });
     let listeners = listeners.collect();
     let backends = runtime.block_on(ask_all(config, material));
@@ -49,9 +56,14 @@ pub fn look(config: &Config, material: &Material) -> Result<Seen, RunError> {
     Ok(Seen { listeners, backends })
 }
 
-fn bind(addr: &Addr) -> Result<(), String> {
+fn bind(addr: &Addr, is_for_flows: bool) -> Result<(), String> {
+    let bound = |ip: &SocketAddr| match is_for_flows {
+        true => UdpSocket::bind(ip).map(drop),
+        false => TcpListener::bind(ip).map(drop),
+    };
     match addr {
-        Addr::Ip(ip) => TcpListener::bind(ip).map(drop).map_err(|error| match error.kind() {
+        Addr::Ip(ip) => bound(ip).map_err(|error| match error.kind() {
+            ErrorKind::AddrInUse if is_for_flows => "in use".into(),
             ErrorKind::AddrInUse => match holder::of(addr) {
                 Some(holder) => format!("in use by {holder}"),
                 None => "in use".into(),
@@ -77,7 +89,11 @@ async fn ask_all(config: &Config, material: &Material) -> Vec<Answer> {
     let members = config.pools.iter().flat_map(|pool| pool.members.iter().map(move |member| (pool, member)));
     for (index, (pool, member)) in members.enumerate() {
         let (seats, member, name) = (Arc::clone(&seats), member.clone(), pool.name.to_string());
-        let check = check_of(pool);
+        let Some(check) = check_of(pool, config) else {
+            let backend = target(&member);
+            asked.spawn(async move { (index, vec![Answer { pool: name, backend, state: State::NotAsked }]) });
+            continue;
+        };
         let tls = check.tls.as_ref().map(|terms| (material.client(terms), member.target.host().cloned()));
         asked.spawn(async move {
             // The semaphore is never closed, so the seat is always there.
@@ -90,10 +106,15 @@ async fn ask_all(config: &Config, material: &Material) -> Vec<Answer> {
     answers.into_iter().flat_map(|(_, answers)| answers).collect()
 }
 
-/// A pool without checks is dialled all the same: that is what was asked for.
-fn check_of(pool: &PoolConfig) -> Check {
+/// A pool without checks is dialled all the same: that is what was asked for. Where all that comes is datagrams, that would
+/// say nothing.
+fn check_of(pool: &PoolConfig, config: &Config) -> Option<Check> {
     if let Some(check) = pool.check.as_deref() {
-        return check.clone();
+        return Some(check.clone());
+    }
+    let mut users = config.listeners.iter().filter(|it| it.pools().any(|name| *name == pool.name));
+    if users.all(|listener| listener.is_for_flows()) {
+        return None;
     }
     let rules = &pool.rules.connect;
     let check = Check {
@@ -109,30 +130,32 @@ fn check_of(pool: &PoolConfig) -> Check {
         outward: None,
         tls: None,
     };
-    check.as_sessions(&pool.rules)
+    Some(check.as_sessions(&pool.rules))
 }
 
 async fn ask(pool: &str, member: &Member, check: &Check, tls: Option<probe::Tls>) -> Vec<Answer> {
-    let answer = |backend: String, took| Answer { pool: pool.to_owned(), backend, took };
+    let answer = |backend: String, state| Answer { pool: pool.to_owned(), backend, state };
     let addrs = match &member.target {
         Target::Addr(addr) => vec![addr.clone()],
         Target::Name { host, port } => match lookup_host((host.as_ref(), *port)).await {
             Ok(found) => found.map(Addr::Ip).collect(),
-            Err(error) => return vec![answer(target(member), Err(format!("cannot look it up: {error}")))],
+            Err(error) => {
+                return vec![answer(target(member), State::Down(format!("cannot look it up: {error}")))];
+            }
         },
     };
     let mut answers = Vec::new();
     for backend in addrs {
-        let took = match probe::run(&backend, &checked_at(&backend, member, check), check, tls.clone()).await
+        let state = match probe::run(&backend, &checked_at(&backend, member, check), check, tls.clone()).await
         {
-            Verdict::Pass(took) => Ok(took),
-            Verdict::Fail(failure) => Err(failure.to_string()),
+            Verdict::Pass(took) => State::Up(took),
+            Verdict::Fail(failure) => State::Down(failure.to_string()),
         };
         let name = match &member.target {
             Target::Name { host, .. } => format!("{backend} ({host})"),
             Target::Addr(_) => backend.to_string(),
         };
-        answers.push(answer(name, took));
+        answers.push(answer(name, state));
     }
     answers
 }
@@ -148,7 +171,7 @@ impl Seen {
     /// How many things would not work now.
     pub fn failures(&self) -> usize {
         let listeners = self.listeners.iter().filter(|(_, bound)| bound.is_err()).count();
-        listeners + self.backends.iter().filter(|answer| answer.took.is_err()).count()
+        listeners + self.backends.iter().filter(|answer| matches!(answer.state, State::Down(_))).count()
     }
 
     /// The same for programs.
@@ -157,8 +180,11 @@ impl Seen {
             json!({"addr": addr.to_string(), "free": bound.is_ok(), "error": bound.as_ref().err()})
         });
         let backends = self.backends.iter().map(|answer| {
-            let ms = answer.took.as_ref().ok().map(|took| took.as_secs_f64() * 1e3);
-            let error = answer.took.as_ref().err();
+            let (ms, error) = match &answer.state {
+                State::Up(took) => (Some(took.as_secs_f64() * 1e3), None),
+                State::Down(error) => (None, Some(error)),
+                State::NotAsked => (None, None),
+            };
             json!({"pool": answer.pool, "backend": answer.backend, "ms": ms, "error": error})
         });
         json!({"listeners": listeners.collect::<Vec<_>>(), "backends": backends.collect::<Vec<_>>()})
@@ -172,10 +198,11 @@ impl fmt::Display for Seen {
             let state = bound.as_ref().map_or_else(|error| error.clone(), |()| "free".into());
             rows.push(["listen".into(), addr(listener), state]);
         }
-        for Answer { pool, backend, took } in &self.backends {
-            let state = match took {
-                Ok(took) => format!("up     {:.1} ms", took.as_secs_f64() * 1e3),
-                Err(error) => format!("down   {error}"),
+        for Answer { pool, backend, state } in &self.backends {
+            let state = match state {
+                State::Up(took) => format!("up     {:.1} ms", took.as_secs_f64() * 1e3),
+                State::Down(error) => format!("down   {error}"),
+                State::NotAsked => "not asked: by UDP it takes a `health` that says what".to_owned(),
             };
             rows.push([format!("pool {pool}"), backend.clone(), state]);
         }
