@@ -104,6 +104,13 @@ impl Poll {
         self.set_reading(fd, token, true)
     }
 
+    /// Adds a descriptor of which only edges of what comes are told: of one for datagrams, the kernel would tell of room
+    /// whenever one has left.
+    pub fn add_incoming(&self, fd: impl AsFd, token: u64) -> io::Result<()> {
+        use epoll::EventFlags as F;
+        Ok(epoll::add(&self.epoll, fd, epoll::EventData::new_u64(token), F::IN | F::ET)?)
+    }
+
     /// Tells no more when a session's descriptor can be read, or tells it again, at once if it can be read now. Its end
     /// is told in any case.
     pub fn set_reading(&self, fd: impl AsFd, token: u64, reading: bool) -> io::Result<()> {

@@ -133,6 +133,11 @@ impl Reactor {
         self.poll.rename_stream(socket, token.pack())
     }
 
+    /// Tells when something has come to a flow's socket.
+    pub fn add_flow(&self, socket: impl AsFd, row: Row) -> io::Result<()> {
+        self.poll.add_incoming(socket, Token::Session { row, client: false }.pack())
+    }
+
     /// Tells no more when a session's socket can be read, or tells it again.
     pub fn set_reading(&self, socket: impl AsFd, row: Row, client: bool, reading: bool) -> io::Result<()> {
         self.poll.set_reading(socket, Token::Session { row, client }.pack(), reading)

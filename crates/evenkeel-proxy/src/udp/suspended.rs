@@ -79,7 +79,7 @@ impl Worker {
         let number = suspended.number;
         let home = accepting.filter(|it| number < it.bound.sockets.len());
         let home = home.and_then(|accepting| Some((accepting, Rc::clone(accepting.flows.as_ref()?))));
-        let watched = self.reactor.add_stream(suspended.socket.as_fd(), row, false);
+        let watched = self.reactor.add_flow(suspended.socket.as_fd(), row);
         let (Some((accepting, flows)), Ok(())) = (home, watched) else {
             return self.account(&session, None, End::Drained);
         };

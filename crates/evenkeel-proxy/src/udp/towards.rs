@@ -91,6 +91,6 @@ fn open(
             .map_err(|refused| ConnectFailure::Unprepared(refused.source.raw_os_error().unwrap_or(0)))?;
     }
     datagram::connect(&socket, addr).map_err(failed)?;
-    worker.reactor.add_stream(&socket, session.row, false).map_err(failed)?;
+    worker.reactor.add_flow(&socket, session.row).map_err(failed)?;
     Ok(socket)
 }
