@@ -93,33 +93,26 @@ impl Passage {
 
     /// Takes in what came and adds what is to be passed on to `out`; says how many of the bytes were of this body.
     pub fn carry(&mut self, came: &[u8], out: &mut Vec<u8>) -> Result<usize, Refusal> {
-        let in_chunks = self.in_chunks;
-        let write = |out: &mut Vec<u8>, data: &[u8]| match in_chunks {
-            true => chunked::write(out, data),
-            false => out.extend_from_slice(data),
-        };
-        let (used, data) = match &mut self.from {
-            From::Done => (0, 0),
+        let start = out.len();
+        let used = match &mut self.from {
+            From::Done => 0,
             From::UntilEnd => {
-                write(out, came);
-                (came.len(), came.len())
+                out.extend_from_slice(came);
+                came.len()
             }
             From::Length(left) => {
                 let length = usize::try_from(*left).unwrap_or(usize::MAX).min(came.len());
-                write(out, &came[..length]);
+                out.extend_from_slice(&came[..length]);
                 *left -= length as u64;
-                (length, length)
+                length
             }
-            From::Chunked(chunks) => {
-                let mut data = 0;
-                let used = chunks.read(came, |piece| {
-                    data += piece.len();
-                    write(out, piece);
-                })?;
-                (used, data)
-            }
+            From::Chunked(chunks) => chunks.read(came, |piece| out.extend_from_slice(piece))?,
         };
-        self.passed += data as u64;
+        self.passed += (out.len() - start) as u64;
+        if self.in_chunks {
+            // One for all that came, however many they were.
+            chunked::enclose(out, start);
+        }
         if self.passed > self.most {
             return Err(Refusal::BodyTooLong);
         }

@@ -2,7 +2,6 @@
 
 use super::head::{self, Fields, Known, Lines, Seeker};
 use super::outcome::Refusal;
-use std::io::Write as _;
 
 /// Bytes of what may stand behind the length of a chunk, which is read and forgotten.
 const EXTENSION_MAX: u32 = 256;
@@ -133,14 +132,12 @@ fn step(state: State, byte: u8) -> Option<State> {
     }
 }
 
-/// Adds `data` as one chunk.
-pub fn write(out: &mut Vec<u8>, data: &[u8]) {
-    if data.is_empty() {
-        // This would be the last one.
-        return;
+/// Makes one chunk of what stands in `out` from `start` on.
+pub fn enclose(out: &mut Vec<u8>, start: usize) {
+    let length = out.len() - start;
+    // An empty one would be the last.
+    if length > 0 {
+        out.splice(start..start, format!("{length:x}\r\n").into_bytes());
+        out.extend_from_slice(b"\r\n");
     }
-    // Cannot fail for a `Vec`.
-    let _ = write!(out, "{:x}\r\n", data.len());
-    out.extend_from_slice(data);
-    out.extend_from_slice(b"\r\n");
 }

@@ -43,6 +43,13 @@ fn a_body_in_chunks_is_the_same_wherever_it_is_cut() {
 }
 
 #[test]
+fn chunks_that_come_together_go_on_as_one() {
+    let (mut passage, mut out) = (Passage::new(Framing::Chunked, Framing::Chunked, None), Vec::new());
+    passage.carry(b"1\r\na\r\n1\r\nb\r\n1\r\nc\r\n0\r\n\r\n", &mut out).unwrap();
+    assert_eq!(out, b"3\r\nabc\r\n0\r\n\r\n");
+}
+
+#[test]
 fn a_body_of_some_length_ends_there() {
     for piece in 1..8 {
         let (out, used, done) = pass(b"hello!!", piece, Framing::Length(5), Framing::Length(5)).unwrap();
