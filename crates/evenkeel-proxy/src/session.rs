@@ -68,7 +68,7 @@ pub async fn serve(worker: Rc<Worker>, session: Rc<Session>, client: OwnedFd) ->
         std::mem::forget(refusal);
         let _ = session.serving.set(Box::new(serving));
         let client = Client::new(client, tunnel, early.into_bytes());
-        return Ok(Opened::Serving(Box::pin(http::serve(worker, session, client))));
+        return Ok(Opened::Serving(http::serve(worker, session, client)));
     }
     let connected = connect::with_retry(&worker, &session, &pool, &client).await?;
     let Connected { socket: backend, tunnel: to_backend, seat, rules } = connected;

@@ -495,7 +495,7 @@ impl Worker {
     }
 
     /// Another go for all sessions that serve requests and that are meant.
-    fn wake_serving(&self, is_meant: impl Fn(&Serving) -> bool) {
+    pub fn wake_serving(&self, is_meant: impl Fn(&Serving) -> bool) {
         for (_, slot) in self.table.borrow_mut().iter_mut() {
             if slot.session.serving.get().is_some_and(|serving| is_meant(serving)) {
                 self.queue(slot);

@@ -16,6 +16,8 @@ impl Worker {
             self.accepting.borrow().values().filter(|it| it.flows.is_some()).cloned().collect();
         of_flows.iter().filter(|it| is_gone(it)).for_each(|accepting| self.unwatch(accepting));
         self.accepting.borrow_mut().retain(|_, accepting| !is_gone(accepting));
+        // Whose next request would come here no more.
+        self.wake_serving(|_| true);
         let pools: Vec<_> = self.pools.borrow().values().cloned().collect();
         pools.iter().for_each(|pool| self.on_seat_freed(pool));
     }

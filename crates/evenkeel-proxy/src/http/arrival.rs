@@ -3,7 +3,7 @@
 use super::exchange::{Exchange, Terms};
 use super::port::Came;
 use super::{Client, Desk};
-use crate::session::{Interrupted, Session};
+use crate::session::Session;
 use crate::worker::Worker;
 use evenkeel_core::end::{End, Side};
 use evenkeel_core::http::body::Framing;
@@ -13,6 +13,8 @@ use evenkeel_core::http::method::Method;
 use evenkeel_core::http::outcome::Refusal;
 use evenkeel_core::http::request::{Request, Version};
 use evenkeel_core::http::write::{self, Onward};
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Instant;
 
 /// Bytes of a refused request that are told.
@@ -53,44 +55,63 @@ impl Refused {
     }
 }
 
-/// Waits for the next request of a session.
+/// Waits for the next request of a session. Most connections are here most of the time.
 pub async fn next(
     worker: &Worker,
     session: &Session,
     client: &mut Client,
     is_first: bool,
 ) -> Result<Arrival, End> {
-    let terms = Terms::of(worker, session).ok_or(End::Closed(Side::Evenkeel))?;
-    let timeouts = &terms.rules.timeouts;
-    let now = worker.reactor.now();
-    let mut seeker = Seeker::default();
-    if !is_first && client.held.is_empty() {
-        let patience = now + timeouts.keep_alive;
-        wait_for_more(worker, session, patience).await?;
-    }
-    let began = if is_first { session.accepted } else { worker.reactor.now() };
-    let deadline = began + timeouts.head;
-    drop(terms);
-    match session.until(worker, deadline, || look(worker, session, client, &mut seeker)).await {
-        Ok(arrival) => arrival,
-        Err(Interrupted::ClientLeft) => Err(left(client)),
-        Err(Interrupted::TooLate) if client.held.is_empty() => Err(End::Closed(Side::Evenkeel)),
-        Err(Interrupted::TooLate) => {
-            Ok(Arrival::Refused(Refused::new(Refusal::HeadLate, &client.held, worker.reactor.now())))
-        }
-    }
+    let mut waiting = Waiting::new(worker, session, is_first).ok_or(End::Closed(Side::Evenkeel))?;
+    poll_fn(|_| waiting.advance(worker, session, client)).await
 }
 
-/// Waits until its client says something, as long as there is to be another request.
-async fn wait_for_more(worker: &Worker, session: &Session, patience: Instant) -> Result<(), End> {
-    let look = || match session.client_ready.get().readable() {
-        true => Some(Ok(())),
-        false => (!Terms::last(worker, session)).then_some(()).map_or(Some(Err(())), |()| None),
-    };
-    match session.until(worker, patience, look).await {
-        Ok(Ok(())) => Ok(()),
-        Err(Interrupted::ClientLeft) => Err(End::Closed(Side::Client)),
-        Ok(Err(())) | Err(Interrupted::TooLate) => Err(End::Closed(Side::Evenkeel)),
+/// How far the next head has come.
+struct Waiting {
+    seeker: Seeker,
+    has_begun: bool,
+    by: Instant,
+}
+
+impl Waiting {
+    fn new(worker: &Worker, session: &Session, is_first: bool) -> Option<Self> {
+        let timeouts = Terms::of(worker, session)?.rules.timeouts;
+        let by = match is_first {
+            true => session.accepted + timeouts.head,
+            false => worker.reactor.now() + timeouts.keep_alive,
+        };
+        Some(Self { seeker: Seeker::default(), has_begun: is_first, by })
+    }
+
+    fn advance(
+        &mut self,
+        worker: &Worker,
+        session: &Session,
+        client: &mut Client,
+    ) -> Poll<Result<Arrival, End>> {
+        let now = worker.reactor.now();
+        if session.client_ready.get().broken() {
+            return Poll::Ready(Err(left(client)));
+        }
+        if session.client_ready.get().readable() || !client.held.is_empty() {
+            if !std::mem::replace(&mut self.has_begun, true) {
+                let Some(terms) = Terms::of(worker, session) else {
+                    return Poll::Ready(Err(End::Closed(Side::Evenkeel)));
+                };
+                self.by = now + terms.rules.timeouts.head;
+            }
+            if let Some(arrival) = look(worker, session, client, &mut self.seeker) {
+                return Poll::Ready(arrival);
+            }
+        }
+        if client.held.is_empty() && (now >= self.by || Terms::last(worker, session)) {
+            return Poll::Ready(Err(End::Closed(Side::Evenkeel)));
+        }
+        if now >= self.by {
+            return Poll::Ready(Ok(Arrival::Refused(Refused::new(Refusal::HeadLate, &client.held, now))));
+        }
+        worker.reactor.arm(session.row.index, worker.drains_by().map_or(self.by, |by| by.min(self.by)));
+        Poll::Pending
     }
 }
 

@@ -243,7 +243,7 @@ impl Exchange {
         let rules = Arc::clone(&pool.rules);
         let now = worker.reactor.now();
         let relay = Relay::new(taken, backend, Vec::new(), options, rules, now)
-            .with_tls(client.tunnel.take(), to_backend_tunnel)
+            .with_tls(client.tunnel.take().map(|tunnel| *tunnel), to_backend_tunnel)
             .beginning(std::mem::take(&mut client.held), to_client);
         Some(Established { relay, seat })
     }

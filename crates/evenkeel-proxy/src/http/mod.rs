@@ -21,7 +21,7 @@ use link::Links;
 
 use crate::reactor::Row;
 use crate::record::Carried;
-use crate::session::{Established, Opened, Session};
+use crate::session::{Established, Open, Opened, Session};
 use crate::tls::Tunnel;
 use crate::worker::Worker;
 use arrival::Arrival;
@@ -98,7 +98,7 @@ impl Serving {
 /// The client of a session.
 pub struct Client {
     socket: OwnedFd,
-    tunnel: Option<Tunnel>,
+    tunnel: Option<Box<Tunnel>>,
     /// What it has said and was not used yet.
     held: Vec<u8>,
 }
@@ -109,7 +109,7 @@ impl Client {
         if let Some(tunnel) = &mut tunnel {
             early = tunnel.take_early();
         }
-        Self { socket, tunnel, held: early }
+        Self { socket, tunnel: tunnel.map(Box::new), held: early }
     }
 
     /// Moves what is held to the beginning of `room`, as far as there is room: more than that may have come with the end of a
@@ -132,7 +132,7 @@ impl Client {
     }
 
     fn port<'a>(&'a mut self, ready: &'a Cell<Readiness>) -> Port<'a> {
-        Port { socket: &self.socket, tunnel: self.tunnel.as_mut(), ready }
+        Port { socket: &self.socket, tunnel: self.tunnel.as_deref_mut(), ready }
     }
 }
 
@@ -147,30 +147,42 @@ enum Next {
 }
 
 /// Serves the requests of a session until its client has no more, or speaks another protocol.
-pub async fn serve(worker: Rc<Worker>, session: Rc<Session>, mut client: Client) -> Result<Opened, End> {
-    let mut is_first = true;
-    loop {
-        let arrival = arrival::next(&worker, &session, &mut client, is_first).await?;
-        is_first = false;
-        let next = match arrival {
-            Arrival::Request(mut exchange) => {
-                let outcome = Box::pin(exchange.run(&worker, &session, &mut client)).await;
-                conclude(&worker, &session, &mut client, *exchange, outcome).await
+///
+/// What waits for the next request is as small as can be, for most connections do: whatever is needed to serve one is made when
+/// it has come.
+pub fn serve(worker: Rc<Worker>, session: Rc<Session>, mut client: Client) -> Open {
+    Box::pin(async move {
+        let mut is_first = true;
+        loop {
+            let arrival = arrival::next(&worker, &session, &mut client, is_first).await?;
+            is_first = false;
+            match Box::pin(serve_one(&worker, &session, &mut client, arrival)).await {
+                Next::Request => {}
+                Next::Close => return Err(End::Closed(Side::Evenkeel)),
+                Next::Relay(established) => return Ok(Opened::Relay(*established)),
             }
-            Arrival::Refused(refused) => {
-                let outcome = Outcome::Refused(refused.refusal);
-                let onward = refused.onward();
-                let method = refused.method();
-                let said = answer::refuse(&worker, &session, &mut client, outcome, method, onward).await;
-                tell::refused(&worker, &session, &refused, said);
-                answer::leave(&worker, &session, &mut client).await;
-                Next::Close
-            }
-        };
-        match next {
-            Next::Request => {}
-            Next::Close => return Err(End::Closed(Side::Evenkeel)),
-            Next::Relay(established) => return Ok(Opened::Relay(*established)),
+        }
+    })
+}
+
+async fn serve_one(
+    worker: &Rc<Worker>,
+    session: &Rc<Session>,
+    client: &mut Client,
+    arrival: Arrival,
+) -> Next {
+    match arrival {
+        Arrival::Request(mut exchange) => {
+            let (outcome, upgraded) = exchange.run(worker, session, client).await;
+            conclude(worker, session, client, &mut exchange, outcome, upgraded).await
+        }
+        Arrival::Refused(refused) => {
+            let outcome = Outcome::Refused(refused.refusal);
+            let (onward, method) = (refused.onward(), refused.method());
+            let said = answer::refuse(worker, session, client, outcome, method, onward).await;
+            tell::refused(worker, session, &refused, said);
+            answer::leave(worker, session, client).await;
+            Next::Close
         }
     }
 }
@@ -180,8 +192,9 @@ async fn conclude(
     worker: &Rc<Worker>,
     session: &Rc<Session>,
     client: &mut Client,
-    mut exchange: Exchange,
-    (outcome, upgraded): (Outcome, Option<Box<Established>>),
+    exchange: &mut Exchange,
+    outcome: Outcome,
+    upgraded: Option<Box<Established>>,
 ) -> Next {
     let mut keeps = exchange.keeps();
     if outcome.status().is_some() {
@@ -191,25 +204,22 @@ async fn conclude(
         let method = Some(exchange.method);
         exchange.to_client += answer::refuse(worker, session, client, outcome, method, onward).await;
     }
-    tell::ended(worker, session, &mut exchange, outcome);
-    if !keeps && upgraded.is_none() && (!exchange.is_body_gone() || client.has_more(session)) {
+    tell::ended(worker, session, exchange, outcome);
+    if let Some(established) = upgraded {
+        return Next::Relay(established);
+    }
+    let is_whole = outcome.is_ok() || outcome.status().is_some();
+    if keeps && is_whole {
+        return Next::Request;
+    }
+    if !exchange.is_body_gone() || client.has_more(session) {
         answer::leave(worker, session, client).await;
     }
-    match upgraded {
-        Some(established) => Next::Relay(established),
-        None if outcome.is_ok() || outcome.status().is_some() => {
-            if keeps {
-                Next::Request
-            } else {
-                Next::Close
-            }
-        }
-        None => {
-            // What was cut must not look like an end.
-            let _ = evenkeel_sys::socket::reset_on_close(&client.socket);
-            Next::Close
-        }
+    if !is_whole {
+        // What was cut must not look like an end.
+        let _ = evenkeel_sys::socket::reset_on_close(&client.socket);
     }
+    Next::Close
 }
 
 impl Worker {

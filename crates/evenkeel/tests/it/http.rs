@@ -1,9 +1,11 @@
 //! Requests balanced one by one, by the real binary: the article's walk with one word changed.
 
+use crate::chain::Chain;
 use crate::harness::Setup;
 use evenkeel_testkit::web::{self, Message};
 use evenkeel_testkit::{Peer, Place, Server};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Barrier};
 
 const HEALTH: &str =
     "health = { tcp = true, interval = \"60ms\", fast-interval = \"20ms\", timeout = \"1s\" }";
@@ -93,4 +95,32 @@ fn a_reload_moves_kept_connections_to_what_holds_now() {
     evenkeel_testkit::eventually("what waited is closed", || (a.open() == 0).then_some(()));
     drop(client);
     running.end();
+}
+
+#[test]
+fn an_upgrade_lets_requests_come_to_their_end_and_connections_that_wait_come_back() {
+    let gate = Arc::new(Barrier::new(2));
+    let opened = Arc::clone(&gate);
+    let server = Server::start(
+        &Place::any(),
+        web::serve(move |asked| {
+            if asked.head.starts_with("GET /slow ") {
+                opened.wait();
+            }
+            web::ok("done")
+        }),
+    );
+    let mut chain = Chain::new(Setup::to([server.place()]).http());
+    let (busy, idle) = (Peer::connect(&chain.place), Peer::connect(&chain.place));
+    assert_eq!(web::get(&idle, "/").unwrap().text(), "done");
+    busy.send(&web::request("GET /slow HTTP/1.1\nHost: a", "")).unwrap();
+    evenkeel_testkit::eventually("it is asked", || (server.open() == 2).then_some(()));
+    chain.upgrade();
+    assert_eq!(idle.text(), "", "closed in order");
+    assert_eq!(web::get(&Peer::connect(&chain.place), "/").unwrap().text(), "done", "the new process");
+    gate.wait();
+    let answer = web::read_answer(&busy).unwrap();
+    assert_eq!((answer.text().as_str(), answer.field("connection")), ("done", Some("close")));
+    assert_eq!(busy.text(), "");
+    chain.wait_alone();
 }
