@@ -42,6 +42,7 @@ fn a_flow_ends_when_its_backend_goes_away_in_the_middle() {
     client.send(b"2");
     let told = wait_flow(&mut balancer, |_| true);
     assert_eq!((&told["end"], &told["by"]), (&"backend-reset".into(), &"backend".into()));
+    assert_eq!(told["backend"], addr.to_string());
     let _again = UdpServer::start_at(addr, |_| Some(b"again".to_vec()));
     assert_eq!(client.ask(b"3"), "again", "the next datagram begins another flow");
 }
