@@ -120,7 +120,7 @@ impl Route {
 }
 
 /// What follows each dot of a name, the longest first.
-fn suffixes(name: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn suffixes(name: &str) -> impl Iterator<Item = &str> {
     name.match_indices('.').map(|(dot, _)| &name[dot + 1..])
 }
 

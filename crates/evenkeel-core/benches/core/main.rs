@@ -11,6 +11,7 @@ mod admit;
 mod balance;
 mod director;
 mod half;
+mod http_route;
 mod timing;
 mod wire;
 
@@ -21,4 +22,5 @@ fn main() {
     director::cases(&mut bench);
     wire::cases(&mut bench);
     admit::cases(&mut bench);
+    http_route::cases(&mut bench);
 }

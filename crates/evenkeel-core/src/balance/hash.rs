@@ -16,6 +16,16 @@ pub fn client_hash(client: &Addr) -> u64 {
     }
 }
 
+/// The hash of something else that stands for a client, as the value of a field: the same for the same bytes.
+pub fn value_hash(value: &[u8]) -> u64 {
+    keyed(0, Purpose::Client, value)
+}
+
+/// What a backend is called where its address is not to be known.
+pub fn backend_tag(key: u64, backend: &Addr) -> u64 {
+    keyed(key, Purpose::Tag, &backend_bytes(backend))
+}
+
 /// Keeps hashes that are used side by side independent of each other.
 #[derive(Clone, Copy)]
 pub(super) enum Purpose {
@@ -27,6 +37,8 @@ pub(super) enum Purpose {
     Offset = 2,
     /// How far it steps from there.
     Skip = 3,
+    /// What it is called in public.
+    Tag = 4,
 }
 
 /// SipHash-1-3 of `bytes`; unpredictable for whoever does not know `key`.

@@ -10,7 +10,7 @@ mod random;
 mod round_robin;
 
 pub use first::First;
-pub use hash::client_hash;
+pub use hash::{backend_tag, client_hash, value_hash};
 pub use least_conn::LeastConn;
 pub use maglev::Maglev;
 pub use random::Random;

@@ -3,15 +3,26 @@
 //!
 //! Nothing is passed on as it came that two readers could understand in two ways: it is refused. What is passed on is made
 //! of parts that were understood.
+//!
+//! Where a request goes, and what is done to it on the way: [`route`], with [`redirect`], [`split`], [`edit`], [`template`] and
+//! [`affinity`].
 
+pub mod affinity;
 pub mod body;
 mod chunked;
+pub mod cookie;
+pub mod edit;
 pub mod forwarded;
 pub mod head;
 pub mod method;
 pub mod outcome;
+pub mod real;
+pub mod redirect;
 pub mod request;
 pub mod response;
+pub mod route;
 pub mod rules;
+pub mod split;
+pub mod template;
 pub mod token;
 pub mod write;

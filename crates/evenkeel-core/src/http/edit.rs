@@ -1,0 +1,172 @@
+//! Fields that are added, set and removed on the way.
+
+use super::template::{Template, Values};
+use super::token::is_token;
+use std::fmt;
+use std::str::FromStr;
+
+/// How many fields may be edited in one place.
+pub const EDITS_MAX: usize = 64;
+
+/// The name of a field that may be edited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldName(Box<str>);
+
+/// What is done to the fields of a head.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Edits {
+    /// They are not passed on.
+    pub remove: Box<[FieldName]>,
+    /// They are there once, with this value.
+    pub set: Box<[(FieldName, Template)]>,
+    /// They are there once more, with this value.
+    pub add: Box<[(FieldName, Template)]>,
+}
+
+impl Edits {
+    /// Whether nothing is done.
+    pub fn is_empty(&self) -> bool {
+        self.remove.is_empty() && self.set.is_empty() && self.add.is_empty()
+    }
+
+    /// Whether a field of this name is passed on as it came.
+    pub fn keeps(&self, name: &[u8]) -> bool {
+        let is_it = |ours: &FieldName| ours.0.as_bytes().eq_ignore_ascii_case(name);
+        !self.remove.iter().any(is_it) && !self.set.iter().any(|(ours, _)| is_it(ours))
+    }
+
+    /// Adds the fields that are set and added, as lines with their ends.
+    pub fn write(&self, values: &Values<'_>, out: &mut Vec<u8>) {
+        for (name, value) in self.set.iter().chain(&self.add) {
+            out.extend_from_slice(name.0.as_bytes());
+            out.extend_from_slice(b": ");
+            value.write(values, out);
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+}
+
+impl FieldName {
+    /// As it is written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// As it is written in the configuration.
+impl FromStr for FieldName {
+    type Err = NotEditable;
+
+    fn from_str(name: &str) -> Result<Self, NotEditable> {
+        let is_in = |names: &[&str]| names.iter().any(|it| it.eq_ignore_ascii_case(name));
+        let is_told = || name.get(..12).is_some_and(|it| it.eq_ignore_ascii_case("x-forwarded-"));
+        match name {
+            _ if name.is_empty() || !name.bytes().all(is_token) => Err(NotEditable::NotAName),
+            _ if name.len() > 128 => Err(NotEditable::NotAName),
+            _ if is_in(&FRAMING) => Err(NotEditable::Framing),
+            _ if is_in(&TOLD) || is_told() => Err(NotEditable::Told),
+            _ if name.eq_ignore_ascii_case("host") => Err(NotEditable::Host),
+            _ => Ok(Self(name.into())),
+        }
+    }
+}
+
+/// They say where a message ends or hold for one connection: whoever edits them makes two readers disagree.
+const FRAMING: [&str; 12] = [
+    "connection",
+    "content-length",
+    "expect",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// They tell where a request comes from, and are written as the service says elsewhere.
+const TOLD: [&str; 3] = ["forwarded", "x-real-ip", "x-request-id"];
+
+/// Why a field cannot be edited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotEditable {
+    /// No field can be called like this.
+    NotAName,
+    /// It frames messages, or holds for one connection alone.
+    Framing,
+    /// It tells where a request comes from.
+    Told,
+    /// The host is part of what is asked for.
+    Host,
+}
+
+impl fmt::Display for NotEditable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotAName => "not the name of a field: letters, digits and hyphens, as X-Env",
+            Self::Framing => {
+                "this field frames messages or holds for one connection: evenkeel writes it itself"
+            }
+            Self::Told => "this field tells where a request comes from: evenkeel writes it itself",
+            Self::Host => "the host is what the client asks for: backends get it as it is",
+        })
+    }
+}
+
+impl std::error::Error for NotEditable {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VALUES: Values<'static> =
+        Values { client: None, host: b"a.example", path: b"/", rest: b"", request_id: b"1", is_tls: false };
+
+    fn edits(set: &[(&str, &str)], add: &[(&str, &str)], remove: &[&str]) -> Edits {
+        let fields = |of: &[(&str, &str)]| {
+            of.iter().map(|(name, value)| (name.parse().unwrap(), Template::parse(value).unwrap())).collect()
+        };
+        Edits {
+            set: fields(set),
+            add: fields(add),
+            remove: remove.iter().map(|it| it.parse().unwrap()).collect(),
+        }
+    }
+
+    #[test]
+    fn what_is_set_replaces_and_what_is_added_comes_beside() {
+        let edits = edits(&[("X-Env", "prod")], &[("X-Host", "{host}")], &["server"]);
+        assert!(!edits.keeps(b"x-env") && !edits.keeps(b"Server"));
+        assert!(edits.keeps(b"X-Host") && edits.keeps(b"X-En"));
+        let mut out = Vec::new();
+        edits.write(&VALUES, &mut out);
+        assert_eq!(out, b"X-Env: prod\r\nX-Host: a.example\r\n");
+        assert!(!edits.is_empty() && Edits::default().is_empty());
+    }
+
+    #[test]
+    fn nobody_edits_what_frames_messages_or_tells_of_the_client() {
+        for (name, wrong) in [
+            ("", NotEditable::NotAName),
+            ("X Env", NotEditable::NotAName),
+            ("X-Env:", NotEditable::NotAName),
+            ("X\r\nEnv", NotEditable::NotAName),
+            ("Content-Length", NotEditable::Framing),
+            ("transfer-encoding", NotEditable::Framing),
+            ("Connection", NotEditable::Framing),
+            ("TE", NotEditable::Framing),
+            ("X-Forwarded-For", NotEditable::Told),
+            ("x-forwarded-anything", NotEditable::Told),
+            ("Forwarded", NotEditable::Told),
+            ("Host", NotEditable::Host),
+        ] {
+            assert_eq!(name.parse::<FieldName>(), Err(wrong), "{name}");
+        }
+        for name in ["X-Env", "Cookie", "Strict-Transport-Security", "x-forwarded"] {
+            assert_eq!(name.parse::<FieldName>().unwrap().as_str(), name);
+        }
+    }
+}

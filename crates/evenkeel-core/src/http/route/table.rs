@@ -1,0 +1,146 @@
+//! Routes, ready to be asked: a few look-ups for a request, however many routes there are. The maps are sorted, not hashed,
+//! so that no name or path that a client thinks of can be slow.
+
+use super::path::{self, OddPath};
+use super::{Asked, PathPattern, RouteProblem, When, problem};
+use crate::host_name;
+use crate::route::{Pattern, suffixes};
+use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+/// Routes, ready to be asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RouteTable {
+    routes: Vec<When>,
+    /// Whether any of them is for a path.
+    by_path: bool,
+    /// Of hosts in full.
+    hosts: BTreeMap<Box<str>, Paths>,
+    /// Of all hosts below one.
+    below: BTreeMap<Box<str>, Paths>,
+    /// Of every host.
+    all: Paths,
+}
+
+/// The routes of some hosts, by path; each list with the most specific first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Paths {
+    pub exact: BTreeMap<Box<[u8]>, Vec<usize>>,
+    pub below: BTreeMap<Box<[u8]>, Vec<usize>>,
+    /// Slashes in the longest of those: no client can make us look at more.
+    depth: usize,
+    /// Of every path, and of none.
+    pub all: Vec<usize>,
+}
+
+/// The route of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chosen<'a> {
+    /// Its place among those that the table was made of; `None`: there is none for this request.
+    pub route: Option<usize>,
+    /// The path in its normal form, where any route is for a path; else as it is.
+    pub path: Cow<'a, [u8]>,
+}
+
+impl RouteTable {
+    /// A table of these routes; or all that is wrong with them.
+    pub fn new(routes: Vec<When>) -> Result<Self, Vec<RouteProblem>> {
+        let mut table = Self::default();
+        for (index, when) in routes.iter().enumerate() {
+            table.at(when.host.as_ref()).add(when.path.as_ref(), index);
+        }
+        // Stable: what has the same number of conditions stays as it was written.
+        let sort = |list: &mut Vec<usize>| list.sort_by_key(|&index| Reverse(routes[index].conditions()));
+        table.groups().flat_map(Paths::lists).for_each(sort);
+        let problems = problem::all(&routes, &table);
+        table.by_path = routes.iter().any(|when| when.path.is_some());
+        table.routes = routes;
+        if problems.is_empty() { Ok(table) } else { Err(problems) }
+    }
+
+    /// The route of this request. A path that might be read in another way that leads to another route is refused.
+    pub fn choose<'a>(&self, asked: &Asked<'a>) -> Result<Chosen<'a>, OddPath> {
+        let name = asked.host.and_then(host_name::canonical);
+        let find = |path: Option<&[u8]>| self.find(name.as_deref(), path, asked);
+        let path = path::split(asked.target).0;
+        if path == b"*" || !self.by_path {
+            return Ok(Chosen { route: find(None), path: Cow::Borrowed(path) });
+        }
+        let path = path::normal(path)?;
+        let route = find(Some(&path));
+        match path::loose(&path)? {
+            Some(loose) if find(Some(&loose)) != route => Err(OddPath::Ambiguous),
+            _ => Ok(Chosen { route, path }),
+        }
+    }
+
+    /// The routes, as they were written.
+    pub fn routes(&self) -> &[When] {
+        &self.routes
+    }
+
+    fn find(&self, name: Option<&str>, path: Option<&[u8]>, asked: &Asked<'_>) -> Option<usize> {
+        let host = name.and_then(|name| self.hosts.get(name));
+        let below = name.into_iter().flat_map(suffixes).filter_map(|suffix| self.below.get(suffix));
+        let groups = host.into_iter().chain(below).chain([&self.all]);
+        groups.flat_map(|paths| paths.of(path)).copied().find(|&index| self.routes[index].holds(asked))
+    }
+
+    fn at(&mut self, host: Option<&Pattern>) -> &mut Paths {
+        match host {
+            Some(Pattern::Host(name)) => self.hosts.entry(name.clone()).or_default(),
+            Some(Pattern::Below(name)) => self.below.entry(name.clone()).or_default(),
+            None => &mut self.all,
+        }
+    }
+
+    fn groups(&mut self) -> impl Iterator<Item = &mut Paths> {
+        self.hosts.values_mut().chain(self.below.values_mut()).chain([&mut self.all])
+    }
+
+    /// All groups, each with the host that it is for.
+    pub(super) fn by_host(&self) -> impl Iterator<Item = (Option<Pattern>, &Paths)> {
+        let hosts = self.hosts.iter().map(|(name, paths)| (Some(Pattern::Host(name.clone())), paths));
+        let below = self.below.iter().map(|(name, paths)| (Some(Pattern::Below(name.clone())), paths));
+        hosts.chain(below).chain([(None, &self.all)])
+    }
+}
+
+impl Paths {
+    fn add(&mut self, path: Option<&PathPattern>, index: usize) {
+        match path {
+            Some(PathPattern::Exact(path)) => self.exact.entry(path.clone()).or_default().push(index),
+            Some(PathPattern::Below(path)) => {
+                self.depth = self.depth.max(slashes(path).count());
+                self.below.entry(path.clone()).or_default().push(index);
+            }
+            None => self.all.push(index),
+        }
+    }
+
+    fn lists(&mut self) -> impl Iterator<Item = &mut Vec<usize>> {
+        self.exact.values_mut().chain(self.below.values_mut()).chain([&mut self.all])
+    }
+
+    /// The routes that are for this path, the most specific first.
+    fn of<'a>(&'a self, path: Option<&[u8]>) -> impl Iterator<Item = &'a usize> {
+        let exact = path.and_then(|path| self.exact.get(path));
+        let mut below = path.filter(|_| !self.below.is_empty()).map(|path| first(path, self.depth));
+        let below = std::iter::from_fn(move || {
+            let path = below?;
+            below = path.iter().rposition(|byte| *byte == b'/').map(|slash| &path[..slash]);
+            Some(self.below.get(path))
+        });
+        exact.into_iter().chain(below.flatten()).chain([&self.all]).flatten()
+    }
+}
+
+/// The first `depth` segments of a path.
+fn first(path: &[u8], depth: usize) -> &[u8] {
+    slashes(path).nth(depth).map_or(path, |end| &path[..end])
+}
+
+fn slashes(path: &[u8]) -> impl Iterator<Item = usize> {
+    path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at)
+}
