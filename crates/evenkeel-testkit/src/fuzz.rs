@@ -5,6 +5,8 @@ use crate::hello::{message, record};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::dice::Dice;
 use evenkeel_core::flow::Trail;
+use evenkeel_core::http::cookie;
+use evenkeel_core::http::route::path;
 use evenkeel_core::wire::client_hello::{self, Malformed, Reader};
 use evenkeel_core::wire::proxy_v2::{self, Saying};
 use evenkeel_core::wire::quic::{self, Packet};
@@ -89,6 +91,31 @@ fn hello(bytes: &[u8]) {
         Ok(Parse::Partial) => assert!(bytes.len() < longest),
         Ok(Parse::Complete { length, .. }) => assert!(length <= bytes.len().min(longest)),
         Err(malformed) => assert!(!malformed.to_string().is_empty()),
+    }
+}
+
+/// The path of a request: its normal form is its own, has no dots and no slashes in a row, and whatever a server may read into
+/// it, it cannot be read further.
+pub fn path(bytes: &[u8]) {
+    let Ok(normal) = path::normal(path::split(bytes).0) else { return };
+    let is_normal = |path: &[u8]| {
+        let dots = |segment: &[u8]| matches!(segment, b"." | b"..");
+        let has_slashes = path.windows(2).any(|pair| pair == b"//");
+        path.starts_with(b"/") && !has_slashes && !path.split(|byte| *byte == b'/').any(dots)
+    };
+    assert!(is_normal(&normal), "{normal:x?}");
+    assert_eq!(path::normal(&normal).as_deref(), Ok(&*normal));
+    if let Ok(Some(loose)) = path::loose(&normal) {
+        assert!(is_normal(&loose) && loose != *normal, "{loose:x?}");
+        assert_eq!(path::loose(&loose), Ok(None));
+    }
+}
+
+/// The cookies of a client: the one that is found stands there, behind its name.
+pub fn cookie(bytes: &[u8]) {
+    if let Some(value) = cookie::find(bytes, b"lb") {
+        let pair = [b"lb=", value].concat();
+        assert!(bytes.windows(pair.len()).any(|window| window == pair) && !value.contains(&b';'));
     }
 }
 

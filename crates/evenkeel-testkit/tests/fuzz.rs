@@ -54,6 +54,16 @@ fn no_body_in_chunks_breaks_a_promise() {
 }
 
 #[test]
+fn no_path_of_a_request_breaks_a_promise() {
+    run(fuzz::path, &examples::paths());
+}
+
+#[test]
+fn no_cookie_of_a_client_breaks_a_promise() {
+    run(fuzz::cookie, &examples::cookies());
+}
+
+#[test]
 fn nothing_is_no_matter() {
     fuzz::http::request(b"");
     fuzz::http::answer(b"");
@@ -62,4 +72,6 @@ fn nothing_is_no_matter() {
     fuzz::quic(b"");
     fuzz::proxy(b"");
     fuzz::client_hello(b"");
+    fuzz::path(b"");
+    fuzz::cookie(b"");
 }

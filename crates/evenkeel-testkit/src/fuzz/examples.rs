@@ -83,6 +83,26 @@ pub fn packets() -> Vec<Vec<u8>> {
     vec![client, server, b"\x4c\xfe\x41\x89\x65\x5e\x5c\xd5\x5c".to_vec()]
 }
 
+/// Paths of requests, plain and in other ways to write them.
+pub fn paths() -> Vec<Vec<u8>> {
+    let paths = [
+        "/",
+        "/api/v1/users?id=1&x=/../y",
+        "//a/./b/../c/%2e%2E/d",
+        "/@scope%2fname/-/x.tgz",
+        "/a;b=c/..;/d\\e%5Cf%3bg",
+        "/caf%C3%A9/%00/%25%32%65",
+    ];
+    paths.map(|path| path.as_bytes().to_vec()).into()
+}
+
+/// Cookies of clients.
+pub fn cookies() -> Vec<Vec<u8>> {
+    [&b"lb=0123456789abcdef; a=b"[..], b"a=b; lb=\"x\"; lb=2", b" ;lb = 1;lb=;xlb=3,lb=4"]
+        .map(<[u8]>::to_vec)
+        .into()
+}
+
 fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut out = Vec::new();
     write(&mut out);
