@@ -12,7 +12,7 @@ use crate::rate::Rate;
 use crate::reception::Reception;
 use crate::sockets::{Inward, Outward, Source};
 use crate::tls::Origination;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
@@ -59,10 +59,13 @@ impl Listener {
         self.name.protocol == Protocol::Udp
     }
 
-    /// Every pool that its sessions may be sent to.
+    /// Every pool that its sessions may be sent to, once.
     pub fn pools(&self) -> impl Iterator<Item = &PoolName> {
         let routes = self.reception.routes.iter().flat_map(|routes| routes.table.routes());
-        self.pool.iter().chain(routes.map(|route| &route.to))
+        let of_requests = self.reception.http.iter().flat_map(|http| http.steering.routes.pools());
+        let mut seen = BTreeSet::new();
+        let all = self.pool.iter().chain(routes.map(|route| &route.to)).chain(of_requests);
+        all.filter(move |name| seen.insert(*name))
     }
 }
 

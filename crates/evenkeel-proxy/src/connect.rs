@@ -93,7 +93,19 @@ pub enum NotConnected {
 
 /// A seat at a backend that was not tried yet, if there is one now.
 pub fn try_to_seat(session: &Session, local: &LocalPool) -> Seating {
-    local.seat(client_hash(session.client()), |pool| tried(session, pool))
+    let tried = |pool: &Arc<Pool>| tried(session, pool);
+    let hash = match session.serving.get().map(|serving| serving.wanted.borrow()) {
+        None => None,
+        Some(wanted) => {
+            let named =
+                wanted.backend.as_ref().and_then(|(affinity, tag)| local.seat_named(affinity, *tag, tried));
+            if let Some(seating) = named {
+                return seating;
+            }
+            wanted.hash
+        }
+    };
+    local.seat(hash.unwrap_or_else(|| client_hash(session.client())), tried)
 }
 
 /// A seat at a backend that was not tried yet; waits for one if all are at their limits.

@@ -8,6 +8,7 @@ use evenkeel_core::attempt::Tried;
 use evenkeel_core::balance::Choice;
 use evenkeel_core::budget::RetryBudget;
 use evenkeel_core::dice::Dice;
+use evenkeel_core::http::affinity::{Affinity, Tag, Tags};
 use evenkeel_core::load::Load;
 use evenkeel_core::snapshot::Pool;
 use rustls::ClientConfig;
@@ -35,6 +36,8 @@ pub struct LocalPool {
     beckoned: Cell<bool>,
     /// Whose turn it is among the pool's source addresses.
     turn: Cell<u32>,
+    /// What its backends are called by clients that named one lately.
+    tags: RefCell<Option<Tags>>,
 }
 
 /// A seat at a backend, or why there is none.
@@ -60,6 +63,7 @@ impl LocalPool {
             line: RefCell::default(),
             beckoned: Cell::new(false),
             turn: Cell::new(0),
+            tags: RefCell::default(),
         }
     }
 
@@ -71,6 +75,7 @@ impl LocalPool {
     /// A newer snapshot has come.
     pub fn publish(&self, pool: &Arc<Pool>, book: &PoolBook, keyring: &Keyring) {
         self.newest.replace(Arc::clone(pool));
+        self.tags.replace(None);
         self.book.replace(Arc::clone(book));
         self.tls.replace(pool.rules.tls.as_ref().and_then(|terms| keyring.client(terms)).cloned());
     }
@@ -117,6 +122,26 @@ impl LocalPool {
         let seat = pool.backends[index].load.enter(pool.backends[index].limits)?;
         let counts = self.book.borrow()[index].of(self.worker);
         Some((pool, index as u32, CountedSeat::new(seat, counts)))
+    }
+
+    /// A seat at the backend that a client names, if it may take it and was not tried.
+    pub fn seat_named(
+        &self,
+        affinity: &Affinity,
+        tag: Tag,
+        tried: impl Fn(&Arc<Pool>) -> Tried,
+    ) -> Option<Seating> {
+        let pool = self.newest();
+        let mut tags = self.tags.borrow_mut();
+        let tags = match tags.take() {
+            Some(known) if known.are_of(affinity) => tags.insert(known),
+            _ => tags.insert(Tags::new(affinity, &pool)),
+        };
+        let index = tags.find(tag, &pool).filter(|index| !tried(&pool).contains(*index))?;
+        let backend = &pool.backends[index as usize];
+        let seat = backend.load.enter(backend.limits)?;
+        let counts = self.book.borrow()[index as usize].of(self.worker);
+        Some(Seating::At(pool, index, CountedSeat::new(seat, counts)))
     }
 
     /// A seat for a session that is connected already, at the backend with this index of the newest snapshot; at one

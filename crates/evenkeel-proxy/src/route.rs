@@ -16,15 +16,15 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
-/// Finds the session its pool, unless it has one already.
+/// Finds the session its pool, unless it has one already; none may be there where each request has its own.
 pub async fn choose(
     worker: &Worker,
     session: &Session,
     client: &OwnedFd,
     early: &mut Early,
-) -> Result<Rc<LocalPool>, End> {
+) -> Result<Option<Rc<LocalPool>>, End> {
     if let Some(pool) = session.pool.get() {
-        return Ok(Rc::clone(pool));
+        return Ok(Some(Rc::clone(pool)));
     }
     let listener = &session.listener;
     let name = match &listener.reception.routes {
@@ -32,8 +32,11 @@ pub async fn choose(
         Some(routes) => by_route(worker, session, routes, client, early).await?.or(listener.pool.as_ref()),
     };
     // One that a reload took away in this moment is as good as none.
-    let pool = name.and_then(|name| worker.pools.borrow().get(name).cloned()).ok_or(Rejection::NoRoute)?;
-    Ok(Rc::clone(session.pool.get_or_init(|| pool)))
+    match name.and_then(|name| worker.pools.borrow().get(name).cloned()) {
+        Some(pool) => Ok(Some(Rc::clone(session.pool.get_or_init(|| pool)))),
+        None if listener.reception.http.is_some() => Ok(None),
+        None => Err(Rejection::NoRoute.into()),
+    }
 }
 
 /// The pool of the route that is taken; `None` if none is.

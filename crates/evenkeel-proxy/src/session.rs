@@ -70,6 +70,7 @@ pub async fn serve(worker: Rc<Worker>, session: Rc<Session>, client: OwnedFd) ->
         let client = Client::new(client, tunnel, early.into_bytes());
         return Ok(Opened::Serving(http::serve(worker, session, client)));
     }
+    let pool = pool.ok_or(Rejection::NoRoute)?;
     let connected = connect::with_retry(&worker, &session, &pool, &client).await?;
     let Connected { socket: backend, tunnel: to_backend, seat, rules } = connected;
     std::mem::forget(refusal);

@@ -11,8 +11,10 @@ use evenkeel_core::addr::Addr;
 use evenkeel_core::balance::Balance;
 use evenkeel_core::director::{Config, Member, PoolConfig, Target};
 use evenkeel_core::health::{Check, CheckKind};
+use evenkeel_core::name::PoolName;
 use evenkeel_core::snapshot::Listener;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -75,21 +77,24 @@ fn warn(loaded: &Loaded) {
     }
 }
 
-/// A service as it is shown: where it listens, and one of its pools.
+/// A service as it is shown: where it listens, and one of its pools, if it has any.
 struct Service<'a> {
     name: &'a str,
     listeners: Vec<&'a Listener>,
-    pool: &'a PoolConfig,
+    pool: Option<&'a PoolConfig>,
 }
 
 fn services(config: &Config) -> impl Iterator<Item = Service<'_>> {
     config.listeners.chunk_by(|one, other| one.name.service == other.name.service).flat_map(
         move |listeners| {
             let name = listeners[0].name.service.as_str();
-            listeners[0].pools().filter_map(move |pool| {
-                let pool = config.pools.iter().find(|known| known.name == *pool)?;
-                Some(Service { name, listeners: listeners.iter().map(Arc::as_ref).collect(), pool })
-            })
+            let find = |pool: &PoolName| config.pools.iter().find(|known| known.name == *pool);
+            let mut pools: Vec<_> = listeners[0].pools().filter_map(find).map(Some).collect();
+            if pools.is_empty() {
+                pools.push(None);
+            }
+            let listeners: Vec<_> = listeners.iter().map(Arc::as_ref).collect();
+            pools.into_iter().map(move |pool| Service { name, listeners: listeners.clone(), pool })
         },
     )
 }
@@ -111,7 +116,7 @@ impl Service<'_> {
 
     fn to_json(&self) -> Value {
         let members =
-            self.pool.members.iter().map(
+            self.pool.iter().flat_map(|pool| &pool.members).map(
                 |member| json!({"addr": target(member), "weight": member.weight, "backup": member.backup}),
             );
         json!({
@@ -119,9 +124,9 @@ impl Service<'_> {
             "protocol": self.listeners[0].name.protocol.word(),
             "table": self.table(),
             "listen": self.listeners.iter().map(|listener| listener.name.addr.to_string()).collect::<Vec<_>>(),
-            "pool": self.pool.name.as_str(),
-            "balance": balance(self.pool.balance),
-            "health": health(self.pool.check.as_deref()),
+            "pool": self.pool.map(|pool| pool.name.as_str()),
+            "balance": self.pool.map(|pool| balance(pool.balance)),
+            "health": self.pool.map(|pool| health(pool.check.as_deref())),
             "to": members.collect::<Vec<_>>(),
         })
     }
@@ -131,8 +136,13 @@ impl Service<'_> {
 fn summary(name: &str, config: &Config) -> String {
     let rows: Vec<[String; 5]> = services(config)
         .map(|service| {
-            let to = count(service.pool.members.len(), "backend");
-            let how = format!("{}, {}", balance(service.pool.balance), health(service.pool.check.as_deref()));
+            let (to, how) = match service.pool {
+                Some(pool) => (
+                    count(pool.members.len(), "backend"),
+                    format!("{}, {}", balance(pool.balance), health(pool.check.as_deref())),
+                ),
+                None => ("nobody".to_owned(), "answers by itself".to_owned()),
+            };
             [service.name.to_owned(), service.listen(), to, how, service.table().to_owned()]
         })
         .collect();
@@ -142,7 +152,8 @@ fn summary(name: &str, config: &Config) -> String {
     let lines = lines.map(|[name, listen, to, how, table]| {
         format!("  {table:tables$}  {name:names$}  {listen:listens$}  -> {to:tos$}   {how}\n")
     });
-    format!("{name}: ok, {}\n{}", count(rows.len(), "service"), lines.collect::<String>())
+    let services: BTreeSet<_> = config.listeners.iter().map(|listener| &listener.name.service).collect();
+    format!("{name}: ok, {}\n{}", count(services.len(), "service"), lines.collect::<String>())
 }
 
 fn certificate(shown: &Shown) -> Value {

@@ -85,8 +85,15 @@ fn places(key: &Key) -> String {
 fn list() -> String {
     let width = KEYS.iter().map(|key| key.name.len()).max().unwrap_or(0);
     let mut list = String::new();
-    let contexts =
-        [Context::Top, Context::Service, Context::Http, Context::Udp, Context::Route, Context::Backend];
+    let contexts = [
+        Context::Top,
+        Context::Service,
+        Context::Http,
+        Context::Udp,
+        Context::Route,
+        Context::HttpRoute,
+        Context::Backend,
+    ];
     for context in contexts {
         list.push_str(&format!("In {}:\n", context.title().replace('`', "")));
         for key in KEYS.iter().filter(|key| key.scope.contexts()[0] == context) {

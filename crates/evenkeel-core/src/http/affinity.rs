@@ -4,9 +4,8 @@
 use super::cookie;
 use crate::addr::Addr;
 use crate::balance::backend_tag;
-use crate::snapshot::{Backend, Pool};
+use crate::snapshot::Pool;
 use std::io::Write as _;
-use std::sync::Arc;
 
 /// How backends are named in cookies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,33 +56,35 @@ impl Tag {
 }
 
 /// The names of all backends of a pool, ready to be looked up.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Tags {
-    pool: Arc<Pool>,
+    key: u64,
     by_tag: Box<[(Tag, u32)]>,
 }
 
 impl Tags {
     /// Those of `pool`.
-    pub fn new(affinity: &Affinity, pool: &Arc<Pool>) -> Self {
+    pub fn new(affinity: &Affinity, pool: &Pool) -> Self {
         let named = (0..).zip(&pool.backends).map(|(index, backend)| (affinity.tag(&backend.addr), index));
         let mut by_tag: Box<[_]> = named.collect();
         by_tag.sort_unstable();
-        Self { pool: pool.clone(), by_tag }
+        Self { key: affinity.key, by_tag }
     }
 
-    /// Whether they are those of this very pool, as it stands now.
-    pub fn are_of(&self, pool: &Arc<Pool>) -> bool {
-        Arc::ptr_eq(&self.pool, pool)
+    /// Whether they are those of this key.
+    pub fn are_of(&self, affinity: &Affinity) -> bool {
+        self.key == affinity.key
     }
 
-    /// The backend of this name, by its place; `None` if there is none, or it may not take a request now: the client is then
-    /// balanced anew.
-    pub fn find(&self, tag: Tag) -> Option<u32> {
+    /// The backend of `pool` that has this name, by its place; `None` if there is none, or it may not take a request now: the
+    /// client is then balanced anew.
+    pub fn find(&self, tag: Tag, pool: &Pool) -> Option<u32> {
         let at = self.by_tag.binary_search_by_key(&tag, |(tag, _)| *tag).ok()?;
         let (_, index) = self.by_tag[at];
-        let takes = |backend: &Backend| backend.eligible && !backend.is_suspect() && backend.has_room();
-        self.pool.backends.get(index as usize).is_some_and(takes).then_some(index)
+        let backend = pool.backends.get(index as usize)?;
+        // Where nobody may be chosen, as before the first checks, all are tried.
+        let may_be_chosen = backend.eligible || pool.last_resort.contains(&index);
+        (may_be_chosen && !backend.is_suspect() && backend.has_room()).then_some(index)
     }
 }
 

@@ -29,6 +29,24 @@ impl Edits {
         self.remove.is_empty() && self.set.is_empty() && self.add.is_empty()
     }
 
+    /// These edits after those of `before`: where both set a field, or one sets and the other removes it, these go.
+    pub fn after(mut self, before: &Self) -> Self {
+        let is_done = |name: &FieldName| !self.keeps(name.0.as_bytes());
+        let remove = before.remove.iter().filter(|name| !is_done(name)).cloned();
+        let set = before.set.iter().filter(|(name, _)| !is_done(name)).cloned();
+        let (remove, set): (Vec<_>, Vec<_>) = (remove.collect(), set.collect());
+        let add = before.add.iter().chain(&self.add).cloned().collect();
+        self.remove = remove.into_iter().chain(self.remove).collect();
+        self.set = set.into_iter().chain(self.set).collect();
+        self.add = add;
+        self
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.remove.len() + self.set.len() + self.add.len()
+    }
+
     /// Whether a field of this name is passed on as it came.
     pub fn keeps(&self, name: &[u8]) -> bool {
         let is_it = |ours: &FieldName| ours.0.as_bytes().eq_ignore_ascii_case(name);
@@ -145,6 +163,18 @@ mod tests {
         edits.write(&VALUES, &mut out);
         assert_eq!(out, b"X-Env: prod\r\nX-Host: a.example\r\n");
         assert!(!edits.is_empty() && Edits::default().is_empty());
+    }
+
+    #[test]
+    fn a_route_goes_before_its_service() {
+        let service = edits(&[("X-Env", "prod"), ("X-A", "1")], &[("Via", "a")], &["Server", "X-B"]);
+        let route = edits(&[("x-env", "test"), ("X-B", "2")], &[("Via", "b")], &["X-A"]);
+        let both = route.after(&service);
+        let mut out = Vec::new();
+        both.write(&VALUES, &mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), "x-env: test\r\nX-B: 2\r\nVia: a\r\nVia: b\r\n");
+        let removed: Vec<_> = both.remove.iter().map(FieldName::as_str).collect();
+        assert_eq!((removed, both.count()), (vec!["Server", "X-A"], 6));
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub enum Refusal {
     Folded,
     /// What it wants is no path, and nothing else that could be meant.
     Target,
+    /// Its path can be read in more than one way.
+    Path,
     /// Its host is missing, given twice, or not the same everywhere.
     Host,
     /// Its length is no number, or is given twice.
@@ -53,7 +55,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::NotHttp,
         Self::RequestLine,
         Self::LineEnd,
@@ -61,6 +63,7 @@ impl Refusal {
         Self::FieldValue,
         Self::Folded,
         Self::Target,
+        Self::Path,
         Self::Host,
         Self::Length,
         Self::LengthAndCoding,
@@ -87,6 +90,7 @@ impl Refusal {
             Self::FieldValue => "field-value",
             Self::Folded => "folded-field",
             Self::Target => "target",
+            Self::Path => "path",
             Self::Host => "host",
             Self::Length => "length",
             Self::LengthAndCoding => "length-and-coding",

@@ -3,13 +3,13 @@
 use super::token::{list, trim};
 use std::net::{IpAddr, SocketAddr};
 
-/// The client of a request that came from `peer`, which can be believed, with these `X-Forwarded-For`: the last that nobody
-/// who can be believed stands behind. What stands before something that is no address is not looked at.
+/// The client of a request that came from `peer`, which can be believed, with these `X-Forwarded-For`: the last of them that
+/// cannot be, else the first. What stands before something that is no address is not looked at. A Unix socket has no address.
 pub fn client<'a>(
-    peer: IpAddr,
+    peer: Option<IpAddr>,
     said: impl Iterator<Item = &'a [u8]>,
     is_trusted: impl Fn(IpAddr) -> bool,
-) -> IpAddr {
+) -> Option<IpAddr> {
     let mut client = None;
     for member in said.flat_map(list) {
         client = match address(member) {
@@ -18,7 +18,7 @@ pub fn client<'a>(
             Some(addr) => Some(addr),
         };
     }
-    client.unwrap_or(peer)
+    client.or(peer)
 }
 
 /// An address, as proxies write it: with a port or without.
@@ -38,7 +38,7 @@ mod tests {
     fn client(said: &[&str]) -> String {
         let is_trusted = |addr: IpAddr| addr.to_string().starts_with("10.");
         let said = said.iter().map(|field| field.as_bytes());
-        super::client("10.0.0.1".parse().unwrap(), said, is_trusted).to_string()
+        super::client("10.0.0.1".parse().ok(), said, is_trusted).unwrap().to_string()
     }
 
     #[test]

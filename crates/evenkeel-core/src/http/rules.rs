@@ -1,5 +1,6 @@
 //! What holds for the requests of a service; as configured.
 
+use super::steer::Steering;
 use crate::network::Network;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -17,6 +18,8 @@ pub struct HttpRules {
     pub forwarded: Forwarded,
     /// Who may have said so before.
     pub trusted: Box<[Network]>,
+    /// Where requests go, and what is done to them on the way.
+    pub steering: Steering,
     /// Connections to backends that wait for their next request.
     pub links: LinkRules,
 }

@@ -1,23 +1,50 @@
 //! Heads as they go: what was understood, written anew.
 
 use super::body::Framing;
+use super::edit::Edits;
 use super::forwarded::Origin;
 use super::head::Known;
 use super::method::Method;
 use super::outcome::phrase;
 use super::request::{Request, Version};
 use super::response::Response;
+use super::template::Values;
 use std::io::Write as _;
 
-/// Adds the head of `request` as a backend gets it.
-pub fn request(request: &Request<'_>, origin: &Origin, out: &mut Vec<u8>) {
+/// As what a request is passed on.
+#[derive(Clone, Copy, Debug)]
+pub struct Passing<'a> {
+    /// By which target.
+    pub target: &'a [u8],
+    /// What is done to its fields.
+    pub edits: &'a Edits,
+    /// What the variables in those are.
+    pub values: &'a Values<'a>,
+}
+
+/// What is done to the fields of an answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Edited<'a> {
+    /// Which are taken away.
+    pub edits: &'a Edits,
+    /// Which are added: lines with their ends.
+    pub lines: &'a [u8],
+}
+
+/// Adds the head of `request` as a backend gets it: as it came, unless it is `passing` as something else.
+pub fn request(request: &Request<'_>, passing: Option<Passing<'_>>, origin: &Origin, out: &mut Vec<u8>) {
     out.extend_from_slice(request.method_name);
     out.push(b' ');
-    out.extend_from_slice(request.target);
+    out.extend_from_slice(passing.map_or(request.target, |passing| passing.target));
     out.extend_from_slice(b" HTTP/1.1\r\nHost: ");
     out.extend_from_slice(request.host.unwrap_or_default());
     out.extend_from_slice(b"\r\n");
-    request.fields.lines(|known, _| origin.passes(known)).for_each(|line| out.extend_from_slice(line));
+    let keeps = |name: &[u8]| passing.is_none_or(|passing| passing.edits.keeps(name));
+    let staying = request.fields.lines(|known, name| origin.passes(known) && keeps(name));
+    staying.for_each(|line| out.extend_from_slice(line));
+    if let Some(passing) = passing {
+        passing.edits.write(passing.values, out);
+    }
     origin.write(request, out);
     frame(request.body, out);
     if let Some(protocol) = request.upgrade {
@@ -36,12 +63,23 @@ pub struct Onward {
 }
 
 /// Adds the head of `response` to a request of `method` as its client gets it, and says how its body is framed there.
-pub fn response(response: &Response<'_>, method: Method, onward: Onward, out: &mut Vec<u8>) -> Framing {
+///
+/// Only the last answer is `edited`, not those before it.
+pub fn response(
+    response: &Response<'_>,
+    method: Method,
+    onward: Onward,
+    edited: Option<Edited<'_>>,
+    out: &mut Vec<u8>,
+) -> Framing {
     // Cannot fail for a `Vec`.
     let _ = write!(out, "HTTP/1.1 {} ", response.status);
     out.extend_from_slice(response.reason);
     out.extend_from_slice(b"\r\n");
-    response.fields.lines(|known, _| stays(known)).for_each(|line| out.extend_from_slice(line));
+    let keeps = |name: &[u8]| edited.is_none_or(|edited| edited.edits.keeps(name));
+    let passing = response.fields.lines(|known, name| stays(known) && keeps(name));
+    passing.for_each(|line| out.extend_from_slice(line));
+    out.extend_from_slice(edited.map_or(b"", |edited| edited.lines));
     let framing = match response.body {
         Framing::Chunked | Framing::UntilEnd if onward.version == Version::Http10 => Framing::UntilEnd,
         Framing::Chunked | Framing::UntilEnd => Framing::Chunked,

@@ -16,7 +16,7 @@ fn pass(lines: &str, method: Method, onward: Onward) -> Result<(String, Framing,
     let mut room = Lines::new();
     let response = Response::parse(head.as_bytes(), method, &mut room)?;
     let mut out = Vec::new();
-    let framing = write::response(&response, method, onward, &mut out);
+    let framing = write::response(&response, method, onward, None, &mut out);
     Ok((String::from_utf8_lossy(&out).replace("\r\n", "\n"), framing, response.keeps))
 }
 

@@ -36,7 +36,7 @@ fn understand<T>(lines: &str, look: impl FnOnce(&Request<'_>) -> T) -> Result<T,
 fn onward(lines: &str, origin: &Origin) -> String {
     understand(lines, |request| {
         let mut out = Vec::new();
-        write::request(request, origin, &mut out);
+        write::request(request, None, origin, &mut out);
         String::from_utf8(out).unwrap().replace("\r\n", "\n")
     })
     .unwrap()

@@ -27,7 +27,7 @@ fn no_bytes_whatever_they_are_do_harm() {
             let mut lines = Lines::new();
             let Ok(request) = Request::parse(&bytes[..end], &LIMITS, &mut lines) else { continue };
             let mut out = Vec::new();
-            write::request(&request, &STRANGER, &mut out);
+            write::request(&request, None, &STRANGER, &mut out);
             let mut again = Lines::new();
             let written =
                 Request::parse(&out, &HeadLimits { bytes: 4000, fields: 20, target: 99 }, &mut again);

@@ -133,6 +133,13 @@ fn where_no_route_is_for_a_path_no_path_is_refused() {
 }
 
 #[test]
+fn a_route_is_called_as_it_is_written() {
+    for name in ["*", "*.example.com", "www.example.com", "/api/*", "/*", "www.example.com/a"] {
+        assert_eq!(crate::when(name).to_string(), name);
+    }
+}
+
+#[test]
 fn no_path_that_a_client_thinks_of_is_slow() {
     let routes: Vec<String> = (0..1_000).map(|n| format!("host{n}.example/api/v{n}/*")).collect();
     let table = table(&routes.iter().map(String::as_str).collect::<Vec<_>>());

@@ -1,7 +1,6 @@
 //! Redirects that lead back to themselves.
 
 use crate::when;
-use evenkeel_core::http::edit::Edits;
 use evenkeel_core::http::redirect::Redirect;
 use evenkeel_core::http::route::{Action, Routes, Then};
 use evenkeel_core::name::PoolName;
@@ -13,10 +12,10 @@ fn circles(routes: &[(&str, &str)]) -> (Vec<usize>, Vec<usize>) {
             "pool" => Action::Pool(PoolName::new("web")),
             to => Action::Redirect(Redirect::new(302, to).unwrap()),
         };
-        let then = Then { action, rewrite: None, to_backend: Edits::default(), to_client: Edits::default() };
+        let then = Then { action, ..Then::default() };
         (when(pattern), then)
     });
-    let routes = Routes::new(routes.collect()).unwrap();
+    let routes = Routes::new(routes.collect(), Then::default()).unwrap();
     (routes.circles(false), routes.circles(true))
 }
 

@@ -5,6 +5,7 @@ mod chosen;
 mod circles;
 mod model;
 mod refused;
+mod steered;
 
 use evenkeel_core::http::route::path::OddPath;
 use evenkeel_core::http::route::{Asked, FieldRule, RouteTable, When};

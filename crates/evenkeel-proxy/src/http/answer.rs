@@ -1,11 +1,13 @@
 //! What a client is told by us: that its request came to nothing, and no more than it should know of why.
 
 use super::Client;
+use super::exchange::Exchange;
 use super::port::Came;
 use crate::session::Session;
 use crate::worker::Worker;
 use evenkeel_core::http::method::Method;
 use evenkeel_core::http::outcome::{Outcome, phrase};
+use evenkeel_core::http::steer::Said;
 use evenkeel_core::http::write::{self, Onward};
 use std::time::Duration;
 
@@ -38,6 +40,22 @@ pub async fn refuse(
     write::answer(status, fields, text.as_bytes(), method, onward, &mut said);
     say(worker, session, client, &said).await;
     said.len() as u64
+}
+
+/// Tells the client what a route of ours says, in so many bytes.
+pub async fn rule(
+    worker: &Worker,
+    session: &Session,
+    client: &mut Client,
+    (exchange, said): (&Exchange, &Said),
+    onward: Onward,
+) -> u64 {
+    let edited = exchange.way.edited(&exchange.terms.rules);
+    let fields = [&said.fields, edited.lines].concat();
+    let mut bytes = Vec::new();
+    write::answer(said.status, &fields, &said.body, Some(exchange.method), onward, &mut bytes);
+    say(worker, session, client, &bytes).await;
+    bytes.len() as u64
 }
 
 /// Sends `bytes`, however little is taken at a time.

@@ -12,7 +12,8 @@ use evenkeel_core::http::head::Seeker;
 use evenkeel_core::http::method::Method;
 use evenkeel_core::http::outcome::Refusal;
 use evenkeel_core::http::request::{Request, Version};
-use evenkeel_core::http::write::{self, Onward};
+use evenkeel_core::http::steer;
+use evenkeel_core::http::write::Onward;
 use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Instant;
@@ -198,11 +199,12 @@ fn arrive(
         return Err(Refusal::BodyTooLong);
     }
     let mut written = Vec::with_capacity(head.len() + 256);
-    write::request(&request, &origin(worker, session, client, &terms), &mut written);
+    let origin = origin(worker, session, client, &terms);
+    let steered = steer::steer(&terms.rules, &request, &origin, &mut written)?;
     if let Some(serving) = session.serving.get() {
         serving.requests.set(serving.requests.get() + 1);
     }
-    Ok(Box::new(Exchange::new(&request, written, terms, worker.reactor.now())))
+    Ok(Box::new(Exchange::new(worker, session, &request, (written, steered), terms)))
 }
 
 fn origin(worker: &Worker, session: &Session, client: &Client, terms: &Terms) -> Origin {

@@ -3,6 +3,7 @@
 use super::Client;
 use super::reach::{self, Reached, Wish};
 use super::round::{Round, RoundEnd};
+use super::way::Way;
 use crate::connect;
 use crate::listener::Accepting;
 use crate::pools::LocalPool;
@@ -18,6 +19,7 @@ use evenkeel_core::http::method::Method;
 use evenkeel_core::http::outcome::{Failing, Outcome};
 use evenkeel_core::http::request::Request;
 use evenkeel_core::http::rules::HttpRules;
+use evenkeel_core::http::steer::Steered;
 use evenkeel_core::http::write::Onward;
 use evenkeel_core::reception::Reception;
 use std::rc::Rc;
@@ -28,7 +30,7 @@ use std::time::{Duration, Instant};
 pub struct Terms {
     /// The rules.
     pub rules: Arc<HttpRules>,
-    /// Where it goes.
+    /// Where it goes if no route is for it.
     pub pool: Option<Rc<LocalPool>>,
 }
 
@@ -75,6 +77,8 @@ pub struct Exchange {
     onward: Onward,
     /// On which terms.
     pub terms: Terms,
+    /// Which way it goes.
+    pub way: Way,
     /// What the client was told.
     pub status: Option<u16>,
     /// Who answered, or was to.
@@ -91,9 +95,16 @@ pub struct Exchange {
 
 impl Exchange {
     /// For `request`, of which backends get `head`.
-    pub fn new(request: &Request<'_>, head: Vec<u8>, terms: Terms, now: Instant) -> Self {
+    pub fn new(
+        worker: &Worker,
+        session: &Session,
+        request: &Request<'_>,
+        (head, steered): (Vec<u8>, Steered),
+        terms: Terms,
+    ) -> Self {
         Self {
-            began: now,
+            way: Way::new(worker, session, &terms, steered),
+            began: worker.reactor.now(),
             method: request.method,
             head,
             body: Passage::new(request.body, request.body, terms.rules.body_max),
@@ -134,7 +145,10 @@ impl Exchange {
         session: &Session,
         client: &mut Client,
     ) -> (Outcome, Option<Box<Established>>) {
-        let Some(pool) = self.terms.pool.clone() else {
+        if self.way.said.is_some() {
+            return (Outcome::Ruled, None);
+        }
+        let Some(pool) = self.way.pool.clone() else {
             return (Outcome::Unserved(End::NoBackend), None);
         };
         pool.note_session();

@@ -14,6 +14,7 @@ mod reach;
 mod record;
 mod round;
 mod tell;
+mod way;
 
 pub use record::{RequestRecord, Said};
 
@@ -35,6 +36,7 @@ use std::cell::{Cell, RefCell};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Instant;
+use way::Wanted;
 
 /// What HTTP has in one worker.
 #[derive(Default)]
@@ -65,6 +67,8 @@ pub struct Serving {
     pub active: Cell<Instant>,
     /// Whether it moves so much that others go first.
     pub is_bulk: Cell<bool>,
+    /// Whom the client would go to with its request.
+    pub wanted: RefCell<Wanted>,
 }
 
 impl Serving {
@@ -80,6 +84,7 @@ impl Serving {
             to_client: Cell::default(),
             active: Cell::new(worker.reactor.now()),
             is_bulk: Cell::default(),
+            wanted: RefCell::default(),
         })
     }
 
@@ -197,6 +202,12 @@ async fn conclude(
     upgraded: Option<Box<Established>>,
 ) -> Next {
     let mut keeps = exchange.keeps();
+    if let Some(said) = exchange.way.said.take() {
+        keeps &= exchange.is_body_gone();
+        let onward = exchange.onward(keeps);
+        exchange.status = Some(said.status);
+        exchange.to_client += answer::rule(worker, session, client, (exchange, &said), onward).await;
+    }
     if outcome.status().is_some() {
         keeps &= exchange.is_body_gone() && !matches!(outcome, Outcome::Refused(_));
         let onward = exchange.onward(keeps);

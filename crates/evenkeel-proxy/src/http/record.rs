@@ -29,6 +29,10 @@ pub struct RequestRecord {
     pub via: Option<Addr>,
     /// The head as a backend gets it; of one that was refused, the beginning of its first line.
     pub head: Box<[u8]>,
+    /// What the client asked for, where a backend was asked for something else.
+    pub asked: Option<Box<[u8]>>,
+    /// The route that it took, as it is written in the configuration.
+    pub route: Option<Box<str>>,
     /// What the client speaks.
     pub version: Version,
     /// Where it was sent; `None` if it did not come so far.
@@ -82,7 +86,7 @@ impl RequestRecord {
                 let field = |name: &str| request.fields.named(name.as_bytes()).next().map(text);
                 Said {
                     method: text(request.method_name),
-                    target: text(request.target),
+                    target: text(self.asked.as_deref().unwrap_or(request.target)),
                     host: request.host.map(text),
                     id: field("x-request-id"),
                     user_agent: field("user-agent"),

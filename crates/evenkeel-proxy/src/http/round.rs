@@ -365,7 +365,7 @@ impl<'a, 'r> Round<'a, 'r> {
             }
             let onward = self.exchange.onward(true);
             if onward.version > Version::Http10 {
-                write::response(&response, self.exchange.method, onward, hand.out);
+                write::response(&response, self.exchange.method, onward, None, hand.out);
             }
         };
         let Some(response) = answer else { return self.give_to_client(None, hand) };
@@ -376,7 +376,10 @@ impl<'a, 'r> Round<'a, 'r> {
         }
         let keeps = self.exchange.body.is_done() && !Terms::last(self.worker, self.session);
         let onward: Onward = self.exchange.onward(keeps);
-        let framing = write::response(&response, self.exchange.method, onward, hand.out);
+        let Exchange { way, terms, method, .. } = &mut *self.exchange;
+        way.name_backend(&terms.rules, self.reached, self.client.tunnel.is_some());
+        let edited = Some(way.edited(&terms.rules));
+        let framing = write::response(&response, *method, onward, edited, hand.out);
         self.exchange.onward(framing != Framing::UntilEnd);
         self.in_order = response.keeps;
         let mut answer = Passage::new(response.body, framing, None);

@@ -7,6 +7,7 @@ mod streams;
 
 use crate::rig::{Parts, Rig};
 use evenkeel_core::http::rules::{Forwarded, HeadLimits, HttpRules, LinkRules, Timeouts};
+use evenkeel_core::http::steer::Steering;
 use evenkeel_proxy::RequestRecord;
 use evenkeel_testkit::web::{self, Message};
 use evenkeel_testkit::{PATIENCE, Place, Server};
@@ -30,6 +31,7 @@ fn rules() -> HttpRules {
         body_max: Some(1_000_000_000),
         forwarded: Forwarded { x: true, standard: false },
         trusted: Box::default(),
+        steering: Steering::default(),
         links: LinkRules { idle_max: 8, idle_for: PATIENCE },
     }
 }

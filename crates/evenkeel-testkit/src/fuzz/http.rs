@@ -21,7 +21,7 @@ pub fn request(bytes: &[u8]) {
     let Ok(request) = Request::parse(head, &LIMITS, &mut lines) else { return };
     for (x, standard) in [(true, false), (false, true), (true, true)] {
         let mut out = Vec::new();
-        write::request(&request, &stranger(x, standard), &mut out);
+        write::request(&request, None, &stranger(x, standard), &mut out);
         let fields = Plain::read(&out);
         assert_eq!(fields.named("host").len(), 1, "{fields:?}");
         assert!(fields.named("x-forwarded-for").iter().all(|value| x && *value == "10.0.0.7"), "{fields:?}");
@@ -43,7 +43,7 @@ pub fn answer(bytes: &[u8]) {
         let Ok(response) = Response::parse(head, method, &mut lines) else { continue };
         for (version, keeps) in [(Version::Http11, true), (Version::Http11, false), (Version::Http10, true)] {
             let mut out = Vec::new();
-            let framing = write::response(&response, method, Onward { version, keeps }, &mut out);
+            let framing = write::response(&response, method, Onward { version, keeps }, None, &mut out);
             let mut again = Lines::new();
             let again = Response::parse(&out, method, &mut again).expect("what was written is read");
             assert_eq!((again.status, again.reason), (response.status, response.reason));

@@ -124,12 +124,13 @@ fn service_ready(picture: &Picture, args: &Args) -> Result<Reply, Refused> {
     let listeners = picture.snapshot.listeners.values().filter(|it| it.name.service.as_str() == name);
     let listeners: Vec<_> = listeners.collect();
     let Some(first) = listeners.first() else { return Err(no_service(name)) };
-    let pools = first.pools().filter_map(|name| picture.snapshot.pools.get(name));
-    let takers: usize = pools.map(|pool| pool.backends.iter().filter(|it| it.eligible).count()).sum();
+    let pools: Vec<_> = first.pools().filter_map(|name| picture.snapshot.pools.get(name)).collect();
+    let backends = pools.iter().flat_map(|pool| &pool.backends);
+    let takers = backends.filter(|it| it.eligible).count();
     let is_bound = listeners.iter().all(|it| picture.bound.contains_key(&it.name));
     let mut reasons = vec![
         ("takes-traffic", picture.phase == "running" && is_bound, picture.phase.to_owned()),
-        ("backends", takers > 0, format!("{takers} take traffic")),
+        ("backends", takers > 0 || pools.is_empty(), format!("{takers} take traffic")),
     ];
     if !listeners.iter().all(|it| certificates::is_there(picture, it)) {
         reasons.push(("certificate", false, "none yet".to_owned()));

@@ -127,12 +127,14 @@ pub fn flag(key: &'static Key) -> Arg {
         "timeout" => "Timeouts",
         "allow" | "deny" | "access-mode" | "source-prefix" => "Limits",
         "accept-proxy" | "send-proxy" => "PROXY protocol",
-        "route" | "hello" | "speaks-first" => "Routes by TLS name",
+        "route" | "hello" | "speaks-first" => "Routes",
         "keepalive" | "user-timeout" | "backlog" | "unix-mode" | "source" | "transparent" | "mark"
         | "congestion" | "defer-accept" | "fast-open" | "fast-open-connect" | "interface" | "mptcp" => {
             "Sockets"
         }
-        "reuse" | "forwarded" | "trust" => "HTTP",
+        "reuse" | "forwarded" | "trust" | "request-fields" | "response-fields" | "affinity" | "hash-by" => {
+            "HTTP"
+        }
         name if name.starts_with("max-") || name == "queue-length" => "Limits",
         name if PROCESS_KEYS.contains(&name) => "Process",
         _ => "Service",
@@ -175,9 +177,9 @@ fn placeholder(kind: &Kind) -> &'static str {
         Kind::LogTo => "WHERE",
         Kind::Limit => "NUMBER",
         Kind::Texts => "TEXT",
-        Kind::Routes => "TABLE",
+        Kind::Routes | Kind::Fields | Kind::Weights => "TABLE",
         Kind::SendProxy => "VERSION",
-        Kind::Text | Kind::Bytes | Kind::Group => "TEXT",
+        Kind::Text | Kind::Bytes | Kind::Group | Kind::Brief(_) | Kind::Answer => "TEXT",
     }
 }
 

@@ -9,7 +9,10 @@ use super::place::At;
 use super::problem::{Problem, Problems};
 use super::setting::{Entry, Layer, Routed, Setting};
 use super::tls::Paths;
-use super::{AcmeSettings, AdminSettings, Settings, World, log, pool, reception, sandbox, sockets, suggest};
+use super::{
+    AcmeSettings, AdminSettings, Settings, World, http_routes, log, pool, reception, sandbox, sockets,
+    suggest,
+};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::{Config, PoolConfig};
 use evenkeel_core::flow::FlowRules;
@@ -127,7 +130,7 @@ pub fn bind<'a>(
         let default = (section.layer.get("to").is_some() || section.routes().is_empty())
             .then(|| sends(section, None, typed, problems));
         let mut all: Vec<_> = default.into_iter().collect();
-        all.extend(section.routes().iter().map(|it| sends(&it.section, Some(it), typed, problems)));
+        section.routes().iter().for_each(|it| all.extend(by_route(it, typed, problems)));
         Bound {
             section,
             defaults: defaults.of(section),
@@ -139,6 +142,26 @@ pub fn bind<'a>(
         }
     };
     typed.services.iter().map(bound).collect()
+}
+
+/// Where a route sends: what its `to` says, or each pool of its `split`; one that answers sends nowhere.
+fn by_route<'a>(routed: &'a Routed, typed: &'a Typed, problems: &mut Problems) -> Vec<Sends<'a>> {
+    let section = &routed.section;
+    match section.layer.get("split").map(|at| &at.value) {
+        Some(Setting::Weights(pools)) => {
+            let shared = pools.iter().filter_map(|(name, _)| pool_called(name, typed, problems));
+            let sends = |shared: &'a Section| Sends {
+                section,
+                route: Some(routed),
+                entries: shared.entries(),
+                shared: Some(shared),
+                owns_pool: false,
+            };
+            shared.map(sends).collect()
+        }
+        _ if http_routes::acts(&section.layer) && section.layer.get("to").is_none() => Vec::new(),
+        _ => vec![sends(section, Some(routed), typed, problems)],
+    }
 }
 
 fn sends<'a>(
@@ -188,7 +211,7 @@ pub fn compile<'a>(
         }
         let chain = service.chain(builtin);
         let default = service.sends.iter().find(|sends| sends.route.is_none());
-        let reception = Arc::new(reception::compile(service, &chain, lists, paths, problems));
+        let reception = Arc::new(reception::compile(service, (&chain, builtin), lists, paths, problems));
         let sessions_max = if service.section.is_for_flows() { FLOWS_MAX } else { u32::MAX };
         config.listeners.extend(service.addrs.iter().map(|addr| {
             Arc::new(Listener {
@@ -255,6 +278,11 @@ fn shared_pool<'a>(section: &Section, typed: &'a Typed, problems: &mut Problems)
                 .help("put all of them into one pool, or make two services"),
         );
     }
+    pool_called(named, typed, problems)
+}
+
+/// The shared pool of this name.
+fn pool_called<'a>(named: &At<String>, typed: &'a Typed, problems: &mut Problems) -> Option<&'a Section> {
     let found = typed.pool(&named.value);
     if found.is_none() {
         let names: Vec<_> = typed.pools.iter().map(|pool| pool.name.value.as_str()).collect();

@@ -2,6 +2,7 @@
 
 use super::chain::{Chain, Found};
 use super::compile::{Bound, Sends};
+use super::http_routes;
 use super::lower::{Section, Typed};
 use super::place::{At, Place};
 use super::problem::{Problem, Problems};
@@ -57,7 +58,7 @@ fn missing(typed: &Typed, problems: &mut Problems) {
         let wanted = [("listen", ":8080"), ("to", "127.0.0.1:5001")];
         let is_wanted = |key: &str| match key {
             "listen" => noun == "service",
-            _ => section.routes().is_empty(),
+            _ => section.routes().is_empty() && !http_routes::acts(&section.layer),
         };
         for (key, example) in wanted.iter().filter(|(key, _)| is_wanted(key)) {
             match section.layer.get(key).map(|at| (&at.value, &at.place)) {

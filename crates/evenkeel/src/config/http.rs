@@ -1,12 +1,21 @@
 //! From what was typed to the rules of a service that balances requests.
 
 use super::chain::Chain;
+use super::compile::Bound;
 use super::problem::{Problem, Problems};
 use super::reception::networks;
+use super::setting::Layer;
+use super::{http_fields, http_routes};
 use evenkeel_core::http::rules::{Forwarded, HeadLimits, HttpRules, LinkRules, Timeouts};
+use evenkeel_core::http::steer::Steering;
 
-/// The rules of a service whose settings are those of `chain`.
-pub fn compile(chain: &Chain<'_>, problems: &mut Problems) -> HttpRules {
+/// The rules of `service`, whose settings are those of `chain`.
+pub fn compile(
+    service: &Bound<'_>,
+    chain: &Chain<'_>,
+    builtin: &Layer,
+    problems: &mut Problems,
+) -> HttpRules {
     let forwarded = chain.text("forwarded");
     let is_told = |words: [&str; 2]| forwarded.as_deref().is_some_and(|word| words.contains(&word));
     HttpRules {
@@ -25,6 +34,11 @@ pub fn compile(chain: &Chain<'_>, problems: &mut Problems) -> HttpRules {
         body_max: chain.count("max-body-bytes").map(u64::from),
         forwarded: Forwarded { x: is_told(["x", "both"]), standard: is_told(["standard", "both"]) },
         trusted: trusted(chain, problems),
+        steering: Steering {
+            routes: http_routes::compile(service, chain, builtin, problems),
+            affinity: http_fields::affinity(&chain.only("affinity"), problems),
+            hash_by: http_fields::hash_by(chain, problems),
+        },
         links: LinkRules { idle_max: chain.number("reuse"), idle_for: chain.time("timeout.reuse") },
     }
 }

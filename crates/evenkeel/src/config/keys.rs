@@ -64,12 +64,16 @@ pub enum Scope {
     Service,
     /// In a service, and as its default in `[defaults]`.
     Client,
-    /// In a service that balances connections.
-    Tcp,
-    /// The same, and as its default in `[defaults]`.
+    /// In a service that balances connections, and as its default in `[defaults]`.
     TcpClient,
     /// In a service that balances requests, and as its default in `[defaults]`.
     Http,
+    /// In a service that balances requests, and in one of its routes.
+    Requests,
+    /// In a route of any service.
+    AnyRoute,
+    /// In a route of a service that balances requests.
+    HttpRoute,
     /// In a service, in one of its routes, and in a shared pool.
     Members,
     /// In a service, in one of its routes, in a shared pool, and in `[defaults]`.
@@ -99,6 +103,8 @@ pub enum Context {
     Http,
     /// A table of `route`.
     Route,
+    /// A table of `route` in `[http.NAME]`.
+    HttpRoute,
     /// A table of `to`.
     Backend,
 }
@@ -121,7 +127,7 @@ impl Context {
             Self::Udp => "udp",
             Self::Http => "http",
             Self::Pool => "pool",
-            Self::Route => "route",
+            Self::Route | Self::HttpRoute => "route",
             Self::Top | Self::Defaults | Self::Backend => "",
         }
     }
@@ -135,7 +141,8 @@ impl Context {
             Self::Service => "`[tcp.NAME]`",
             Self::Udp => "`[udp.NAME]`",
             Self::Http => "`[http.NAME]`",
-            Self::Route => "a route's table",
+            Self::Route => "a route of `[tcp.NAME]`",
+            Self::HttpRoute => "a route of `[http.NAME]`",
             Self::Backend => "a backend's table",
         }
     }
@@ -148,15 +155,24 @@ impl Scope {
             Self::Process => &[Context::Top],
             Self::Service => &[Context::Service, Context::Http],
             Self::Client => &[Context::Service, Context::Http, Context::Defaults],
-            Self::Tcp => &[Context::Service],
             Self::TcpClient => &[Context::Service, Context::Defaults],
             Self::Http => &[Context::Http, Context::Defaults],
-            Self::Members => &[Context::Service, Context::Http, Context::Route, Context::Pool],
-            Self::Pool => {
-                &[Context::Service, Context::Http, Context::Route, Context::Pool, Context::Defaults]
+            Self::Requests => &[Context::Http, Context::HttpRoute],
+            Self::Members => {
+                &[Context::Service, Context::Http, Context::Route, Context::HttpRoute, Context::Pool]
             }
+            Self::Pool => &[
+                Context::Service,
+                Context::Http,
+                Context::Route,
+                Context::HttpRoute,
+                Context::Pool,
+                Context::Defaults,
+            ],
             Self::Route => &[Context::Route],
             Self::Flows => &[Context::Udp, Context::Defaults],
+            Self::AnyRoute => &[Context::Route, Context::HttpRoute],
+            Self::HttpRoute => &[Context::HttpRoute],
             Self::Backend => &[Context::Backend],
         }
     }
@@ -230,6 +246,14 @@ pub enum Kind {
     Texts,
     /// A table of routes.
     Routes,
+    /// A table of fields with their values.
+    Fields,
+    /// A table of pools with their weights.
+    Weights,
+    /// A text, which stands for this inner key, `"off"`, or a table with keys of its own.
+    Brief(&'static str),
+    /// A status, a text, or a table with keys of its own.
+    Answer,
     /// IP networks, and files that list them.
     Access,
     /// So many in a second, `"10/s"`.
@@ -312,6 +336,10 @@ impl Kind {
             Self::RateLimit(example) => format!("rate such as \"{example}\", \"off\", or a table"),
             Self::Texts => "text, or a list of them".into(),
             Self::Routes => "table with a host name, `*.` and a suffix, or `*` for each key".into(),
+            Self::Fields => "table with the name of a field for each key".into(),
+            Self::Weights => "table with the name of a pool for each key, and a weight".into(),
+            Self::Brief(_) => "text, \"off\", or a table".into(),
+            Self::Answer => "HTTP status, text, or a table".into(),
             Self::Words(words) => {
                 let words: Vec<_> = words.iter().map(|word| format!("\"{word}\"")).collect();
                 format!("list of {}", words.join(", "))
@@ -337,6 +365,8 @@ impl Kind {
                 | Self::Limit
                 | Self::RateLimit(_)
                 | Self::Tls
+                | Self::Brief(_)
+                | Self::Answer
         )
     }
 }
@@ -782,16 +812,18 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "route",
-        scope: Scope::Tcp,
+        scope: Scope::Service,
         kind: Kind::Routes,
-        default: Means("none: every session goes to `to`"),
-        doc: "Where sessions go by the host that a TLS client asks for (SNI), without decrypting anything. A name goes \
-              before `\"*.example.com\"`, a longer suffix before a shorter one, and `\"*\"` is everybody else, as \
-              `to` is. A value is what `to` takes, or a table with `to`, conditions (`alpn`, `from`) and any key of a \
-              pool; or a list of such tables, of which the first goes whose conditions hold.",
+        default: Means("none: everything goes to `to`"),
+        doc: "Where clients go by what they ask for. In a `[tcp.NAME]` a key is the host that a TLS client asks for (SNI), without \
+              decrypting anything; in a `[http.NAME]` it is a host, a path, or both, as in `\"example.com/api/*\"`. A host goes \
+              before `\"*.example.com\"`, a longer suffix before a shorter one; then a path before `\"/api/*\"`, which is \
+              `/api` and all below it, a longer one before a shorter one; and `\"*\"` is everybody else, as `to` is. A value is \
+              what `to` takes, or a table with `to`, conditions (`from`; `alpn`, or `methods` and `fields`) and any key of a pool; \
+              or a list of such tables, of which the one with the most conditions that all hold goes, then the first.",
         why: "most services have one place to send to",
         example: "{ \"www.example.com\" = \"127.0.0.1:5001\", \"*.example.com\" = \"127.0.0.1:5002\" }",
-        aliases: &["routes", "sni", "server-names"],
+        aliases: &["routes", "sni", "server-names", "location", "rules"],
     },
     Key {
         name: "alpn",
@@ -805,13 +837,127 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "from",
-        scope: Scope::Route,
+        scope: Scope::AnyRoute,
         kind: Kind::Networks,
         default: Means("anywhere"),
         doc: "A route holds only for clients in these networks.",
         why: "where a client is seldom matters",
         example: "10.0.0.0/8",
         aliases: &["source", "src", "clients"],
+    },
+    Key {
+        name: "methods",
+        scope: Scope::HttpRoute,
+        kind: Kind::Texts,
+        default: Means("any"),
+        doc: "A route holds only for requests with one of these methods. `HEAD` is another one than `GET`.",
+        why: "who may change something is seldom for the balancer to say",
+        example: "[\"GET\", \"HEAD\"]",
+        aliases: &["method"],
+    },
+    Key {
+        name: "fields",
+        scope: Scope::HttpRoute,
+        kind: Kind::Fields,
+        default: Means("any"),
+        doc: "A route holds only for requests that have all of these fields, with just these values; `\"*\"` is any value.",
+        why: "anybody can send any field, so they tell wishes, not rights",
+        example: "{ X-Env = \"test\", X-Debug = \"*\" }",
+        aliases: &["headers", "header"],
+    },
+    Key {
+        name: "split",
+        scope: Scope::HttpRoute,
+        kind: Kind::Weights,
+        default: Means("none: all requests of a route go to its `to`"),
+        doc: "Shares the clients of a route between shared pools, by weight. A client stays with its pool; when one weight grows \
+              and another shrinks, only those clients move that have to.",
+        why: "a canary begins with a few clients",
+        example: "{ web = 95, canary = 5 }",
+        aliases: &["weighted", "canary", "mirror", "split-clients"],
+    },
+    Key {
+        name: "redirect",
+        scope: Scope::HttpRoute,
+        kind: Kind::Brief("redirect.to"),
+        default: Means("none"),
+        doc: "Sends the clients of a route elsewhere: the text is `redirect.to`.",
+        why: "a route usually serves",
+        example: "https://{host}{path}",
+        aliases: &["redir", "return", "rewrite-to"],
+    },
+    Key {
+        name: "redirect.to",
+        scope: Scope::HttpRoute,
+        kind: Kind::Text,
+        default: Means("has to be said"),
+        doc: "Where: a URL, or a path of the same host. `{host}` and `{path}` are those of the request, `{rest}` is what follows \
+              where the path of the route ends. The query is kept, unless there is one in it.",
+        why: "there is no usual place",
+        example: "https://www.example.com{path}",
+        aliases: &["location", "url", "target"],
+    },
+    Key {
+        name: "redirect.status",
+        scope: Scope::HttpRoute,
+        kind: Kind::Count(301, 308),
+        default: Is("307"),
+        doc: "Which redirect: 301 or 308 for good, 302, 303 or 307 for now; 307 and 308 keep the method.",
+        why: "browsers remember for good what was said for good, and it may turn out to be wrong",
+        example: "308",
+        aliases: &["code", "permanent"],
+    },
+    Key {
+        name: "answer",
+        scope: Scope::HttpRoute,
+        kind: Kind::Answer,
+        default: Means("none"),
+        doc: "Answers the requests of a route at once: a number is `answer.status`, a text `answer.body`.",
+        why: "a route usually sends on",
+        example: "403",
+        aliases: &["respond", "static", "return", "direct-response"],
+    },
+    Key {
+        name: "answer.status",
+        scope: Scope::HttpRoute,
+        kind: Kind::Count(200, 599),
+        default: Is("200"),
+        doc: "With this status.",
+        why: "a text alone is what was asked for",
+        example: "404",
+        aliases: &["code"],
+    },
+    Key {
+        name: "answer.body",
+        scope: Scope::HttpRoute,
+        kind: Kind::Text,
+        default: Means("status and reason in words; nothing where there can be none"),
+        doc: "With this text, at most 64 KiB.",
+        why: "people want to see something",
+        example: "not here",
+        aliases: &["text", "content"],
+    },
+    Key {
+        name: "answer.type",
+        scope: Scope::HttpRoute,
+        kind: Kind::Text,
+        default: Is("text/plain; charset=utf-8"),
+        doc: "What kind of text it is: the `Content-Type`.",
+        why: "what is taken for plain text does no harm",
+        example: "application/json",
+        aliases: &["content-type", "mime"],
+    },
+    Key {
+        name: "rewrite",
+        scope: Scope::HttpRoute,
+        kind: Kind::Text,
+        default: Means("the path stays as the client wrote it"),
+        doc: "The path that backends get instead. `{rest}` is what follows in the normal form of the path where the path of the \
+              route ends: `\"{rest}\"` strips `/api` from the requests of `\"/api/*\"`, `\"/v2{rest}\"` puts something else \
+              there. The query is kept.",
+        why: "backends make links, which have to be right for clients too",
+        example: "/v2{rest}",
+        aliases: &["strip-prefix", "uri", "path-rewrite", "replace-path"],
     },
     Key {
         name: "hello",
@@ -1518,6 +1664,134 @@ pub static KEYS: &[Key] = &[
         why: "other protocols have no such names, and what looks like one would be taken for it",
         example: "true",
         aliases: &["http3", "h3", "connection-id"],
+    },
+    Key {
+        name: "request-fields",
+        scope: Scope::Requests,
+        kind: Kind::Group,
+        default: Means("they are passed on as they are"),
+        doc: "What is done to the fields that backends get. A route does it beside what its service does, and goes first where \
+              both set the same field. Fields that frame messages, hold for one connection or tell where a request comes from \
+              cannot be touched.",
+        why: "most fields are between clients and backends",
+        example: "{ set = { X-Env = \"prod\" } }",
+        aliases: &["request-headers", "proxy-set-header", "http-request", "header-up", "requestheader"],
+    },
+    Key {
+        name: "request-fields.set",
+        scope: Scope::Requests,
+        kind: Kind::Fields,
+        default: Means("none"),
+        doc: "Fields that are there once, with this value. `{client}`, `{host}`, `{path}`, `{scheme}` and `{request-id}` may stand in it.",
+        why: "as above",
+        example: "{ X-Client = \"{client}\" }",
+        aliases: &["replace"],
+    },
+    Key {
+        name: "request-fields.add",
+        scope: Scope::Requests,
+        kind: Kind::Fields,
+        default: Means("none"),
+        doc: "Fields that are there beside those that are there, with values as in `set`.",
+        why: "as above",
+        example: "{ X-Env = \"prod\" }",
+        aliases: &["append"],
+    },
+    Key {
+        name: "request-fields.remove",
+        scope: Scope::Requests,
+        kind: Kind::Texts,
+        default: Means("none"),
+        doc: "Fields that are taken away.",
+        why: "as above",
+        example: "[\"X-Debug\"]",
+        aliases: &["del", "delete", "hide", "drop"],
+    },
+    Key {
+        name: "response-fields",
+        scope: Scope::Requests,
+        kind: Kind::Group,
+        default: Means("they are passed on as they are"),
+        doc: "What is done to the fields that clients get. A route does it beside what its service does, and goes first where \
+              both set the same field. Fields that frame messages, hold for one connection or tell where a request comes from \
+              cannot be touched.",
+        why: "most fields are between clients and backends",
+        example: "{ set = { X-Env = \"prod\" } }",
+        aliases: &["response-headers", "add-header", "http-response", "header-down", "headers"],
+    },
+    Key {
+        name: "response-fields.set",
+        scope: Scope::Requests,
+        kind: Kind::Fields,
+        default: Means("none"),
+        doc: "Fields that are there once, with this value. `{client}`, `{host}`, `{path}`, `{scheme}` and `{request-id}` may stand in it.",
+        why: "as above",
+        example: "{ X-Client = \"{client}\" }",
+        aliases: &["replace"],
+    },
+    Key {
+        name: "response-fields.add",
+        scope: Scope::Requests,
+        kind: Kind::Fields,
+        default: Means("none"),
+        doc: "Fields that are there beside those that are there, with values as in `set`.",
+        why: "as above",
+        example: "{ X-Env = \"prod\" }",
+        aliases: &["append"],
+    },
+    Key {
+        name: "response-fields.remove",
+        scope: Scope::Requests,
+        kind: Kind::Texts,
+        default: Means("none"),
+        doc: "Fields that are taken away.",
+        why: "as above",
+        example: "[\"X-Debug\"]",
+        aliases: &["del", "delete", "hide", "drop"],
+    },
+    Key {
+        name: "affinity",
+        scope: Scope::Http,
+        kind: Kind::Brief("affinity.cookie"),
+        default: Is("off"),
+        doc: "Clients stay with their backend by a cookie, which is called like the text. It names the backend by a keyed hash of its \
+              address, lasts as long as the client wants, and is `HttpOnly`, `SameSite=Lax` and, with TLS, `Secure`. A backend that \
+              is down, drained or full is left, and the client gets a new cookie.",
+        why: "backends that share their state need nothing of it",
+        example: "{ cookie = \"lb\", key = \"6f2d1c9b0a7e4835\" }",
+        aliases: &["sticky", "stick", "session-affinity", "ip-hash", "persistence"],
+    },
+    Key {
+        name: "affinity.cookie",
+        scope: Scope::Http,
+        kind: Kind::Text,
+        default: Is("evenkeel"),
+        doc: "What the cookie is called.",
+        why: "two balancers in a row need two names",
+        example: "lb",
+        aliases: &["name"],
+    },
+    Key {
+        name: "affinity.key",
+        scope: Scope::Http,
+        kind: Kind::Text,
+        default: Means("has to be said"),
+        doc: "A secret of at least 16 characters. Whoever knows it can find out addresses of backends from cookies; evenkeels that share \
+              it understand each other's cookies, after a restart too.",
+        why: "a key that is made anew at each start would move every client",
+        example: "6f2d1c9b0a7e4835",
+        aliases: &["secret", "dynamic-cookie-key"],
+    },
+    Key {
+        name: "hash-by",
+        scope: Scope::Http,
+        kind: Kind::Text,
+        default: Is("client"),
+        doc: "What tells clients apart for `balance = \"maglev\"` and `split`: `\"client\"`, their address; `\"field:NAME\"` or \
+              `\"cookie:NAME\"`, the value of that; who has none is told by its address.",
+        why: "everybody has an address",
+        example: "field:X-User",
+        aliases: &["hash", "hash-on", "hash-policy", "uri"],
     },
     Key {
         name: "max-bandwidth",

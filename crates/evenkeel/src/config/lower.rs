@@ -324,6 +324,12 @@ impl<'a> Lower<'a> {
             (Kind::Routes, _) => {
                 Err(setting::wrong(key, node, &format!("expected a table such as {}", key.example)))
             }
+            (Kind::Fields, _) => {
+                setting::entries(key, node, |node| setting::field(key, node)).map(Setting::Fields)
+            }
+            (Kind::Weights, _) => {
+                setting::entries(key, node, |node| setting::weight(key, node)).map(Setting::Weights)
+            }
             (Kind::Texts, _) => Ok(list(
                 node,
                 self.each(node, |node| match node.text() {
@@ -376,6 +382,9 @@ impl<'a> Lower<'a> {
             }
             (Kind::Health, Some(text)) if text.starts_with('/') || text.contains("://") => "health.http",
             (Kind::SlowStart, _) => "slow-start.duration",
+            (Kind::Brief(inner), _) => inner,
+            (Kind::Answer, Some(text)) if text.parse::<u32>().is_err() => "answer.body",
+            (Kind::Answer, _) => "answer.status",
             (Kind::AcceptProxy, _) => "accept-proxy.from",
             (Kind::SendProxy, _) => "send-proxy.version",
             (Kind::Limit, _) => &format!("{}.limit", key.name),
@@ -439,9 +448,10 @@ impl<'a> Lower<'a> {
             number => format!("{service}/{}#{number}", pattern.value),
         };
         let title = format!("the route `{}` of {}", pattern.value.escape_debug(), self.title);
-        let layer = pool(Context::Route, title, node, self.problems);
+        let context = if self.context == Context::Http { Context::HttpRoute } else { Context::Route };
+        let layer = pool(context, title, node, self.problems);
         let name = At { value: name, place: pattern.place.clone() };
-        let section = Section { context: Context::Route, name, layer };
+        let section = Section { context, name, layer };
         Routed { pattern: pattern.clone(), section }
     }
 

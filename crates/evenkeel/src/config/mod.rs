@@ -17,6 +17,8 @@ pub mod flags;
 mod gate;
 mod health;
 mod http;
+mod http_fields;
+mod http_routes;
 pub mod keys;
 mod log;
 mod lower;

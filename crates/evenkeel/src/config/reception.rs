@@ -4,7 +4,7 @@ use super::chain::Chain;
 use super::compile::Bound;
 use super::gate::{self, Lists};
 use super::problem::{Problem, Problems};
-use super::setting::Setting;
+use super::setting::{Layer, Setting};
 use super::tls::{self, Paths};
 use super::{http, routes};
 use evenkeel_core::network::Network;
@@ -14,17 +14,21 @@ use std::sync::Arc;
 /// The reception of `service`, whose settings are those of `chain`; the files that its TLS needs are added to `paths`.
 pub fn compile(
     service: &Bound<'_>,
-    chain: &Chain<'_>,
+    (chain, builtin): (&Chain<'_>, &Layer),
     lists: &mut Lists<'_>,
     paths: &mut Paths,
     problems: &mut Problems,
 ) -> Reception {
+    let is_http = service.section.is_http();
     Reception {
         gate: gate::compile(chain, lists, problems),
         tls: tls::termination(&chain.only("tls"), paths, problems).map(Arc::new),
         accept_proxy: accept_proxy(&chain.only("accept-proxy"), problems),
-        routes: routes::compile(service, chain, problems),
-        http: service.section.is_http().then(|| Arc::new(http::compile(chain, problems))),
+        routes: match is_http {
+            true => None,
+            false => routes::compile(service, chain, problems),
+        },
+        http: is_http.then(|| Arc::new(http::compile(service, chain, builtin, problems))),
     }
 }
 

@@ -70,6 +70,10 @@ pub enum Setting {
     Bandwidth(u64),
     /// Routes.
     Routes(Vec<Routed>),
+    /// Fields with their values.
+    Fields(Vec<(At<String>, At<String>)>),
+    /// Pools with their weights.
+    Weights(Vec<(At<String>, u32)>),
     /// Where the log goes.
     LogTo(LogTo),
 }
@@ -289,6 +293,33 @@ pub fn word(key: &Key, node: &Node, words: &'static [&'static str]) -> Result<&'
         Some(word) => problem.fix(format!("did you mean `{word}`?"), &node.place, instead_of(node, word)),
         None => problem.help(format!("it is one of {list}")),
     })
+}
+
+/// What the keys of a table stand for, each understood by `value`.
+pub fn entries<T>(
+    key: &Key,
+    node: &Node,
+    value: impl Fn(&Node) -> Result<T, Problem>,
+) -> Result<Vec<(At<String>, T)>, Problem> {
+    let Value::Table(table) = &node.value else {
+        return Err(wrong(key, node, &format!("expected a table such as {}", key.example)));
+    };
+    table.0.iter().map(|(name, node)| Ok((name.clone(), value(node)?))).collect()
+}
+
+/// The value of a field.
+pub fn field(key: &Key, node: &Node) -> Result<At<String>, Problem> {
+    let text = node.text().ok_or_else(|| wrong(key, node, "expected text in quotes"))?;
+    Ok(At { value: text.to_owned(), place: node.place.clone() })
+}
+
+/// The weight of a pool.
+pub fn weight(key: &Key, node: &Node) -> Result<u32, Problem> {
+    match node.value {
+        Value::Integer(Some(weight)) => u32::try_from(weight).ok().filter(|weight| *weight <= 1_000_000),
+        _ => None,
+    }
+    .ok_or_else(|| wrong(key, node, "expected a weight from 0 to 1000000"))
 }
 
 /// The network that `node`, a text, names.

@@ -147,6 +147,7 @@ fn service_with(key: &keys::Key) -> Vec<flags::FlagValue> {
             given.push(flag("route", "{ \"www.example.com\" = \"127.0.0.1:5002\" }"));
         }
         "max-sessions-per-source.mode" => given.push(flag("max-sessions-per-source.limit", "9")),
+        "affinity.cookie" => given.push(flag("affinity.key", "0123456789abcdef")),
         "max-bandwidth.mode" => given.push(flag("max-bandwidth.rate", "9MB/s")),
         "max-rate.burst" | "max-rate.mode" => given.push(flag("max-rate.rate", "9/s")),
         "max-rate-per-source.burst" | "max-rate-per-source.mode" => {

@@ -53,6 +53,7 @@ pub fn markdown() -> String {
         (Context::Http, "Keys of a service that balances requests"),
         (Context::Udp, "Keys of a service that takes datagrams"),
         (Context::Route, "Keys of a route"),
+        (Context::HttpRoute, "Keys of a route of requests"),
         (Context::Backend, "Keys of a backend"),
     ] {
         text.push_str(&format!("## {title}\n\n"));
@@ -60,13 +61,19 @@ pub fn markdown() -> String {
             text.push_str("In a table of `to`, such as `{ addr = \"127.0.0.1:5002\", weight = 2 }`.\n\n");
         }
         if context == Context::Http {
-            text.push_str("In `[http.NAME]`, beside the keys of a service but `route` and `hello`.\n\n");
+            text.push_str("In `[http.NAME]`, beside the keys of a service but `hello`.\n\n");
         }
         if context == Context::Udp {
             text.push_str("In `[udp.NAME]`, beside those keys of a service that say so.\n\n");
         }
         if context == Context::Route {
             text.push_str("In a table of `route`, beside `to` and the keys of a pool.\n\n");
+        }
+        if context == Context::HttpRoute {
+            text.push_str(
+                "In a table of `route` in a `[http.NAME]`, beside `to`, `from` and the keys of a pool. A route has one of `to`, \
+                 `split`, `redirect` and `answer`.\n\n",
+            );
         }
         for key in KEYS.iter().filter(|key| key.scope.contexts()[0] == context) {
             text.push_str(&section(key));
@@ -116,6 +123,14 @@ pub fn example(key: &Key) -> String {
         Context::Route => {
             let line = example_line(Context::Route, key);
             format!("route = {{ \"www.example.com\" = {{ to = \"127.0.0.1:5001\", {line} }} }}")
+        }
+        Context::HttpRoute => {
+            let line = example_line(Context::HttpRoute, key);
+            let to = match key.name.split('.').next() {
+                Some("split" | "redirect" | "answer") => "",
+                _ => "to = \"127.0.0.1:5001\", ",
+            };
+            format!("route = {{ \"example.com/api/*\" = {{ {to}{line} }} }}")
         }
         context => example_line(context, key),
     }

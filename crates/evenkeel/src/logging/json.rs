@@ -137,6 +137,7 @@ fn request(out: &mut String, record: &RequestRecord) {
     };
     line.word("outcome", record.outcome.word())
         .text("by", record.outcome.by())
+        .text_or_null("route", record.route.as_ref())
         .text_or_null("pool", record.pool.as_ref())
         .text_or_null("backend", record.backend.as_ref());
     attempts(&mut line, &record.failed_attempts);

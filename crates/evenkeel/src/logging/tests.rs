@@ -467,6 +467,8 @@ fn request_record() -> RequestRecord {
         client,
         via: None,
         head: head.as_bytes().into(),
+        asked: None,
+        route: None,
         version: request::Version::Http11,
         pool,
         backend,
@@ -510,6 +512,20 @@ fn a_request_is_one_line() {
     );
     assert_eq!((&line["attempts"][0]["detail"], &line["status"]), (&"backend-closed".into(), &200.into()));
     assert_eq!((&line["connect_ms"], &line["by"]), (&serde_json::Value::Null, &"backend".into()));
+}
+
+#[test]
+fn a_request_has_its_route_and_what_the_client_asked_for() {
+    let asked = Some(b"/v1/a?b"[..].into());
+    let routed =
+        RequestRecord { asked, route: Some("/v1/*".into()), failed_attempts: Vec::new(), ..request_record() };
+    let line = as_text(Style::Bare, requests(vec![routed.clone()]));
+    assert!(line.contains(" GET a.example/v1/a?b -> 127.0.0.1:5003 "), "{line}");
+    let json: serde_json::Value = serde_json::from_str(&as_json(requests(vec![routed.clone()]))).unwrap();
+    assert_eq!((&json["route"], &json["target"]), (&"/v1/*".into(), &"/v1/a?b".into()));
+    let ruled = RequestRecord { backend: None, outcome: Outcome::Ruled, ..routed };
+    let line = as_text(Style::Bare, requests(vec![ruled]));
+    assert!(line.contains("/v1/a?b -> the route /v1/*  412 B to client"), "{line}");
 }
 
 #[test]

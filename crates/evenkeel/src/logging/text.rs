@@ -6,6 +6,7 @@ use super::units::{Bytes, Took, count, cut};
 use evenkeel_core::attempt::Attempt;
 use evenkeel_core::director::EventKind;
 use evenkeel_core::end::End;
+use evenkeel_core::http::outcome::Outcome;
 use evenkeel_core::observe::Objection;
 use evenkeel_proxy::{RequestRecord, SessionRecord, Still};
 use evenkeel_sys::clock::time_of_day;
@@ -119,11 +120,14 @@ impl Text {
         }
         let (host, target) = (said.host.unwrap_or_default(), cut(&said.target, TARGET_MAX));
         let _ = write!(OneLine(out), "{}{}{host}{target} -> ", said.method, space_if(&said.method));
-        match &record.backend {
-            Some(backend) => {
+        match (&record.backend, &record.route) {
+            (Some(backend), _) => {
                 let _ = write!(out, "{backend}");
             }
-            None => out.push_str("nobody"),
+            (None, Some(route)) if record.outcome == Outcome::Ruled => {
+                let _ = write!(OneLine(out), "the route {route}");
+            }
+            (None, _) => out.push_str("nobody"),
         }
         let (to_client, took) = (Bytes(record.to_client), Took(record.duration));
         let _ = write!(out, "  {to_client} to client  {took}  ");

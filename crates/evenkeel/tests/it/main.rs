@@ -20,6 +20,7 @@ mod grafana;
 mod harness;
 mod health;
 mod http;
+mod http_routes;
 mod limits;
 mod listen;
 mod load;

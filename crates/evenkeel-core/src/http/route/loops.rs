@@ -62,7 +62,7 @@ impl Made {
     /// Where it is redirected to, as far as that is this service.
     fn follow(&self, routes: &Routes, when: &When, is_tls: bool) -> Option<Self> {
         let routed = self.route(routes, when)?;
-        let Action::Redirect(redirect) = &routed.then?.action else { return None };
+        let Action::Redirect(redirect) = &routed.then.action else { return None };
         let values = Values {
             client: None,
             host: self.host.as_bytes(),

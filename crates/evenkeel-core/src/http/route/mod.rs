@@ -19,6 +19,7 @@ pub use then::{Action, Answer, BODY_MAX, Routed, Routes, Then};
 
 use crate::network::Network;
 use crate::route::Pattern;
+use std::fmt;
 use std::net::IpAddr;
 
 /// Which requests a route is for.
@@ -70,6 +71,18 @@ pub trait AnyField {
 impl AnyField for Vec<(&[u8], &[u8])> {
     fn any(&self, wanted: &[u8], holds: &mut dyn FnMut(&[u8]) -> bool) -> bool {
         self.iter().any(|(name, value)| name.eq_ignore_ascii_case(wanted) && holds(value))
+    }
+}
+
+/// Host and path as they are written in the configuration; what else there is of conditions is not shown.
+impl fmt::Display for When {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.host, &self.path) {
+            (None, None) => f.write_str("*"),
+            (Some(host), None) => host.fmt(f),
+            (None, Some(path)) => path.fmt(f),
+            (Some(host), Some(path)) => write!(f, "{host}{path}"),
+        }
     }
 }
 

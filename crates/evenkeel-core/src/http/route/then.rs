@@ -12,7 +12,7 @@ use std::borrow::Cow;
 pub const BODY_MAX: usize = 64 * 1024;
 
 /// What becomes of the requests of a route.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Then {
     /// Where they go.
     pub action: Action,
@@ -24,8 +24,15 @@ pub struct Then {
     pub to_client: Edits,
 }
 
+impl Then {
+    /// Whether requests are passed on as they are.
+    pub fn is_plain(&self) -> bool {
+        self.to_backend.is_empty() && self.to_client.is_empty()
+    }
+}
+
 /// Where the requests of a route go.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Action {
     /// To a pool.
     Pool(PoolName),
@@ -35,6 +42,9 @@ pub enum Action {
     Redirect(Redirect),
     /// Back, with this.
     Answer(Answer),
+    /// Where the service sends what no route is for.
+    #[default]
+    Default,
 }
 
 /// An answer of ours.
@@ -53,6 +63,8 @@ pub struct Answer {
 pub struct Routes {
     table: RouteTable,
     then: Box<[Then]>,
+    /// Of requests that no route is for.
+    otherwise: Then,
 }
 
 /// A request that has its route.
@@ -60,18 +72,18 @@ pub struct Routes {
 pub struct Routed<'a> {
     /// The route, by its place; `None`: no route is for it.
     pub index: Option<usize>,
-    /// What becomes of it, if a route is for it.
-    pub then: Option<&'a Then>,
+    /// What becomes of it.
+    pub then: &'a Then,
     path: Cow<'a, [u8]>,
     /// Where in that the route's path ends.
     end: usize,
 }
 
 impl Routes {
-    /// These routes; or all that is wrong with them.
-    pub fn new(routes: Vec<(When, Then)>) -> Result<Self, Vec<RouteProblem>> {
+    /// These routes, and what becomes of requests that none of them is for; or all that is wrong with them.
+    pub fn new(routes: Vec<(When, Then)>, otherwise: Then) -> Result<Self, Vec<RouteProblem>> {
         let (when, then): (Vec<_>, Vec<_>) = routes.into_iter().unzip();
-        Ok(Self { table: RouteTable::new(when)?, then: then.into() })
+        Ok(Self { table: RouteTable::new(when)?, then: then.into(), otherwise })
     }
 
     /// The route of this request.
@@ -82,7 +94,22 @@ impl Routes {
             Some(PathPattern::Below(path)) => path.len(),
             Some(PathPattern::Exact(_)) | None => chosen.path.len(),
         };
-        Ok(Routed { index, then: index.map(|index| &self.then[index]), path: chosen.path, end })
+        Ok(Routed {
+            index,
+            then: index.map_or(&self.otherwise, |index| &self.then[index]),
+            path: chosen.path,
+            end,
+        })
+    }
+
+    /// What becomes of the requests of a route, told by its place, or of those without one.
+    pub fn then(&self, index: Option<usize>) -> &Then {
+        index.and_then(|index| self.then.get(index)).unwrap_or(&self.otherwise)
+    }
+
+    /// What a route is called: its key in the configuration, in its normal form.
+    pub fn name(&self, index: usize) -> Option<String> {
+        self.table.routes().get(index).map(When::to_string)
     }
 
     /// The routes, as they were written.
@@ -90,13 +117,13 @@ impl Routes {
         self.table.routes().iter().zip(&self.then)
     }
 
-    /// Every pool that a request may be sent to.
+    /// Every pool that a route sends to.
     pub fn pools(&self) -> impl Iterator<Item = &PoolName> {
         self.then.iter().flat_map(|then| {
             let (one, several) = match &then.action {
                 Action::Pool(pool) => (Some(pool), None),
                 Action::Split(split) => (None, Some(split.pools())),
-                Action::Redirect(_) | Action::Answer(_) => (None, None),
+                Action::Redirect(_) | Action::Answer(_) | Action::Default => (None, None),
             };
             one.into_iter().chain(several.into_iter().flatten().map(|(pool, _)| pool))
         })
