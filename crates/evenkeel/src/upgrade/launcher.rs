@@ -1,6 +1,6 @@
 //! The process that starts the next program of an upgrade. A child inherits all that its parent may no longer do, and the
 //! next version may need more than this one: so whoever starts it stands outside of the sandbox, since before that was put
-//! up (docs/decisions/0012-sandbox.md). It trusts nobody: it starts this program again, with the arguments and in the
+//! up (docs/decisions/0015-sandbox.md). It trusts nobody: it starts this program again, with the arguments and in the
 //! environment of its own start; or another one, if that cannot be of the sandboxed process's making.
 
 use super::wire::{Reader, Writer};
