@@ -92,6 +92,8 @@ def walk(report):
 
 
 def turns(front):
+    # From when all of them have been found to be there.
+    until("all three serve", lambda: back(front))
     urls = [front.url + "/"] * 30
     names = said("curl", "-sS", *urls).replace("\n", "")[::2000]
     assert {names[at : at + 3] for at in range(0, 30, 3)} == {names[:3]}, names
