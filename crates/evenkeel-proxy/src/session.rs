@@ -384,6 +384,12 @@ impl Session {
         self.origin.get().map(|_| &self.peer)
     }
 
+    /// The pool that it has a seat of: that of the request that is being served, if it serves any.
+    pub fn seated_in(&self) -> Option<Rc<LocalPool>> {
+        let by_request = self.serving.get().and_then(|serving| serving.wanted.borrow().pool.clone());
+        by_request.or_else(|| self.pool.get().cloned())
+    }
+
     /// The name of the pool that it is sent to.
     pub fn pool_name(&self) -> Option<PoolName> {
         self.pool.get().map(|pool| pool.newest().name.clone())

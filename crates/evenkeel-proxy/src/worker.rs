@@ -534,7 +534,7 @@ impl Worker {
         }
         let session = Rc::clone(&slot.session);
         drop(slot);
-        session.pool.get().into_iter().for_each(|pool| self.on_seat_freed(pool));
+        session.seated_in().into_iter().for_each(|pool| self.on_seat_freed(&pool));
         self.on_room(session);
         if last {
             self.tell_drained();

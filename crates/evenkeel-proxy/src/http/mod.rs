@@ -67,7 +67,7 @@ pub struct Serving {
     pub active: Cell<Instant>,
     /// Whether it moves so much that others go first.
     pub is_bulk: Cell<bool>,
-    /// Whom the client would go to with its request.
+    /// Where the client would go with its request.
     pub wanted: RefCell<Wanted>,
 }
 

@@ -26,9 +26,11 @@ pub struct Way {
     tag: Option<Tag>,
 }
 
-/// Whom the client of the request that is being served would go to.
-#[derive(Clone, Debug, Default)]
+/// Where the request that is being served goes, and whom its client would go to there.
+#[derive(Clone, Default)]
 pub struct Wanted {
+    /// The pool that it holds a seat of, or waits for one.
+    pub pool: Option<Rc<LocalPool>>,
     /// The hash of what it is told by; `None`: its address.
     pub hash: Option<u64>,
     /// The backend that it names, and how those are named.
@@ -39,10 +41,6 @@ impl Way {
     /// That of a request of `session`.
     pub fn new(worker: &Worker, session: &Session, terms: &Terms, steered: Steered) -> Self {
         let Steered { route, to, hash, tag, to_client, asked, client: _ } = steered;
-        if let Some(serving) = session.serving.get() {
-            let backend = terms.rules.steering.affinity.clone().zip(tag);
-            serving.wanted.replace(Wanted { hash, backend });
-        }
         let (pool, said) = match to {
             // One that a reload took away in this moment is as good as none.
             Destination::Pool(name) => (worker.pools.borrow().get(&name).cloned(), None),
@@ -50,6 +48,10 @@ impl Way {
             Destination::Default => (terms.pool.clone(), None),
             Destination::Back(said) => (None, Some(said)),
         };
+        if let Some(serving) = session.serving.get() {
+            let backend = terms.rules.steering.affinity.clone().zip(tag);
+            serving.wanted.replace(Wanted { pool: pool.clone(), hash, backend });
+        }
         Self { route, asked, pool, said, to_client, tag }
     }
 

@@ -2,9 +2,12 @@
 
 use crate::harness::{Running, Setup};
 use evenkeel_testkit::web::{self, Message};
-use evenkeel_testkit::{Peer, Place, Server};
+use evenkeel_testkit::{Peer, Place, Server, eventually};
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 
 /// A backend that answers with its name and the head that it got.
 fn telling(name: &'static str) -> Server {
@@ -180,7 +183,7 @@ fn a_client_stays_with_its_backend_by_a_cookie_until_that_is_gone() {
                 health = { tcp = true, interval = \"60ms\", fast-interval = \"20ms\", timeout = \"1s\" }";
     let mut running = Setup::to(servers.each_ref().map(|it| it.place())).http().keys(keys).ready();
     // Those that are up take traffic as soon as the workers know.
-    evenkeel_testkit::eventually("all take traffic", || {
+    eventually("all take traffic", || {
         let names: BTreeSet<_> = (0..3).map(|_| who(&get(&running, "/"))).collect();
         (names.len() == 3).then_some(())
     });
@@ -206,9 +209,7 @@ fn a_client_stays_with_its_backend_by_a_cookie_until_that_is_gone() {
     assert_eq!(who(&with(&running, &renamed)), who(&moved));
     // Another process that knows the key understands it.
     let again = Setup::to(servers.each_ref().map(|it| it.place())).http().keys(keys).ready();
-    evenkeel_testkit::eventually("the same backend", || {
-        (who(&with(&again, &renamed)) == who(&moved)).then_some(())
-    });
+    eventually("the same backend", || (who(&with(&again, &renamed)) == who(&moved)).then_some(()));
     running.end();
     again.end();
 }
@@ -242,6 +243,35 @@ fn maglev_goes_by_what_a_client_says() {
     assert_eq!(first.iter().collect::<BTreeSet<_>>().len(), 3);
     assert_eq!(users.iter().map(|user| of(user)).collect::<Vec<_>>(), first);
     running.end();
+}
+
+#[test]
+fn who_waits_for_the_pool_of_a_route_gets_the_place_of_a_session_that_is_closed() {
+    let asked = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&asked);
+    let few = Server::start(&Place::any(), move |peer| {
+        while web::read_request(peer).is_ok() {
+            // The first is never answered.
+            if count.fetch_add(1, SeqCst) > 0 {
+                let _ = peer.send(&web::ok("few"));
+            }
+        }
+    });
+    let lines = format!("\"/few\" = {{ to = \"{}\", max-sessions-per-backend = 1 }}", few.place());
+    let (running, _main) = routes(&lines, "", "");
+    let [first, second] = [(); 2].map(|()| running.connect());
+    first.send(&web::request("GET /few HTTP/1.1\nHost: web.test", "")).unwrap();
+    eventually("it is asked", || (asked.load(SeqCst) == 1).then_some(()));
+    second.send(&web::request("GET /few HTTP/1.1\nHost: web.test", "")).unwrap();
+    eventually("the other one waits", || {
+        let pools = running.ask("GET", "/api/v1/pools").json();
+        pools["pools"].as_array()?.iter().any(|pool| pool["waiting"] == 1).then_some(())
+    });
+    let open = running.ask("GET", "/api/v1/sessions").json();
+    let served = open["sessions"].as_array().unwrap().iter().find(|it| it["backend"].is_string()).unwrap();
+    let closed = running.tell("POST", "/api/v1/sessions/close", &json!({ "id": served["id"] }));
+    assert_eq!(closed.status, 200);
+    assert_eq!(web::read_answer(&second).unwrap().text(), "few");
 }
 
 #[test]
