@@ -262,9 +262,13 @@ impl<'a> Lower<'a> {
             inner => format!("`{inner}` of {}", self.title),
         };
         let problem = Problem::error(format!("unknown key `{name}` in {table}"));
-        if self.context == Context::Service && prefix.is_empty() && written.value == "mode" {
+        let what_speaks_http = match self.context {
+            Context::Service => Some("a `[http.NAME]` balances requests, with the same keys as a `[tcp.NAME]`"),
+            Context::Http => Some("requests are balanced here without that: take it away"),
+            _ => None,
+        };
+        if let Some(help) = what_speaks_http.filter(|_| prefix.is_empty() && written.value == "mode") {
             let problem = problem.at(&written.place, "a service's table says what it speaks");
-            let help = "a `[http.NAME]` balances requests, with the same keys as a `[tcp.NAME]`";
             return self.problems.push(problem.help(help));
         }
         self.problems.push(match suggest::key(self.context, prefix, &written.value) {
