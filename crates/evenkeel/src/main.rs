@@ -1,4 +1,4 @@
-//! A load balancer for TCP.
+//! A load balancer for TCP, UDP and HTTP.
 #![forbid(unsafe_code)]
 
 mod acme;

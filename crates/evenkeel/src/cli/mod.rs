@@ -24,6 +24,7 @@ Usage: {usage}
 Try it, no config file needed:
   demo         Start three toy servers and balance across them
   tcp          Balance TCP connections
+  udp          Balance UDP datagrams
   http         Balance HTTP requests
 
 Run it:
@@ -162,7 +163,7 @@ pub fn command() -> Command {
         .global(true)
         .help("Colours: on a terminal, always, or never");
     Command::new("evenkeel")
-        .about("a load balancer for TCP")
+        .about("a load balancer for TCP, UDP and HTTP")
         .version(env!("CARGO_PKG_VERSION"))
         .color(color())
         .styles(Styles::styled().literal(AnsiColor::Cyan.on_default()))
@@ -173,6 +174,7 @@ pub fn command() -> Command {
         .arg(when)
         .subcommand(demo())
         .subcommand(service::tcp())
+        .subcommand(service::udp())
         .subcommand(service::http())
         .subcommand(run())
         .subcommand(check())
@@ -353,7 +355,7 @@ pub fn understand(matches: &ArgMatches) -> Option<Invocation> {
                 json: json(),
             }
         }
-        "tcp" | "http" => {
+        "tcp" | "udp" | "http" => {
             let user = matches.get_one("user").cloned();
             Invocation::Service {
                 flags: service::flags(name, matches),
@@ -450,9 +452,11 @@ mod tests {
 
     #[test]
     fn every_key_of_a_service_is_a_flag() {
-        for (command, context) in
-            [(service::tcp(), keys::Context::Service), (service::http(), keys::Context::Http)]
-        {
+        for (command, context) in [
+            (service::tcp(), keys::Context::Service),
+            (service::udp(), keys::Context::Udp),
+            (service::http(), keys::Context::Http),
+        ] {
             for key in keys::in_context(context).filter(|key| !matches!(key.kind, keys::Kind::Group)) {
                 let mut flags = command.get_arguments().filter_map(Arg::get_long);
                 assert!(flags.any(|flag| flag == key.name), "--{}", key.name);

@@ -1,4 +1,4 @@
-//! `evenkeel tcp` and `evenkeel http`: every key of a service is a flag of the same name.
+//! `evenkeel tcp`, `evenkeel udp` and `evenkeel http`: every key of a service is a flag of the same name.
 
 use super::{print_config, user};
 use crate::config::flags::{self, FlagValue, Flags};
@@ -43,6 +43,15 @@ Examples:
   evenkeel tcp 8080 5001 5002 --print-config > evenkeel.toml
       The file that does the same";
 
+const UDP_EXAMPLES: &str = "\
+Examples:
+  evenkeel udp 5300 10.0.0.11:53 10.0.0.12:53 --answers 1 --health '{ dns = \"example.com\" }'
+      Listen on :5300, send each question to one of two name servers
+  evenkeel udp 51820 10.0.0.11:51820 10.0.0.12:51820 --balance maglev
+      Each client stays with its backend
+  evenkeel udp 5300 5301 5302 --print-config > evenkeel.toml
+      The file that does the same";
+
 const HTTP_EXAMPLES: &str = "\
 Examples:
   evenkeel http 8080 5001 5002 5003
@@ -55,6 +64,11 @@ Examples:
 /// `evenkeel tcp`.
 pub fn tcp() -> Command {
     command("tcp", Context::Service, "Balance TCP connections", TCP_EXAMPLES)
+}
+
+/// `evenkeel udp`.
+pub fn udp() -> Command {
+    command("udp", Context::Udp, "Balance UDP datagrams", UDP_EXAMPLES)
 }
 
 /// `evenkeel http`.
@@ -88,7 +102,8 @@ fn command(name: &'static str, context: Context, about: &'static str, examples: 
 /// know what other programs call a key.
 pub fn advised(mut error: clap::Error) -> clap::Error {
     let usage = error.get(ContextKind::Usage).map(ContextValue::to_string).unwrap_or_default();
-    let ours = [tcp(), http()].into_iter().find(|it| usage.contains(&format!("evenkeel {} ", it.get_name())));
+    let ours =
+        [tcp(), udp(), http()].into_iter().find(|it| usage.contains(&format!("evenkeel {} ", it.get_name())));
     if let (ErrorKind::UnknownArgument, Some(command)) = (error.kind(), ours) {
         // No address begins with dashes: advice to write it as one leads nowhere.
         error.remove(ContextKind::Suggested);

@@ -33,7 +33,11 @@ impl Flags {
             line.push_str(&shell_word(&value));
             spans.push((start..line.len(), key, value));
         }
-        let table = if command == "http" { "http" } else { "tcp" };
+        let table = match command {
+            "http" => "http",
+            "udp" => "udp",
+            _ => "tcp",
+        };
         let text = Text::from_flags(line);
         let items = spans
             .into_iter()

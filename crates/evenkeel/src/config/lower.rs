@@ -263,7 +263,9 @@ impl<'a> Lower<'a> {
         };
         let problem = Problem::error(format!("unknown key `{name}` in {table}"));
         let what_speaks_http = match self.context {
-            Context::Service => Some("a `[http.NAME]` balances requests, with the same keys as a `[tcp.NAME]`"),
+            Context::Service => {
+                Some("a `[http.NAME]` balances requests, with the same keys as a `[tcp.NAME]`")
+            }
             Context::Http => Some("requests are balanced here without that: take it away"),
             _ => None,
         };
