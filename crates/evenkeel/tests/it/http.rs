@@ -3,9 +3,9 @@
 use crate::chain::Chain;
 use crate::harness::Setup;
 use evenkeel_testkit::web::{self, Message};
-use evenkeel_testkit::{Peer, Place, Server};
+use evenkeel_testkit::{PATIENCE, Peer, Place, Server, eventually};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, mpsc};
 
 const HEALTH: &str =
     "health = { tcp = true, interval = \"60ms\", fast-interval = \"20ms\", timeout = \"1s\" }";
@@ -64,7 +64,7 @@ fn one_of_three_is_killed_under_load_and_no_request_fails() {
         let clients = scope.spawn(|| load(&place, &stop, &asked));
         let wait = |more: u64| {
             let until = asked.load(SeqCst) + more;
-            evenkeel_testkit::eventually("more requests", || (asked.load(SeqCst) >= until).then_some(()));
+            eventually("more requests", || (asked.load(SeqCst) >= until).then_some(()));
         };
         wait(200);
         servers[1].stop();
@@ -92,20 +92,21 @@ fn a_reload_moves_kept_connections_to_what_holds_now() {
     running.signal(evenkeel_testkit::Signal::HUP);
     running.wait_event("reloaded");
     assert_eq!(web::get(&client, "/").unwrap().text(), "b", "the same connection");
-    evenkeel_testkit::eventually("what waited is closed", || (a.open() == 0).then_some(()));
+    eventually("what waited is closed", || (a.open() == 0).then_some(()));
     drop(client);
     running.end();
 }
 
 #[test]
 fn an_upgrade_lets_requests_come_to_their_end_and_connections_that_wait_come_back() {
-    let gate = Arc::new(Barrier::new(2));
-    let opened = Arc::clone(&gate);
+    let ((asks, asked), open) = (mpsc::channel(), Arc::new(AtomicBool::new(false)));
+    let gate = Arc::clone(&open);
     let server = Server::start(
         &Place::any(),
-        web::serve(move |asked| {
-            if asked.head.starts_with("GET /slow ") {
-                opened.wait();
+        web::serve(move |request| {
+            if request.head.starts_with("GET /slow ") {
+                asks.send(()).unwrap();
+                eventually("it may answer", || gate.load(SeqCst).then_some(()));
             }
             web::ok("done")
         }),
@@ -114,11 +115,11 @@ fn an_upgrade_lets_requests_come_to_their_end_and_connections_that_wait_come_bac
     let (busy, idle) = (Peer::connect(&chain.place), Peer::connect(&chain.place));
     assert_eq!(web::get(&idle, "/").unwrap().text(), "done");
     busy.send(&web::request("GET /slow HTTP/1.1\nHost: a", "")).unwrap();
-    evenkeel_testkit::eventually("it is asked", || (server.open() == 2).then_some(()));
+    asked.recv_timeout(PATIENCE).expect("it is asked");
     chain.upgrade();
     assert_eq!(idle.text(), "", "closed in order");
     assert_eq!(web::get(&Peer::connect(&chain.place), "/").unwrap().text(), "done", "the new process");
-    gate.wait();
+    open.store(true, SeqCst);
     let answer = web::read_answer(&busy).unwrap();
     assert_eq!((answer.text().as_str(), answer.field("connection")), ("done", Some("close")));
     assert_eq!(busy.text(), "");
