@@ -316,60 +316,43 @@ impl<'a> Lower<'a> {
                 self.keys(&format!("{}.", key.name), table);
                 Ok(Setting::On)
             }
-            (Kind::Group, _) => {
-                Err(setting::wrong(key, node, &format!("expected a table such as {}", key.example)))
-            }
+            (Kind::Group, _) => Err(setting::no_table(key, node)),
             (kind, value) if kind.has_inner_keys() => match (value, node.text()) {
                 (Value::Bool(false), _) | (_, Some("off" | "false")) => Ok(Setting::Off),
                 (Value::Bool(true), _) | (_, Some("on" | "true")) if kind.can_be_on() => Ok(Setting::On),
                 _ => self.short_form(key, node),
             },
-            (Kind::Listen, _) => Ok(list(node, self.each(node, setting::listen), Setting::Listen)),
-            (Kind::To, _) => Ok(list(node, self.to(node), Setting::To)),
+            (Kind::Listen, _) => Ok(self.list(node, setting::listen, Setting::Listen)),
+            (Kind::To, _) => Ok(unless_told(node, self.to(node), Setting::To)),
             (Kind::Routes, Value::Table(table)) => Ok(Setting::Routes(self.routes(table))),
-            (Kind::Routes, _) => {
-                Err(setting::wrong(key, node, &format!("expected a table such as {}", key.example)))
+            (Kind::Fields, Value::Table(table)) => {
+                Ok(self.entries(table, |node| setting::field(key, node), Setting::Fields))
             }
-            (Kind::Fields, _) => {
-                setting::entries(key, node, |node| setting::field(key, node)).map(Setting::Fields)
+            (Kind::Weights, Value::Table(table)) => {
+                Ok(self.entries(table, |node| setting::weight(key, node), Setting::Weights))
             }
-            (Kind::Weights, _) => {
-                setting::entries(key, node, |node| setting::weight(key, node)).map(Setting::Weights)
-            }
-            (Kind::Texts, _) => Ok(list(
-                node,
-                self.each(node, |node| match node.text() {
-                    Some(text) if !text.is_empty() => Ok(text.to_owned()),
-                    _ => Err(setting::wrong(key, node, "expected text in quotes")),
-                }),
-                Setting::Texts,
-            )),
-            (Kind::Networks, _) => {
-                let networks = self.each(node, |node| setting::network(key, node));
-                Ok(list(node, networks, Setting::Networks))
-            }
-            (Kind::Access, _) => {
-                let entries = self.each(node, |node| setting::access(key, node));
-                Ok(list(node, entries, Setting::Access))
-            }
-            (Kind::Sources, _) => {
-                let sources = self.each(node, |node| setting::sources(key, node));
-                Ok(list(node, sources, Setting::Sources))
-            }
+            (Kind::Routes | Kind::Fields | Kind::Weights, _) => Err(setting::no_table(key, node)),
+            (Kind::Texts, _) => Ok(self.list(node, |node| setting::text(key, node), Setting::Texts)),
+            (Kind::Protocols, _) => Ok(self.list(node, |node| setting::protocol(key, node), Setting::Texts)),
+            (Kind::Networks, _) => Ok(self.list(node, |node| setting::network(key, node), Setting::Networks)),
+            (Kind::Access, _) => Ok(self.list(node, |node| setting::access(key, node), Setting::Access)),
+            (Kind::Sources, _) => Ok(self.list(node, |node| setting::sources(key, node), Setting::Sources)),
             (Kind::Words(words), _) => {
-                let words = self.each(node, |node| setting::word(key, node, words));
-                Ok(Setting::Words(words.into_iter().map(|at| at.value).collect()))
+                let setting =
+                    |words: Vec<At<_>>| Setting::Words(words.into_iter().map(|at| at.value).collect());
+                Ok(self.list(node, |node| setting::word(key, node, words), setting))
+            }
+            (Kind::Statuses, Value::List(items)) if items.is_empty() => {
+                Err(Problem::error("no status would pass").at(&node.place, "this list is empty"))
+            }
+            (Kind::Statuses, _) => {
+                let setting =
+                    |all: Vec<At<_>>| Setting::Statuses(all.into_iter().map(|at| at.value).collect());
+                Ok(self.list(node, |node| setting::statuses(key, node), setting))
             }
             (Kind::Include | Kind::Paths, _) => {
-                Ok(Setting::Files(self.each(node, |node| match node.text() {
-                    Some(path) => Ok(path.to_owned()),
-                    None => Err(setting::wrong(key, node, "expected a path in quotes")),
-                })))
+                Ok(self.list(node, |node| setting::path(key, node), Setting::Files))
             }
-            (Kind::Protocols, _) => Ok(Setting::Files(self.each(node, |node| match node.text() {
-                Some(name) if (1..=255).contains(&name.len()) => Ok(name.to_owned()),
-                _ => Err(setting::wrong(key, node, "expected the name of a protocol such as \"http/1.1\"")),
-            }))),
             _ => setting::read(key, node),
         }
     }
@@ -410,19 +393,35 @@ impl<'a> Lower<'a> {
         Ok(Setting::On)
     }
 
-    /// Reads `node`, or each of its items if it is a list; tells what is wrong and leaves it out.
-    fn each<T>(&mut self, node: &Node, read: impl Fn(&Node) -> Result<T, Problem>) -> Vec<At<T>> {
-        let read_one = |item: &Node| match item.value {
+    /// `node`, or each of its items if it is a list, as `read` understands it.
+    fn list<T>(
+        &mut self,
+        node: &Node,
+        read: impl Fn(&Node) -> Result<T, Problem>,
+        setting: fn(Vec<At<T>>) -> Setting,
+    ) -> Setting {
+        let one = |item| Some(At { value: self.one(item, &read)?, place: item.place.clone() });
+        unless_told(node, items(node).iter().filter_map(one).collect(), setting)
+    }
+
+    /// The keys of `table`, each with what it stands for as `read` understands it; nothing at all if one is wrong.
+    fn entries<T>(
+        &mut self,
+        table: &Table,
+        read: impl Fn(&Node) -> Result<T, Problem>,
+        setting: fn(Vec<(At<String>, T)>) -> Setting,
+    ) -> Setting {
+        let one = |(name, node): &(At<String>, Node)| Some((name.clone(), self.one(node, &read)?));
+        let read: Vec<_> = table.0.iter().filter_map(one).collect();
+        if read.len() < table.0.len() { Setting::Broken } else { setting(read) }
+    }
+
+    /// What `node` is by `read`; tells what is wrong with it, unless that was told.
+    fn one<T>(&mut self, node: &Node, read: impl Fn(&Node) -> Result<T, Problem>) -> Option<T> {
+        match node.value {
             Value::Broken => None,
-            _ => match read(item) {
-                Ok(value) => Some(At { value, place: item.place.clone() }),
-                Err(problem) => {
-                    self.problems.push(problem);
-                    None
-                }
-            },
-        };
-        items(node).iter().filter_map(read_one).collect()
+            _ => read(node).map_err(|problem| self.problems.push(problem)).ok(),
+        }
     }
 
     fn to(&mut self, node: &Node) -> Vec<Entry> {
@@ -510,6 +509,6 @@ fn items(node: &Node) -> &[Node] {
 }
 
 /// What was read from `node`; nothing at all, where something was written, was told already.
-fn list<T>(node: &Node, read: Vec<T>, setting: fn(Vec<T>) -> Setting) -> Setting {
+fn unless_told<T>(node: &Node, read: Vec<T>, setting: fn(Vec<T>) -> Setting) -> Setting {
     if read.is_empty() && !items(node).is_empty() { Setting::Broken } else { setting(read) }
 }

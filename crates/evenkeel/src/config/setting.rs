@@ -52,7 +52,7 @@ pub enum Setting {
     Target(Target),
     /// What becomes of sessions.
     Leaving(Leaving),
-    /// Files, or other texts that are no single one.
+    /// Files or folders.
     Files(Vec<At<String>>),
     /// IP networks.
     Networks(Vec<At<Network>>),
@@ -147,8 +147,8 @@ impl Layer {
     }
 }
 
-/// The setting that `node` means as a value of `key`. Keys with inner keys, lists of addresses and files are not
-/// for here: see `lower`.
+/// The setting that `node` means as a value of `key`. Keys with inner keys, lists and tables are not for here: see
+/// `lower`.
 pub fn read(key: &Key, node: &Node) -> Result<Setting, Problem> {
     let text = node.text();
     match &key.kind {
@@ -169,7 +169,6 @@ pub fn read(key: &Key, node: &Node) -> Result<Setting, Problem> {
             _ => Err(wrong(key, node, "expected `true` or `false`")),
         },
         Kind::Mode => mode(key, node),
-        Kind::Statuses => statuses(key, node),
         Kind::Ip => text
             .and_then(|text| text.parse().ok())
             .map(Setting::Ip)
@@ -295,16 +294,30 @@ pub fn word(key: &Key, node: &Node, words: &'static [&'static str]) -> Result<&'
     })
 }
 
-/// What the keys of a table stand for, each understood by `value`.
-pub fn entries<T>(
-    key: &Key,
-    node: &Node,
-    value: impl Fn(&Node) -> Result<T, Problem>,
-) -> Result<Vec<(At<String>, T)>, Problem> {
-    let Value::Table(table) = &node.value else {
-        return Err(wrong(key, node, &format!("expected a table such as {}", key.example)));
-    };
-    table.0.iter().map(|(name, node)| Ok((name.clone(), value(node)?))).collect()
+/// `node` is not the table that `key` takes.
+pub fn no_table(key: &Key, node: &Node) -> Problem {
+    wrong(key, node, &format!("expected a table such as {}", key.example))
+}
+
+/// The text that `node` is, which is not empty.
+pub fn text(key: &Key, node: &Node) -> Result<String, Problem> {
+    match node.text() {
+        Some(text) if !text.is_empty() => Ok(text.to_owned()),
+        _ => Err(wrong(key, node, "expected text in quotes")),
+    }
+}
+
+/// The name of a protocol that `node` is.
+pub fn protocol(key: &Key, node: &Node) -> Result<String, Problem> {
+    match node.text() {
+        Some(name) if (1..=255).contains(&name.len()) => Ok(name.to_owned()),
+        _ => Err(wrong(key, node, "expected the name of a protocol such as \"http/1.1\"")),
+    }
+}
+
+/// The path that `node` is.
+pub fn path(key: &Key, node: &Node) -> Result<String, Problem> {
+    node.text().map(str::to_owned).ok_or_else(|| wrong(key, node, "expected a path in quotes"))
 }
 
 /// The value of a field.
@@ -404,25 +417,15 @@ fn mode(key: &Key, node: &Node) -> Result<Setting, Problem> {
     })
 }
 
-fn statuses(key: &Key, node: &Node) -> Result<Setting, Problem> {
-    let items = match &node.value {
-        Value::List(items) => items.as_slice(),
-        _ => std::slice::from_ref(node),
+/// The statuses that `node` names.
+pub fn statuses(key: &Key, node: &Node) -> Result<(u16, u16), Problem> {
+    let range = match &node.value {
+        Value::Integer(Some(status)) => units::statuses(&status.to_string()),
+        _ => node.text().and_then(units::statuses),
     };
-    let ranges = items.iter().map(|item| {
-        let range = match &item.value {
-            Value::Integer(Some(status)) => units::statuses(&status.to_string()),
-            _ => item.text().and_then(units::statuses),
-        };
-        range.ok_or_else(|| {
-            wrong(key, item, "expected a status from 100 to 599, such as 200, \"2xx\" or \"200-299\"")
-        })
-    });
-    let ranges: Arc<[_]> = ranges.collect::<Result<_, _>>()?;
-    match ranges.is_empty() {
-        true => Err(Problem::error("no status would pass").at(&node.place, "this list is empty")),
-        false => Ok(Setting::Statuses(ranges)),
-    }
+    range.ok_or_else(|| {
+        wrong(key, node, "expected a status from 100 to 599, such as 200, \"2xx\" or \"200-299\"")
+    })
 }
 
 fn token(key: &Key, node: &Node, noun: &str, allowed: impl Fn(char) -> bool) -> Result<Setting, Problem> {

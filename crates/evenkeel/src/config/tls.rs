@@ -221,7 +221,7 @@ fn path(chain: &Chain<'_>, key: &str, paths: &mut Paths) -> Option<Arc<Path>> {
 
 fn protocols(chain: &Chain<'_>, key: &str) -> Box<[Box<str>]> {
     match chain.find(key).map(|found| found.value) {
-        Some(Setting::Files(names)) => names.iter().map(|name| name.value.as_str().into()).collect(),
+        Some(Setting::Texts(names)) => names.iter().map(|name| name.value.as_str().into()).collect(),
         _ => Box::default(),
     }
 }
