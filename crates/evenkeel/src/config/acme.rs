@@ -15,7 +15,7 @@ use evenkeel_core::host_name;
 use evenkeel_core::tls::{Origination, Trust};
 use hyper::Uri;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 const LETSENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
@@ -34,9 +34,9 @@ const HTTPS: u16 = 443;
 
 /// What the settings of `typed` come to, whether anything is to be obtained or not.
 pub fn compile(typed: &Typed, builtin: &Layer, world: &World<'_>, problems: &mut Problems) -> AcmeSettings {
-    let chain = Chain::new([&typed.flags, &typed.process], builtin);
-    let trust = path(&chain, "acme.ca").map_or(Trust::System, |it| Trust::File(it.into()));
-    let state = path(&chain, "acme.state").unwrap_or_else(|| {
+    let chain = typed.chain(builtin);
+    let trust = chain.path("acme.ca").map_or(Trust::System, |it| Trust::File(it.into()));
+    let state = chain.path("acme.state").unwrap_or_else(|| {
         let given = (world.variable)("STATE_DIRECTORY").unwrap_or_default();
         let first = given.split(':').next().filter(|it| !it.is_empty()).unwrap_or(STATE);
         Path::new(first).join("acme")
@@ -59,15 +59,6 @@ pub fn compile(typed: &Typed, builtin: &Layer, world: &World<'_>, problems: &mut
         redirects: chain.text("acme.else").as_deref() == Some("redirect"),
         state,
         retry: chain.time("acme.retry"),
-    }
-}
-
-/// A path is relative to the file that it stands in.
-fn path(chain: &Chain<'_>, key: &str) -> Option<PathBuf> {
-    let found = chain.find(key)?;
-    match (found.value, found.place) {
-        (Setting::Text(path), Some(place)) => Some(place.text().dir.join(&**path)),
-        _ => None,
     }
 }
 
@@ -154,7 +145,7 @@ pub fn check(
     let place = paths.place(&obtained::file(&obtained::folder(&settings), &first));
     if !settings.is_agreed {
         let problem = Problem::error("nobody has agreed to the terms of the authority");
-        let problem = at(problem, place, "a certificate is to be obtained");
+        let problem = problem.at_known(place, "a certificate is to be obtained");
         problems.push(problem.help(
             "read them (Let's Encrypt: https://letsencrypt.org/repository/), and then say at the top of the file \
              `acme.agree-to-terms = true`",
@@ -174,7 +165,7 @@ fn asked_by_tls(config: &Config, place: Option<&Place>, problems: &mut Problems)
     };
     if !answers(HTTPS) {
         let problem = Problem::warning("the authority asks at port 443, where no service speaks TLS");
-        let problem = at(problem, place, "a certificate is to be obtained");
+        let problem = problem.at_known(place, "a certificate is to be obtained");
         problems.push(problem.help(
             "it works if something in front leads port 443 of that name here; else listen there, or say \
              `acme.challenge = \"http-01\"`",
@@ -200,21 +191,14 @@ fn asked_by_http(
             None if addr.ip().is_none() => format!("no authority can ask at {addr}"),
             None => continue,
         };
-        problems.push(at(Problem::error(taken), place, "where `http-01` is answered").help(
+        problems.push(Problem::error(taken).at_known(place, "where `http-01` is answered").help(
             "say another address by `acme.listen`, or `acme.challenge = \"tls-alpn-01\"`, which needs none",
         ));
     }
     if !settings.listen.iter().filter_map(Addr::ip).any(|it| it.port() == HTTP) {
         let problem = Problem::warning("the authority asks at port 80, where nobody answers");
-        let problem = at(problem, place, "another port");
+        let problem = problem.at_known(place, "another port");
         problems.push(problem.help("it works if something in front leads port 80 of those names here"));
-    }
-}
-
-fn at(problem: Problem, place: Option<&Place>, label: &str) -> Problem {
-    match place {
-        Some(place) => problem.at(place, label),
-        None => problem,
     }
 }
 

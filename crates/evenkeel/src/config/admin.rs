@@ -1,6 +1,6 @@
 //! Where the admin API is served, and to whom: open to strangers it would be a way in, so that is a mistake.
 
-use super::chain::{Chain, Found};
+use super::chain::Found;
 use super::compile;
 use super::lower::Typed;
 use super::problem::{Problem, Problems};
@@ -20,16 +20,10 @@ pub fn compile(
     paths: &mut Paths,
     problems: &mut Problems,
 ) -> Option<AdminSettings> {
-    let chain = Chain::new([&typed.flags, &typed.process], builtin);
+    let chain = typed.chain(builtin);
     let found = chain.find("admin.listen");
     let listen = found.map(|found| listen(found, world, problems));
-    let token_file = chain.find("admin.token-file").and_then(|found| match found.value {
-        // A path is relative to the file that it stands in.
-        Setting::Text(path) => {
-            Some(found.place.map_or_else(Default::default, |it| it.text().dir.join(&**path)))
-        }
-        _ => None,
-    });
+    let token_file = chain.path("admin.token-file");
     let tls = tls::admin(&chain, paths, problems).map(Arc::new);
     let is_over_tcp = listen.iter().flatten().any(|it| it.ip().is_some());
     if tls.is_some() && !is_over_tcp {

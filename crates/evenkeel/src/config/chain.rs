@@ -6,6 +6,8 @@ use super::place::{At, Place, Text};
 use super::problem::{Problem, Problems};
 use super::setting::{Layer, Setting};
 use super::tree::{Node, Table, Value};
+use evenkeel_core::network::Network;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -99,6 +101,23 @@ impl<'a> Chain<'a> {
         }
     }
 
+    /// The path that `key` takes, if it was written.
+    pub fn path(&self, key: &str) -> Option<PathBuf> {
+        let found = self.find(key)?;
+        match found.value {
+            Setting::Text(path) => Some(found.place?.path(path)),
+            _ => None,
+        }
+    }
+
+    /// The networks that `key` names.
+    pub fn networks(&self, key: &str) -> Vec<Network> {
+        match self.find(key).map(|found| found.value) {
+            Some(Setting::Networks(networks)) => networks.iter().map(|at| at.value).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// The bytes that `key` takes; none if it is not set.
     pub fn bytes(&self, key: &str) -> Arc<[u8]> {
         match self.find(key).map(|found| found.value) {
@@ -111,10 +130,7 @@ impl<'a> Chain<'a> {
 impl Problem {
     /// Marks where `found` was written, if it was.
     pub fn at_found(self, found: Option<Found<'_>>, label: &str) -> Self {
-        match found.and_then(|found| found.place) {
-            Some(place) => self.at(place, label),
-            None => self,
-        }
+        self.at_known(found.and_then(|found| found.place), label)
     }
 }
 

@@ -87,7 +87,7 @@ pub fn settings(
     admin: Option<AdminSettings>,
     acme: Option<AcmeSettings>,
 ) -> Settings {
-    let chain = Chain::new([&typed.flags, &typed.process], builtin);
+    let chain = typed.chain(builtin);
     Settings {
         workers: chain.count("workers").map(|workers| workers as usize),
         log: log::compile(typed, builtin),

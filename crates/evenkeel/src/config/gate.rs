@@ -36,7 +36,7 @@ impl<'a> Lists<'a> {
 
     /// The networks in the file `name`, which is relative to the file that it was written in.
     fn networks(&mut self, name: &str, place: &Place, problems: &mut Problems) -> &[Network] {
-        let path = place.text().dir.join(name);
+        let path = place.path(name);
         if !self.read.contains_key(&path) {
             self.watched.push(Watched::look(&path));
             let networks = self.parse(&path, place, problems);

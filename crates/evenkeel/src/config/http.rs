@@ -2,8 +2,8 @@
 
 use super::chain::Chain;
 use super::compile::Bound;
-use super::problem::{Problem, Problems};
-use super::reception::networks;
+use super::problem::Problems;
+use super::reception::believed;
 use super::setting::Layer;
 use super::{http_fields, http_routes};
 use evenkeel_core::http::rules::{Forwarded, HeadLimits, HttpRules, LinkRules, Timeouts};
@@ -33,7 +33,7 @@ pub fn compile(
         },
         body_max: chain.count("max-body-bytes").map(u64::from),
         forwarded: Forwarded { x: is_told(["x", "both"]), standard: is_told(["standard", "both"]) },
-        trusted: trusted(chain, problems),
+        trusted: believed(chain, "trust", problems),
         steering: Steering {
             routes: http_routes::compile(service, chain, builtin, problems),
             affinity: http_fields::affinity(&chain.only("affinity"), problems),
@@ -41,16 +41,4 @@ pub fn compile(
         },
         links: LinkRules { idle_max: chain.number("reuse"), idle_for: chain.time("timeout.reuse") },
     }
-}
-
-fn trusted(chain: &Chain<'_>, problems: &mut Problems) -> Box<[evenkeel_core::network::Network]> {
-    let trusted = networks(chain, "trust");
-    if trusted.iter().any(|network| network.bits() == 0) {
-        problems.push(
-            Problem::warning("everybody may claim to be anybody")
-                .at_found(chain.find("trust"), "this is every address")
-                .help("name the networks of the proxies alone"),
-        );
-    }
-    trusted.into()
 }

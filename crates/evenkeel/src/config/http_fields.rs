@@ -25,10 +25,7 @@ pub fn edits(layers: &[&Layer], key: &str, problems: &mut Problems) -> Edits {
     if all.count() > EDITS_MAX {
         let place = layers.iter().find_map(|layer| layer.get(key)).map(|at| &at.place);
         let problem = Problem::error(format!("`{key}` has more than {EDITS_MAX} fields"));
-        problems.push(match place {
-            Some(place) => problem.at(place, "each costs something for each request"),
-            None => problem,
-        });
+        problems.push(problem.at_known(place, "each costs something for each request"));
     }
     all
 }

@@ -5,7 +5,6 @@ use super::compile::{Bound, Sends};
 use super::http_fields;
 use super::place::At;
 use super::problem::{Problem, Problems};
-use super::reception::networks;
 use super::setting::{Layer, Routed, Setting};
 use evenkeel_core::http::outcome::phrase;
 use evenkeel_core::http::redirect::{Redirect, Rewrite};
@@ -74,7 +73,7 @@ fn when(routed: &Routed, problems: &mut Problems) -> Option<When> {
             }
             _ => Vec::new(),
         },
-        from: networks(&only, "from"),
+        from: only.networks("from"),
     })
 }
 

@@ -1,6 +1,5 @@
 //! Where the log goes, how it looks, and what it tells of sessions.
 
-use super::chain::Chain;
 use super::keys::Key;
 use super::lower::Typed;
 use super::problem::{Problem, Problems};
@@ -110,7 +109,7 @@ impl LogTo {
 
 /// Warns of what is said about a log that there is not.
 pub fn check(typed: &Typed, builtin: &Layer, problems: &mut Problems) {
-    let chain = Chain::new([&typed.flags, &typed.process], builtin);
+    let chain = typed.chain(builtin);
     let is_off = chain.text("log").as_deref() == Some("off");
     for key in ["log-to", "log-facility", "log-sessions", "log-heartbeat", "log-max-rate"] {
         let written = chain.find(key).filter(|found| is_off && found.place.is_some());
@@ -123,7 +122,7 @@ pub fn check(typed: &Typed, builtin: &Layer, problems: &mut Problems) {
 
 /// What holds for the log.
 pub fn compile(typed: &Typed, builtin: &Layer) -> LogSettings {
-    let chain = Chain::new([&typed.flags, &typed.process], builtin);
+    let chain = typed.chain(builtin);
     let to = chain.find("log-to").and_then(|found| match found.value {
         // A path is relative to the file that it stands in.
         Setting::LogTo(to) => Some(found.place.map_or_else(|| to.clone(), |it| to.seen_from(&it.text().dir))),

@@ -1,6 +1,7 @@
 //! From the tree to what was typed: settings by key, with their places. Goes on after a mistake.
 
 use super::address::ToSpec;
+use super::chain::Chain;
 use super::keys::{self, Context, Key, Kind};
 use super::place::At;
 use super::problem::{Problem, Problems};
@@ -41,6 +42,11 @@ pub struct Typed {
 }
 
 impl Typed {
+    /// The settings of the process.
+    pub fn chain<'a>(&'a self, builtin: &'a Layer) -> Chain<'a> {
+        Chain::new([&self.flags, &self.process], builtin)
+    }
+
     /// `[defaults]`, as far as it is for services of this kind.
     pub fn defaults_of(&self, context: Context) -> Layer {
         let is_meant = |name: &&'static str| keys::find(context, name).is_some();

@@ -61,6 +61,11 @@ impl Place {
         self.span.clone()
     }
 
+    /// The path that `written`, which stands there, means: relative to the file.
+    pub fn path(&self, written: &str) -> PathBuf {
+        self.text.dir.join(written)
+    }
+
     /// What is written there.
     pub fn written(&self) -> &str {
         &self.text.text[self.span.clone()]

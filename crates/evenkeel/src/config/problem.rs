@@ -77,6 +77,14 @@ impl Problem {
         self
     }
 
+    /// Marks `place`, if it is known.
+    pub fn at_known(self, place: Option<&Place>, label: &str) -> Self {
+        match place {
+            Some(place) => self.at(place, label),
+            None => self,
+        }
+    }
+
     /// Says what to do.
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());

@@ -4,7 +4,7 @@ use super::chain::Chain;
 use super::compile::Bound;
 use super::gate::{self, Lists};
 use super::problem::{Problem, Problems};
-use super::setting::{Layer, Setting};
+use super::setting::Layer;
 use super::tls::{self, Paths};
 use super::{http, routes};
 use evenkeel_core::network::Network;
@@ -37,7 +37,7 @@ fn accept_proxy(chain: &Chain<'_>, problems: &mut Problems) -> Option<AcceptProx
     if !chain.is_on("accept-proxy") {
         return None;
     }
-    let from = networks(chain, "accept-proxy.from");
+    let from = believed(chain, "accept-proxy.from", problems);
     if from.is_empty() && !chain.is_written("accept-proxy.from") {
         problems.push(
             Problem::error("`accept-proxy` does not say whom to believe")
@@ -45,15 +45,8 @@ fn accept_proxy(chain: &Chain<'_>, problems: &mut Problems) -> Option<AcceptProx
                 .help("name the networks of the proxies: accept-proxy = [\"10.0.0.0/8\"]"),
         );
     }
-    if from.iter().any(|network| network.bits() == 0) {
-        problems.push(
-            Problem::warning("everybody may claim to be anybody")
-                .at_found(chain.find("accept-proxy.from"), "this is every address")
-                .help("name the networks of the proxies alone"),
-        );
-    }
     Some(AcceptProxy {
-        from: from.into(),
+        from,
         others: match chain.text("accept-proxy.mode").as_deref() {
             Some("mixed") => Others::Direct,
             _ => Others::Refused,
@@ -62,10 +55,15 @@ fn accept_proxy(chain: &Chain<'_>, problems: &mut Problems) -> Option<AcceptProx
     })
 }
 
-/// The networks that `key` names.
-pub fn networks(chain: &Chain<'_>, key: &str) -> Vec<Network> {
-    match chain.find(key).map(|found| found.value) {
-        Some(Setting::Networks(networks)) => networks.iter().map(|at| at.value).collect(),
-        _ => Vec::new(),
+/// The networks of proxies whose word on the client is taken, which `key` names.
+pub fn believed(chain: &Chain<'_>, key: &str, problems: &mut Problems) -> Box<[Network]> {
+    let networks = chain.networks(key);
+    if networks.iter().any(|network| network.bits() == 0) {
+        problems.push(
+            Problem::warning("everybody may claim to be anybody")
+                .at_found(chain.find(key), "this is every address")
+                .help("name the networks of the proxies alone"),
+        );
     }
+    networks.into()
 }

@@ -50,10 +50,7 @@ fn route(sends: &Sends<'_>, routed: &Routed, problems: &mut Problems) -> Option<
         Some(Setting::Texts(texts)) => texts.iter().map(|at| at.value.as_bytes().into()).collect(),
         _ => Vec::new(),
     };
-    let from = match layer.get("from").map(|at| &at.value) {
-        Some(Setting::Networks(networks)) => networks.iter().map(|at| at.value).collect(),
-        _ => Vec::new(),
-    };
+    let from = Chain::new([], layer).networks("from");
     Some(Route { names, alpn, from, to: sends.pool() })
 }
 

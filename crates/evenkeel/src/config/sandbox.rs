@@ -23,7 +23,7 @@ pub const LAYERS: &[&str] = &["capabilities", "no-new-privs", "landlock", "secco
 
 /// What holds for the sandbox.
 pub fn compile(typed: &Typed, builtin: &Layer) -> SandboxSettings {
-    let chain = Chain::new([&typed.flags, &typed.process], builtin);
+    let chain = typed.chain(builtin);
     SandboxSettings {
         on: chain.is_on("sandbox"),
         required: chain.is_set("sandbox.required"),
@@ -37,10 +37,7 @@ pub fn compile(typed: &Typed, builtin: &Layer) -> SandboxSettings {
 
 fn paths(chain: &Chain<'_>) -> Vec<PathBuf> {
     match chain.find("sandbox.paths").map(|found| found.value) {
-        // A path is relative to the file that it stands in.
-        Some(Setting::Files(paths)) => {
-            paths.iter().map(|path| path.place.text().dir.join(&path.value)).collect()
-        }
+        Some(Setting::Files(paths)) => paths.iter().map(|path| path.place.path(&path.value)).collect(),
         _ => Vec::new(),
     }
 }

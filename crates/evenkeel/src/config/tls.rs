@@ -40,7 +40,7 @@ impl Paths {
     /// The path that `written` means at `place`: relative to the file that it stands in.
     fn add(&mut self, written: &str, place: Option<&Place>) -> Arc<Path> {
         let Some(place) = place else { return Path::new(written).into() };
-        let path = if written.is_empty() { PathBuf::new() } else { place.text().dir.join(written) };
+        let path = if written.is_empty() { PathBuf::new() } else { place.path(written) };
         self.known.push((path.clone(), place.clone()));
         path.into()
     }
@@ -234,10 +234,7 @@ pub fn read(
     problems: &mut Problems,
 ) -> Material {
     let told = |problem: Problem, trouble: Trouble| {
-        let problem = match paths.place(&trouble.path) {
-            Some(place) => problem.at(place, ""),
-            None => problem,
-        };
+        let problem = problem.at_known(paths.place(&trouble.path), "");
         match trouble.help {
             Some(help) => problem.help(help),
             None => problem,
