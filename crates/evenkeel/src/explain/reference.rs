@@ -40,7 +40,7 @@ balance = \"random\"
   read as TOML, so a value cannot change the structure. A text with a variable may stand for a number or for `true` and
   `false` too: `workers = \"${WORKERS:-2}\"`. `$${` is a literal `${`.
 - An unknown key is a mistake, and so is a key given twice. The order of tables and keys does not matter.
-- Every key of a service is a flag of `evenkeel tcp` or `evenkeel http`: `--timeout.connect 3s`, `--to 127.0.0.1:5001`.
+- Every key of a service is a flag of `evenkeel tcp`, `evenkeel udp` or `evenkeel http`: `--timeout.connect 3s`, `--to 127.0.0.1:5001`.
 
 ";
 
