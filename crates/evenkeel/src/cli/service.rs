@@ -1,34 +1,11 @@
 //! `evenkeel tcp`, `evenkeel udp` and `evenkeel http`: every key of a service is a flag of the same name.
 
 use super::{print_config, user};
-use crate::config::flags::{self, FlagValue, Flags};
-use crate::config::keys::{self, Absent, Context, Key, Kind};
+use crate::config::flags::{self, FlagValue, Flags, PROCESS_KEYS};
+use crate::config::keys::{self, Absent, Context, Key, Kind, Scope};
 use crate::config::suggest;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command};
-
-/// Keys of the process that are flags too. A single service has no use for the others.
-const PROCESS_KEYS: [&str; 19] = [
-    "workers",
-    "log",
-    "log-to",
-    "log-facility",
-    "log-sessions",
-    "log-heartbeat",
-    "log-max-rate",
-    "drain",
-    "lame-duck",
-    "admin",
-    "admin.listen",
-    "admin.token-file",
-    "acme.agree-to-terms",
-    "acme.directory",
-    "acme.ca",
-    "acme.contact",
-    "acme.challenge",
-    "acme.state",
-    "sandbox",
-];
 
 const TCP_EXAMPLES: &str = "\
 Examples:
@@ -151,7 +128,7 @@ pub fn flag(key: &'static Key) -> Arg {
             "HTTP"
         }
         name if name.starts_with("max-") || name == "queue-length" => "Limits",
-        name if PROCESS_KEYS.contains(&name) => "Process",
+        _ if key.scope == Scope::Process => "Process",
         _ => "Service",
     };
     Arg::new(key.name)

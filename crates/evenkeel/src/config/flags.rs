@@ -9,11 +9,34 @@ use std::sync::Arc;
 /// The service that a command line describes.
 pub const SERVICE: &str = "main";
 
+/// Keys of the process that are flags beside those of a service. A single service has no use for the others.
+pub const PROCESS_KEYS: [&str; 19] = [
+    "workers",
+    "log",
+    "log-to",
+    "log-facility",
+    "log-sessions",
+    "log-heartbeat",
+    "log-max-rate",
+    "drain",
+    "lame-duck",
+    "admin",
+    "admin.listen",
+    "admin.token-file",
+    "acme.agree-to-terms",
+    "acme.directory",
+    "acme.ca",
+    "acme.contact",
+    "acme.challenge",
+    "acme.state",
+    "sandbox",
+];
+
 /// A command line that was understood by its grammar, not yet by its values.
 #[derive(Clone, Debug)]
 pub struct Flags {
     /// The table that its service stands in.
-    table: &'static str,
+    context: Context,
     text: Arc<Text>,
     /// Keys with their values, in the order of the command line.
     items: Vec<At<(String, String)>>,
@@ -33,17 +56,13 @@ impl Flags {
             line.push_str(&shell_word(&value));
             spans.push((start..line.len(), key, value));
         }
-        let table = match command {
-            "http" => "http",
-            "udp" => "udp",
-            _ => "tcp",
-        };
+        let context = Context::of_service(command).unwrap_or(Context::Service);
         let text = Text::from_flags(line);
         let items = spans
             .into_iter()
             .map(|(span, key, value)| At { value: (key, value), place: Place::new(&text, span) })
             .collect();
-        Self { table, text, items }
+        Self { context, text, items }
     }
 
     /// The file that says the same.
@@ -54,11 +73,10 @@ impl Flags {
     /// The same as a file would say it: keys of the process at the top, all others in one service.
     pub fn tree(&self, problems: &mut Problems) -> Table {
         let (mut top, mut service) = (Table::default(), Table::default());
-        let context = Context::of_service(self.table).unwrap_or(Context::Service);
         for item in &self.items {
             let node = self.node(item, problems);
             let (name, _) = &item.value;
-            match keys::find(context, name) {
+            match keys::find(self.context, name) {
                 Some(_) => insert(&mut service, name, node, problems),
                 None => insert(&mut top, name, node, problems),
             }
@@ -68,7 +86,7 @@ impl Flags {
             let named = |name: &str| At { value: name.to_owned(), place: place.clone() };
             let table = |table| Node { value: Value::Table(table), place: place.clone() };
             let services = Table(vec![(named(SERVICE), table(service))]);
-            top.0.push((named(self.table), table(services)));
+            top.0.push((named(self.context.table()), table(services)));
         }
         top
     }

@@ -156,9 +156,11 @@ fn service_with(key: &keys::Key) -> Vec<flags::FlagValue> {
         "access-mode" => given.push(flag("deny", "10.0.0.0/8")),
         "to-tls.key" => given.push(flag("to-tls.cert", "/etc/evenkeel/client.pem")),
         "tls.cert" => {}
-        "tls.acme" => {
-            given.push(flag("acme.agree-to-terms", "true"));
-            given.push(flag("acme.challenge", "http-01"));
+        name if name == "tls.acme" || name.starts_with("acme.") => {
+            let all =
+                [("tls.acme", "example.org"), ("acme.agree-to-terms", "true"), ("acme.challenge", "http-01")];
+            let others = all.into_iter().filter(|(other, _)| *other != name);
+            given.extend(others.map(|(other, value)| flag(other, value)));
         }
         "tls.client-auth" => {
             given.push(flag("tls.cert", "/etc/evenkeel/web.pem"));
@@ -175,21 +177,12 @@ fn service_with(key: &keys::Key) -> Vec<flags::FlagValue> {
 fn every_key_as_a_flag_means_the_same_as_in_the_file_that_it_prints() {
     let plain = Flags::new("tcp", [flag("listen", ":8080"), flag("to", "127.0.0.1:5001")]);
     let plain = load_in(&Source::Flags(plain), &WORLD).unwrap();
-    let process = [
-        "workers",
-        "log",
-        "log-to",
-        "log-facility",
-        "log-sessions",
-        "log-heartbeat",
-        "log-max-rate",
-        "drain",
-        "lame-duck",
-    ]
-    .map(|name| keys::find(Context::Top, name).unwrap());
+    let process = flags::PROCESS_KEYS.map(|name| keys::find(Context::Top, name).unwrap());
     let of = |table, context| keys::in_context(context).map(move |key| (table, key));
     let http = of("http", Context::Http).filter(|(_, key)| key.scope == keys::Scope::Http);
-    for (table, key) in of("tcp", Context::Service).chain(process.map(|key| ("tcp", key))).chain(http) {
+    let udp = of("udp", Context::Udp).filter(|(_, key)| key.scope == keys::Scope::Flows);
+    let tcp = of("tcp", Context::Service).chain(process.map(|key| ("tcp", key)));
+    for (table, key) in tcp.chain(http).chain(udp) {
         let flags = Flags::new(table, service_with(key));
         let toml = flags.to_toml();
         let by_flags = view(&load_in(&Source::Flags(flags), &WORLD));
