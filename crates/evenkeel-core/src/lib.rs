@@ -2,13 +2,9 @@
 //! the picture the planes obey ([`snapshot`], [`sockets`], [`load`], [`ports`]), how a backend is chosen ([`balance`]),
 //! who may be chosen ([`health`], [`eject`], [`eligible`], [`ramp`]), who changes the picture ([`director`]) and what is
 //! remembered of it ([`history`]), who may connect and how often ([`access`], [`rate`], [`sources`], [`observe`],
-//! [`admit`]), the life
-//! of a session ([`reception`], [`early`], [`wire`], [`route`], [`tls`], [`attempt`], [`budget`], [`half`], [`deadline`],
-//! [`vanish`], [`end`]), and what is counted ([`counts`]).
-//! remembered of it ([`history`]), who may connect and how often ([`access`], [`rate`], [`sources`], [`admit`]), the life
-//! of a session ([`reception`], [`wire`], [`route`], [`tls`], [`attempt`], [`budget`], [`half`], [`deadline`],
-//! [`vanish`], [`end`]) and of a flow ([`flow`]), and what is counted ([`counts`]).
-//! [`vanish`], [`end`]), when certificates are obtained ([`renewal`]), and what is counted ([`counts`]).
+//! [`admit`]), the life of a session ([`reception`], [`early`], [`wire`], [`route`], [`tls`], [`attempt`], [`budget`],
+//! [`half`], [`deadline`], [`vanish`], [`end`]), of a flow ([`flow`]) and of a request ([`http`]), when certificates are
+//! obtained ([`renewal`]), and what is counted ([`counts`]).
 //!
 //! Nothing here does I/O, asks for the time or rolls dice: time and dice are arguments.
 #![forbid(unsafe_code)]
