@@ -151,14 +151,18 @@ pub fn spawn(command: &mut Command, variable: &str, end: &Channel) -> io::Result
     let keep = move || {
         // SAFETY: the descriptor is open: it is borrowed from `end` until the child is started, and the child is a copy
         // of this process.
-        let end = unsafe { BorrowedFd::borrow_raw(fd) };
-        let flags = fcntl_getfd(end)?;
-        Ok(fcntl_setfd(end, flags.difference(FdFlags::CLOEXEC))?)
+        keep_open(unsafe { BorrowedFd::borrow_raw(fd) })
     };
     // SAFETY: between fork and exec the closure makes two system calls and touches no memory that others may have
     // locked: it neither allocates nor waits.
     unsafe { command.pre_exec(keep) };
     command.spawn()
+}
+
+/// Lets the program that this process becomes have `end`.
+fn keep_open(end: impl AsFd) -> io::Result<()> {
+    let flags = fcntl_getfd(&end)?;
+    Ok(fcntl_setfd(end, flags.difference(FdFlags::CLOEXEC))?)
 }
 
 /// Signals that a program is told things by: one that is started is not to ignore them because we do.
@@ -174,7 +178,6 @@ pub fn spawn_beside(
     end: &Channel,
 ) -> io::Result<(u32, io::Result<()>)> {
     command.env(variable, end.0.as_raw_fd().to_string());
-    let flags = fcntl_getfd(&end.0)?;
     let (told, tells) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
     // SAFETY: without `CLONE_VM` nothing is shared, so that the null stack means a copy of this one, and by the caller's
     // promise no other thread holds a lock that the copy would wait for. `CLONE_VFORK` only makes us wait for the copy.
@@ -183,8 +186,7 @@ pub fn spawn_beside(
     };
     if pid == 0 {
         SIGNALS.into_iter().for_each(signal::heed);
-        let failed = fcntl_setfd(&end.0, flags.difference(FdFlags::CLOEXEC)).err().map(io::Error::from);
-        let error = failed.unwrap_or_else(|| command.exec());
+        let error = keep_open(end).map_or_else(|error| error, |()| command.exec());
         let errno = error.raw_os_error().unwrap_or(libc::EINVAL);
         let _ = rustix::io::write(&tells, &errno.to_ne_bytes());
         // SAFETY: it ends the copy, and runs nothing of what it is a copy of.

@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
-const NEW: SocketFlags = SocketFlags::CLOEXEC.union(SocketFlags::NONBLOCK);
+pub(crate) const NEW: SocketFlags = SocketFlags::CLOEXEC.union(SocketFlags::NONBLOCK);
 
 /// The address of a socket, borrowed.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +43,12 @@ pub fn bind_ip(addr: SocketAddr, how: Binding<'_>) -> io::Result<OwnedFd> {
     let protocol = how.mptcp.then_some(rustix::net::ipproto::MPTCP);
     let socket = rustix::net::socket_with(family(addr), SocketType::STREAM, NEW, protocol)?;
     sockopt::set_socket_reuseaddr(&socket, true)?;
+    bind(&socket, addr, how)?;
+    Ok(socket)
+}
+
+/// Binds a new socket of any type.
+pub(crate) fn bind(socket: impl AsFd, addr: SocketAddr, how: Binding<'_>) -> io::Result<()> {
     if how.share {
         sockopt::set_socket_reuseport(&socket, true)?;
     }
@@ -52,8 +58,7 @@ pub fn bind_ip(addr: SocketAddr, how: Binding<'_>) -> io::Result<OwnedFd> {
     if addr.is_ipv6() {
         sockopt::set_ipv6_v6only(&socket, !addr.ip().is_unspecified())?;
     }
-    rustix::net::bind(&socket, &addr)?;
-    Ok(socket)
+    Ok(rustix::net::bind(&socket, &addr)?)
 }
 
 pub(crate) fn family(addr: SocketAddr) -> AddressFamily {

@@ -8,13 +8,11 @@ pub use inbox::{BATCH, Inbox};
 pub use send::{reply, send, send_all};
 
 use crate::option;
-use crate::socket::{Binding, family};
-use rustix::net::{SocketFlags, SocketType, sockopt};
+use crate::socket::{self, Binding, NEW, family};
+use rustix::net::{SocketType, sockopt};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
-
-const NEW: SocketFlags = SocketFlags::CLOEXEC.union(SocketFlags::NONBLOCK);
 
 /// Bytes of the longest datagram: as many as its length can say.
 pub const DATAGRAM_MAX: usize = 65_535;
@@ -40,17 +38,8 @@ pub struct Local {
 /// A non-blocking UDP socket bound to `addr`. An IPv6 wildcard takes IPv4 as well; a wildcard tells to which address each
 /// datagram came. Without [`Binding::share`] nobody else may have the address.
 pub fn bind(addr: SocketAddr, how: Binding<'_>) -> io::Result<OwnedFd> {
-    let socket = rustix::net::socket_with(family(addr), SocketType::DGRAM, NEW, None)?;
-    if how.share {
-        sockopt::set_socket_reuseport(&socket, true)?;
-    }
-    if let Some(interface) = how.interface {
-        option::set_interface(&socket, interface)?;
-    }
-    if addr.is_ipv6() {
-        sockopt::set_ipv6_v6only(&socket, !addr.ip().is_unspecified())?;
-    }
-    rustix::net::bind(&socket, &addr)?;
+    let socket = open(addr)?;
+    socket::bind(&socket, addr, how)?;
     Ok(socket)
 }
 
@@ -71,7 +60,7 @@ pub fn set_waiting(socket: impl AsFd, bytes: usize) -> io::Result<()> {
     Ok(sockopt::set_socket_recv_buffer_size(socket, bytes)?)
 }
 
-/// A new non-blocking UDP socket to connect to `addr` with.
+/// A new non-blocking UDP socket of the family of `addr`.
 pub fn open(addr: SocketAddr) -> io::Result<OwnedFd> {
     Ok(rustix::net::socket_with(family(addr), SocketType::DGRAM, NEW, None)?)
 }
