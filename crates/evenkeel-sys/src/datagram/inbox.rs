@@ -2,6 +2,7 @@
 
 use super::name::{self, Control};
 use super::{DATAGRAM_MAX, Peer};
+use rustix::net::addr::{SocketAddrLen, SocketAddrStorage};
 use std::io;
 use std::mem::{MaybeUninit, zeroed};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -37,21 +38,20 @@ impl Inbox {
     /// Replaces what is in it by what there is to receive, as far as it fits in; how many datagrams that are.
     pub fn receive(&mut self, socket: impl AsFd) -> io::Result<usize> {
         self.received.clear();
-        let mut names = [const { MaybeUninit::<libc::sockaddr_storage>::uninit() }; BATCH];
+        let mut names = [const { MaybeUninit::<SocketAddrStorage>::uninit() }; BATCH];
         let mut controls: [Control; BATCH] = [[0; 8]; BATCH];
         // SAFETY: zeros are values of all the fields: numbers, and pointers that may be null.
         let mut messages: [libc::mmsghdr; BATCH] = unsafe { zeroed() };
         for ((message, name), control) in messages.iter_mut().zip(&mut names).zip(&mut controls) {
             message.msg_hdr.msg_name = name.as_mut_ptr().cast();
-            message.msg_hdr.msg_namelen = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+            message.msg_hdr.msg_namelen = size_of::<SocketAddrStorage>() as SocketAddrLen;
             message.msg_hdr.msg_control = control.as_mut_ptr().cast();
             message.msg_hdr.msg_controllen = size_of::<Control>() as _;
         }
         let count = self.call(&socket, &mut messages)?;
-        for (message, name) in messages.iter().zip(&names).take(count) {
-            // SAFETY: the kernel has written so much of it as `msg_namelen` says, which is looked at first; the rest of it,
-            // which is not, is numbers.
-            let remote = unsafe { name::read(name.assume_init_ref(), message.msg_hdr.msg_namelen) };
+        for (message, name) in messages.iter().zip(names).take(count) {
+            // SAFETY: the kernel has written an address there, and says how long it is.
+            let remote = unsafe { name::read(name, message.msg_hdr.msg_namelen) };
             let peer = remote.map(|remote| Peer { remote, local: name::destination(&message.msg_hdr) });
             self.received.push(Received { length: message.msg_len as usize, peer: peer.unwrap_or(NOBODY) });
         }

@@ -1,63 +1,31 @@
 //! Addresses as the kernel writes them, and the control messages that say where a datagram came to or is to come from.
 
 use super::{Local, Peer};
+use rustix::net::SocketAddrAny;
+use rustix::net::addr::{SocketAddrLen, SocketAddrStorage};
 use std::mem::{MaybeUninit, zeroed};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 /// Room for the control messages of one datagram, aligned as they have to be.
 pub type Control = [u64; 8];
 
-/// An address as the kernel writes it, and its length.
-pub fn write(addr: &SocketAddr) -> (libc::sockaddr_storage, libc::socklen_t) {
-    let mut storage = MaybeUninit::<libc::sockaddr_storage>::zeroed();
-    let length = match addr {
-        SocketAddr::V4(addr) => {
-            let name = libc::sockaddr_in {
-                sin_family: libc::AF_INET as libc::sa_family_t,
-                sin_port: addr.port().to_be(),
-                sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(addr.ip().octets()) },
-                sin_zero: [0; 8],
-            };
-            // SAFETY: `storage` is larger than any address, and aligned for all of them.
-            unsafe { storage.as_mut_ptr().cast::<libc::sockaddr_in>().write(name) };
-            size_of::<libc::sockaddr_in>()
-        }
-        SocketAddr::V6(addr) => {
-            let name = libc::sockaddr_in6 {
-                sin6_family: libc::AF_INET6 as libc::sa_family_t,
-                sin6_port: addr.port().to_be(),
-                sin6_flowinfo: addr.flowinfo(),
-                sin6_addr: libc::in6_addr { s6_addr: addr.ip().octets() },
-                sin6_scope_id: addr.scope_id(),
-            };
-            // SAFETY: as above.
-            unsafe { storage.as_mut_ptr().cast::<libc::sockaddr_in6>().write(name) };
-            size_of::<libc::sockaddr_in6>()
-        }
-    };
-    // SAFETY: all of it was set to zeros, which every field may be, and then partly to an address.
-    (unsafe { storage.assume_init() }, length as libc::socklen_t)
-}
-
 /// The address that the kernel wrote, if it is one of IP.
-pub fn read(storage: &libc::sockaddr_storage, length: libc::socklen_t) -> Option<SocketAddr> {
-    let has = |size: usize| length as usize >= size;
-    match i32::from(storage.ss_family) {
-        libc::AF_INET if has(size_of::<libc::sockaddr_in>()) => {
-            // SAFETY: the kernel says that it wrote an IPv4 address, and `storage` is aligned for it.
-            let name = unsafe { *(&raw const *storage).cast::<libc::sockaddr_in>() };
-            let ip = Ipv4Addr::from(name.sin_addr.s_addr.to_ne_bytes());
-            Some(SocketAddr::V4(SocketAddrV4::new(ip, u16::from_be(name.sin_port))))
-        }
-        libc::AF_INET6 if has(size_of::<libc::sockaddr_in6>()) => {
-            // SAFETY: the kernel says that it wrote an IPv6 address, and `storage` is aligned for it.
-            let name = unsafe { *(&raw const *storage).cast::<libc::sockaddr_in6>() };
-            let ip = Ipv6Addr::from(name.sin6_addr.s6_addr);
-            // The flow label of one datagram is no part of who sent it.
-            Some(SocketAddr::V6(SocketAddrV6::new(ip, u16::from_be(name.sin6_port), 0, name.sin6_scope_id)))
-        }
-        _ => None,
+///
+/// # Safety
+///
+/// The first `length` bytes of `storage` are an address as the kernel writes it.
+pub unsafe fn read(storage: MaybeUninit<SocketAddrStorage>, length: SocketAddrLen) -> Option<SocketAddr> {
+    // Not even its family was written.
+    if length == 0 {
+        return None;
     }
+    // SAFETY: the caller's promise.
+    let name = unsafe { SocketAddrAny::new(storage, length) };
+    Some(match SocketAddr::try_from(name).ok()? {
+        SocketAddr::V4(addr) => addr.into(),
+        // The flow label of one datagram is no part of who sent it.
+        SocketAddr::V6(addr) => SocketAddrV6::new(*addr.ip(), addr.port(), 0, addr.scope_id()).into(),
+    })
 }
 
 /// Where a datagram came to, if the control messages of `message`, which the kernel has filled in, say it.

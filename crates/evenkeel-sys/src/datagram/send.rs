@@ -3,7 +3,7 @@
 use super::Peer;
 use super::inbox::{BATCH, Inbox};
 use super::name::{self, Control};
-use rustix::net::SendFlags;
+use rustix::net::{SendFlags, SocketAddrAny};
 use std::io;
 use std::mem::zeroed;
 use std::ops::Range;
@@ -31,7 +31,7 @@ pub fn reply(socket: impl AsFd, inbox: &Inbox, which: Range<usize>, peer: &Peer)
 }
 
 fn call(socket: impl AsFd, inbox: &Inbox, which: Range<usize>, peer: Option<&Peer>) -> io::Result<usize> {
-    let (mut control, to): (Control, _) = ([0; 8], peer.map(|peer| name::write(&peer.remote)));
+    let (mut control, to): (Control, _) = ([0; 8], peer.map(|peer| SocketAddrAny::from(peer.remote)));
     let control_length = peer.map_or(0, |peer| name::write_source(&mut control, peer));
     let mut parts = [libc::iovec { iov_base: std::ptr::null_mut(), iov_len: 0 }; BATCH];
     // SAFETY: zeros are values of all the fields: numbers, and pointers that may be null.
@@ -42,9 +42,9 @@ fn call(socket: impl AsFd, inbox: &Inbox, which: Range<usize>, peer: Option<&Pee
         *part = libc::iovec { iov_base: datagram.as_ptr().cast_mut().cast(), iov_len: datagram.len() };
         message.msg_hdr.msg_iov = part;
         message.msg_hdr.msg_iovlen = 1;
-        if let Some((name, length)) = &to {
-            message.msg_hdr.msg_name = (&raw const *name).cast_mut().cast();
-            message.msg_hdr.msg_namelen = *length;
+        if let Some(name) = &to {
+            message.msg_hdr.msg_name = name.as_ptr().cast_mut().cast();
+            message.msg_hdr.msg_namelen = name.addr_len();
         }
         if control_length > 0 {
             message.msg_hdr.msg_control = control.as_mut_ptr().cast();
