@@ -114,14 +114,6 @@ pub fn local_addr(socket: impl AsFd) -> io::Result<Option<SocketAddr>> {
     Ok(ip_of(rustix::net::getsockname(socket)?))
 }
 
-/// The path a Unix socket is bound to; `None` for an IP socket or one without a path.
-pub fn local_path(socket: impl AsFd) -> io::Result<Option<std::path::PathBuf>> {
-    use std::os::unix::ffi::OsStrExt;
-    let name = rustix::net::getsockname(socket)?;
-    let unix = SocketAddrUnix::try_from(name).ok();
-    Ok(unix.and_then(|unix| Some(std::ffi::OsStr::from_bytes(unix.path()?.to_bytes()).into())))
-}
-
 /// Maps an IPv4 address that came in by a dual-stack socket back to what it is.
 fn ip_of(addr: SocketAddrAny) -> Option<SocketAddr> {
     let addr = SocketAddr::try_from(addr).ok()?;

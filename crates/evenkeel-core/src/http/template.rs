@@ -63,9 +63,9 @@ pub struct Values<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template(Box<[Piece]>);
 
-/// A piece of a [`Template`].
+/// A piece of a [`Template`]: no two texts in a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Piece {
+enum Piece {
     /// Text, never empty.
     Text(Box<str>),
     /// What stands there depends on the request.
@@ -95,11 +95,6 @@ impl Template {
             }
         }
         Ok(Self(pieces.into()))
-    }
-
-    /// Its pieces: no two texts in a row.
-    pub fn pieces(&self) -> &[Piece] {
-        &self.0
     }
 
     /// The variables in it.
