@@ -1,7 +1,7 @@
 //! Heads: where one ends, and the fields in it, strictly by RFC 9112.
 
 use super::outcome::Refusal;
-use super::token::{is_token, is_value, list, trim};
+use super::token::{are_alike, is_token, is_value, list, trim};
 
 /// Looks for the end of a head among bytes that come little by little, each once.
 #[derive(Clone, Copy, Debug, Default)]
@@ -72,15 +72,16 @@ pub enum Known {
 
 impl Known {
     fn of(name: &[u8]) -> Self {
-        if !name.contains(&b'_') {
-            return Self::named(name);
+        match Self::alike(name) {
+            Self::Other => Self::Other,
+            // Only some take it for that: it may mean nothing that we mean.
+            _ if name.contains(&b'_') => Self::Hop,
+            known => known,
         }
-        // Servers that make variables of fields take the one for the other: it may mean nothing that we mean.
-        let hyphens: Vec<u8> = name.iter().map(|byte| if *byte == b'_' { b'-' } else { *byte }).collect();
-        if Self::named(&hyphens) == Self::Other { Self::Other } else { Self::Hop }
     }
 
-    fn named(name: &[u8]) -> Self {
+    /// What a field of this name means to somebody.
+    pub(super) fn alike(name: &[u8]) -> Self {
         const NAMES: [(&[u8], Known); 18] = [
             (b"te", Known::Hop),
             (b"host", Known::Host),
@@ -101,8 +102,8 @@ impl Known {
             (b"proxy-authenticate", Known::Hop),
             (b"proxy-authorization", Known::Hop),
         ];
-        let found = NAMES.iter().find(|(known, _)| name.eq_ignore_ascii_case(known));
-        let is_forwarded = || name.len() > 12 && name[..12].eq_ignore_ascii_case(b"x-forwarded-");
+        let found = NAMES.iter().find(|(known, _)| are_alike(name, known));
+        let is_forwarded = || name.get(..12).is_some_and(|start| are_alike(start, b"x-forwarded-"));
         match found {
             Some((_, known)) => *known,
             None if is_forwarded() => Self::ForwardedElse,

@@ -15,6 +15,12 @@ pub fn is_target(byte: u8) -> bool {
     (0x21..=0x7e).contains(&byte)
 }
 
+/// Whether two names of fields are the same to somebody: servers that make variables of fields take `_` for `-`.
+pub fn are_alike(one: &[u8], other: &[u8]) -> bool {
+    let read = |byte: &u8| if *byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    one.len() == other.len() && one.iter().map(read).eq(other.iter().map(read))
+}
+
 /// `value` without the white space around it.
 pub fn trim(value: &[u8]) -> &[u8] {
     let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
@@ -60,6 +66,14 @@ mod tests {
     fn values_have_no_control_characters() {
         assert!(is_value(b'\t') && is_value(b' ') && is_value(0xff));
         assert!(!is_value(b'\r') && !is_value(b'\n') && !is_value(0) && !is_value(0x7f));
+    }
+
+    #[test]
+    fn names_are_alike_in_any_case_and_with_either_mark() {
+        assert!(
+            are_alike(b"X-Own", b"x-own") && are_alike(b"X_Own", b"x-own") && are_alike(b"X-Own", b"x_OWN")
+        );
+        assert!(!are_alike(b"X-Own", b"X.Own") && !are_alike(b"X-Own", b"XOwn") && !are_alike(b"", b"-"));
     }
 
     #[test]
