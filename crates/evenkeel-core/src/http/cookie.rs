@@ -1,6 +1,6 @@
 //! What a client's cookies say, RFC 6265, section 4.2.
 
-use super::token::is_token;
+use super::token;
 
 /// The longest name, in bytes.
 pub const NAME_MAX: usize = 64;
@@ -16,7 +16,7 @@ pub fn find<'a>(field: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 
 /// Whether this can be the name of a cookie.
 pub fn is_name(name: &str) -> bool {
-    (1..=NAME_MAX).contains(&name.len()) && name.bytes().all(is_token)
+    name.len() <= NAME_MAX && token::is_name(name.as_bytes())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::head::Known;
 use super::template::{Template, Values};
-use super::token::{are_alike, is_token};
+use super::token::{are_alike, is_name};
 use std::fmt;
 use std::str::FromStr;
 
@@ -80,7 +80,7 @@ impl FromStr for FieldName {
     type Err = NotEditable;
 
     fn from_str(name: &str) -> Result<Self, NotEditable> {
-        if !(1..=NAME_MAX).contains(&name.len()) || !name.bytes().all(is_token) {
+        if name.len() > NAME_MAX || !is_name(name.as_bytes()) {
             return Err(NotEditable::NotAName);
         }
         match Known::alike(name.as_bytes()) {

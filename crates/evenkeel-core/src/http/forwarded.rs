@@ -3,7 +3,7 @@
 use super::head::Known;
 use super::request::Request;
 use super::rules::Forwarded;
-use super::token::is_token;
+use super::token::is_name;
 use std::io::Write as _;
 use std::net::IpAddr;
 
@@ -64,9 +64,8 @@ impl Origin {
 
     /// Adds the name of `request`.
     pub fn write_id(&self, request: &Request<'_>, out: &mut Vec<u8>) {
-        let is_name =
-            |id: &&[u8]| !id.is_empty() && id.len() <= ID_MAX && id.iter().all(|byte| is_token(*byte));
-        let said = request.fields.only(Known::RequestId).ok().flatten().filter(is_name);
+        let can_be = |id: &&[u8]| id.len() <= ID_MAX && is_name(id);
+        let said = request.fields.only(Known::RequestId).ok().flatten().filter(can_be);
         match said.filter(|_| self.is_trusted) {
             Some(id) => out.extend_from_slice(id),
             // Cannot fail for a `Vec`.

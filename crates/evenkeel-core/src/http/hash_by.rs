@@ -2,7 +2,7 @@
 
 use super::cookie;
 use super::route::AnyField;
-use super::token::is_token;
+use super::token::is_name;
 use crate::balance::value_hash;
 use std::fmt;
 use std::str::FromStr;
@@ -46,9 +46,7 @@ impl FromStr for HashBy {
     fn from_str(text: &str) -> Result<Self, NotHashable> {
         match text.split_once(':') {
             None if text == "client" => Ok(Self::Client),
-            Some(("field", name)) if !name.is_empty() && name.bytes().all(is_token) => {
-                Ok(Self::Field(name.into()))
-            }
+            Some(("field", name)) if is_name(name.as_bytes()) => Ok(Self::Field(name.into())),
             Some(("cookie", name)) if cookie::is_name(name) => Ok(Self::Cookie(name.into())),
             _ => Err(NotHashable),
         }

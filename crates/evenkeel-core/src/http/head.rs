@@ -1,6 +1,7 @@
 //! Heads: where one ends, and the fields in it, strictly by RFC 9112.
 
 use super::outcome::Refusal;
+use super::request::Version;
 use super::token::{are_alike, is_token, is_value, list, trim};
 
 /// Looks for the end of a head among bytes that come little by little, each once.
@@ -157,6 +158,13 @@ pub struct Connection {
     pub keep_alive: bool,
     /// Another protocol may follow.
     pub upgrade: bool,
+}
+
+impl Connection {
+    /// Whether somebody of this version who says so wants to go on.
+    pub fn is_kept(self, version: Version) -> bool {
+        !self.close && (version == Version::Http11 || self.keep_alive)
+    }
 }
 
 /// What `Connection` says in `lines` of `bytes`; the fields that it names are marked as of this connection alone, unless they

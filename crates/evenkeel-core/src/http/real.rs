@@ -1,6 +1,6 @@
 //! Who the client is, behind proxies that can be believed.
 
-use super::token::{list, trim};
+use super::token::list;
 use std::net::{IpAddr, SocketAddr};
 
 /// The client of a request that came from `peer`, which can be believed, with these `X-Forwarded-For`: the last of them that
@@ -23,7 +23,7 @@ pub fn client<'a>(
 
 /// An address, as proxies write it: with a port or without.
 fn address(member: &[u8]) -> Option<IpAddr> {
-    let text = std::str::from_utf8(trim(member)).ok()?;
+    let text = std::str::from_utf8(member).ok()?;
     let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
     let with_port = || text.parse::<SocketAddr>().ok().map(|addr| addr.ip());
     let addr: IpAddr = text.parse().ok().or_else(bracketed).or_else(with_port)?;

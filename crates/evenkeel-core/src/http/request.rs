@@ -61,10 +61,7 @@ impl<'a> Request<'a> {
             version,
             fields,
             body: framing(version, fields)?,
-            keeps: match version {
-                Version::Http11 => !connection.close,
-                Version::Http10 => connection.keep_alive && !connection.close,
-            },
+            keeps: connection.is_kept(version),
             expects_continue: expectation(version, fields)?,
             upgrade: match connection.upgrade && version == Version::Http11 {
                 true => upgrade(fields),
@@ -146,7 +143,7 @@ fn target_and_host<'a>(
 fn absolute(method: Method, target: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
     let scheme = [&b"http://"[..], b"https://"]
         .into_iter()
-        .find(|scheme| target.len() >= scheme.len() && target[..scheme.len()].eq_ignore_ascii_case(scheme));
+        .find(|scheme| target.get(..scheme.len()).is_some_and(|it| it.eq_ignore_ascii_case(scheme)));
     let rest = &target[scheme.ok_or(Refusal::Target)?.len()..];
     let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#')).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
@@ -221,7 +218,7 @@ fn upgrade<'a>(fields: Fields<'a>) -> Option<&'a [u8]> {
     let wanted = fields.only(Known::Upgrade).ok()??;
     let is_http = |protocol: &[u8]| {
         protocol.eq_ignore_ascii_case(b"h2c")
-            || protocol.len() >= 4 && protocol[..4].eq_ignore_ascii_case(b"http")
+            || protocol.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"http"))
     };
     (!wanted.is_empty() && !list(wanted).any(is_http)).then_some(wanted)
 }

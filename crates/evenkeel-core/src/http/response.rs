@@ -40,17 +40,13 @@ impl<'a> Response<'a> {
         let connection = head::connection(bytes, lines);
         let fields = Fields::new(bytes, lines);
         let (body, length) = framing(status, to, version, fields)?;
-        let keeps = match version {
-            Version::Http11 => !connection.close,
-            Version::Http10 => connection.keep_alive && !connection.close,
-        };
         Ok(Self {
             status,
             reason,
             fields,
             body,
             length,
-            keeps: keeps && body != Framing::UntilEnd,
+            keeps: connection.is_kept(version) && body != Framing::UntilEnd,
             upgrade: fields.only(Known::Upgrade).ok().flatten().filter(|_| connection.upgrade),
         })
     }

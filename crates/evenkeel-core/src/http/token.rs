@@ -5,6 +5,11 @@ pub fn is_token(byte: u8) -> bool {
     TOKEN[byte as usize]
 }
 
+/// Whether this is a token: the name of a field can be nothing else.
+pub fn is_name(name: &[u8]) -> bool {
+    !name.is_empty() && name.iter().all(|byte| is_token(*byte))
+}
+
 /// Whether `byte` may be part of the value of a field: all but control characters, for which a tab does not count.
 pub fn is_value(byte: u8) -> bool {
     byte >= b' ' && byte != 0x7f || byte == b'\t'
@@ -12,7 +17,7 @@ pub fn is_value(byte: u8) -> bool {
 
 /// Whether `byte` may be part of the target of a request.
 pub fn is_target(byte: u8) -> bool {
-    (0x21..=0x7e).contains(&byte)
+    byte.is_ascii_graphic()
 }
 
 /// Whether two names of fields are the same to somebody: servers that make variables of fields take `_` for `-`.

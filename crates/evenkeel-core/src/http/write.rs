@@ -116,14 +116,15 @@ pub fn answer(
     onward: Onward,
     out: &mut Vec<u8>,
 ) {
+    let has_body = status != 204 && status != 304;
     let _ = write!(out, "HTTP/1.1 {status} {}\r\n", phrase(status));
     out.extend_from_slice(fields);
-    if status != 204 && status != 304 {
+    if has_body {
         let _ = write!(out, "Content-Length: {}\r\n", text.len());
     }
     keep(onward, out);
     out.extend_from_slice(b"\r\n");
-    if method != Some(Method::Head) && status != 204 && status != 304 {
+    if has_body && method != Some(Method::Head) {
         out.extend_from_slice(text);
     }
 }

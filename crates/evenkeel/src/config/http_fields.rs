@@ -9,7 +9,7 @@ use evenkeel_core::http::cookie;
 use evenkeel_core::http::edit::{EDITS_MAX, Edits, FieldName};
 use evenkeel_core::http::hash_by::HashBy;
 use evenkeel_core::http::template::Template;
-use evenkeel_core::http::token::{is_token, is_value as is_value_byte};
+use evenkeel_core::http::token;
 use siphasher::sip::SipHasher13;
 use std::hash::Hasher as _;
 
@@ -65,12 +65,12 @@ fn template(value: &At<String>, problems: &mut Problems) -> Option<Template> {
 
 /// Whether `text` can be the name of a field.
 pub fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(is_token)
+    token::is_name(text.as_bytes())
 }
 
 /// Whether `text` can be the value of a field.
 pub fn is_value(text: &str) -> bool {
-    text.bytes().all(|byte| is_value_byte(byte) && byte.is_ascii())
+    text.bytes().all(|byte| token::is_value(byte) && byte.is_ascii())
 }
 
 /// `name` is no name of a field.

@@ -1,6 +1,7 @@
 //! Paths as routes have them: one, or all below one.
 
 use super::path::{self, OddPath};
+use crate::http::token::is_target;
 use std::fmt;
 use std::str::FromStr;
 
@@ -26,7 +27,7 @@ impl FromStr for PathPattern {
         if path.contains('*') {
             return Err(NotAPathPattern::Star);
         }
-        if path.bytes().any(|byte| matches!(byte, b'?' | b'#') || !(0x21..=0x7e).contains(&byte)) {
+        if path.bytes().any(|byte| matches!(byte, b'?' | b'#') || !is_target(byte)) {
             return Err(NotAPathPattern::Byte);
         }
         let normal = path::normal(path.as_bytes()).map_err(NotAPathPattern::Odd)?;
