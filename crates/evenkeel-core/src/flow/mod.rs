@@ -4,6 +4,7 @@
 //! A [`FlowTable`] knows which flows there are and when each is over. It is told of datagrams and of the time; it does no
 //! I/O, and what a flow consists of besides is its caller's.
 
+mod key;
 mod lost;
 mod order;
 mod table;

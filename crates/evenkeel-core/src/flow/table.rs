@@ -1,11 +1,11 @@
 //! Which flows there are, how far each has come, and which of them is over next.
 
+use super::key::Key;
 use super::order::Orders;
 use super::{FlowRules, Standing};
 use crate::dice::Dice;
 use crate::end::End;
-use siphasher::sip::SipHasher13;
-use std::hash::{BuildHasher, Hash};
+use std::hash::Hash;
 use std::time::Instant;
 
 #[expect(clippy::disallowed_types, reason = "nobody goes through it, and the key of its hash is an argument")]
@@ -16,18 +16,6 @@ type Paths<P> = std::collections::HashMap<P, u32, Key>;
 pub struct FlowId {
     index: u32,
     tenant: u32,
-}
-
-/// How strangers who choose their addresses are kept from choosing their hashes.
-#[derive(Clone, Debug)]
-struct Key(u64, u64);
-
-impl BuildHasher for Key {
-    type Hasher = SipHasher13;
-
-    fn build_hasher(&self) -> SipHasher13 {
-        SipHasher13::new_with_keys(self.0, self.1)
-    }
 }
 
 /// What is known of a flow besides where it is from.
@@ -80,7 +68,7 @@ impl<P: Copy + Eq + Hash, T> FlowTable<P, T> {
             limit,
             places: Vec::new(),
             free: Vec::new(),
-            paths: Paths::with_hasher(Key(dice.roll(), dice.roll())),
+            paths: Paths::with_hasher(Key::new(dice)),
             orders: Orders::new(),
         }
     }

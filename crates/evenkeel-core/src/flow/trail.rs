@@ -4,11 +4,11 @@
 //! of one cache line, given by a keyed hash. What is learned takes a slot of the same tag, or a free one, or else one whose
 //! turn the tag says: connections are many and short, and one that is forgotten only cannot be followed any more.
 
+use super::key::Key;
 use crate::addr::Addr;
 use crate::dice::Dice;
 use crate::wire::quic::{ID_MAX, Packet};
-use siphasher::sip::SipHasher13;
-use std::hash::{Hash, Hasher};
+use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// Slots of a cache line.
@@ -29,7 +29,7 @@ struct Line([AtomicU64; SLOTS]);
 #[derive(Debug)]
 pub struct Trail {
     lines: Box<[Line]>,
-    key: (u64, u64),
+    key: Key,
     /// The lengths of IDs that were learned, a bit for each.
     lengths: AtomicU32,
 }
@@ -38,15 +38,13 @@ impl Trail {
     /// Nothing is learned yet; `dice` roll the key of the hash.
     pub fn new(dice: &mut Dice) -> Self {
         let lines = (0..LINES).map(|_| Line::default()).collect();
-        Self { lines, key: (dice.roll(), dice.roll()), lengths: AtomicU32::new(0) }
+        Self { lines, key: Key::new(dice), lengths: AtomicU32::new(0) }
     }
 
     /// How a backend is known here.
     pub fn mark(&self, backend: &Addr) -> Mark {
-        let mut hasher = SipHasher13::new_with_keys(self.key.0, self.key.1);
-        backend.hash(&mut hasher);
         // No slot is free that has something in it.
-        Mark((hasher.finish() as u32).max(1))
+        Mark((self.key.hash_one(backend) as u32).max(1))
     }
 
     /// A backend has sent this: what it wants to be called is for it from now on.
@@ -58,8 +56,10 @@ impl Trail {
         self.lengths.fetch_or(1 << from.len(), Relaxed);
         let (line, tag) = self.home(from);
         let word = u64::from(tag) << 32 | u64::from(self.mark(backend).0);
-        let is_mine =
-            |slot: &&AtomicU64| matches!(slot.load(Relaxed), 0) || tag_of(slot.load(Relaxed)) == tag;
+        let is_mine = |slot: &&AtomicU64| match slot.load(Relaxed) {
+            0 => true,
+            word => tag_of(word) == tag,
+        };
         let slot = line.0.iter().find(is_mine).unwrap_or(&line.0[tag as usize % SLOTS]);
         if slot.load(Relaxed) != word {
             slot.store(word, Relaxed);
@@ -85,9 +85,7 @@ impl Trail {
     }
 
     fn home(&self, id: &[u8]) -> (&Line, u32) {
-        let mut hasher = SipHasher13::new_with_keys(self.key.0, self.key.1);
-        hasher.write(id);
-        let hash = hasher.finish();
+        let hash = self.key.hash_one(id);
         (&self.lines[hash as usize % LINES], (hash >> 32) as u32)
     }
 }
