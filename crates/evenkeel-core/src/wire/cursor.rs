@@ -1,4 +1,4 @@
-//! Taking fields off the front of bytes, as TLS writes them.
+//! Taking fields off the front of bytes, as TLS, DNS and QUIC write them.
 
 /// What is left of some bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

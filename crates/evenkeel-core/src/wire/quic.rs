@@ -1,6 +1,8 @@
 //! What of a QUIC packet can be read without its keys, whatever its version (RFC 8999): who it is for and, while a
 //! connection begins, who it is from.
 
+use super::cursor::Cursor;
+
 /// A connection ID is at most so long in every version that there is (RFC 9000, 17.2).
 pub const ID_MAX: usize = 20;
 
@@ -24,19 +26,12 @@ pub enum Packet<'a> {
 impl<'a> Packet<'a> {
     /// Reads the first packet of `datagram`; `None` for what is none.
     pub fn parse(datagram: &'a [u8]) -> Option<Self> {
-        let (first, rest) = datagram.split_first()?;
-        if first & 0x80 == 0 {
-            return Some(Self::Short { to: rest });
+        let mut rest = Cursor(datagram);
+        if rest.u8()? & 0x80 == 0 {
+            return Some(Self::Short { to: rest.0 });
         }
-        let (_version, rest) = rest.split_at_checked(4)?;
-        let (to, rest) = id(rest)?;
-        let (from, _) = id(rest)?;
-        Some(Self::Long { to, from })
+        let _version = rest.take(4)?;
+        let mut id = || rest.vec8().filter(|id| id.len() <= ID_MAX);
+        Some(Self::Long { to: id()?, from: id()? })
     }
-}
-
-/// A connection ID behind its length, and what follows.
-fn id(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (length, rest) = bytes.split_first()?;
-    rest.split_at_checked(usize::from(*length)).filter(|(id, _)| id.len() <= ID_MAX)
 }
