@@ -2,11 +2,11 @@
 
 use super::chain::Chain;
 use super::compile;
-use super::lower::Typed;
 use super::place::{At, Place};
 use super::problem::{Problem, Problems};
 use super::setting::{Layer, Setting};
 use super::tls::Paths;
+use super::typed::Typed;
 use super::{AcmeSettings, Challenge, World};
 use crate::tls::obtained;
 use evenkeel_core::addr::Addr;

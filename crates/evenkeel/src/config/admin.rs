@@ -2,10 +2,10 @@
 
 use super::chain::Found;
 use super::compile;
-use super::lower::Typed;
 use super::problem::{Problem, Problems};
 use super::setting::{Layer, Setting};
 use super::tls::{self, Paths};
+use super::typed::Typed;
 use super::{AdminSettings, World};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::Config;

@@ -4,11 +4,11 @@ use super::address::ListenSpec;
 use super::chain::Chain;
 use super::gate::Lists;
 use super::keys::{self, Context, Scope};
-use super::lower::{Section, Typed};
 use super::place::At;
 use super::problem::{Problem, Problems};
 use super::setting::{Entry, Layer, Routed, Setting};
 use super::tls::Paths;
+use super::typed::{Section, Typed};
 use super::{
     AcmeSettings, AdminSettings, Settings, World, http_routes, log, pool, reception, sandbox, sockets,
     suggest,

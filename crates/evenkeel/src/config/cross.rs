@@ -3,10 +3,10 @@
 use super::chain::{Chain, Found};
 use super::compile::{Bound, Sends};
 use super::http_routes;
-use super::lower::{Section, Typed};
 use super::place::{At, Place};
 use super::problem::{Problem, Problems};
 use super::setting::{Entry, Layer, Routed, Setting};
+use super::typed::{Section, Typed};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::Target;
 use evenkeel_core::name::Protocol;

@@ -1,9 +1,9 @@
 //! Reads the first file and those that it includes, one after the other.
 
-use super::lower::{self, Typed};
 use super::place::{At, Place, Text};
 use super::problem::{Problem, Problems};
 use super::tree::Reader;
+use super::typed::{self, Typed};
 use super::watched::Watched;
 use super::{Given, Source, World, units};
 use crate::reach;
@@ -23,7 +23,7 @@ pub fn read(source: &Source, world: &World<'_>, problems: &mut Problems) -> Type
     let flags = match source {
         Source::Flags(flags) => {
             let tree = flags.tree(problems);
-            lower::add_file(&mut files.typed, &tree, problems);
+            typed::add_file(&mut files.typed, &tree, problems);
             return files.typed;
         }
         Source::Given(Given { path, text }) => {
@@ -48,7 +48,7 @@ pub fn read(source: &Source, world: &World<'_>, problems: &mut Problems) -> Type
     };
     if let Some(flags) = flags {
         let mut above = Typed::default();
-        lower::add_file(&mut above, &flags.tree(problems), problems);
+        typed::add_file(&mut above, &flags.tree(problems), problems);
         files.typed.flags = above.process;
     }
     files.typed
@@ -101,7 +101,7 @@ impl Files<'_> {
         let expand = |text: &str| units::expand(text, self.world.variable);
         let (table, broken) = Reader::new(&text, 0, &expand).document(problems);
         self.typed.damaged = damaged || broken;
-        for pattern in lower::add_file(&mut self.typed, &table, problems) {
+        for pattern in typed::add_file(&mut self.typed, &table, problems) {
             self.include(&text, &pattern, problems);
         }
         self.chain.pop();

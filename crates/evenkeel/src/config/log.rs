@@ -1,11 +1,12 @@
 //! Where the log goes, how it looks, and what it tells of sessions.
 
 use super::keys::Key;
-use super::lower::Typed;
 use super::problem::{Problem, Problems};
-use super::setting::{Layer, Setting, instead_of, wrong};
+use super::read::{instead_of, wrong};
+use super::setting::{Layer, Setting};
 use super::suggest;
 use super::tree::Node;
+use super::typed::Typed;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -1,221 +1,17 @@
-//! From the tree to what was typed: settings by key, with their places. Goes on after a mistake.
+//! From a table of the tree to its settings by key, with their places. Goes on after a mistake.
 
 use super::address::ToSpec;
-use super::chain::Chain;
 use super::keys::{self, Context, Key, Kind};
 use super::place::At;
 use super::problem::{Problem, Problems};
-use super::setting::{self, Entry, Layer, Routed, Setting};
+use super::read;
+use super::setting::{Entry, Layer, Routed, Setting};
 use super::suggest::{self, Suggestion};
 use super::tree::{Node, Table, Value};
-use super::watched::Watched;
-use evenkeel_core::name::Protocol;
-
-/// A service, a route or a shared pool, as it was typed.
-#[derive(Clone, Debug)]
-pub struct Section {
-    /// What it is.
-    pub context: Context,
-    /// Its name.
-    pub name: At<String>,
-    /// What its table says.
-    pub layer: Layer,
-}
-
-/// Everything that was typed, over all files.
-#[derive(Debug, Default)]
-pub struct Typed {
-    /// The top of the files.
-    pub process: Layer,
-    /// Flags that stand above it.
-    pub flags: Layer,
-    /// `[defaults]`.
-    pub defaults: Layer,
-    /// `[pool]`.
-    pub pools: Vec<Section>,
-    /// `[tcp.NAME]`, `[udp.NAME]` and `[http.NAME]`.
-    pub services: Vec<Section>,
-    /// The files that were read, and the folders that were searched for more.
-    pub files: Vec<Watched>,
-    /// Some text was not valid TOML: what is missing may only have been lost.
-    pub damaged: bool,
-}
-
-impl Typed {
-    /// The settings of the process.
-    pub fn chain<'a>(&'a self, builtin: &'a Layer) -> Chain<'a> {
-        Chain::new([&self.flags, &self.process], builtin)
-    }
-
-    /// `[defaults]`, as far as it is for services of this kind.
-    pub fn defaults_of(&self, context: Context) -> Layer {
-        let is_meant = |name: &&'static str| keys::find(context, name).is_some();
-        let of = self.defaults.0.iter().filter(|(name, _)| is_meant(name));
-        Layer(of.map(|(name, at)| (*name, at.clone())).collect())
-    }
-
-    /// Where a pool of this name was typed.
-    pub fn pool(&self, name: &str) -> Option<&Section> {
-        self.pools.iter().find(|section| section.name.value == name)
-    }
-}
-
-impl Section {
-    /// A service as it is headed in the file.
-    pub fn title(&self) -> String {
-        format!("[{}.{}]", self.context.table(), self.name.value)
-    }
-
-    /// What carries its traffic.
-    pub fn protocol(&self) -> Protocol {
-        if self.is_for_flows() { Protocol::Udp } else { Protocol::Tcp }
-    }
-
-    /// Whether it is a service that takes datagrams.
-    pub fn is_for_flows(&self) -> bool {
-        self.context == Context::Udp
-    }
-
-    /// Whether it is a service that balances requests.
-    pub fn is_http(&self) -> bool {
-        self.context == Context::Http
-    }
-
-    /// What it sends to; nothing if that is missing or was not understood.
-    pub fn entries(&self) -> &[Entry] {
-        match self.layer.get("to").map(|to| &to.value) {
-            Some(Setting::To(entries)) => entries,
-            _ => &[],
-        }
-    }
-
-    /// Its routes.
-    pub fn routes(&self) -> &[Routed] {
-        match self.layer.get("route").map(|route| &route.value) {
-            Some(Setting::Routes(routes)) => routes,
-            _ => &[],
-        }
-    }
-}
-
-/// Adds what `table`, a whole file, says to `typed`; returns the files that it includes.
-pub fn add_file(typed: &mut Typed, table: &Table, problems: &mut Problems) -> Vec<At<String>> {
-    let mut top = Table::default();
-    for (key, node) in &table.0 {
-        match (key.value.as_str(), &node.value) {
-            (kind @ ("tcp" | "udp" | "http"), Value::Table(table)) => {
-                add_services(typed, kind, key, table, problems);
-            }
-            ("pool", Value::Table(pools)) => {
-                for (name, node) in &pools.0 {
-                    let title = format!("[pool.{}]", name.value);
-                    let layer = pool(Context::Pool, title, node, problems);
-                    let section = Section { context: Context::Pool, name: name.clone(), layer };
-                    add_section(&mut typed.pools, "pool", section, problems);
-                }
-            }
-            ("defaults", Value::Table(table)) => {
-                let layer = std::mem::take(&mut typed.defaults);
-                typed.defaults =
-                    Lower { layer, ..Lower::new(Context::Defaults, "[defaults]", problems) }.table("", table);
-            }
-            ("tcp" | "udp" | "http" | "pool" | "defaults", Value::Broken) => {}
-            (kind @ ("tcp" | "udp" | "http" | "pool" | "defaults"), value) => problems.push(
-                Problem::error(format!("`{kind}` is not {}", value.noun()))
-                    .at(&node.place, "expected a table"),
-            ),
-            ("tls", _) => problems.push(
-                Problem::error("there are no `[tls]` services")
-                    .at(&key.place, "expected `[tcp.NAME]`")
-                    .help("a `[tcp.NAME]` with `route` sends TLS clients where they want, by name"),
-            ),
-            _ => top.0.push((key.clone(), node.clone())),
-        }
-    }
-    let layer = std::mem::take(&mut typed.process);
-    typed.process =
-        Lower { layer, ..Lower::new(Context::Top, Context::Top.title(), problems) }.table("", &top);
-    match typed.process.0.remove("include").map(|include| include.value) {
-        Some(Setting::Files(files)) => files,
-        _ => Vec::new(),
-    }
-}
-
-/// Adds the services of `table`, which is called `kind` and was written at `key`.
-fn add_services(typed: &mut Typed, kind: &str, key: &At<String>, table: &Table, problems: &mut Problems) {
-    let Some(context) = Context::of_service(kind) else { return };
-    if has_keys(context, table) {
-        let named = if context == Context::Udp { "udp.dns".to_owned() } else { format!("{kind}.web") };
-        let problem = Problem::error("a service needs a name").at(&key.place, "the table of all services");
-        problems.push(problem.fix("give it one", &key.place, named));
-        Lower::new(context, format!("[{kind}]"), problems).table("", table);
-        typed.damaged = true;
-        return;
-    }
-    for (name, node) in &table.0 {
-        if let Some(layer) = service(context, name, node, problems) {
-            let section = Section { context, name: name.clone(), layer };
-            add_section(&mut typed.services, "service", section, problems);
-        }
-    }
-}
-
-/// Whether `table`, which should hold services, holds the keys of one.
-fn has_keys(context: Context, table: &Table) -> bool {
-    table.0.iter().any(|(key, node)| {
-        keys::find(context, &key.value).is_some() && !matches!(node.value, Value::Table(_))
-    })
-}
-
-fn add_section(sections: &mut Vec<Section>, noun: &str, section: Section, problems: &mut Problems) {
-    let name = &section.name;
-    let is_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if name.value.is_empty() || name.value.len() > 64 || !name.value.chars().all(is_name) {
-        problems.push(
-            Problem::error(format!("`{}` cannot be the name of a {noun}", name.value.escape_debug()))
-                .at(&name.place, "expected up to 64 letters, digits, `-`, `_` and `.`"),
-        );
-    }
-    match sections.iter().find(|earlier| earlier.name.value == name.value) {
-        Some(earlier) => {
-            let problem = Problem::error(format!("two {noun}s are called `{}`", name.value));
-            problems.push(match earlier.context == section.context {
-                true => problem.at(&name.place, "second one").at(&earlier.name.place, "first one"),
-                false => {
-                    let other = format!("{}-{}", name.value, section.context.table());
-                    let problem = problem.at(&earlier.name.place, "first one");
-                    problem.fix(
-                        "a name means one service in logs, metrics and commands; write",
-                        &name.place,
-                        other,
-                    )
-                }
-            });
-        }
-        None => sections.push(section),
-    }
-}
-
-fn service(context: Context, name: &At<String>, node: &Node, problems: &mut Problems) -> Option<Layer> {
-    match &node.value {
-        Value::Table(table) => {
-            let title = format!("[{}.{}]", context.table(), name.value);
-            let lower = Lower::new(context, title, problems);
-            Some(Lower { service: &name.value, ..lower }.table("", table))
-        }
-        Value::Broken => None,
-        value => {
-            problems.push(
-                Problem::error(format!("a service is not {}", value.noun()))
-                    .at(&node.place, "expected a table with `listen` and `to`"),
-            );
-            None
-        }
-    }
-}
+use super::typed::Section;
 
 /// A table with the keys of a pool, `[pool.NAME]` or a route, or what its `to` would be.
-fn pool(context: Context, title: String, node: &Node, problems: &mut Problems) -> Layer {
+pub fn pool(context: Context, title: String, node: &Node, problems: &mut Problems) -> Layer {
     let mut lower = Lower::new(context, title, problems);
     match (&node.value, keys::find(context, "to")) {
         (Value::Table(table), _) if !table.0.iter().any(|(key, _)| key.value == "addr") => {
@@ -244,6 +40,16 @@ impl<'a> Lower<'a> {
     /// For a table that stands at `context` and is called `title`.
     pub fn new(context: Context, title: impl Into<String>, problems: &'a mut Problems) -> Self {
         Self { context, title: title.into(), service: "", layer: Layer::default(), problems }
+    }
+
+    /// The same for the table of the service `name`.
+    pub fn of_service(self, name: &'a str) -> Self {
+        Self { service: name, ..self }
+    }
+
+    /// The same, for a table that goes on where `layer` ended.
+    pub fn after(self, layer: Layer) -> Self {
+        Self { layer, ..self }
     }
 
     /// The settings in `table`; `prefix` is what the table is called as a part of a key, with a dot, or empty.
@@ -322,31 +128,31 @@ impl<'a> Lower<'a> {
                 self.keys(&format!("{}.", key.name), table);
                 Ok(Setting::On)
             }
-            (Kind::Group, _) => Err(setting::no_table(key, node)),
+            (Kind::Group, _) => Err(read::no_table(key, node)),
             (kind, value) if kind.has_inner_keys() => match (value, node.text()) {
                 (Value::Bool(false), _) | (_, Some("off" | "false")) => Ok(Setting::Off),
                 (Value::Bool(true), _) | (_, Some("on" | "true")) if kind.can_be_on() => Ok(Setting::On),
                 _ => self.short_form(key, node),
             },
-            (Kind::Listen, _) => Ok(self.list(node, setting::listen, Setting::Listen)),
+            (Kind::Listen, _) => Ok(self.list(node, read::listen, Setting::Listen)),
             (Kind::To, _) => Ok(unless_told(node, self.to(node), Setting::To)),
             (Kind::Routes, Value::Table(table)) => Ok(Setting::Routes(self.routes(table))),
             (Kind::Fields, Value::Table(table)) => {
-                Ok(self.entries(table, |node| setting::field(key, node), Setting::Fields))
+                Ok(self.entries(table, |node| read::field(key, node), Setting::Fields))
             }
             (Kind::Weights, Value::Table(table)) => {
-                Ok(self.entries(table, |node| setting::weight(key, node), Setting::Weights))
+                Ok(self.entries(table, |node| read::weight(key, node), Setting::Weights))
             }
-            (Kind::Routes | Kind::Fields | Kind::Weights, _) => Err(setting::no_table(key, node)),
-            (Kind::Texts, _) => Ok(self.list(node, |node| setting::text(key, node), Setting::Texts)),
-            (Kind::Protocols, _) => Ok(self.list(node, |node| setting::protocol(key, node), Setting::Texts)),
-            (Kind::Networks, _) => Ok(self.list(node, |node| setting::network(key, node), Setting::Networks)),
-            (Kind::Access, _) => Ok(self.list(node, |node| setting::access(key, node), Setting::Access)),
-            (Kind::Sources, _) => Ok(self.list(node, |node| setting::sources(key, node), Setting::Sources)),
+            (Kind::Routes | Kind::Fields | Kind::Weights, _) => Err(read::no_table(key, node)),
+            (Kind::Texts, _) => Ok(self.list(node, |node| read::text(key, node), Setting::Texts)),
+            (Kind::Protocols, _) => Ok(self.list(node, |node| read::protocol(key, node), Setting::Texts)),
+            (Kind::Networks, _) => Ok(self.list(node, |node| read::network(key, node), Setting::Networks)),
+            (Kind::Access, _) => Ok(self.list(node, |node| read::access(key, node), Setting::Access)),
+            (Kind::Sources, _) => Ok(self.list(node, |node| read::sources(key, node), Setting::Sources)),
             (Kind::Words(words), _) => {
                 let setting =
                     |words: Vec<At<_>>| Setting::Words(words.into_iter().map(|at| at.value).collect());
-                Ok(self.list(node, |node| setting::word(key, node, words), setting))
+                Ok(self.list(node, |node| read::word(key, node, words), setting))
             }
             (Kind::Statuses, Value::List(items)) if items.is_empty() => {
                 Err(Problem::error("no status would pass").at(&node.place, "this list is empty"))
@@ -354,12 +160,12 @@ impl<'a> Lower<'a> {
             (Kind::Statuses, _) => {
                 let setting =
                     |all: Vec<At<_>>| Setting::Statuses(all.into_iter().map(|at| at.value).collect());
-                Ok(self.list(node, |node| setting::statuses(key, node), setting))
+                Ok(self.list(node, |node| read::statuses(key, node), setting))
             }
             (Kind::Include | Kind::Paths, _) => {
-                Ok(self.list(node, |node| setting::path(key, node), Setting::Files))
+                Ok(self.list(node, |node| read::path(key, node), Setting::Files))
             }
-            _ => setting::read(key, node),
+            _ => read::setting(key, node),
         }
     }
 
@@ -369,11 +175,11 @@ impl<'a> Lower<'a> {
             (Kind::Health, Some("tcp")) => return Ok(Setting::On),
             (Kind::Health, Some("dns")) => {
                 let expected = "expected what to ask for, such as { dns = \"example.com\" }";
-                return Err(setting::wrong(key, node, expected));
+                return Err(read::wrong(key, node, expected));
             }
             (Kind::Health, Some("udp")) => {
                 let expected = "expected what to send, such as { udp = true, send = \"PING\" }";
-                return Err(setting::wrong(key, node, expected));
+                return Err(read::wrong(key, node, expected));
             }
             (Kind::Health, Some(text)) if text.starts_with('/') || text.contains("://") => "health.http",
             (Kind::SlowStart, _) => "slow-start.duration",
@@ -386,13 +192,13 @@ impl<'a> Lower<'a> {
             (Kind::RateLimit(_), _) => &format!("{}.rate", key.name),
             (Kind::Tls, Some("on" | "true")) => {
                 let expected = "expected what to show, such as \"/etc/evenkeel/web.pem\"";
-                return Err(setting::wrong(key, node, expected));
+                return Err(read::wrong(key, node, expected));
             }
             (Kind::Tls, _) => &format!("{}.cert", key.name),
-            _ => return Err(setting::wrong(key, node, &format!("expected {}", key.kind.describe()))),
+            _ => return Err(read::wrong(key, node, &format!("expected {}", key.kind.describe()))),
         };
         let inner = keys::find(self.context, inner)
-            .ok_or_else(|| setting::wrong(key, node, &format!("expected {}", key.kind.describe())))?;
+            .ok_or_else(|| read::wrong(key, node, &format!("expected {}", key.kind.describe())))?;
         let setting = self.setting(inner, node)?;
         // An earlier one is told by the caller, who inserts the key itself.
         let _ = self.layer.insert(inner.name, setting, &node.place);
@@ -472,7 +278,7 @@ impl<'a> Lower<'a> {
             return None;
         }
         let place = item.place.clone();
-        match setting::to(item) {
+        match read::to(item) {
             Ok(ToSpec::Pool(name)) => Some(Entry::Pool(At { value: name, place })),
             Ok(ToSpec::Backend(target)) => {
                 Some(Entry::Backend(At { value: target, place }, Layer::default()))

@@ -1,7 +1,7 @@
 //! What a user writes, turned into what the balancer obeys; or into every mistake in it, in one go.
 //!
-//! In the order of reading: a [`tree`](tree::Node) knows where everything was written; `lower` understands it by the
-//! table of [`keys`]; `compile` finds out what holds; `cross` looks at the parts side by side.
+//! In the order of reading: a [`tree`](tree::Node) knows where everything was written; `typed` sorts it into services,
+//! pools and the rest; `lower` and `read` understand that by the table of [`keys`]; `compile` finds out what holds; `cross` looks at the parts side by side.
 
 #![expect(clippy::result_large_err, reason = "a problem is made at most once for each mistake of a user")]
 
@@ -25,6 +25,7 @@ mod lower;
 mod place;
 mod pool;
 mod problem;
+mod read;
 mod reception;
 mod routes;
 mod sandbox;
@@ -33,6 +34,7 @@ mod sockets;
 pub mod suggest;
 mod tls;
 mod tree;
+mod typed;
 mod units;
 mod watched;
 

@@ -1,8 +1,8 @@
 //! What is kept from a balancer that somebody else has taken over.
 
 use super::chain::Chain;
-use super::lower::Typed;
 use super::setting::{Layer, Setting};
+use super::typed::Typed;
 use std::path::PathBuf;
 
 /// How much is given up, and with what exceptions.
