@@ -9,14 +9,16 @@ use crate::name::PoolName;
 use crate::network::Network;
 use crate::wire::client_hello::Alpn;
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+mod by_host;
 mod problem;
 
+pub(crate) use by_host::ByHost;
 pub use problem::RouteProblem;
+pub(crate) use problem::{hidden, includes_all};
 
 /// Some clients, and where they belong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,59 +53,41 @@ pub struct Asked<'a> {
     pub source: IpAddr,
 }
 
-/// Routes, ready to be asked: a look-up for each label of a name, however many routes there are. The maps are sorted, not
-/// hashed, so that no name that a client thinks of can be slow.
+/// Routes, ready to be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteTable {
     routes: Vec<Route>,
-    hosts: BTreeMap<Box<str>, Vec<usize>>,
-    below: BTreeMap<Box<str>, Vec<usize>>,
-    all: Vec<usize>,
+    by_host: ByHost<Vec<usize>>,
 }
 
 impl RouteTable {
     /// A table of these routes; or all that is wrong with them.
     pub fn new(routes: Vec<Route>) -> Result<Self, Vec<RouteProblem>> {
-        let mut table =
-            Self { routes: Vec::new(), hosts: BTreeMap::new(), below: BTreeMap::new(), all: Vec::new() };
+        let mut by_host = ByHost::<Vec<_>>::default();
         for (index, route) in routes.iter().enumerate() {
             for name in &route.names {
-                table.at(name).push(index);
+                by_host.at(Some(name)).push(index);
             }
             if route.names.is_empty() {
-                table.all.push(index);
+                by_host.at(None).push(index);
             }
         }
         // Stable: what has the same number of conditions stays as it was written.
-        table.lists().for_each(|list| list.sort_by_key(|&index| Reverse(routes[index].conditions())));
-        let problems = problem::all(&routes, &table);
-        table.routes = routes;
-        if problems.is_empty() { Ok(table) } else { Err(problems) }
+        let sort = |list: &mut Vec<usize>| list.sort_by_key(|&index| Reverse(routes[index].conditions()));
+        by_host.values_mut().for_each(sort);
+        let problems = problem::all(&routes, &by_host);
+        if problems.is_empty() { Ok(Self { routes, by_host }) } else { Err(problems) }
     }
 
     /// The route of this client, by its place among those that the table was made of; `None` if there is none.
     pub fn choose(&self, asked: &Asked<'_>) -> Option<usize> {
-        let name = asked.server_name;
-        let host = name.and_then(|name| self.hosts.get(name));
-        let below = name.into_iter().flat_map(suffixes).filter_map(|suffix| self.below.get(suffix));
-        let lists = host.into_iter().chain(below).chain([&self.all]);
+        let lists = self.by_host.of(asked.server_name);
         lists.flatten().copied().find(|&index| self.routes[index].holds(asked))
     }
 
     /// The routes, as they were written.
     pub fn routes(&self) -> &[Route] {
         &self.routes
-    }
-
-    fn at(&mut self, name: &Pattern) -> &mut Vec<usize> {
-        match name {
-            Pattern::Host(name) => self.hosts.entry(name.clone()).or_default(),
-            Pattern::Below(name) => self.below.entry(name.clone()).or_default(),
-        }
-    }
-
-    fn lists(&mut self) -> impl Iterator<Item = &mut Vec<usize>> {
-        self.hosts.values_mut().chain(self.below.values_mut()).chain([&mut self.all])
     }
 }
 
@@ -117,11 +101,6 @@ impl Route {
         (self.alpn.is_empty() || asked.alpn.clone().any(speaks))
             && (self.from.is_empty() || self.from.iter().any(|it| it.contains(asked.source)))
     }
-}
-
-/// What follows each dot of a name, the longest first.
-pub(crate) fn suffixes(name: &str) -> impl Iterator<Item = &str> {
-    name.match_indices('.').map(|(dot, _)| &name[dot + 1..])
 }
 
 /// As it is written in the configuration.

@@ -1,6 +1,6 @@
 //! Routes that nobody can take: better told when they are written than found out when traffic goes elsewhere.
 
-use super::{Pattern, Route, RouteTable};
+use super::{ByHost, Pattern, Route};
 use crate::network::Network;
 use std::fmt;
 
@@ -33,16 +33,17 @@ pub enum RouteProblem {
 }
 
 /// All problems, by route.
-pub(super) fn all(routes: &[Route], table: &RouteTable) -> Vec<RouteProblem> {
+pub(super) fn all(routes: &[Route], by_host: &ByHost<Vec<usize>>) -> Vec<RouteProblem> {
     let mut problems: Vec<_> = (0..routes.len()).flat_map(|route| alone(route, &routes[route])).collect();
-    let name = |make: fn(Box<str>) -> Pattern, name: &str| Some(make(name.into()));
-    for (text, list) in &table.hosts {
-        problems.extend(hidden(routes, list, name(Pattern::Host, text)));
+    let covers = |one: usize, other: usize| one != other && routes[one].covers(&routes[other]);
+    for (name, list) in by_host.iter() {
+        let hidden = hidden(list, covers);
+        problems.extend(hidden.map(|(route, behind)| RouteProblem::Hidden {
+            route,
+            name: name.clone(),
+            behind,
+        }));
     }
-    for (text, list) in &table.below {
-        problems.extend(hidden(routes, list, name(Pattern::Below, text)));
-    }
-    problems.extend(hidden(routes, &table.all, None));
     problems.sort_by_key(RouteProblem::route);
     problems
 }
@@ -58,23 +59,29 @@ fn alone(index: usize, route: &Route) -> impl Iterator<Item = RouteProblem> {
     twice.chain(odd.map(move |(protocol, _)| RouteProblem::Protocol { route: index, protocol }))
 }
 
-/// The routes in a list that one before them hides.
-fn hidden(routes: &[Route], list: &[usize], name: Option<Pattern>) -> impl Iterator<Item = RouteProblem> {
+/// The routes in a list that one before them hides, as it covers them, and that one.
+pub(crate) fn hidden(
+    list: &[usize],
+    covers: impl Fn(usize, usize) -> bool,
+) -> impl Iterator<Item = (usize, usize)> {
     list.iter().enumerate().filter_map(move |(place, &route)| {
-        let hides = |&&before: &&usize| before != route && routes[before].covers(&routes[route]);
-        let behind = *list[..place].iter().find(hides)?;
-        Some(RouteProblem::Hidden { route, name: name.clone(), behind })
+        let behind = list[..place].iter().find(|&&before| covers(before, route))?;
+        Some((route, *behind))
     })
+}
+
+/// Whether whoever is one of `theirs` is one of `ours`, where an empty list means everybody.
+pub(crate) fn includes_all<T>(ours: &[T], theirs: &[T], includes: impl Fn(&T, &T) -> bool) -> bool {
+    let is_ours = |it: &T| ours.iter().any(|our| includes(our, it));
+    ours.is_empty() || !theirs.is_empty() && theirs.iter().all(is_ours)
 }
 
 impl Route {
     /// Whether the conditions of this route hold whenever those of the other do. Two networks that together are a third
     /// do not count as it.
     fn covers(&self, other: &Self) -> bool {
-        let alpn = !other.alpn.is_empty() && other.alpn.iter().all(|it| self.alpn.contains(it));
-        let in_ours = |network: &Network| self.from.iter().any(|it| it.includes(network));
-        let from = !other.from.is_empty() && other.from.iter().all(in_ours);
-        (self.alpn.is_empty() || alpn) && (self.from.is_empty() || from)
+        includes_all(&self.alpn, &other.alpn, PartialEq::eq)
+            && includes_all(&self.from, &other.from, Network::includes)
     }
 }
 

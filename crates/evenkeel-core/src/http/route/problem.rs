@@ -1,9 +1,9 @@
 //! Routes that nobody can take: better told when they are written than found out when traffic goes elsewhere.
 
-use super::table::RouteTable;
+use super::table::Paths;
 use super::{FieldRule, PathPattern, When};
 use crate::network::Network;
-use crate::route::Pattern;
+use crate::route::{ByHost, Pattern, hidden, includes_all};
 use std::fmt;
 
 /// Whoever could take a route takes another.
@@ -20,13 +20,14 @@ pub struct RouteProblem {
 }
 
 /// All problems, by route.
-pub(super) fn all(routes: &[When], table: &RouteTable) -> Vec<RouteProblem> {
+pub(super) fn all(routes: &[When], by_host: &ByHost<Paths>) -> Vec<RouteProblem> {
+    let covers = |one: usize, other: usize| routes[one].covers(&routes[other]);
     let mut problems = Vec::new();
-    for (host, paths) in table.by_host() {
+    for (host, paths) in by_host.iter() {
         let exact = paths.exact.iter().map(|(path, list)| (Some(PathPattern::Exact(path.clone())), list));
         let below = paths.below.iter().map(|(path, list)| (Some(PathPattern::Below(path.clone())), list));
         for (path, list) in exact.chain(below).chain([(None, &paths.all)]) {
-            problems.extend(hidden(routes, list).map(|(route, behind)| RouteProblem {
+            problems.extend(hidden(list, covers).map(|(route, behind)| RouteProblem {
                 route,
                 behind,
                 host: host.clone(),
@@ -38,25 +39,14 @@ pub(super) fn all(routes: &[When], table: &RouteTable) -> Vec<RouteProblem> {
     problems
 }
 
-/// The routes in a list that one before them hides, and that one.
-fn hidden(routes: &[When], list: &[usize]) -> impl Iterator<Item = (usize, usize)> {
-    list.iter().enumerate().filter_map(|(place, &route)| {
-        let hides = |&&before: &&usize| routes[before].covers(&routes[route]);
-        list[..place].iter().find(hides).map(|behind| (route, *behind))
-    })
-}
-
 impl When {
     /// Whether the conditions of this route hold whenever those of the other do. Two networks that together are a third
     /// do not count as it.
     fn covers(&self, other: &Self) -> bool {
-        let methods = !other.methods.is_empty() && other.methods.iter().all(|it| self.methods.contains(it));
         let follows = |field: &FieldRule| other.fields.iter().any(|theirs| field.follows_from(theirs));
-        let in_ours = |network: &Network| self.from.iter().any(|it| it.includes(network));
-        let from = !other.from.is_empty() && other.from.iter().all(in_ours);
-        (self.methods.is_empty() || methods)
+        includes_all(&self.methods, &other.methods, PartialEq::eq)
             && self.fields.iter().all(follows)
-            && (self.from.is_empty() || from)
+            && includes_all(&self.from, &other.from, Network::includes)
     }
 }
 

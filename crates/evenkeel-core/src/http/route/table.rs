@@ -1,10 +1,10 @@
 //! Routes, ready to be asked: a few look-ups for a request, however many routes there are. The maps are sorted, not hashed,
-//! so that no name or path that a client thinks of can be slow.
+//! so that no path that a client thinks of can be slow.
 
 use super::path::{self, OddPath};
 use super::{Asked, PathPattern, RouteProblem, When, problem};
 use crate::host_name;
-use crate::route::{Pattern, suffixes};
+use crate::route::ByHost;
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -15,12 +15,7 @@ pub struct RouteTable {
     routes: Vec<When>,
     /// Whether any of them is for a path.
     by_path: bool,
-    /// Of hosts in full.
-    hosts: BTreeMap<Box<str>, Paths>,
-    /// Of all hosts below one.
-    below: BTreeMap<Box<str>, Paths>,
-    /// Of every host.
-    all: Paths,
+    by_host: ByHost<Paths>,
 }
 
 /// The routes of some hosts, by path; each list with the most specific first.
@@ -48,12 +43,12 @@ impl RouteTable {
     pub fn new(routes: Vec<When>) -> Result<Self, Vec<RouteProblem>> {
         let mut table = Self::default();
         for (index, when) in routes.iter().enumerate() {
-            table.at(when.host.as_ref()).add(when.path.as_ref(), index);
+            table.by_host.at(when.host.as_ref()).add(when.path.as_ref(), index);
         }
         // Stable: what has the same number of conditions stays as it was written.
         let sort = |list: &mut Vec<usize>| list.sort_by_key(|&index| Reverse(routes[index].conditions()));
-        table.groups().flat_map(Paths::lists).for_each(sort);
-        let problems = problem::all(&routes, &table);
+        table.by_host.values_mut().flat_map(Paths::lists).for_each(sort);
+        let problems = problem::all(&routes, &table.by_host);
         table.by_path = routes.iter().any(|when| when.path.is_some());
         table.routes = routes;
         if problems.is_empty() { Ok(table) } else { Err(problems) }
@@ -81,29 +76,8 @@ impl RouteTable {
     }
 
     fn find(&self, name: Option<&str>, path: Option<&[u8]>, asked: &Asked<'_>) -> Option<usize> {
-        let host = name.and_then(|name| self.hosts.get(name));
-        let below = name.into_iter().flat_map(suffixes).filter_map(|suffix| self.below.get(suffix));
-        let groups = host.into_iter().chain(below).chain([&self.all]);
-        groups.flat_map(|paths| paths.of(path)).copied().find(|&index| self.routes[index].holds(asked))
-    }
-
-    fn at(&mut self, host: Option<&Pattern>) -> &mut Paths {
-        match host {
-            Some(Pattern::Host(name)) => self.hosts.entry(name.clone()).or_default(),
-            Some(Pattern::Below(name)) => self.below.entry(name.clone()).or_default(),
-            None => &mut self.all,
-        }
-    }
-
-    fn groups(&mut self) -> impl Iterator<Item = &mut Paths> {
-        self.hosts.values_mut().chain(self.below.values_mut()).chain([&mut self.all])
-    }
-
-    /// All groups, each with the host that it is for.
-    pub(super) fn by_host(&self) -> impl Iterator<Item = (Option<Pattern>, &Paths)> {
-        let hosts = self.hosts.iter().map(|(name, paths)| (Some(Pattern::Host(name.clone())), paths));
-        let below = self.below.iter().map(|(name, paths)| (Some(Pattern::Below(name.clone())), paths));
-        hosts.chain(below).chain([(None, &self.all)])
+        let groups = self.by_host.of(name).flat_map(|paths| paths.of(path));
+        groups.copied().find(|&index| self.routes[index].holds(asked))
     }
 }
 
