@@ -72,12 +72,16 @@ impl<'a> Request<'a> {
 
     /// The host without its port.
     pub fn host_name(&self) -> Option<&'a [u8]> {
-        let host = self.host?;
-        let colon = host.iter().rposition(|byte| *byte == b':');
-        // The colons of an IPv6 address are in brackets.
-        let port = colon.filter(|at| !host[*at..].contains(&b']'));
-        Some(&host[..port.unwrap_or(host.len())])
+        self.host.map(without_port)
     }
+}
+
+/// What of `host` stands before its port, if it has one.
+pub(super) fn without_port(host: &[u8]) -> &[u8] {
+    let colon = host.iter().rposition(|byte| *byte == b':');
+    // The colons of an IPv6 address are in brackets.
+    let port = colon.filter(|at| !host[*at..].contains(&b']'));
+    &host[..port.unwrap_or(host.len())]
 }
 
 /// The first line, taken apart.

@@ -81,7 +81,7 @@ pub fn steer(
     let routed = route(rules, request, client)?;
     let then = routed.then;
     let mut request_id = Vec::new();
-    if !then.is_plain() {
+    if then.edits() {
         origin.write_id(request, &mut request_id);
     }
     let (path, query) = path::split(request.target);

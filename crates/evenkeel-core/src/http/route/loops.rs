@@ -1,6 +1,7 @@
 //! Redirects that go round in circles: a request that takes a route is made up and followed.
 
 use super::{Action, Asked, PathPattern, Routed, Routes, When};
+use crate::http::request::without_port;
 use crate::http::template::Values;
 use crate::route::Pattern;
 
@@ -85,7 +86,7 @@ impl Made {
         }
         let behind = location.strip_prefix(if is_tls { "https://" } else { "http://" })?;
         let (host, target) = behind.split_at(behind.find(['/', '?']).unwrap_or(behind.len()));
-        let has_port = host.rfind(':').is_some_and(|colon| !host[colon..].contains(']'));
+        let has_port = without_port(host.as_bytes()).len() < host.len();
         let slash = if target.starts_with('/') { "" } else { "/" };
         (!has_port).then(|| Self { host: host.to_owned(), target: format!("{slash}{target}") })
     }

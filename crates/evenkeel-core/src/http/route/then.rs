@@ -25,9 +25,9 @@ pub struct Then {
 }
 
 impl Then {
-    /// Whether requests are passed on as they are.
-    pub fn is_plain(&self) -> bool {
-        self.to_backend.is_empty() && self.to_client.is_empty()
+    /// Whether any field is edited.
+    pub fn edits(&self) -> bool {
+        !self.to_backend.is_empty() || !self.to_client.is_empty()
     }
 }
 
