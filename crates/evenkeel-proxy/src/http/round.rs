@@ -7,6 +7,7 @@ use super::reach::Reached;
 use super::{Client, Desk};
 use crate::session::Session;
 use crate::shared::count;
+use crate::tls::Tunnel;
 use crate::worker::Worker;
 use evenkeel_core::http::body::{Framing, Passage};
 use evenkeel_core::http::head::{Lines, Seeker};
@@ -146,7 +147,15 @@ impl<'a, 'r> Round<'a, 'r> {
         if let Some(serving) = self.session.serving.get() {
             serving.is_bulk.set(false);
         }
-        (end, self.in_order && self.exchange.body.is_done() && !self.is_deaf)
+        (end, self.in_order && self.is_taken())
+    }
+
+    /// Whether the backend's socket has taken the whole request: it may answer before that, and what follows on the link would
+    /// be the rest to it.
+    fn is_taken(&self) -> bool {
+        let tunnel = self.reached.lease.link.tunnel.borrow();
+        let is_flushed = self.to_backend.bytes.is_empty() && tunnel.as_ref().is_none_or(Tunnel::is_flushed);
+        self.exchange.body.is_done() && !self.is_deaf && is_flushed
     }
 
     /// By when something has to happen, and what it means if nothing does.

@@ -2,6 +2,8 @@
 
 use super::*;
 use evenkeel_testkit::eventually;
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
 
 #[test]
 fn a_connection_that_ended_while_it_waited_is_not_used() {
@@ -62,4 +64,36 @@ fn a_backend_that_says_more_than_it_was_asked_is_not_asked_again_there() {
         assert_eq!(web::get(&client, "/").unwrap().text(), "a");
     }
     assert_eq!(server.accepted(), 5);
+}
+
+/// The socket to a backend that does not read has room for some of a body; how much of it varies, so that of many lengths one
+/// ends behind what was taken, and within what is held for it.
+#[test]
+fn a_backend_that_answers_before_it_has_heard_all_does_not_take_what_follows_for_the_rest() {
+    let dir = tempfile::tempdir().unwrap();
+    let (go, is_sent) = channel();
+    let is_sent = Mutex::new(is_sent);
+    let server = Server::start(&Place::Unix(dir.path().join("backend")), move |peer| {
+        while let Ok(head) = web::read_head(peer) {
+            if head.starts_with("PUT ") {
+                let _ = is_sent.lock().unwrap().recv();
+                let _ = peer.send(&web::ok("early"));
+                let asked = Message { head, body: Vec::new() };
+                let length = asked.field("content-length").unwrap().parse();
+                let body = peer.receive(length.unwrap()).unwrap_or_default();
+                assert!(body.iter().all(|byte| *byte == b'x'), "another request in the body");
+            } else if peer.send(&web::ok("next")).is_err() {
+                return;
+            }
+        }
+    });
+    let rig = rig(&[&server], rules());
+    for length in (100_000..500_000).step_by(16_000) {
+        let client = rig.connect();
+        let lines = format!("PUT / HTTP/1.1\nHost: a\nContent-Length: {length}");
+        client.send(&web::request(&lines, &"x".repeat(length))).unwrap();
+        go.send(()).unwrap();
+        assert_eq!(web::read_answer(&client).unwrap().text(), "early", "{length}");
+        assert_eq!(web::get(&rig.connect(), "/").unwrap().text(), "next", "behind {length} bytes");
+    }
 }
