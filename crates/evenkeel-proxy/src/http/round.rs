@@ -63,6 +63,8 @@ pub struct Round<'a, 'r> {
     in_order: bool,
     moved: u64,
     moved_at: Instant,
+    /// Whether the client has said something in this step, of which perhaps nothing is passed on: the length of a chunk.
+    has_heard: bool,
 }
 
 /// What a worker lends for a turn.
@@ -126,6 +128,7 @@ impl<'a, 'r> Round<'a, 'r> {
             in_order: true,
             moved: 0,
             moved_at: worker.reactor.now(),
+            has_heard: false,
         }
     }
 
@@ -190,11 +193,12 @@ impl<'a, 'r> Round<'a, 'r> {
         let begun_at = self.moved;
         loop {
             let before = self.moved;
+            self.has_heard = false;
             let end = self.upload(&mut hand).or_else(|| self.download(&mut hand));
             if end.is_some() {
                 return end;
             }
-            if self.moved == before {
+            if self.moved == before && !self.has_heard {
                 return None;
             }
             if self.moved - begun_at >= TURN_BYTES {
@@ -263,6 +267,7 @@ impl<'a, 'r> Round<'a, 'r> {
         } else {
             self.client.take_held(hand.scratch)
         };
+        self.has_heard = true;
         self.exchange.is_body_touched = true;
         let came = &hand.scratch[..length];
         let used = match self.exchange.body.as_they_are(came) {

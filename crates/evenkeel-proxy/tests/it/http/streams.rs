@@ -152,3 +152,22 @@ fn a_client_that_leaves_takes_its_request_along() {
     assert_eq!(news.recv_timeout(PATIENCE), Ok(0));
     assert_eq!(fate(&rig.request()), (None, "client-left"));
 }
+
+#[test]
+fn a_client_that_leaves_in_the_length_of_a_chunk_has_left() {
+    let (asked, news) = channel();
+    let server = Server::start(&Place::any(), move |peer| {
+        let _ = web::read_request(peer).and_then(|_| peer.send(&web::ok("a")));
+        let _ = asked.send(web::read_head(peer).is_ok());
+        let _ = peer.read_to_end();
+    });
+    let mut rig = rig(&[&server], rules());
+    let client = rig.connect();
+    web::get(&client, "/").unwrap();
+    client.send(&web::request("PUT / HTTP/1.1\nHost: a\nTransfer-Encoding: chunked", "")).unwrap();
+    assert_eq!(news.recv_timeout(PATIENCE), Ok(true));
+    client.send(b"5").unwrap();
+    client.finish();
+    assert_eq!(fate(&rig.request()), (Some(200), "ok"));
+    assert_eq!(fate(&rig.request()), (None, "client-left"));
+}
