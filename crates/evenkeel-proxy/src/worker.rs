@@ -159,7 +159,7 @@ pub enum Stage {
     },
     /// It carries datagrams.
     Flowing(Rc<Flow>),
-    /// Its future is being polled.
+    /// Its future is being polled, or its flow begins.
     Away,
 }
 
@@ -355,10 +355,15 @@ impl Worker {
     pub fn admit_to_table(self: &Rc<Self>, session: Rc<Session>, client: OwnedFd) {
         let row = session.row;
         let future = Box::pin(session::serve(Rc::clone(self), Rc::clone(&session), client));
-        let slot = Slot { session, stage: Stage::Opening(future), queued: false };
-        let index = self.table.borrow_mut().insert(slot);
-        debug_assert_eq!(index, row.index as usize, "the row was the next one to be taken");
+        self.take_row(session, Stage::Opening(future));
         self.go(row);
+    }
+
+    /// From now on the session has its row, which no other may have taken or left since it was the next one.
+    pub fn take_row(&self, session: Rc<Session>, stage: Stage) {
+        let row = session.row;
+        let index = self.table.borrow_mut().insert(Slot { session, stage, queued: false });
+        debug_assert_eq!(index, row.index as usize, "the row was the next one to be taken");
     }
 
     /// Goes on with a session, as far as it gets. A panic ends that session and no other.
@@ -481,7 +486,8 @@ impl Worker {
         self.go_unguarded(row);
     }
 
-    fn set_stage(&self, row: Row, stage: Stage) {
+    /// It has come so far.
+    pub fn set_stage(&self, row: Row, stage: Stage) {
         if let Some(slot) = tenant(&mut self.table.borrow_mut(), row) {
             slot.stage = stage;
         }

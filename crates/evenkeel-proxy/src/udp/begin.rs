@@ -9,7 +9,7 @@ use crate::record::Still;
 use crate::session::{Opening, Places, Session};
 use crate::shared::count;
 use crate::udp::flow::Towards;
-use crate::worker::{Slot, Stage, Worker};
+use crate::worker::{Stage, Worker};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::end::End;
 use evenkeel_core::flow::Lost;
@@ -38,19 +38,25 @@ impl Worker {
         }
         let Some(places) = self.make_room(accepting, flows) else { return lose(Lost::NoFlow) };
         let session = self.flow_session(accepting, &path, places);
-        match self.open_flow(&session, accepting, inbox.datagram(run.start)) {
-            Ok(towards) => {
-                let flow = self.admit_flow(session, accepting, flows, (path, number), towards);
-                flows.borrow_mut().handle_client(self.reactor.now(), &path, run.len() as u64 - 1);
-                let introduced = usize::from(self.introduce(&flow, inbox.datagram(run.start)));
-                self.forward(&flow, inbox, run.start + introduced..run.end);
+        let row = session.row;
+        // Before its backend is found: whoever has to leave for that leaves a row, which would be the next one.
+        self.take_row(Rc::clone(&session), Stage::Away);
+        self.guarded(Some(row), || {
+            match self.open_flow(&session, accepting, inbox.datagram(run.start)) {
+                Ok(towards) => {
+                    let flow = self.admit_flow(session, accepting, flows, (path, number), towards);
+                    flows.borrow_mut().handle_client(self.reactor.now(), &path, run.len() as u64 - 1);
+                    let introduced = usize::from(self.introduce(&flow, inbox.datagram(run.start)));
+                    self.forward(&flow, inbox, run.start + introduced..run.end);
+                }
+                Err(end) => {
+                    lose(Lost::NoFlow);
+                    // So that the row has the last of it, and its places are given back.
+                    drop(session);
+                    self.end(row, end);
+                }
             }
-            Err(end) => {
-                lose(Lost::NoFlow);
-                self.account(&session, None, end);
-                self.on_room(session);
-            }
-        }
+        });
     }
 
     fn flow_session(&self, accepting: &Accepting, path: &Path, places: Places) -> Rc<Session> {
@@ -145,12 +151,9 @@ impl Worker {
         flow
     }
 
-    /// Puts a flow that is in its service's table into the worker's.
+    /// A flow that is in its service's table is in its row of the worker's, too.
     pub fn enter_flow(&self, flow: &Rc<Flow>) {
         self.udp.open.set(self.udp.open.get() + 1);
-        let slot =
-            Slot { session: Rc::clone(&flow.session), stage: Stage::Flowing(Rc::clone(flow)), queued: false };
-        let index = self.table.borrow_mut().insert(slot);
-        debug_assert_eq!(index, flow.session.row.index as usize, "the row was the next one to be taken");
+        self.set_stage(flow.session.row, Stage::Flowing(Rc::clone(flow)));
     }
 }

@@ -5,7 +5,7 @@ use super::{Flow, Path};
 use crate::books::CountedSeat;
 use crate::listener::Accepting;
 use crate::session::Session;
-use crate::worker::Worker;
+use crate::worker::{Stage, Worker};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::end::End;
 use evenkeel_core::flow::Kept;
@@ -83,6 +83,7 @@ impl Worker {
         let (Some((accepting, flows)), Ok(())) = (home, watched) else {
             return self.account(&session, None, End::Drained);
         };
+        self.take_row(Rc::clone(&session), Stage::Away);
         let path = Path { listener: accepting.number, peer: suspended.peer };
         let flow = Rc::new(Flow {
             session,

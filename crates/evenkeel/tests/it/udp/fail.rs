@@ -1,6 +1,7 @@
 //! Backends that are not there, and too little room.
 
-use super::setup::{Setup, wait_flow};
+use super::setup::{Setup, ask_patiently, wait_flow};
+use evenkeel_testkit::limits::set_descriptors_of;
 use evenkeel_testkit::{UdpServer, eventually};
 use std::net::{SocketAddr, UdpSocket};
 
@@ -94,5 +95,25 @@ fn at_the_ceiling_the_oldest_flow_leaves() {
     eventually("six that have left", || {
         let evicted = balancer.sessions().iter().filter(|line| line["end"] == "evicted").count();
         (evicted >= 6).then_some(())
+    });
+}
+
+#[test]
+fn when_descriptors_run_out_the_oldest_flow_leaves_for_the_next_one() {
+    let server = UdpServer::echo();
+    let setup = Setup::to([&server]);
+    let clients: Vec<_> = (0..24).map(|_| setup.client()).collect();
+    let mut balancer = setup.ready();
+    let (first, later) = clients.split_at(16);
+    first.iter().for_each(|client| assert_eq!(client.ask(b"!"), "!"));
+    set_descriptors_of(balancer.pid(), Some(balancer.descriptors() as u64));
+    later.iter().for_each(|client| drop(ask_patiently(client, "?")));
+    set_descriptors_of(balancer.pid(), None);
+    assert_eq!(wait_flow(&mut balancer, |_| true)["end"], "evicted");
+    assert_eq!(balancer.count_events("panicked"), 0);
+    assert_eq!(balancer.command("sessions --close --service dns").0, 0);
+    eventually("all of them are gone", || {
+        let open = balancer.ask("GET", "/api/v1/sessions?service=dns").json();
+        open["sessions"].as_array().expect("a list").is_empty().then_some(())
     });
 }
