@@ -111,7 +111,12 @@ pub fn begin(
             drop(theirs);
             hand.run(child);
         }
-        Err(why) => drop(hand.inputs.blocking_send(Input::Upgrade(Step::Failed(why)))),
+        Err(why) => {
+            let inputs = hand.inputs.clone();
+            // Before it is told: the next upgrade may be under way from then on.
+            drop(hand);
+            let _ = inputs.blocking_send(Input::Upgrade(Step::Failed(why)));
+        }
     };
     thread::Builder::new().name("upgrade".to_owned()).spawn(work)?;
     Ok(Handing { line })
