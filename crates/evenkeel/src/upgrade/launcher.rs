@@ -6,9 +6,9 @@
 use super::wire::{Reader, Writer};
 use super::{SUPERVISED, VARIABLE};
 use crate::admin::place;
-use evenkeel_sys::handoff::{Channel, spawn, spawn_beside};
+use evenkeel_sys::handoff::{Channel, Packet, spawn, spawn_beside};
 use rustix::process::{Pid, Signal, WaitOptions, getppid, kill_process, waitpid};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -60,11 +60,7 @@ impl Launcher {
     /// Starts `program` as our child, with the other end of `line`; its process id, or why that cannot be.
     pub fn start(&self, program: &Path, line: &Channel) -> Result<u32, String> {
         let by = Instant::now() + STARTING_MAX;
-        let mut to = Writer::new();
-        to.u8(START);
-        to.path(program);
-        let sent = self.0.send(&to.bytes, &[line.as_fd()], by);
-        let answer = sent.and_then(|()| self.0.receive(by)).map_err(|error| error.to_string())?;
+        let answer = self.ask_to_start(program, line, by).map_err(|error| error.to_string())?;
         let answer = answer.ok_or("the process that would start it has ended")?;
         let mut from = Reader::new(&answer.bytes);
         match from.u32().zip(from.text()) {
@@ -76,6 +72,18 @@ impl Launcher {
             }
             None => Err("the process that would start it makes no sense".to_owned()),
         }
+    }
+
+    /// The answer comes by a way of its own: one that is late is not taken for the next one's.
+    fn ask_to_start(&self, program: &Path, line: &Channel, by: Instant) -> io::Result<Option<Packet>> {
+        let (answers, theirs) = Channel::pair()?;
+        let mut to = Writer::new();
+        to.u8(START);
+        to.path(program);
+        self.0.send(&to.bytes, &[line.as_fd(), theirs.as_fd()], by)?;
+        // From here on it is closed when the launcher ends.
+        drop(theirs);
+        answers.receive(by)
     }
 
     /// Kills what it has started: before it has become our user it is not ours to kill.
@@ -104,7 +112,7 @@ pub fn serve() -> Option<ExitCode> {
         match channel.receive(Instant::now() + IDLE) {
             Ok(Some(packet)) => {
                 // What makes no sense is passed over.
-                let _ = duty.handle(&channel, &packet.bytes, packet.descriptors.into_iter().next());
+                let _ = duty.handle(&packet.bytes, packet.descriptors);
             }
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
             Ok(None) | Err(_) => return Some(ExitCode::SUCCESS),
@@ -123,29 +131,38 @@ struct Duty {
 
 impl Duty {
     /// Does what is asked. `None`: it makes no sense.
-    fn handle(&mut self, channel: &Channel, bytes: &[u8], line: Option<std::os::fd::OwnedFd>) -> Option<()> {
+    fn handle(&mut self, bytes: &[u8], descriptors: Vec<OwnedFd>) -> Option<()> {
         let mut from = Reader::new(bytes);
         match from.u8()? {
             CONFINE if self.confined.is_none() => {
                 self.confined = Some((from.path()?, from.list(Reader::path)?));
             }
             START => {
+                let [line, answers] = descriptors.try_into().ok()?;
                 let program = from.path()?;
-                let (pid, why) = self.start(&program, Channel::from(line?));
+                let (pid, why) = self.start(&program, Channel::from(line));
                 let mut to = Writer::new();
                 to.u32(pid);
                 to.text(
                     &why.map_or_else(String::new, |why| format!("cannot start {}: {why}", program.display())),
                 );
-                channel.send(&to.bytes, &[], Instant::now() + STARTING_MAX).ok()?;
+                let answers = Channel::from(answers);
+                // Whoever wanted it has given up meanwhile, and knows nothing of it.
+                if answers.send(&to.bytes, &[], Instant::now() + STARTING_MAX).is_err() {
+                    self.kill(pid);
+                }
             }
-            KILL => {
-                let pid = from.u32().filter(|pid| self.started.contains(pid))?;
-                let _ = kill_process(Pid::from_raw(pid.cast_signed())?, Signal::KILL);
-            }
+            KILL => self.kill(from.u32()?),
             _ => return None,
         }
         Some(())
+    }
+
+    /// Kills what was started here, and nobody else.
+    fn kill(&self, pid: u32) {
+        let pid = Some(pid).filter(|pid| self.started.contains(pid));
+        let pid = pid.and_then(|pid| Pid::from_raw(pid.cast_signed()));
+        let _ = pid.map(|pid| kill_process(pid, Signal::KILL));
     }
 
     /// Its process id, 0 for none, and why it is not that program.
