@@ -1,16 +1,17 @@
 //! Checks by UDP: one datagram out, and one back that answers it. The socket is connected: what others send it does not
 //! hear, and that nobody listens there it is told by ICMP, at once.
 
+use super::stream::prepare;
 use super::{ANSWER_MAX, ProbeFailure, introduction};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::health::{DnsCheck, ExchangeCheck};
+use evenkeel_core::name::Protocol;
 use evenkeel_core::snapshot::SendProxy;
 use evenkeel_core::sockets::Outward;
-use evenkeel_sys::option;
+use evenkeel_sys::datagram;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, timeout_at};
 
@@ -91,28 +92,13 @@ fn connected(target: &Addr, wanted: Option<&Outward>) -> Result<UdpSocket, Conne
     let failed = |error: io::Error| ConnectFailure::from(&error);
     // No path speaks UDP.
     let addr = target.ip().ok_or(ConnectFailure::NoSuchSocket)?;
-    let socket = bound(addr, wanted)?;
-    socket.connect(addr).and_then(|()| socket.set_nonblocking(true)).map_err(failed)?;
+    let socket = datagram::open(addr).map_err(failed)?;
+    prepare(&socket, wanted, Protocol::Udp, addr)?;
+    datagram::connect(&socket, addr).map_err(failed)?;
+    let socket = UdpSocket::from_std(socket.into()).map_err(failed)?;
     // A port that nobody listens on may be drawn as our own: we would answer ourselves.
     match socket.local_addr().map_err(failed)? == addr {
         true => Err(ConnectFailure::Refused),
-        false => UdpSocket::from_std(socket).map_err(failed),
+        false => Ok(socket),
     }
-}
-
-/// A socket that can be connected to `addr`.
-fn bound(addr: SocketAddr, wanted: Option<&Outward>) -> Result<std::net::UdpSocket, ConnectFailure> {
-    let refused = |error: io::Error| ConnectFailure::Unprepared(error.raw_os_error().unwrap_or(0));
-    // Which of its source addresses a check comes from does not matter.
-    let source = wanted.and_then(|wanted| wanted.source.towards(addr.ip(), None, 0).ok().flatten());
-    let any: IpAddr =
-        if addr.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-    let socket = match source {
-        Some(source) => std::net::UdpSocket::bind((source, 0)).map_err(refused)?,
-        None => std::net::UdpSocket::bind((any, 0)).map_err(|error| ConnectFailure::from(&error))?,
-    };
-    if let Some(mark) = wanted.and_then(|wanted| wanted.mark) {
-        option::set_mark(&socket, mark).map_err(refused)?;
-    }
-    Ok(socket)
 }

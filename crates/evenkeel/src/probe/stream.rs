@@ -7,6 +7,7 @@ use evenkeel_core::sockets::Outward;
 use evenkeel_sys::socket::{self, Name};
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
 use tokio::time::{Instant, timeout_at};
@@ -51,12 +52,21 @@ pub async fn connect(
 /// A socket to connect to `addr` with.
 fn socket(addr: SocketAddr, wanted: Option<&Outward>) -> Result<TcpSocket, ConnectFailure> {
     let socket = socket::open(Name::Ip(addr)).map_err(|error| ConnectFailure::from(&error))?;
-    if let Some(wanted) = wanted {
-        // Which of its source addresses a check comes from does not matter.
-        evenkeel_proxy::prepare(&socket, wanted, Protocol::Tcp, addr, None, 0)
-            .map_err(|refused| ConnectFailure::Unprepared(refused.source.raw_os_error().unwrap_or(0)))?;
-    }
+    prepare(&socket, wanted, Protocol::Tcp, addr)?;
     Ok(TcpSocket::from_std_stream(socket.into()))
+}
+
+/// Makes `socket` what is `wanted` of one that is to connect to `addr`.
+pub fn prepare(
+    socket: &OwnedFd,
+    wanted: Option<&Outward>,
+    protocol: Protocol,
+    addr: SocketAddr,
+) -> Result<(), ConnectFailure> {
+    let Some(wanted) = wanted else { return Ok(()) };
+    // Which of its source addresses a check comes from does not matter.
+    evenkeel_proxy::prepare(socket, wanted, protocol, addr, None, 0)
+        .map_err(|refused| ConnectFailure::Unprepared(refused.source.raw_os_error().unwrap_or(0)))
 }
 
 async fn tcp(socket: TcpSocket, addr: SocketAddr) -> io::Result<TcpStream> {

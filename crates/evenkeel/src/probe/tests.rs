@@ -3,6 +3,7 @@
 use super::*;
 use evenkeel_core::health::{DnsCheck, ExchangeCheck, HttpCheck};
 use evenkeel_core::snapshot::Tlvs;
+use evenkeel_core::sockets::{Outward, Source, Sources};
 use evenkeel_core::tls::Trust;
 use evenkeel_core::wire::dns::{Question, Rcode};
 use evenkeel_testkit::tls::client;
@@ -288,6 +289,26 @@ async fn a_datagram_introduces_itself_where_a_session_would() {
     });
     assert!(matches!(verdict, Verdict::Pass(_)));
     assert!(seen.starts_with(b"\r\n\r\n\0\r\nQUIT\n\x20") && seen.ends_with(b"PING"), "{seen:x?}");
+}
+
+#[tokio::test]
+async fn a_datagram_comes_from_where_a_session_would() {
+    let backend = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let target = Addr::Ip(backend.local_addr().unwrap());
+    let source = |text: &str| Source::Turns(Arc::new(Sources::new([text.parse().unwrap()])));
+    let from = |text| Outward { source: source(text), ..Outward::default() };
+    let check = |text| Check { outward: Some(from(text).into()), ..datagram(b"PING", b"") };
+    let ours = check("127.0.0.9");
+    let (verdict, came_from) = tokio::join!(run(&target, &target, &ours, None), async {
+        let (_, client) = backend.recv_from(&mut [0; 16]).await.unwrap();
+        backend.send_to(b"PONG", client).await.unwrap();
+        client.ip().to_string()
+    });
+    assert!(matches!(verdict, Verdict::Pass(_)));
+    assert_eq!(came_from, "127.0.0.9");
+    let verdict = run(&target, &target, &check("192.0.2.1"), None).await;
+    let Verdict::Fail(ProbeFailure::Connect(failure)) = verdict else { panic!("{verdict:?}") };
+    assert!(matches!(failure, ConnectFailure::Unprepared(_)), "{failure:?}");
 }
 
 #[tokio::test]
