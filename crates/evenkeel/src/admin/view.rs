@@ -80,11 +80,6 @@ pub fn service(picture: &Picture, name: &ServiceName) -> Option<Value> {
     let sums: &ServiceSums = picture.services.get(name)?;
     let listeners: Vec<&Listener> =
         picture.snapshot.listeners.values().filter(|it| it.name.service == *name).map(|it| &**it).collect();
-    let ends: serde_json::Map<_, _> = End::words()
-        .zip(sums.ends)
-        .filter(|(_, count)| *count > 0)
-        .map(|(word, count)| (word.to_owned(), count.into()))
-        .collect();
     let max = listeners.first().map(|it| it.max_sessions).filter(|max| *max != u32::MAX);
     let is_for_flows = listeners.first().is_some_and(|it| it.is_for_flows());
     Some(json!({
@@ -93,7 +88,7 @@ pub fn service(picture: &Picture, name: &ServiceName) -> Option<Value> {
         "pool": listeners.first().map(|it| it.pool.as_ref().map(PoolName::as_str)),
         "listeners": listeners.iter().map(|it| bound(picture, it)).collect::<Vec<_>>(),
         "sessions": {"open": sums.open, "accepted": sums.accepted, "failed": End::failures(&sums.ends), "max": max},
-        "ends": ends,
+        "ends": happened(End::words().zip(sums.ends)),
         "retries": sums.retries,
         "requests": requests(&listeners, &sums.requests),
         "to_backend": sums.to_backend,
@@ -105,39 +100,28 @@ pub fn service(picture: &Picture, name: &ServiceName) -> Option<Value> {
     }))
 }
 
+/// Those of these that have happened.
+fn happened(counts: impl Iterator<Item = (&'static str, u64)>) -> serde_json::Map<String, Value> {
+    counts.filter(|(_, count)| *count > 0).map(|(word, count)| (word.to_owned(), count.into())).collect()
+}
+
 /// Of a service.
 fn datagram_sums(sums: &DatagramSums) -> Value {
-    let lost = Lost::ALL.iter().zip(sums.lost).filter(|(_, count)| *count > 0);
-    let lost: serde_json::Map<_, _> =
-        lost.map(|(lost, count)| (lost.word().to_owned(), count.into())).collect();
+    let lost = happened(Lost::ALL.iter().map(|it| it.word()).zip(sums.lost));
     json!({"to_backend": sums.to_backend, "to_client": sums.to_client, "dropped": lost})
 }
 
 /// What a client was told: nothing, or a status of that class.
 pub const CLASS_WORDS: [&str; CLASSES] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 
-/// The services that balance requests, with what was counted of those.
-pub fn of_http(picture: &Picture) -> Vec<(&str, &RequestSums)> {
-    let listeners = picture.snapshot.listeners.values().filter(|it| it.reception.http.is_some());
-    let mut names: Vec<&ServiceName> = listeners.map(|it| &it.name.service).collect();
-    names.dedup();
-    names
-        .into_iter()
-        .filter_map(|name| Some((name.as_str(), &picture.services.get(name)?.requests)))
-        .collect()
-}
-
 /// Only where requests are balanced.
 fn requests(listeners: &[&Listener], sums: &RequestSums) -> Value {
     if listeners.iter().all(|it| it.reception.http.is_none()) {
         return Value::Null;
     }
-    let some = |words: &mut dyn Iterator<Item = (&'static str, u64)>| -> serde_json::Map<String, Value> {
-        words.filter(|(_, count)| *count > 0).map(|(word, count)| (word.to_owned(), count.into())).collect()
-    };
     json!({
-        "answers": some(&mut CLASS_WORDS.into_iter().zip(sums.answers)),
-        "outcomes": some(&mut Outcome::words().zip(sums.outcomes)),
+        "answers": happened(CLASS_WORDS.into_iter().zip(sums.answers)),
+        "outcomes": happened(Outcome::words().zip(sums.outcomes)),
         "duration_ms": times(&sums.duration),
         "first_byte_ms": times(&sums.first_byte),
     })
@@ -278,8 +262,7 @@ fn backend(picture: &Picture, view: &BackendView, published: &Backend, sums: &Ba
 
 /// Connects that failed, by reason.
 pub fn failures(sums: &BackendSums) -> serde_json::Map<String, Value> {
-    let counts = ConnectFailure::WORDS.into_iter().zip(sums.failures).filter(|(_, count)| *count > 0);
-    counts.map(|(word, count)| (word.to_owned(), count.into())).collect()
+    happened(ConnectFailure::WORDS.into_iter().zip(sums.failures))
 }
 
 /// Where an order has made something else of the configuration.

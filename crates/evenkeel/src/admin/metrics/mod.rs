@@ -12,10 +12,9 @@ use evenkeel_core::end::End;
 use evenkeel_core::flow::Lost;
 use evenkeel_core::http::outcome::Outcome;
 use evenkeel_core::observe::Objection;
-use evenkeel_core::snapshot::Backend;
-use evenkeel_proxy::{BackendSums, RequestSums, ServiceSums, Times};
+use evenkeel_core::snapshot::{Backend, Listener};
+use evenkeel_proxy::{BackendSums, ServiceSums, Times};
 use evenkeel_sys::{limits, usage};
-use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::sync::atomic::Ordering::Relaxed;
@@ -120,11 +119,11 @@ fn certificates(text: &mut Text, picture: &Picture) {
     }
 }
 
+/// A service, and what it has counted.
+type Counted<'a> = (&'a str, &'a ServiceSums);
+
 fn services(text: &mut Text, picture: &Picture) {
-    let mut each = |metric: &Metric, write: &dyn Fn(&mut Text, &str, &ServiceSums)| {
-        text.family(metric);
-        picture.services.iter().for_each(|(name, sums)| write(text, name.as_str(), sums));
-    };
+    let all: Vec<Counted<'_>> = picture.services.iter().map(|(name, sums)| (name.as_str(), sums)).collect();
     let numbers: [Of<ServiceSums, u64>; 7] = [
         (&counts::SERVICE_SESSIONS, |it| it.accepted),
         (&counts::SERVICE_SESSIONS_OPEN, |it| it.open.into()),
@@ -135,92 +134,90 @@ fn services(text: &mut Text, picture: &Picture) {
         (&counts::SERVICE_UNCOUNTED, |it| it.uncounted),
     ];
     for (metric, value) in numbers {
-        each(metric, &|text, name, sums| text.sample(metric.name, &[("service", name)], value(sums)));
-    }
-    each(&counts::SERVICE_ENDS, &|text, name, sums| {
-        for (word, count) in End::words().zip(sums.ends) {
-            text.sample(counts::SERVICE_ENDS.name, &[("service", name), ("end", word)], count);
-        }
-    });
-    each(&counts::SERVICE_OBSERVED, &|text, name, sums| {
-        for (objection, count) in Objection::ALL.iter().zip(sums.observed) {
-            let labels = [("service", name), ("rule", objection.word())];
-            text.sample(counts::SERVICE_OBSERVED.name, &labels, count);
-        }
-    });
-    each(&counts::SERVICE_TLS_HANDSHAKES, &|text, name, sums| {
-        for (kind, count) in [("full", sums.tls_full), ("resumed", sums.tls_resumed)] {
-            let labels = [("service", name), ("kind", kind)];
-            text.sample(counts::SERVICE_TLS_HANDSHAKES.name, &labels, count);
-        }
-    });
-    requests(text, picture);
-    let mut each = |metric: &Metric, write: &dyn Fn(&mut Text, &str, &ServiceSums)| {
         text.family(metric);
-        picture.services.iter().for_each(|(name, sums)| write(text, name.as_str(), sums));
-    };
-    each(&counts::SERVICE_DURATION, &|text, name, sums| {
-        text.histogram(counts::SERVICE_DURATION.name, &[("service", name)], &sums.duration, DURATIONS);
+        all.iter().for_each(|(name, sums)| text.sample(metric.name, &[("service", name)], value(sums)));
+    }
+    by_word(text, &counts::SERVICE_ENDS, &all, "end", |it| End::words().zip(it.ends));
+    by_word(text, &counts::SERVICE_OBSERVED, &all, "rule", |it| {
+        Objection::ALL.iter().map(|objection| objection.word()).zip(it.observed)
     });
-    each(&counts::SERVICE_QUEUED, &|text, name, sums| {
-        text.histogram(counts::SERVICE_QUEUED.name, &[("service", name)], &sums.queued, DURATIONS);
+    by_word(text, &counts::SERVICE_TLS_HANDSHAKES, &all, "kind", |it| {
+        [("full", it.tls_full), ("resumed", it.tls_resumed)]
     });
-    datagrams(text, picture);
+    requests(text, &of_http(picture));
+    durations(text, &counts::SERVICE_DURATION, &all, |it| &it.duration);
+    durations(text, &counts::SERVICE_QUEUED, &all, |it| &it.queued);
+    datagrams(text, &with(picture, Listener::is_for_flows));
 }
 
-/// Only of services that take them.
-fn datagrams(text: &mut Text, picture: &Picture) {
-    let listeners = picture.snapshot.listeners.values().filter(|it| it.is_for_flows());
-    let names: BTreeSet<_> = listeners.map(|it| &it.name.service).collect();
-    let services =
-        || names.iter().filter_map(|name| Some((name.as_str(), picture.services.get(*name)?.datagrams)));
-    // A family has a sample at least.
-    if names.is_empty() {
+/// Those that have such listeners.
+fn with(picture: &Picture, is_such: impl Fn(&Listener) -> bool) -> Vec<Counted<'_>> {
+    let listeners = picture.snapshot.listeners.values().filter(|it| is_such(it));
+    let mut names: Vec<_> = listeners.map(|it| &it.name.service).collect();
+    // The listeners of one stand together.
+    names.dedup();
+    names.into_iter().filter_map(|name| Some((name.as_str(), picture.services.get(name)?))).collect()
+}
+
+/// Those that balance requests.
+fn of_http(picture: &Picture) -> Vec<Counted<'_>> {
+    with(picture, |it| it.reception.http.is_some())
+}
+
+/// A family with a sample for each service and word.
+fn by_word<Counts: IntoIterator<Item = (&'static str, u64)>>(
+    text: &mut Text,
+    metric: &Metric,
+    services: &[Counted<'_>],
+    label: &str,
+    counts: impl Fn(&ServiceSums) -> Counts,
+) {
+    text.family(metric);
+    for (name, sums) in services {
+        for (word, count) in counts(sums) {
+            text.sample(metric.name, &[("service", name), (label, word)], count);
+        }
+    }
+}
+
+fn durations(
+    text: &mut Text,
+    metric: &Metric,
+    services: &[Counted<'_>],
+    times: impl Fn(&ServiceSums) -> &Times,
+) {
+    text.family(metric);
+    for (name, sums) in services {
+        text.histogram(metric.name, &[("service", name)], times(sums), DURATIONS);
+    }
+}
+
+/// Of services that take them; a family has a sample at least.
+fn datagrams(text: &mut Text, services: &[Counted<'_>]) {
+    if services.is_empty() {
         return;
     }
-    text.family(&counts::SERVICE_DATAGRAMS);
-    for (name, sums) in services() {
-        for (direction, count) in [("to-backend", sums.to_backend), ("to-client", sums.to_client)] {
-            let labels = [("service", name), ("direction", direction)];
-            text.sample(counts::SERVICE_DATAGRAMS.name, &labels, count);
-        }
-    }
-    text.family(&counts::SERVICE_DATAGRAMS_DROPPED);
-    for (name, sums) in services() {
-        for (lost, count) in Lost::ALL.iter().zip(sums.lost) {
-            let labels = [("service", name), ("reason", lost.word())];
-            text.sample(counts::SERVICE_DATAGRAMS_DROPPED.name, &labels, count);
-        }
-    }
+    by_word(text, &counts::SERVICE_DATAGRAMS, services, "direction", |it| {
+        [("to-backend", it.datagrams.to_backend), ("to-client", it.datagrams.to_client)]
+    });
+    by_word(text, &counts::SERVICE_DATAGRAMS_DROPPED, services, "reason", |it| {
+        Lost::ALL.iter().map(|lost| lost.word()).zip(it.datagrams.lost)
+    });
 }
 
 /// Of services that balance requests; a family has a sample at least.
-fn requests(text: &mut Text, picture: &Picture) {
-    let served = view::of_http(picture);
-    if served.is_empty() {
+fn requests(text: &mut Text, services: &[Counted<'_>]) {
+    if services.is_empty() {
         return;
     }
-    text.family(&counts::SERVICE_REQUESTS);
-    for (name, sums) in &served {
-        for (class, count) in view::CLASS_WORDS.into_iter().zip(sums.answers) {
-            text.sample(counts::SERVICE_REQUESTS.name, &[("service", name), ("status", class)], count);
-        }
-    }
-    text.family(&counts::SERVICE_OUTCOMES);
-    for (name, sums) in &served {
-        for (word, count) in Outcome::words().zip(sums.outcomes) {
-            text.sample(counts::SERVICE_OUTCOMES.name, &[("service", name), ("outcome", word)], count);
-        }
-    }
-    for (metric, of) in [
-        (&counts::SERVICE_REQUEST_DURATION, (|it| &it.duration) as fn(&RequestSums) -> &Times),
-        (&counts::SERVICE_FIRST_BYTE, |it| &it.first_byte),
-    ] {
-        text.family(metric);
-        served.iter().for_each(|(name, sums)| {
-            text.histogram(metric.name, &[("service", name)], of(sums), DURATIONS);
-        });
-    }
+    by_word(text, &counts::SERVICE_REQUESTS, services, "status", |it| {
+        view::CLASS_WORDS.into_iter().zip(it.requests.answers)
+    });
+    by_word(text, &counts::SERVICE_OUTCOMES, services, "outcome", |it| {
+        Outcome::words().zip(it.requests.outcomes)
+    });
+    durations(text, &counts::SERVICE_REQUEST_DURATION, services, |it| &it.requests.duration);
+    durations(text, &counts::SERVICE_FIRST_BYTE, services, |it| &it.requests.first_byte);
 }
 
 fn pools(text: &mut Text, picture: &Picture) {
@@ -290,7 +287,7 @@ fn backends<'a>(text: &mut Text, picture: &'a Picture) {
         text.family(metric);
         rows.iter().for_each(|row| row.sample(text, metric, value(row)));
     }
-    if !view::of_http(picture).is_empty() {
+    if !of_http(picture).is_empty() {
         text.family(&counts::BACKEND_REQUESTS);
         rows.iter().for_each(|row| row.sample(text, &counts::BACKEND_REQUESTS, row.sums.requests));
     }
