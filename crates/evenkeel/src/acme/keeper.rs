@@ -42,9 +42,11 @@ pub async fn run(mut wanted: watch::Receiver<Arc<Wanted>>, inputs: Sender<Input>
     let mut asked = wanted.borrow().asked;
     loop {
         let want = Arc::clone(&wanted.borrow_and_update());
-        let is_asked = std::mem::replace(&mut asked, want.asked) != want.asked;
         match Keeper::open(&want, &inputs) {
-            Ok(mut keeper) => keeper.keep(&mut wanted, is_asked).await,
+            Ok(mut keeper) => {
+                let is_asked = std::mem::replace(&mut asked, want.asked) != want.asked;
+                keeper.keep(&mut wanted, is_asked).await;
+            }
             Err(Unopened::Taken) => {
                 rest(&mut wanted, SOON).await;
             }

@@ -6,7 +6,7 @@ use super::store::{AllLately, Lately, Store, Unopened};
 use super::*;
 use crate::config::AcmeSettings;
 use crate::config::Challenge as Kind;
-use crate::tls::obtained::file;
+use crate::tls::obtained::{file, folder};
 use evenkeel_core::renewal::Failures;
 use evenkeel_core::tls::{Origination, Trust};
 use evenkeel_testkit::tls::{Valid, client};
@@ -17,6 +17,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 use tokio::sync::mpsc;
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
 const NAME: &str = "web.example";
@@ -193,6 +194,27 @@ async fn an_authority_that_is_not_there_is_told_and_left_alone_for_a_while() {
     });
     assert!(standing.await.iter().all(|it| it.due > SystemTime::now() + Duration::from_secs(500)));
     drop(acme);
+}
+
+#[tokio::test]
+async fn who_asks_while_another_process_has_the_folder_is_not_forgotten() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings(dir.path());
+    let store = open(&folder(&settings));
+    let failures = Failures { times: 1, last: SystemTime::now() };
+    store.keep_lately(&[("".into(), Lately { failures, why: "no".into() })].into()).unwrap();
+    let wanted = Wanted { names: [NAME.into()].into(), settings, asked: 0 };
+    let (tell, told) = watch::channel(Arc::new(wanted.clone()));
+    let (inputs, mut received) = mpsc::channel(100);
+    let keeps = tokio::spawn(keeper::run(told, inputs));
+    yield_now().await;
+    tell.send_replace(Arc::new(Wanted { asked: 1, ..wanted }));
+    // It has heard that, and waits for the folder still.
+    yield_now().await;
+    drop(store);
+    let (_, _, wait) = news(&mut received, failure).await;
+    assert!(wait.as_secs() >= 590, "{wait:?}");
+    keeps.abort();
 }
 
 #[tokio::test]
