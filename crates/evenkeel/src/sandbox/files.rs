@@ -99,13 +99,8 @@ impl Reach {
     /// The folders of a file, since files are replaced by others: that in which its name stands, and that in which it is.
     /// A folder is readable as a whole.
     fn read_near(&mut self, path: &Path) {
-        if path.is_dir() {
-            self.read(path);
-        }
         let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        self.read(&folder_of(path));
-        self.read(&folder_of(&real));
-        self.read(path);
+        [&folder_of(path), &folder_of(&real), path].into_iter().for_each(|near| self.read(near));
         self.read.insert(real);
     }
 
