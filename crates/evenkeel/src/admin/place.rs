@@ -2,7 +2,7 @@
 //! commands find it by themselves.
 
 use evenkeel_sys::socket;
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, Metadata};
 use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 
 /// The name of the socket. A second process in the same folder has its process id in it.
 const NAME: &str = "control";
+
+/// The folder that only root can make.
+pub const FOLDER: &str = "/run/evenkeel";
 
 /// Only its user, and root, may connect.
 const MODE: u32 = 0o600;
@@ -134,7 +137,7 @@ pub fn folders() -> Vec<PathBuf> {
     let of_unit = variable("RUNTIME_DIRECTORY").and_then(|list| std::env::split_paths(&list).next());
     let of_login = variable("XDG_RUNTIME_DIR").map(|it| it.join("evenkeel"));
     let own = std::env::temp_dir().join(format!("evenkeel-{}", user()));
-    [of_unit, Some("/run/evenkeel".into()), of_login, Some(own)].into_iter().flatten().collect()
+    [of_unit, Some(FOLDER.into()), of_login, Some(own)].into_iter().flatten().collect()
 }
 
 /// Makes `folder` if it is not there. One that others may write to, or put there, is not ours to use.
@@ -145,13 +148,21 @@ fn make(folder: &Path) -> io::Result<()> {
     }
     let found = fs::symlink_metadata(folder)?;
     let found = if found.is_symlink() && found.uid() == 0 { fs::metadata(folder)? } else { found };
-    let is_safe = found.is_dir() && found.mode() & 0o022 == 0 && [0, user()].contains(&found.uid());
-    if is_safe { Ok(()) } else { Err(io::Error::new(ErrorKind::PermissionDenied, "others may write there")) }
+    if found.is_dir() && is_safe(&found) {
+        Ok(())
+    } else {
+        Err(io::Error::new(ErrorKind::PermissionDenied, "others may write there"))
+    }
+}
+
+/// Whether nobody may write to a file or folder but its owner, who is root or the user that this process acts as.
+pub fn is_safe(found: &Metadata) -> bool {
+    found.mode() & 0o022 == 0 && [0, user()].contains(&found.uid())
 }
 
 /// The user that this process acts as.
 pub fn user() -> u32 {
-    fs::metadata("/proc/self").map_or(u32::MAX, |it| it.uid())
+    rustix::process::geteuid().as_raw()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod files;
 mod tests;
 pub mod user;
 
+use crate::admin::place;
 use crate::config::{LAYERS, SandboxSettings};
 use crate::error::{Exit, RunError};
 use crate::reach::Reach;
@@ -59,8 +60,7 @@ pub fn put_up(settings: &SandboxSettings, config: &Config, reach: &Reach) -> Res
         _ => told(calls::confine().map(|()| String::new())),
     };
     let layers: Vec<_> = LAYERS.iter().map(|layer| (*layer, put(layer))).collect();
-    let user = rustix::process::geteuid().as_raw();
-    let sandbox = Sandbox { layers, user, capabilities: capabilities::names() };
+    let sandbox = Sandbox { layers, user: place::user(), capabilities: capabilities::names() };
     if let Some((layer, why)) = sandbox.missing().next().filter(|_| settings.required) {
         let what = format!("the sandbox cannot have {layer}: {why}");
         return Err(RunError::new(Exit::Unavailable, what)

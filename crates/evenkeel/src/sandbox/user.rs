@@ -1,17 +1,15 @@
 //! Becoming another user than root, before anything is read or bound: what works at the start works at a reload, too.
 
 use super::capabilities;
+use crate::admin::place;
 use crate::error::{Exit, RunError};
 use rustix::fs::chown;
-use rustix::process::{Gid, Uid, geteuid};
+use rustix::process::{Gid, Uid};
 use rustix::thread;
 use std::env;
 use std::fs;
 use std::io;
 use std::path::Path;
-
-/// Where the admin socket is unless something else is said; only root can make it.
-const FOLDER: &str = "/run/evenkeel";
 
 /// A user with its groups, as setuid(2) and its like want them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +25,7 @@ pub fn become_user(text: &str) -> Result<(), RunError> {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let user = find(text, &read("/etc/passwd"), &read("/etc/group"))
         .map_err(|what| RunError::new(Exit::Usage, format!("cannot run as `{text}`: {what}")))?;
-    if geteuid().as_raw() == user.uid {
+    if place::user() == user.uid {
         return Ok(());
     }
     let failed = |error: io::Error| {
@@ -36,7 +34,7 @@ pub fn become_user(text: &str) -> Result<(), RunError> {
     };
     // A service manager gives its own. Without any the admin socket is elsewhere.
     if env::var_os("RUNTIME_DIRECTORY").is_none() {
-        let _ = give_folder(Path::new(FOLDER), &user);
+        let _ = give_folder(Path::new(place::FOLDER), &user);
     }
     change(&user).map_err(failed)
 }

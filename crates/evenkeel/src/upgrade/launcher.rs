@@ -9,7 +9,6 @@ use crate::admin::place;
 use evenkeel_sys::handoff::{Channel, Packet, spawn, spawn_beside};
 use rustix::process::{Pid, Signal, WaitOptions, getppid, kill_process, waitpid};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -199,8 +198,7 @@ impl Duty {
             _ => None,
         };
         let (real, file) = real?;
-        let others = file.mode() & 0o022 != 0 || ![0, place::user()].contains(&file.uid());
-        if others {
+        if !place::is_safe(&file) {
             return Some(
                 "only its owner, who is root or the user that starts it, may be allowed to write to it"
                     .into(),
