@@ -25,7 +25,7 @@ pub fn bind(port: u16) -> Result<OwnedFd> {
 pub fn serve_on(sockets: &[OwnedFd]) -> Result<()> {
     let (poll, mut inbox) = (Poll::new()?, Inbox::new());
     for (token, socket) in sockets.iter().enumerate() {
-        net::widen(socket)?;
+        datagram::set_waiting(socket, net::WIDE)?;
         poll.add(socket, token, Ready::IN)?;
     }
     loop {

@@ -20,7 +20,7 @@ const NEW: SocketFlags = SocketFlags::CLOEXEC.union(SocketFlags::NONBLOCK);
 const BACKLOG: i32 = 16_384;
 
 /// Bytes of datagrams that may wait to be received, so that bursts are not mistaken for losses of the balancer.
-const WIDE: usize = 4 * 1024 * 1024;
+pub const WIDE: usize = 4 * 1024 * 1024;
 
 /// The address of a port on this machine.
 pub fn local(port: u16) -> SocketAddr {
@@ -59,15 +59,9 @@ pub fn connect(port: u16) -> io::Result<OwnedFd> {
 /// A socket for datagrams from and to a port of this machine.
 pub fn open_flow(port: u16) -> Result<OwnedFd> {
     let socket = datagram::open(local(port))?;
-    widen(&socket)?;
+    datagram::set_waiting(&socket, WIDE)?;
     datagram::connect(&socket, local(port))?;
     Ok(socket)
-}
-
-/// Lets many datagrams wait in a socket.
-pub fn widen(socket: impl AsFd) -> Result<()> {
-    Ok(sockopt::set_socket_recv_buffer_size_force(&socket, WIDE)
-        .or_else(|_| sockopt::set_socket_recv_buffer_size(&socket, WIDE))?)
 }
 
 /// Sends `bytes` in datagrams of `size` bytes, as many as the socket takes.
