@@ -1,35 +1,28 @@
 //! The test backends: one process, many ports. Replies come from one thread and bulk transfers from another, so that
 //! the second never delay the first.
 
-use crate::net::{self, Poll, Ready};
+use crate::net::{self, Ready};
+use crate::peers::{self, Peers};
 use crate::pump::{Pumps, Task};
 use crate::wish::{self, Wish};
-use anyhow::{Context, Result};
-use slab::Slab;
+use anyhow::Result;
 use std::io;
-use std::net::Ipv4Addr;
 use std::ops::Range;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-/// Longest wait for a reply to become due.
-const PATIENCE: Duration = Duration::from_secs(1);
-
 /// Longest time until the bulk thread notices a new transfer beside those it has.
 const NOTICE: Duration = Duration::from_millis(10);
-
-/// Connections taken from one listener before it is somebody else's turn.
-const ACCEPTS: usize = 32;
 
 /// Bytes read at once.
 const BUFFER: usize = 256 * 1024;
 
 /// Serves on `ports`, at every address of this machine, until it is ended.
 pub fn serve(ports: Range<u16>) -> Result<()> {
-    serve_on(ports.map(|port| net::listen(Ipv4Addr::UNSPECIFIED, port)).collect::<Result<_>>()?)
+    serve_on(peers::listen(ports)?)
 }
 
 /// Serves what comes to `listeners` until it is ended.
@@ -38,11 +31,7 @@ pub fn serve_on(listeners: Vec<OwnedFd>) -> Result<()> {
     let total = Arc::new(AtomicU64::new(0));
     let taken = Arc::clone(&total);
     std::thread::spawn(move || carry(&transfers, &taken));
-    let mut server =
-        Server { poll: Poll::new()?, listeners, peers: Slab::new(), bulk, total, buffer: vec![b'r'; BUFFER] };
-    for (token, listener) in server.listeners.iter().enumerate() {
-        server.poll.add(listener, token, Ready::IN)?;
-    }
+    let mut server = Server { peers: Peers::of(listeners)?, bulk, total, buffer: vec![b'r'; BUFFER] };
     loop {
         server.turn()?;
     }
@@ -63,11 +52,9 @@ fn carry(transfers: &Receiver<(OwnedFd, Task)>, total: &AtomicU64) -> Result<()>
     }
 }
 
-/// Accepts, learns each client's wish, and replies. Tokens are those of the listeners, then those of the peers.
+/// Learns each client's wish, and replies.
 struct Server {
-    poll: Poll,
-    listeners: Vec<OwnedFd>,
-    peers: Slab<Peer>,
+    peers: Peers<Peer>,
     bulk: Sender<(OwnedFd, Task)>,
     total: Arc<AtomicU64>,
     buffer: Vec<u8>,
@@ -99,44 +86,32 @@ enum Next {
 
 impl Server {
     fn turn(&mut self) -> Result<()> {
-        for (token, ready) in self.poll.wait(PATIENCE)? {
-            let token = token as usize;
-            match token.checked_sub(self.listeners.len()) {
-                None => self.accept(token)?,
-                Some(key) => self.on_ready(key, ready)?,
+        for (key, ready) in self.peers.wait()? {
+            let next = self.peers.serve(key, |peer| peer.serve(ready, &mut self.buffer, &self.total))?;
+            // A client that resets is done, not a failure of the backends.
+            match next.unwrap_or(Next::Leave) {
+                Next::Stay => {}
+                Next::Leave => self.peers.close(key),
+                Next::Carry(task) => self.bulk.send((self.peers.release(key)?.socket, task))?,
             }
         }
         Ok(())
     }
+}
 
-    fn accept(&mut self, listener: usize) -> Result<()> {
-        for _ in 0..ACCEPTS {
-            let Some(socket) = net::accept(&self.listeners[listener]).context("accept")? else { break };
-            let entry = self.peers.vacant_entry();
-            self.poll.add(&socket, self.listeners.len() + entry.key(), Ready::IN)?;
-            entry.insert(Peer { socket, told: Told::Part([0; wish::LENGTH], 0), unsent: 0 });
-        }
-        Ok(())
+impl AsFd for Peer {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl peers::Peer for Peer {
+    fn new(socket: OwnedFd) -> Self {
+        Self { socket, told: Told::Part([0; wish::LENGTH], 0), unsent: 0 }
     }
 
-    fn on_ready(&mut self, key: usize, ready: Ready) -> Result<()> {
-        let Some(peer) = self.peers.get_mut(key) else { return Ok(()) };
-        let was_blocked = peer.unsent > 0;
-        // A client that resets is done, not a failure of the backends.
-        match peer.serve(ready, &mut self.buffer, &self.total).unwrap_or(Next::Leave) {
-            Next::Stay if was_blocked != (peer.unsent > 0) => {
-                let ready = if was_blocked { Ready::IN } else { Ready::OUT };
-                self.poll.change(&peer.socket, self.listeners.len() + key, ready)?;
-            }
-            Next::Stay => {}
-            Next::Leave => drop(self.peers.remove(key)),
-            Next::Carry(task) => {
-                let peer = self.peers.remove(key);
-                self.poll.remove(&peer.socket)?;
-                self.bulk.send((peer.socket, task))?;
-            }
-        }
-        Ok(())
+    fn is_blocked(&self) -> bool {
+        self.unsent > 0
     }
 }
 

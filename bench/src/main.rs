@@ -11,6 +11,7 @@ mod memory;
 mod meter;
 mod naive;
 mod net;
+mod peers;
 mod pump;
 mod run;
 mod wish;

@@ -1,47 +1,32 @@
 //! The test backends of HTTP: one thread, many ports, answers that are made once.
 
 use super::{head, response};
-use crate::net::{self, Poll, Ready};
+use crate::net::{self, Ready};
+use crate::peers::{self, Peers};
 use anyhow::{Context, Result, ensure};
-use slab::Slab;
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 use std::ops::Range;
-use std::os::fd::OwnedFd;
-use std::time::Duration;
-
-/// Longest wait for something to do.
-const PATIENCE: Duration = Duration::from_secs(1);
-
-/// Connections taken from one listener before it is somebody else's turn.
-const ACCEPTS: usize = 32;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// Bytes of an answer's body, at most.
 const LARGEST: u32 = 1 << 20;
 
 /// Serves on `ports`, at every address of this machine, until it is ended.
 pub fn serve(ports: Range<u16>) -> Result<()> {
-    serve_on(ports.map(|port| net::listen(Ipv4Addr::UNSPECIFIED, port)).collect::<Result<_>>()?)
+    serve_on(peers::listen(ports)?)
 }
 
 /// Serves what comes to `listeners` until it is ended.
 pub fn serve_on(listeners: Vec<OwnedFd>) -> Result<()> {
-    let mut server =
-        Server { poll: Poll::new()?, listeners, peers: Slab::new(), answers: Answers::default() };
-    for (token, listener) in server.listeners.iter().enumerate() {
-        server.poll.add(listener, token, Ready::IN)?;
-    }
+    let (mut peers, mut answers) = (Peers::<Peer>::of(listeners)?, Answers::default());
     loop {
-        server.turn()?;
+        for (key, ready) in peers.wait()? {
+            // One that resets or talks nonsense is gone, which whoever measures sees.
+            if !peers.serve(key, |peer| peer.serve(ready, &mut answers))?.unwrap_or(false) {
+                peers.close(key);
+            }
+        }
     }
-}
-
-/// Tokens are those of the listeners, then those of the peers.
-struct Server {
-    poll: Poll,
-    listeners: Vec<OwnedFd>,
-    peers: Slab<Peer>,
-    answers: Answers,
 }
 
 /// Who asks: a balancer, mostly.
@@ -65,41 +50,19 @@ impl Answers {
     }
 }
 
-impl Server {
-    fn turn(&mut self) -> Result<()> {
-        for (token, ready) in self.poll.wait(PATIENCE)? {
-            let token = token as usize;
-            match token.checked_sub(self.listeners.len()) {
-                None => self.accept(token)?,
-                Some(key) => self.on_ready(key, ready)?,
-            }
-        }
-        Ok(())
+impl AsFd for Peer {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl peers::Peer for Peer {
+    fn new(socket: OwnedFd) -> Self {
+        Self { socket, part: Vec::new(), answer: None, closes: false }
     }
 
-    fn accept(&mut self, listener: usize) -> Result<()> {
-        for _ in 0..ACCEPTS {
-            let Some(socket) = net::accept(&self.listeners[listener]).context("accept")? else { break };
-            let entry = self.peers.vacant_entry();
-            self.poll.add(&socket, self.listeners.len() + entry.key(), Ready::IN)?;
-            entry.insert(Peer { socket, part: Vec::new(), answer: None, closes: false });
-        }
-        Ok(())
-    }
-
-    fn on_ready(&mut self, key: usize, ready: Ready) -> Result<()> {
-        let Some(peer) = self.peers.get_mut(key) else { return Ok(()) };
-        let was_blocked = peer.answer.is_some();
-        // One that resets or talks nonsense is gone, which whoever measures sees.
-        let stays = peer.serve(ready, &mut self.answers).unwrap_or(false);
-        let is_blocked = peer.answer.is_some();
-        if !stays {
-            self.peers.remove(key);
-        } else if was_blocked != is_blocked {
-            let ready = if is_blocked { Ready::OUT } else { Ready::IN };
-            self.poll.change(&peer.socket, self.listeners.len() + key, ready)?;
-        }
-        Ok(())
+    fn is_blocked(&self) -> bool {
+        self.answer.is_some()
     }
 }
 
