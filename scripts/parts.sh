@@ -46,6 +46,7 @@ build() {
         cargo build --quiet --locked -p evenkeel
         export EVENKEEL=$PWD/target/debug/evenkeel
     fi
-    # Nothing is written into the tree.
-    export PYTHONDONTWRITEBYTECODE=1
 }
+
+# look WORDS…: goes on as what looks, in Python. Nothing is written into the tree.
+look() { PYTHONPATH=$PWD/scripts PYTHONDONTWRITEBYTECODE=1 exec "$home/venv/bin/python" "scripts/$name.d/main.py" "$@"; }

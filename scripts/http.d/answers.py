@@ -3,10 +3,10 @@ a cut; never the answer to another request."""
 
 import contextlib
 import re
-import socket
-import threading
 
 import h11
+
+from parts import Server
 
 OK = b"HTTP/1.1 200 OK\r\n"
 BODY = b"Content-Length: 5\r\n\r\nhello"
@@ -77,36 +77,17 @@ def run(report):
     backend.stop()
 
 
-class Scripted:
+class Scripted(Server):
     """Sends what the path names, as it is; /next has an answer of its own."""
 
-    def __init__(self):
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def stop(self):
-        with contextlib.suppress(OSError):
-            self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-
-    def _accept(self):
-        while True:
-            try:
-                stream, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=[stream], daemon=True).start()
-
-    def _serve(self, stream):
+    def serve(self, stream):
         came = b""
-        with stream, contextlib.suppress(OSError):
-            while more := stream.recv(65536):
-                came += more
-                while b"\r\n\r\n" in came:
-                    head, _, came = came.partition(b"\r\n\r\n")
-                    if self._answer(stream, head.split(b" ")[1].decode()):
-                        return
+        while more := stream.recv(65536):
+            came += more
+            while b"\r\n\r\n" in came:
+                head, _, came = came.partition(b"\r\n\r\n")
+                if self._answer(stream, head.split(b" ")[1].decode()):
+                    return
 
     def _answer(self, stream, path):
         if path == "/next":

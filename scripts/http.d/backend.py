@@ -1,6 +1,5 @@
 """A backend that speaks HTTP by h11, strictly: what does not keep to the protocol is a fault of whoever is in the middle."""
 
-import contextlib
 import hashlib
 import http.client
 import json
@@ -11,6 +10,8 @@ import time
 
 import h11
 
+from parts import Server
+
 BLOCK = bytes(range(251)) * 261
 
 
@@ -19,41 +20,28 @@ def pattern(length):
     return (BLOCK * (length // len(BLOCK) + 1))[:length]
 
 
-class Web:
-    """Answers by path, each connection in a thread of its own; notes faults."""
+class Web(Server):
+    """Answers by path; notes faults."""
 
-    def __init__(self, name="b", secret=None):
+    def __init__(self, secret=None):
         self.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) if secret else None
         if secret:
             self.tls.load_cert_chain(secret)
-        self.name, self.faults, self.asked, self.connections = name, [], [], 0
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
-        self.port = self.listener.getsockname()[1]
-        self.streams, self.over = set(), threading.Event()
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.faults, self.over = [], threading.Event()
+        super().__init__()
 
     def stop(self):
         self.over.set()
-        for stream in [self.listener, *self.streams]:
-            with contextlib.suppress(OSError):
-                stream.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
+        super().stop()
 
-    def _accept(self):
-        while True:
-            try:
-                stream, _ = self.listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            threading.Thread(target=self._serve, args=[stream], daemon=True).start()
-
-    def _serve(self, stream):
-        self.streams.add(stream)
+    def serve(self, stream):
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with contextlib.suppress(OSError), self.tls.wrap_socket(stream, server_side=True) if self.tls else stream as stream:
+        with self.tls.wrap_socket(stream, server_side=True) if self.tls else stream as stream:
             Visit(self, stream).serve()
-        self.streams.discard(stream)
+
+
+def faultless(web):
+    assert not web.faults, web.faults
 
 
 class Visit:
@@ -92,14 +80,13 @@ class Visit:
 
     def reply(self, status, headers=(), body=b""):
         self.send(
-            response(status, [("x-backend", self.web.name), *headers]),
+            response(status, [("x-backend", "b"), *headers]),
             *([h11.Data(data=body)] if body and not self.is_head else []),
             h11.EndOfMessage(),
         )
 
     def answer(self, request):
         path, _, number = request.target.decode().partition("?")
-        self.web.asked.append(request.target.decode())
         self.is_head = request.method == b"HEAD"
         answer = getattr(self, "on_" + path.strip("/").replace("-", "_"), None)
         if answer is None:
@@ -109,7 +96,7 @@ class Visit:
 
     def on_bytes(self, _request, length):
         self.body()
-        head = response(200, [("x-backend", self.web.name), ("content-length", str(length))])
+        head = response(200, [("x-backend", "b"), ("content-length", str(length))])
         length = 0 if self.is_head else length
         self.send(head, *([h11.Data(data=BLOCK[:length])] if length else []))
         # In pieces: many ask for much at once, and some never read it.

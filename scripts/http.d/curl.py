@@ -5,7 +5,7 @@ import json
 import subprocess
 import tempfile
 
-from backend import Web, pattern
+from backend import Web, faultless, pattern
 from kit import free_port, secret
 
 BIG = 32 << 20
@@ -35,10 +35,6 @@ def nobody(front):
     for _ in range(20):
         said = Said(front, "/digest", "-H", "Expect:", "--data-binary", "x" * 100_000)
         assert said.status in (502, 503), said.heads
-
-
-def faultless(web):
-    assert not web.faults, web.faults
 
 
 class Said:

@@ -7,11 +7,11 @@ import subprocess
 
 from hyperframe import frame
 
-import strict
 from attacks import PATIENCE, beside
-from backend import Web, pattern
+from backend import Web, faultless, pattern
 from frames import Wire
 from recorder import Recorder
+from smuggling import look
 
 PSEUDO = [(":method", "POST"), (":scheme", "http"), (":authority", "a.test"), (":path", "/one")]
 HIDDEN = "GET /hidden HTTP/1.1\r\nHost: a.test\r\n\r\n"
@@ -96,10 +96,6 @@ class Visitor:
         self.wire.send(self.wire.ask(self.number))
         answer = self.wire.answered(self.number)
         assert answer == ("200", pattern(10)), f"answered {answer}, GOAWAY {self.wire.goaway}"
-
-
-def faultless(web):
-    assert not web.faults, web.faults
 
 
 def said(*words):
@@ -188,7 +184,7 @@ def refused(front, recorder, fields):
         # Without Huffman's code, and without a look at what it is.
         wire.send(wire.head(1, fields))
         assert wire.is_refused(1), f"answered {wire.answered(1)}"
-    arrived(recorder, 0)
+    look(recorder, [0])
 
 
 def sized(front, recorder, length, body):
@@ -197,7 +193,7 @@ def sized(front, recorder, length, body):
         wire.send(wire.head(1, [*PSEUDO, ("content-length", length)], ["END_HEADERS"]))
         wire.send(frame.DataFrame(1, body, flags=["END_STREAM"]))
         assert wire.is_refused(1), f"answered {wire.answered(1)}"
-    arrived(recorder, 0)
+    look(recorder, [0])
 
 
 def hidden(front, recorder):
@@ -205,17 +201,7 @@ def hidden(front, recorder):
     with Wire(front) as wire:
         wire.send(wire.head(1, PSEUDO, ["END_HEADERS"]), frame.DataFrame(1, HIDDEN.encode(), flags=["END_STREAM"]))
         assert wire.answered(1)[0] == "200", wire.answered(1)
-    arrived(recorder, 1)
-
-
-def arrived(recorder, count):
-    requests = []
-    for came in recorder.came():
-        try:
-            requests += strict.requests(came)[0]
-        except strict.Ambiguous as error:
-            raise AssertionError(f"arrived, and is ambiguous: {error}; all of it: {came[:300]!r}") from None
-    assert len(requests) == count, [line for line, _, _ in requests]
+    look(recorder, [1])
 
 
 def flood(front, frames, count, first=None):

@@ -1,17 +1,15 @@
 """Programs in the middle, all configured alike, and a word for each check that is carried out with each of them."""
 
 import contextlib
-import os
 import pathlib
 import socket
 import subprocess
 import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BINARY = os.environ.get("EVENKEEL", str(ROOT / "target/debug/evenkeel"))
+from parts import BINARY, PATIENCE, end, free_port, until
+
 JUDGED = "evenkeel"
-PATIENCE = 15.0
 
 # Of what is told of one failure, in characters.
 LONGEST = 600
@@ -67,23 +65,6 @@ listen web
     balance roundrobin
 {backends}
 """
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def until(what, holds, patience=PATIENCE):
-    """What `holds` returns once that is true; raises when it takes too long."""
-    end = time.monotonic() + patience
-    while True:
-        if found := holds():
-            return found
-        if time.monotonic() > end:
-            raise AssertionError(f"not in {patience:.0f} s: {what}")
-        time.sleep(0.02)
 
 
 def listens(port):
@@ -166,12 +147,7 @@ class Front:
         return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon:"))
 
     def stop(self):
-        self.process.terminate()
-        try:
-            self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        end(self.process)
         self.folder.cleanup()
 
 

@@ -11,7 +11,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.sync.server import serve
 
-from backend import Web, pattern
+from backend import Web, faultless, pattern
 
 # Requests of one seed's walk over one connection.
 STEPS = 60
@@ -27,10 +27,6 @@ def run(report):
         report.check("a strict backend finds no fault", fronts[:1], lambda _: faultless(web))
     web.stop()
     websockets(report)
-
-
-def faultless(web):
-    assert not web.faults, web.faults
 
 
 class Client:

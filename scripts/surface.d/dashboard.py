@@ -6,6 +6,7 @@ import pathlib
 import socket
 
 import kit
+import parts
 from axe_playwright_python.sync_playwright import Axe
 from browser import Page, chromium
 
@@ -195,7 +196,7 @@ def keyboard(page, evenkeel):
 
 
 def looks(page):
-    shots = kit.ROOT / "target/surface"
+    shots = parts.ROOT / "target/surface"
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         for name, size in {"wide": (1440, 900), "tablet": (800, 1000), "phone": (360, 740)}.items():

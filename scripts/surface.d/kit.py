@@ -3,7 +3,6 @@
 import contextlib
 import http.client
 import json
-import os
 import pathlib
 import socket
 import subprocess
@@ -11,68 +10,21 @@ import tempfile
 import threading
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BINARY = os.environ.get("EVENKEEL", str(ROOT / "target/debug/evenkeel"))
+from parts import BINARY, PATIENCE, Server, end, free_port, until
+
 TOKEN = "a-token-of-the-outside-checks"
-PATIENCE = 15.0
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def until(what, holds, patience=PATIENCE):
-    """What `holds` returns once that is true; raises when it takes too long."""
-    end = time.monotonic() + patience
-    while True:
-        if found := holds():
-            return found
-        if time.monotonic() > end:
-            raise AssertionError(f"not in {patience:.0f} s: {what}")
-        time.sleep(0.05)
-
-
-class Backend:
-    """Sends back what it gets; can go away and come back at the same address."""
-
-    def __init__(self):
-        self.port = free_port()
-        self.open = set()
-        self.start()
+class Backend(Server):
+    """Sends back what it gets."""
 
     @property
     def addr(self):
         return f"127.0.0.1:{self.port}"
 
-    def start(self):
-        self.listener = socket.create_server(("127.0.0.1", self.port), backlog=128)
-        threading.Thread(target=self._accept, args=[self.listener], daemon=True).start()
-
-    def stop(self):
-        # A listener in accept() is only woken by this.
-        with contextlib.suppress(OSError):
-            self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-        for stream in list(self.open):
-            with contextlib.suppress(OSError):
-                stream.shutdown(socket.SHUT_RDWR)
-
-    def _accept(self, listener):
-        while True:
-            try:
-                stream, _ = listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._echo, args=[stream], daemon=True).start()
-
-    def _echo(self, stream):
-        self.open.add(stream)
-        with stream, contextlib.suppress(OSError):
-            while data := stream.recv(65536):
-                stream.sendall(data)
-        self.open.discard(stream)
+    def serve(self, stream):
+        while data := stream.recv(65536):
+            stream.sendall(data)
 
 
 class Traffic:
@@ -133,12 +85,7 @@ class Evenkeel:
             return self.ask("GET", "/livez")[0] == 200
 
     def stop(self):
-        self.process.terminate()
-        try:
-            self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        end(self.process)
         self.log.close()
 
     def ask(self, method, path, body=None, token=TOKEN, headers=()):
@@ -182,7 +129,7 @@ class Checks:
     """Counts what holds and what does not, and goes on after a failure."""
 
     def __init__(self):
-        self.passed, self.failed = 0, 0
+        self.held, self.failed = 0, 0
 
     @contextlib.contextmanager
     def check(self, what):
@@ -193,7 +140,7 @@ class Checks:
             self.failed += 1
             print(f"  FAILED  {what}\n          {type(error).__name__}: {error}", flush=True)
         else:
-            self.passed += 1
+            self.held += 1
             print(f"  ok      {what} ({time.monotonic() - began:.1f} s)", flush=True)
 
 

@@ -8,6 +8,7 @@ import sys
 import tempfile
 
 import kit
+import parts
 
 # A text that the document allows may still be no address, no TOML, no name of anything: 4xx is the right answer.
 NOT_CHECKED = "positive_data_acceptance"
@@ -53,7 +54,7 @@ def run(checks):
     with kit.running(4) as (evenkeel, backends):
         pid = evenkeel.look("/api/v1/status")["pid"]
         with checks.check("the document is the one in the repository"):
-            written = json.loads((kit.ROOT / "docs/openapi.json").read_text())
+            written = json.loads((parts.ROOT / "docs/openapi.json").read_text())
             assert evenkeel.look("/openapi.json") == written
         with checks.check("of names that nobody has: no 5xx, and every answer is as the document says"):
             fuzz(evenkeel, "", examples=30, seed=1)
