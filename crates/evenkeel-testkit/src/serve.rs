@@ -2,6 +2,9 @@
 
 use crate::pattern::Pattern;
 use crate::peer::{Ending, Peer};
+use crate::tls::TlsPeer;
+use crate::web;
+use rustls::ServerConfig;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering::SeqCst};
@@ -14,6 +17,27 @@ pub fn echo(peer: &Peer) {
             return;
         }
     }
+}
+
+/// Agrees on TLS with whoever comes, and does `what` then.
+pub fn tls(config: Arc<ServerConfig>, what: impl Fn(&TlsPeer) + Send + Sync) -> impl Fn(&Peer) + Send + Sync {
+    move |peer| {
+        let peer = Peer::new(peer.socket().try_clone().unwrap());
+        if let Ok(peer) = TlsPeer::accept(peer, &config) {
+            what(&peer);
+        }
+    }
+}
+
+/// The same as [`echo`] below TLS.
+pub fn tls_echo(peer: &TlsPeer) {
+    let mut buffer = [0; 16 * 1024];
+    while let Ok(n @ 1..) = peer.read(&mut buffer) {
+        if peer.send(&buffer[..n]).is_err() {
+            return;
+        }
+    }
+    peer.finish();
 }
 
 /// Says `name` at once and closes.
@@ -67,7 +91,7 @@ pub fn source(pattern: Pattern, len: u64) -> impl Fn(&Peer) + Send + Sync {
 pub fn http(status: Arc<AtomicU16>, body: &str) -> impl Fn(&Peer) + Send + Sync + use<> {
     let body = body.to_owned();
     move |peer| {
-        if http_request(peer).is_none() {
+        if web::read_head(peer).is_err() {
             return;
         }
         let (status, len) = (status.load(SeqCst), body.len());
@@ -77,19 +101,6 @@ pub fn http(status: Arc<AtomicU16>, body: &str) -> impl Fn(&Peer) + Send + Sync 
         peer.finish();
         let _ = read_away(peer);
     }
-}
-
-/// The head of one HTTP request, if a whole one comes.
-pub fn http_request(peer: &Peer) -> Option<String> {
-    let mut head = Vec::new();
-    let mut buffer = [0; 4096];
-    while !head.windows(4).any(|four| four == b"\r\n\r\n") {
-        match peer.read(&mut buffer) {
-            Ok(n @ 1..) => head.extend_from_slice(&buffer[..n]),
-            _ => return None,
-        }
-    }
-    Some(String::from_utf8_lossy(&head).into_owned())
 }
 
 /// Reads until the other side ends, and says how.

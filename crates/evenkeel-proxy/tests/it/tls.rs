@@ -84,23 +84,7 @@ fn front(keys: &Keys, server: &Server) -> Rig {
 
 /// A backend that speaks TLS, and does `what` then.
 pub fn tls_server(keys: &Keys, what: impl Fn(&TlsPeer) + Send + Sync + 'static) -> Server {
-    let config = keys.server();
-    Server::start(&Place::any(), move |peer: &Peer| {
-        let peer = Peer::new(peer.socket().try_clone().unwrap());
-        if let Ok(peer) = TlsPeer::accept(peer, &config) {
-            what(&peer);
-        }
-    })
-}
-
-pub fn tls_echo(peer: &TlsPeer) {
-    let mut buffer = [0; 16 * 1024];
-    while let Ok(n @ 1..) = peer.read(&mut buffer) {
-        if peer.send(&buffer[..n]).is_err() {
-            return;
-        }
-    }
-    peer.finish();
+    Server::start(&Place::any(), serve::tls(keys.server(), what))
 }
 
 fn connect(rig: &Rig, keys: &Keys) -> TlsPeer {
@@ -125,7 +109,7 @@ fn what_a_client_says_under_tls_reaches_the_backend_in_the_clear_and_back() {
 #[test]
 fn what_is_said_in_the_clear_reaches_a_backend_under_tls_and_back() {
     let keys = Keys::new();
-    let server = tls_server(&keys, tls_echo);
+    let server = tls_server(&keys, serve::tls_echo);
     let mut parts = Parts::to(&[server.place()]);
     originate(&mut parts, client(Some(&keys.authority), None), None);
     let mut rig = parts.start();
@@ -140,7 +124,7 @@ fn what_is_said_in_the_clear_reaches_a_backend_under_tls_and_back() {
 fn both_sides_may_speak_tls_of_either_version() {
     let keys = Keys::new();
     for versions in [&[&rustls::version::TLS12], &[&rustls::version::TLS13]] {
-        let server = tls_server(&keys, tls_echo);
+        let server = tls_server(&keys, serve::tls_echo);
         let mut parts = Parts::to(&[server.place()]);
         terminate(&mut parts, keys.web.server(None), PATIENCE);
         originate(&mut parts, client_with(versions, Some(&keys.authority), None), Some(NAME));
@@ -387,7 +371,7 @@ fn a_backend_that_is_not_who_it_should_be_is_not_connected() {
     let config = || client(Some(&keys.authority), None);
     let shows = |credential: Credential| {
         let keys = Keys { web: credential, ..Keys::new() };
-        tls_server(&keys, tls_echo)
+        tls_server(&keys, serve::tls_echo)
     };
     let server = shows(Authority::new("somebody else").sign(&[NAME]));
     assert_eq!(unreachable(&server, config(), PATIENCE), failed(Fault::UnknownIssuer));
@@ -406,7 +390,7 @@ fn a_backend_that_is_not_who_it_should_be_is_not_connected() {
 #[test]
 fn another_backend_is_tried_when_no_tls_comes_about_with_one() {
     let keys = Keys::new();
-    let (bad, good) = (Server::start(&Place::any(), serve::close), tls_server(&keys, tls_echo));
+    let (bad, good) = (Server::start(&Place::any(), serve::close), tls_server(&keys, serve::tls_echo));
     let mut parts = Parts::to(&[bad.place(), good.place()]);
     originate(&mut parts, client(Some(&keys.authority), None), None);
     let mut rig = parts.start();

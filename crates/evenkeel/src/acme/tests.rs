@@ -10,7 +10,7 @@ use crate::tls::obtained::{file, folder};
 use evenkeel_core::renewal::Failures;
 use evenkeel_core::tls::{Origination, Trust};
 use evenkeel_testkit::tls::{Valid, client};
-use evenkeel_testkit::{Authority, PATIENCE, Peer, Place, Server, TlsPeer, port};
+use evenkeel_testkit::{Authority, PATIENCE, Place, Server, TlsPeer, port, serve};
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -121,13 +121,8 @@ fn failures_are_remembered_and_what_cannot_be_read_counts_for_nothing() {
 fn an_authority_sees_its_digest_and_the_name() {
     let digest = [7; 32];
     let shown = challenge(NAME, &digest).unwrap();
-    let server = {
-        let config = Arc::clone(&shown.config);
-        Server::start(&Place::any(), move |peer: &Peer| {
-            let peer = Peer::new(peer.socket().try_clone().unwrap());
-            let _ = TlsPeer::accept(peer, &config).map(|peer| peer.read_to_end());
-        })
-    };
+    let waits = |peer: &TlsPeer| drop(peer.read_to_end());
+    let server = Server::start(&Place::any(), serve::tls(Arc::clone(&shown.config), waits));
     let mut asks = client(None, None);
     asks.alpn_protocols = vec![b"acme-tls/1".to_vec()];
     let peer = TlsPeer::connect(server.place(), &Arc::new(asks), NAME).unwrap();

@@ -1,7 +1,7 @@
 //! Checks: a backend that fails gets no new sessions and comes back by itself, and each change is told once.
 
 use crate::harness::{Running, Setup};
-use evenkeel_testkit::{Peer, Place, Server, Silent, eventually, serve};
+use evenkeel_testkit::{Peer, Place, Server, Silent, eventually, serve, web};
 use std::net::UdpSocket;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering::SeqCst};
@@ -129,7 +129,7 @@ fn names(rcode: Arc<AtomicU16>) -> u16 {
 #[test]
 fn http_asks_as_it_was_told() {
     let server = Server::start(&Place::any(), |peer: &Peer| {
-        let request = serve::http_request(peer).unwrap_or_default();
+        let request = web::read_head(peer).unwrap_or_default();
         let asked = request.starts_with("HEAD /ping?full HTTP/1.1\r\n");
         let hosted = request.to_lowercase().contains("\r\nhost: example.test\r\n");
         let status = if asked && hosted { "200 OK" } else { "400 Bad Request" };

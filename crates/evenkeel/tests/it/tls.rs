@@ -2,9 +2,7 @@
 
 use crate::harness::{Running, Setup};
 use evenkeel_testkit::tls::{Valid, client};
-use evenkeel_testkit::{
-    Authority, Credential, Ending, Peer, Place, Server, Signal, TlsPeer, eventually, serve,
-};
+use evenkeel_testkit::{Authority, Credential, Ending, Place, Server, Signal, TlsPeer, eventually, serve};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -36,18 +34,7 @@ pub fn replace(path: &Path, text: &str) {
 
 /// A backend that speaks TLS and sends back what comes.
 fn tls_echo(credential: &Credential) -> Server {
-    let config = Arc::new(credential.server(None));
-    Server::start(&Place::any(), move |peer: &Peer| {
-        let peer = Peer::new(peer.socket().try_clone().unwrap());
-        let Ok(peer) = TlsPeer::accept(peer, &config) else { return };
-        let mut buffer = [0; 4096];
-        while let Ok(n @ 1..) = peer.read(&mut buffer) {
-            if peer.send(&buffer[..n]).is_err() {
-                return;
-            }
-        }
-        peer.finish();
-    })
+    Server::start(&Place::any(), serve::tls(Arc::new(credential.server(None)), serve::tls_echo))
 }
 
 #[test]
