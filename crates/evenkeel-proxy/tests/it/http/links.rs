@@ -2,8 +2,7 @@
 
 use super::*;
 use evenkeel_testkit::eventually;
-use std::sync::Mutex;
-use std::sync::mpsc::channel;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 #[test]
 fn a_connection_that_ended_while_it_waited_is_not_used() {
@@ -71,12 +70,12 @@ fn a_backend_that_says_more_than_it_was_asked_is_not_asked_again_there() {
 #[test]
 fn a_backend_that_answers_before_it_has_heard_all_does_not_take_what_follows_for_the_rest() {
     let dir = tempfile::tempdir().unwrap();
-    let (go, is_sent) = channel();
-    let is_sent = Mutex::new(is_sent);
+    let is_sent = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&is_sent);
     let server = Server::start(&Place::Unix(dir.path().join("backend")), move |peer| {
         while let Ok(head) = web::read_head(peer) {
             if head.starts_with("PUT ") {
-                let _ = is_sent.lock().unwrap().recv();
+                eventually("all is sent", || seen.swap(false, SeqCst).then_some(()));
                 let _ = peer.send(&web::ok("early"));
                 let asked = Message { head, body: Vec::new() };
                 let length = asked.field("content-length").unwrap().parse();
@@ -92,7 +91,7 @@ fn a_backend_that_answers_before_it_has_heard_all_does_not_take_what_follows_for
         let client = rig.connect();
         let lines = format!("PUT / HTTP/1.1\nHost: a\nContent-Length: {length}");
         client.send(&web::request(&lines, &"x".repeat(length))).unwrap();
-        go.send(()).unwrap();
+        is_sent.store(true, SeqCst);
         assert_eq!(web::read_answer(&client).unwrap().text(), "early", "{length}");
         assert_eq!(web::get(&rig.connect(), "/").unwrap().text(), "next", "behind {length} bytes");
     }
