@@ -163,6 +163,50 @@ impl fmt::Display for ConnectFailure {
     }
 }
 
+/// What live traffic holds against a backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LiveFailure {
+    /// A connect failed, or a request was not answered.
+    Connect(ConnectFailure),
+    /// A request was answered, with a status that says that the backend cannot serve.
+    Answer(u16),
+}
+
+impl LiveFailure {
+    /// The one word that names it in logs.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Connect(failure) => failure.word(),
+            Self::Answer(_) => "answer",
+        }
+    }
+
+    /// What the kernel said, if it did.
+    pub fn errno(&self) -> Option<i32> {
+        match self {
+            Self::Connect(failure) => failure.errno(),
+            Self::Answer(_) => None,
+        }
+    }
+
+    /// Whose fault it is.
+    pub fn fault(&self) -> Side {
+        match self {
+            Self::Connect(failure) => failure.fault(),
+            Self::Answer(_) => Side::Backend,
+        }
+    }
+}
+
+impl fmt::Display for LiveFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect(failure) => failure.fmt(f),
+            Self::Answer(status) => write!(f, "it answers {status}"),
+        }
+    }
+}
+
 /// What a refused socket most likely lacks, by Linux errno.
 fn unprepared(errno: i32) -> &'static str {
     match errno {

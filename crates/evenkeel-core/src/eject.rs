@@ -1,8 +1,63 @@
 //! Passive ejection: how long a backend whose live traffic fails stays out, and when it may go at all.
 
+use crate::attempt::LiveFailure;
 use crate::dice::Dice;
 use crate::director::{EjectionRules, after};
 use std::time::{Duration, Instant};
+
+/// How often in a row live traffic may fail at a backend; what is 0 may always.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tolerance {
+    /// Connects that fail, and requests that are not answered, until that is too many.
+    pub failures: u32,
+    /// Answers that are errors, until that is too many.
+    pub errors: u32,
+    /// Which are.
+    pub errors_are: Errors,
+}
+
+/// Which answers to requests say that a backend cannot serve.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Errors {
+    /// 502, 503 and 504: what it needs to answer is missing.
+    #[default]
+    Gateway,
+    /// All from 500 on.
+    All,
+}
+
+/// What an answer says of the backend that gave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// It serves.
+    Good,
+    /// Nothing.
+    Nothing,
+    /// It does not.
+    Bad,
+}
+
+impl Tolerance {
+    /// So many of this kind in a row are too many; `None`: they are all tolerated.
+    pub fn of(&self, failure: LiveFailure) -> Option<u32> {
+        let most = match failure {
+            LiveFailure::Connect(_) => self.failures,
+            LiveFailure::Answer(_) => self.errors,
+        };
+        (most != 0).then_some(most)
+    }
+
+    /// What an answer with `status` says.
+    pub fn judge(&self, status: u16) -> Word {
+        match status {
+            502..=504 => Word::Bad,
+            ..500 => Word::Good,
+            _ if self.errors_are == Errors::All => Word::Bad,
+            // The fault may be the request's: it neither counts nor makes good what did.
+            _ => Word::Nothing,
+        }
+    }
+}
 
 /// The ejections of one backend, present and past.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +70,8 @@ pub struct Ejection {
     doublings: u32,
     /// Checks that passed in a row during the present one.
     passes: u32,
+    /// Whether it was for answers, which only a check that asks for one can contradict.
+    for_answers: bool,
 }
 
 /// The same as plain data, for another process.
@@ -28,20 +85,22 @@ pub struct PackedEjection {
     pub doublings: u32,
     /// Checks that passed in a row during the present one.
     pub passes: u32,
+    /// Whether it was for answers.
+    pub for_answers: bool,
 }
 
 impl From<PackedEjection> for Ejection {
     fn from(packed: PackedEjection) -> Self {
-        let PackedEjection { until, returned, doublings, passes } = packed;
-        Self { until, returned, doublings, passes }
+        let PackedEjection { until, returned, doublings, passes, for_answers } = packed;
+        Self { until, returned, doublings, passes, for_answers }
     }
 }
 
 impl Ejection {
     /// Everything about it as plain data.
     pub fn pack(&self) -> PackedEjection {
-        let Self { until, returned, doublings, passes } = *self;
-        PackedEjection { until, returned, doublings, passes }
+        let Self { until, returned, doublings, passes, for_answers } = *self;
+        PackedEjection { until, returned, doublings, passes, for_answers }
     }
 
     /// When the backend returns, if it is out.
@@ -49,16 +108,22 @@ impl Ejection {
         self.until
     }
 
-    /// Whether it followed so soon on another one that passing checks do not end it.
-    pub fn is_repeated(&self) -> bool {
-        self.doublings > 0
+    /// Whether checks that pass may end it: if it does not follow soon on another one, and they ask what it was for.
+    pub fn may_end_early(&self, check_asks_for_answers: bool) -> bool {
+        self.doublings == 0 && (check_asks_for_answers || !self.for_answers)
     }
 
-    /// Takes the backend out, and says for how long.
+    /// Takes the backend out for `failure`, and says for how long.
     ///
     /// The time doubles with every ejection that follows soon on a return, up to `max_time`; every whole `max_time`
     /// in between takes one doubling back.
-    pub fn eject(&mut self, now: Instant, rules: &EjectionRules, dice: &mut Dice) -> Duration {
+    pub fn eject(
+        &mut self,
+        now: Instant,
+        rules: &EjectionRules,
+        failure: LiveFailure,
+        dice: &mut Dice,
+    ) -> Duration {
         if let Some(returned) = self.returned {
             let at_most = time_out(rules, self.doublings) >= rules.max_time;
             let doublings = if at_most { self.doublings } else { self.doublings + 1 };
@@ -68,6 +133,7 @@ impl Ejection {
         let time = dice.jitter(time_out(rules, self.doublings));
         self.until = Some(after(now, time));
         self.passes = 0;
+        self.for_answers = matches!(failure, LiveFailure::Answer(_));
         time
     }
 
@@ -75,10 +141,11 @@ impl Ejection {
     /// the backend should return at once: `rise` passes in a row prove what the ejection doubted.
     ///
     /// That holds for the first ejection only. When live traffic failed again soon after, the check has shown that
-    /// it sees less than the traffic does, and the backend sits its time out.
-    pub fn observe(&mut self, passed: bool, rise: u32) -> bool {
+    /// it sees less than the traffic does, and the backend sits its time out. So it does when it was out for what it
+    /// answered, and the check asks for no answer.
+    pub fn observe(&mut self, passed: bool, rise: u32, asks_for_answers: bool) -> bool {
         self.passes = if passed { self.passes + 1 } else { 0 };
-        passed && self.passes >= rise && !self.is_repeated()
+        passed && self.passes >= rise && self.may_end_early(asks_for_answers)
     }
 
     /// The backend is not out any more.
@@ -106,9 +173,43 @@ pub fn may_eject(usable: usize, total: usize, check_agrees: bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attempt::ConnectFailure;
 
-    const RULES: EjectionRules =
-        EjectionRules { failures: 3, time: Duration::from_secs(5), max_time: Duration::from_secs(60) };
+    const TOLERANCE: Tolerance = Tolerance { failures: 3, errors: 5, errors_are: Errors::Gateway };
+
+    const RULES: EjectionRules = EjectionRules {
+        tolerance: TOLERANCE,
+        time: Duration::from_secs(5),
+        max_time: Duration::from_secs(60),
+    };
+
+    const REFUSED: LiveFailure = LiveFailure::Connect(ConnectFailure::Refused);
+
+    #[test]
+    fn an_answer_speaks_for_a_backend_against_it_or_not_at_all() {
+        let words = |errors_are| {
+            let tolerance = Tolerance { errors_are, ..TOLERANCE };
+            [101, 200, 404, 499, 500, 501, 502, 503, 504, 505, 599].map(|status| {
+                match tolerance.judge(status) {
+                    Word::Good => '+',
+                    Word::Nothing => '.',
+                    Word::Bad => '-',
+                }
+            })
+        };
+        assert_eq!(String::from_iter(words(Errors::Gateway)), "++++..---..");
+        assert_eq!(String::from_iter(words(Errors::All)), "++++-------");
+    }
+
+    #[test]
+    fn one_that_is_out_for_its_answers_is_not_back_for_a_check_that_asks_for_none() {
+        let strip = |asks: bool| {
+            let mut ejection = Ejection::default();
+            ejection.eject(Instant::now(), &RULES, LiveFailure::Answer(503), &mut Dice::new(1));
+            [true, true].map(|passed| ejection.observe(passed, 2, asks))
+        };
+        assert_eq!((strip(false), strip(true)), ([false, false], [false, true]));
+    }
 
     #[test]
     fn time_doubles_up_to_the_longest_while_ejections_follow_soon() {
@@ -125,7 +226,8 @@ mod tests {
     fn the_time_is_jittered_by_a_tenth() {
         let mut dice = Dice::new(1);
         let now = Instant::now();
-        let times: Vec<_> = (0..200).map(|_| Ejection::default().eject(now, &RULES, &mut dice)).collect();
+        let times: Vec<_> =
+            (0..200).map(|_| Ejection::default().eject(now, &RULES, REFUSED, &mut dice)).collect();
         let (least, most) = (times.iter().min().unwrap(), times.iter().max().unwrap());
         assert!(*least >= Duration::from_millis(4500) && *least < Duration::from_millis(4600));
         assert!(*most <= Duration::from_millis(5500) && *most > Duration::from_millis(5400));
@@ -136,8 +238,8 @@ mod tests {
         let mut ejection = Ejection::default();
         let (now, mut dice) = (Instant::now(), Dice::new(1));
         let mut strip = |ejection: &mut Ejection| -> Vec<bool> {
-            ejection.eject(now, &RULES, &mut dice);
-            [true, false, true, true].map(|passed| ejection.observe(passed, 2)).into()
+            ejection.eject(now, &RULES, REFUSED, &mut dice);
+            [true, false, true, true].map(|passed| ejection.observe(passed, 2, false)).into()
         };
         assert_eq!(strip(&mut ejection), [false, false, false, true]);
         ejection.end(now);
@@ -163,7 +265,7 @@ mod tests {
             .iter()
             .map(|&quiet| {
                 now += Duration::from_secs(quiet);
-                let time = ejection.eject(now, &RULES, &mut dice);
+                let time = ejection.eject(now, &RULES, REFUSED, &mut dice);
                 now += time;
                 ejection.end(now);
                 rounded(time)

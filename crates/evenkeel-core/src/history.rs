@@ -1,7 +1,7 @@
 //! What happened to each backend lately: its checks, its live failures, the changes of its state. Bounded: of each the
 //! last few are kept, and of backends that have left only so many.
 
-use crate::attempt::ConnectFailure;
+use crate::attempt::LiveFailure;
 use crate::director::{EventKind, Order, State};
 use crate::health::Verdict;
 use crate::name::BackendKey;
@@ -25,13 +25,13 @@ pub struct Checked {
     pub took: Duration,
 }
 
-/// A connect of live traffic that failed.
+/// Live traffic that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failed {
     /// When.
     pub at: Instant,
     /// How.
-    pub failure: ConnectFailure,
+    pub failure: LiveFailure,
     /// How long it took.
     pub took: Duration,
 }
@@ -74,7 +74,7 @@ pub struct History {
     pub since: Instant,
     /// Checks that have ended.
     pub checks: VecDeque<Checked>,
-    /// Connects of live traffic that failed.
+    /// What of live traffic failed.
     pub failures: VecDeque<Failed>,
     /// Changes of state.
     pub changes: VecDeque<Changed>,
@@ -148,8 +148,8 @@ impl Chronicle {
         }
     }
 
-    /// A connect of live traffic has failed.
-    pub fn note_failure(&mut self, now: Instant, key: &BackendKey, failure: ConnectFailure, took: Duration) {
+    /// Live traffic has failed.
+    pub fn note_failure(&mut self, now: Instant, key: &BackendKey, failure: LiveFailure, took: Duration) {
         if let Some(history) = self.backends.get_mut(key) {
             push(&mut history.failures, Failed { at: now, failure, took });
         }
@@ -183,9 +183,12 @@ fn push<T>(ring: &mut VecDeque<T>, item: T) {
 mod tests {
     use super::*;
     use crate::addr::Addr;
+    use crate::attempt::ConnectFailure;
     use crate::name::PoolName;
 
     const MS: Duration = Duration::from_millis(1);
+
+    const REFUSED: LiveFailure = LiveFailure::Connect(ConnectFailure::Refused);
 
     #[test]
     fn the_state_at_a_time_is_told_as_far_as_it_is_known() {
@@ -210,7 +213,7 @@ mod tests {
         for n in 0..100 {
             let now = begin + n * MS;
             chronicle.note_check(now, &key(1), Verdict::Pass(MS), MS);
-            chronicle.note_failure(now, &key(1), ConnectFailure::Refused, MS);
+            chronicle.note_failure(now, &key(1), REFUSED, MS);
             chronicle.note_change(now, &key(1), State::Up, Because::Config);
         }
         let history = chronicle.of(&key(1)).unwrap();
@@ -252,7 +255,7 @@ mod tests {
     fn what_is_told_of_strangers_is_not_kept() {
         let (mut chronicle, begin) = begun();
         chronicle.note_check(begin, &key(2), Verdict::Pass(MS), MS);
-        chronicle.note_failure(begin, &key(2), ConnectFailure::Refused, MS);
+        chronicle.note_failure(begin, &key(2), REFUSED, MS);
         assert!(chronicle.of(&key(2)).is_none());
     }
 

@@ -1,8 +1,9 @@
-//! What moves in a snapshot: how busy a backend is, and how many connects to it failed in a row.
+//! What moves in a snapshot: how busy a backend is, and how often it failed in a row.
 //!
 //! A [`Load`] is handed by the director from one snapshot to the next, so that counting survives every change.
 //! All accesses are relaxed: the numbers steer, they guard nothing.
 
+use crate::eject::Tolerance;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
@@ -13,6 +14,7 @@ pub struct Load {
     sessions: AtomicU32,
     connecting: AtomicU32,
     failures_in_row: AtomicU32,
+    errors_in_row: AtomicU32,
 }
 
 impl Load {
@@ -29,6 +31,17 @@ impl Load {
     /// Connects of live traffic that failed since the last that worked.
     pub fn failures_in_row(&self) -> u32 {
         self.failures_in_row.load(Relaxed)
+    }
+
+    /// Answers that were errors, since the last that was none.
+    pub fn errors_in_row(&self) -> u32 {
+        self.errors_in_row.load(Relaxed)
+    }
+
+    /// Whether live traffic failed there more often in a row than is tolerated.
+    pub fn exceeds(&self, tolerance: &Tolerance) -> bool {
+        let reaches = |most: u32, n: u32| most != 0 && n >= most;
+        reaches(tolerance.failures, self.failures_in_row()) || reaches(tolerance.errors, self.errors_in_row())
     }
 
     /// Takes a seat for a connect that begins now, or `None` when `limits` allow no more.
@@ -53,12 +66,22 @@ impl Load {
         self.failures_in_row.fetch_add(1, Relaxed).saturating_add(1)
     }
 
-    /// Forgets the failures: a connect worked, or the director gives the backend another chance.
+    /// Notes an answer that was an error and says how many there were in a row.
+    pub fn note_error(&self) -> u32 {
+        self.errors_in_row.fetch_add(1, Relaxed).saturating_add(1)
+    }
+
+    /// Forgets everything: the backend serves, or the director gives it another chance.
     pub fn forgive(&self) {
-        // A store only when needed keeps the line shared between workers while all is well.
-        if self.failures_in_row.load(Relaxed) != 0 {
-            self.failures_in_row.store(0, Relaxed);
-        }
+        forget(&self.failures_in_row);
+        forget(&self.errors_in_row);
+    }
+}
+
+fn forget(counter: &AtomicU32) {
+    // A store only when needed keeps the line shared between workers while all is well.
+    if counter.load(Relaxed) != 0 {
+        counter.store(0, Relaxed);
     }
 }
 
@@ -92,10 +115,10 @@ pub struct Seat {
 }
 
 impl Seat {
-    /// The connect has worked: the seat counts as a session only, and earlier failures are forgiven.
+    /// The connect has worked: the seat counts as a session only, and connects that failed before are forgiven.
     pub fn connected(&mut self) {
         self.opened();
-        self.answered();
+        forget(&self.load.failures_in_row);
     }
 
     /// The seat counts as a session only; whether the backend is there has still to be seen, as with datagrams, or on a
@@ -106,7 +129,7 @@ impl Seat {
         }
     }
 
-    /// The backend has shown that it is there: earlier failures are forgiven.
+    /// The backend has shown that it serves: all failures are forgiven.
     pub fn answered(&self) {
         self.load.forgive();
     }
@@ -124,6 +147,32 @@ impl Drop for Seat {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::eject::Errors;
+
+    #[test]
+    fn a_connect_that_works_forgives_connects_and_an_answer_forgives_all() {
+        let load = Arc::new(Load::default());
+        let in_row = |load: &Load| (load.failures_in_row(), load.errors_in_row());
+        assert_eq!((load.note_failed(), load.note_failed(), load.note_error()), (1, 2, 1));
+        let mut seat = load.enter(SeatLimits::NONE).unwrap();
+        seat.opened();
+        assert_eq!(in_row(&load), (2, 1), "whether it serves has still to be seen");
+        seat.connected();
+        assert_eq!(in_row(&load), (0, 1));
+        load.note_failed();
+        seat.answered();
+        assert_eq!(in_row(&load), (0, 0));
+    }
+
+    #[test]
+    fn each_kind_of_failure_has_its_own_tolerance() {
+        let load = Load::default();
+        let tolerance = Tolerance { failures: 2, errors: 3, errors_are: Errors::Gateway };
+        let looks = [Load::note_failed, Load::note_error, Load::note_error, Load::note_error]
+            .map(|note| (note(&load), load.exceeds(&tolerance)).1);
+        assert_eq!(looks, [false, false, false, true]);
+        assert!(!load.exceeds(&Tolerance::default()), "everything is tolerated");
+    }
 
     #[test]
     fn a_seat_is_given_back_on_drop() {

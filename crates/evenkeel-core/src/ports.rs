@@ -75,6 +75,7 @@ fn reaches((sessions, ports): (u32, u32), percent: u64) -> bool {
 mod tests {
     use super::*;
     use crate::balance::{Balance, Picker};
+    use crate::eject::Tolerance;
     use crate::load::{Load, Seat, SeatLimits};
     use crate::name::PoolName;
     use crate::snapshot::{Backend, ConnectRules, Pool, PoolRules, QueueRules, SessionLimits, SocketOptions};
@@ -87,8 +88,15 @@ mod tests {
         let (time, name) = (Duration::from_secs(1), PoolName::new(name));
         let (addr, load) = (addr.clone(), Arc::clone(load));
         let limits = SeatLimits::NONE;
-        let backends =
-            [Backend { addr, host: None, weight: 1, eligible: true, limits, suspect_after: 0, load }];
+        let backends = [Backend {
+            addr,
+            host: None,
+            weight: 1,
+            eligible: true,
+            limits,
+            tolerance: Tolerance::default(),
+            load,
+        }];
         let rules = PoolRules {
             connect: ConnectRules {
                 timeout: time,

@@ -4,6 +4,7 @@ use crate::addr::Addr;
 use crate::attempt::Tried;
 use crate::balance::{Choice, Picker};
 use crate::dice::Dice;
+use crate::eject::Tolerance;
 use crate::flow::FlowRules;
 use crate::load::{Load, SeatLimits};
 use crate::name::{ListenerName, PoolName, Protocol};
@@ -210,8 +211,8 @@ pub struct Backend {
     pub eligible: bool,
     /// How many it may have.
     pub limits: SeatLimits,
-    /// Failed connects in a row at which it counts as suspect; 0 turns that off.
-    pub suspect_after: u32,
+    /// How often in a row live traffic may fail before it counts as suspect.
+    pub tolerance: Tolerance,
     /// How busy it is.
     pub load: Arc<Load>,
 }
@@ -224,7 +225,7 @@ impl Backend {
 
     /// Whether live traffic just failed so often that only the director's word is missing for an ejection.
     pub fn is_suspect(&self) -> bool {
-        self.suspect_after != 0 && self.load.failures_in_row() >= self.suspect_after
+        self.load.exceeds(&self.tolerance)
     }
 }
 

@@ -77,6 +77,22 @@ impl RequestCounts {
     }
 }
 
+impl RequestCounts {
+    fn set(&self, sums: &RequestSums) {
+        self.answers.set(&sums.answers);
+        self.outcomes.set(&sums.outcomes);
+        self.duration.set(&sums.duration);
+        self.first_byte.set(&sums.first_byte);
+    }
+
+    fn add_to(&self, sums: &mut RequestSums) {
+        self.answers.add_to(&mut sums.answers);
+        self.outcomes.add_to(&mut sums.outcomes);
+        self.duration.add_to(&mut sums.duration);
+        self.first_byte.add_to(&mut sums.first_byte);
+    }
+}
+
 /// What all workers have counted of the requests of one service since it is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestSums {
@@ -165,6 +181,9 @@ impl ServiceCounts {
         self.observed.set(&sums.observed);
         self.duration.set(&sums.duration);
         self.queued.set(&sums.queued);
+        if sums.requests != RequestSums::default() {
+            self.requests().set(&sums.requests);
+        }
     }
 }
 
@@ -176,6 +195,8 @@ pub struct BackendCounts {
     sessions: AtomicU64,
     /// Requests sent, also again.
     pub requests: AtomicU64,
+    /// Answers to those that were 5xx.
+    pub errors: AtomicU64,
     /// Bytes that it took.
     pub to_backend: AtomicU64,
     /// Bytes that clients took from it.
@@ -188,6 +209,8 @@ pub struct BackendCounts {
 impl BackendCounts {
     fn set(&self, sums: &BackendSums) {
         self.sessions.store(sums.sessions, Relaxed);
+        self.requests.store(sums.requests, Relaxed);
+        self.errors.store(sums.errors, Relaxed);
         self.to_backend.store(sums.to_backend, Relaxed);
         self.to_client.store(sums.to_client, Relaxed);
         self.failures.set(&sums.failures);
@@ -216,6 +239,13 @@ impl CountedSeat {
         self.counts.connect.record(took);
     }
 
+    /// A connection was made for requests, and took so long; whether they are answered has still to be seen.
+    pub fn linked(&mut self, took: Duration) {
+        self.seat.opened();
+        count(&self.counts.sessions, 1);
+        self.counts.connect.record(took);
+    }
+
     /// Datagrams can be sent there; whether they arrive has still to be seen.
     pub fn opened(&mut self) {
         self.seat.opened();
@@ -227,7 +257,7 @@ impl CountedSeat {
         self.seat.opened();
     }
 
-    /// The backend has answered the first of what was sent there.
+    /// The backend has answered, and so serves.
     pub fn answered(&self) {
         self.seat.answered();
     }
@@ -357,6 +387,8 @@ pub struct BackendSums {
     pub sessions: u64,
     /// Requests sent, also again.
     pub requests: u64,
+    /// Answers to those that were 5xx.
+    pub errors: u64,
     /// Bytes that it took.
     pub to_backend: u64,
     /// Bytes that clients took from it.
@@ -452,10 +484,7 @@ impl Books {
             counts.duration.add_to(&mut sums.duration);
             counts.queued.add_to(&mut sums.queued);
             if let Some(counts) = counts.requests.get() {
-                counts.answers.add_to(&mut sums.requests.answers);
-                counts.outcomes.add_to(&mut sums.requests.outcomes);
-                counts.duration.add_to(&mut sums.requests.duration);
-                counts.first_byte.add_to(&mut sums.requests.first_byte);
+                counts.add_to(&mut sums.requests);
             }
         }
         Some(sums)
@@ -516,6 +545,7 @@ fn sum_backend(place: &PerWorker<BackendCounts>) -> BackendSums {
     for counts in place.all() {
         sums.sessions += counts.sessions.load(Relaxed);
         sums.requests += counts.requests.load(Relaxed);
+        sums.errors += counts.errors.load(Relaxed);
         sums.to_backend += counts.to_backend.load(Relaxed);
         sums.to_client += counts.to_client.load(Relaxed);
         counts.failures.add_to(&mut sums.failures);

@@ -14,7 +14,7 @@ use crate::tls::Tunnel;
 use crate::wish;
 use crate::worker::Worker;
 use evenkeel_core::addr::Addr;
-use evenkeel_core::attempt::{Attempt, ConnectFailure, Tried};
+use evenkeel_core::attempt::{Attempt, ConnectFailure, LiveFailure, Tried};
 use evenkeel_core::balance::client_hash;
 use evenkeel_core::end::End;
 use evenkeel_core::name::{BackendKey, Protocol};
@@ -330,6 +330,7 @@ pub fn note_failure(
     if pool.rules.source().blames(failure) {
         let in_row = backend.load.note_failed();
         let key = BackendKey { pool: pool.name.clone(), addr: backend.addr.clone() };
+        let failure = LiveFailure::Connect(failure);
         worker.shared.report(Report::Suspect { key, failure, in_row, took });
     }
 }

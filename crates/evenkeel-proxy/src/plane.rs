@@ -11,7 +11,7 @@ use crate::visit::Visit;
 use crate::wish::Refused;
 use crate::worker::{Command, Worker};
 use evenkeel_core::addr::Addr;
-use evenkeel_core::attempt::ConnectFailure;
+use evenkeel_core::attempt::LiveFailure;
 use evenkeel_core::name::{BackendKey, ListenerName, PoolName, ServiceName};
 use evenkeel_core::snapshot::Snapshot;
 use std::collections::BTreeMap;
@@ -70,12 +70,12 @@ impl PlaneOptions {
 /// What the plane tells the control plane, besides session records.
 #[derive(Clone, Debug)]
 pub enum Report {
-    /// A connect of live traffic failed by the backend's fault, so many times in a row.
+    /// Live traffic failed by the backend's fault, so many times in a row.
     Suspect {
         /// Whom to.
         key: BackendKey,
         /// How.
-        failure: ConnectFailure,
+        failure: LiveFailure,
         /// Failures in a row, this one included.
         in_row: u32,
         /// How long it took.

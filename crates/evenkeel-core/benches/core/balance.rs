@@ -5,6 +5,7 @@ use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::Tried;
 use evenkeel_core::balance::{Balance, Picker, client_hash};
 use evenkeel_core::dice::Dice;
+use evenkeel_core::eject::Tolerance;
 use evenkeel_core::load::SeatLimits;
 use evenkeel_core::snapshot::Backend;
 use std::net::Ipv4Addr;
@@ -68,7 +69,7 @@ fn backends(count: u32) -> Vec<Backend> {
         weight: 1,
         eligible: true,
         limits: SeatLimits::NONE,
-        suspect_after: 3,
+        tolerance: Tolerance { failures: 3, ..Tolerance::default() },
         load: Default::default(),
     };
     (0..count).map(backend).collect()

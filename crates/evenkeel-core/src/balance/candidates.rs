@@ -98,6 +98,7 @@ pub(super) fn members(backends: &[Backend]) -> Box<[u32]> {
 mod tests {
     use super::*;
     use crate::addr::Addr;
+    use crate::eject::Tolerance;
     use crate::load::{Load, SeatLimits};
     use std::sync::Arc;
 
@@ -109,7 +110,7 @@ mod tests {
             weight: 1,
             eligible: true,
             limits: SeatLimits { sessions: 1, connecting: 1 },
-            suspect_after: 1,
+            tolerance: Tolerance { failures: 1, ..Tolerance::default() },
             load: Arc::clone(load),
         };
         let candidates = Candidates { backends: &[backend], tried: &Tried::default() };

@@ -2,7 +2,7 @@
 
 use super::config::Leaving;
 use crate::addr::Addr;
-use crate::attempt::ConnectFailure;
+use crate::attempt::LiveFailure;
 use crate::health::{Check, ProbeFailure};
 use crate::name::{BackendKey, PoolName, ServiceName};
 use crate::snapshot::Snapshot;
@@ -148,8 +148,19 @@ impl fmt::Display for Origin {
 pub enum Cause {
     /// A check failed like this.
     Check(ProbeFailure),
-    /// A connect of live traffic failed like this.
-    Live(ConnectFailure),
+    /// Live traffic failed like this.
+    Live(LiveFailure),
+}
+
+impl Cause {
+    /// `3 connections in a row failed`, if there were so many in a row.
+    fn row(&self, n: u32) -> String {
+        match self {
+            Self::Check(_) => format!("{} failed", count(n, "check")),
+            Self::Live(LiveFailure::Connect(_)) => format!("{} failed", count(n, "connection")),
+            Self::Live(LiveFailure::Answer(_)) => count(n, "answer"),
+        }
+    }
 }
 
 impl fmt::Display for Cause {
@@ -192,12 +203,12 @@ impl fmt::Display for EventKind {
                 write!(f, "is up ({} passed, {:.1} ms)", count(*passes, "check"), took.as_secs_f64() * 1e3)
             }
             Self::Down { cause, failures } => {
-                write!(f, "is down: {cause} ({} failed)", count(*failures, "check"))
+                write!(f, "is down: {cause} ({})", cause.row(*failures))
             }
             Self::AssumedUp => f.write_str("takes traffic unchecked: its first check has not ended in time"),
             Self::Unchecked => f.write_str("takes traffic unchecked: its checks were turned off"),
             Self::Ejected { cause, failures, time } => {
-                write!(f, "is out for {time:.1?}: {cause} ({} failed)", count(*failures, "connection"))
+                write!(f, "is out for {time:.1?}: {cause} ({})", cause.row(*failures))
             }
             Self::NotEjected { cause } => write!(f, "fails but stays, too few would be left: {cause}"),
             Self::Returned => f.write_str("is back after its ejection"),

@@ -6,10 +6,11 @@ use super::order::Duty;
 use super::outbox::{Outbox, Timer, after};
 use super::view::{BackendView, Tally};
 use crate::addr::Addr;
+use crate::attempt::LiveFailure;
 use crate::dice::Dice;
-use crate::eject::Ejection;
+use crate::eject::{Ejection, Tolerance};
 use crate::eligible::{Candidate, Standing};
-use crate::health::{Change, Check, Health, HealthState, Verdict};
+use crate::health::{Change, Check, CheckKind, Health, HealthState, Verdict};
 use crate::load::{Load, SeatLimits};
 use crate::name::BackendKey;
 use crate::ramp;
@@ -33,6 +34,13 @@ pub(super) struct Wanted {
 pub(super) struct CheckAt {
     pub check: Arc<Check>,
     pub target: Addr,
+}
+
+impl CheckAt {
+    /// Whether it asks for answers, as requests do.
+    pub fn asks_for_answers(&self) -> bool {
+        matches!(self.check.kind, CheckKind::Http(_))
+    }
 }
 
 /// The director's picture of one backend.
@@ -140,7 +148,7 @@ impl BackendState {
             weight,
             eligible,
             limits: self.wanted.limits,
-            suspect_after: pool.ejection.map_or(0, |rules| rules.failures),
+            tolerance: pool.ejection.map_or_else(Tolerance::default, |rules| rules.tolerance),
             load: Arc::clone(&self.load),
         }
     }
@@ -176,12 +184,12 @@ impl BackendState {
         if self.standing() != Standing::Ejected || at.target != self.key.addr {
             return None;
         }
-        self.ejection.observe(passed, at.check.rise).then(|| self.give_back(now))
+        self.ejection.observe(passed, at.check.rise, at.asks_for_answers()).then(|| self.give_back(now))
     }
 
     /// Gives it another chance if it is a suspect, and neither out nor down.
     pub fn forgive_if_suspect(&self, rules: &EjectionRules) {
-        if self.standing() == Standing::Up && self.load.failures_in_row() >= rules.failures {
+        if self.standing() == Standing::Up && self.load.exceeds(&rules.tolerance) {
             self.load.forgive();
         }
     }
@@ -202,13 +210,13 @@ impl BackendState {
         &mut self,
         now: Instant,
         rules: &EjectionRules,
-        cause: Cause,
+        failure: LiveFailure,
         failures: u32,
         dice: &mut Dice,
     ) -> EventKind {
-        let time = self.ejection.eject(now, rules, dice);
+        let time = self.ejection.eject(now, rules, failure, dice);
         self.tally.ejections += 1;
-        EventKind::Ejected { cause, failures, time }
+        EventKind::Ejected { cause: Cause::Live(failure), failures, time }
     }
 
     /// It should be out but has to stay. The operator hears of it once per `max_time`.

@@ -2,6 +2,7 @@
 
 use crate::addr::Addr;
 use crate::balance::Balance;
+use crate::eject::Tolerance;
 use crate::health::Check;
 use crate::name::PoolName;
 use crate::snapshot::{Listener, PoolRules};
@@ -91,8 +92,8 @@ impl Target {
 /// Passive ejection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EjectionRules {
-    /// Failed connects in a row.
-    pub failures: u32,
+    /// How often in a row live traffic may fail.
+    pub tolerance: Tolerance,
     /// Time out the first time; doubles with each ejection that follows soon.
     pub time: Duration,
     /// Time out at most.

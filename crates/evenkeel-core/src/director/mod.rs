@@ -26,7 +26,7 @@ pub use plan::{BackendPlan, Change, Connects, Plan, PoolPlan};
 pub use view::{BackendView, State, Tally};
 
 use crate::addr::Addr;
-use crate::attempt::ConnectFailure;
+use crate::attempt::LiveFailure;
 use crate::dice::Dice;
 use crate::end::Side;
 use crate::health::Verdict;
@@ -197,8 +197,8 @@ impl Director {
         self.publish_if_due(now);
     }
 
-    /// A connect of live traffic failed, the `in_row`th time in a row.
-    pub fn handle_suspect(&mut self, now: Instant, key: &BackendKey, failure: ConnectFailure, in_row: u32) {
+    /// Live traffic failed, the `in_row`th time in a row.
+    pub fn handle_suspect(&mut self, now: Instant, key: &BackendKey, failure: LiveFailure, in_row: u32) {
         if let Some(pool) = self.pools.get_mut(&key.pool).filter(|_| failure.fault() == Side::Backend) {
             pool.handle_suspect(now, &key.addr, failure, in_row, &mut self.out);
         }

@@ -102,7 +102,9 @@ impl BackendState {
             Standing::Checking => Some(Hindrance::Unseen(self.checking_until)),
             Standing::Down => Some(Hindrance::Down { passes: self.health.streak(), rise }),
             Standing::Ejected => self.ejection.until().map(|until| {
-                let sees_it = |at: &CheckAt| at.target == self.key.addr && !self.ejection.is_repeated();
+                let sees_it = |at: &CheckAt| {
+                    at.target == self.key.addr && self.ejection.may_end_early(at.asks_for_answers())
+                };
                 let early = self.wanted.check.as_ref().filter(|at| sees_it(at));
                 Hindrance::Ejected { until, early: early.map(|_| (self.ejection.pack().passes, rise)) }
             }),

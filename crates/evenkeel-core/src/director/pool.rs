@@ -7,7 +7,7 @@ use super::order::{BackendOrder, Difference, Duty, OrderError, PoolOrders, membe
 use super::outbox::{Outbox, Timer, after};
 use super::view::BackendView;
 use crate::addr::Addr;
-use crate::attempt::ConnectFailure;
+use crate::attempt::LiveFailure;
 use crate::balance::Picker;
 use crate::eject::may_eject;
 use crate::eligible::{Candidate, Standing, Tier};
@@ -117,19 +117,19 @@ impl PoolState {
         self.update(now, addr, out, |backend, _, out| backend.handle_probe(now, verdict, &mut out.dice));
     }
 
-    /// A connect of live traffic to `addr` failed.
+    /// Live traffic to `addr` failed.
     pub fn handle_suspect(
         &mut self,
         now: Instant,
         addr: &Addr,
-        failure: ConnectFailure,
+        failure: LiveFailure,
         in_row: u32,
         out: &mut Outbox,
     ) {
         let Some(&index) = self.index.get(addr) else { return };
         let suspect = &self.backends[index];
-        let rules =
-            self.config.ejection.filter(|it| in_row >= it.failures && suspect.candidate().is_usable());
+        let is_too_many = |most| in_row >= most && suspect.candidate().is_usable();
+        let rules = self.config.ejection.filter(|it| it.tolerance.of(failure).is_some_and(is_too_many));
         let may_go = rules.is_some() && {
             let count = |test: fn(&Candidate) -> bool| {
                 self.backends.iter().filter(|it| test(&it.candidate())).count()
@@ -138,10 +138,9 @@ impl PoolState {
         };
         self.update(now, addr, out, |backend, _, out| {
             backend.note_failed(now);
-            let cause = Cause::Live(failure);
             match rules? {
-                rules if may_go => Some(backend.eject(now, &rules, cause, in_row, &mut out.dice)),
-                rules => backend.decline(now, &rules, cause),
+                rules if may_go => Some(backend.eject(now, &rules, failure, in_row, &mut out.dice)),
+                rules => backend.decline(now, &rules, Cause::Live(failure)),
             }
         });
         if !self.tier.takes_any() {

@@ -6,7 +6,7 @@ use crate::model::{DAY, LATE, ModelPool, Picture, Pools};
 use crate::stage::{MS, SECOND, verdict};
 use crate::world::{self, Weather, one_in};
 use evenkeel_core::addr::Addr;
-use evenkeel_core::attempt::ConnectFailure;
+use evenkeel_core::attempt::LiveFailure;
 use evenkeel_core::dice::Dice;
 use evenkeel_core::director::{Action, Config, Director, EventKind, Order, Standing};
 use evenkeel_core::health::Check;
@@ -210,20 +210,26 @@ impl Day {
                 continue;
             }
             let weather = self.weather.get(&backend.addr).copied().unwrap_or(Weather::Fair);
-            if weather.connects(&mut self.dice) {
+            let Some(failure) = weather.fails(&mut self.dice) else {
                 backend.load.forgive();
                 continue;
-            }
-            let in_row = backend.load.note_failed();
+            };
+            let in_row = match failure {
+                LiveFailure::Connect(_) => backend.load.note_failed(),
+                LiveFailure::Answer(_) => backend.load.note_error(),
+            };
             if one_in(&mut self.dice, 10) {
                 continue; // the report is lost
             }
             let key = BackendKey { pool: pool.name.clone(), addr: backend.addr.clone() };
-            self.tell(|| format!("{key} fails, {in_row} in a row"));
-            self.director.handle_suspect(self.now, &key, ConnectFailure::Refused, in_row);
-            if self.model.get_mut(&pool.name).unwrap().suspect(self.now, &key.addr, in_row) {
+            self.tell(|| format!("{key} fails, {failure}, {in_row} in a row"));
+            self.director.handle_suspect(self.now, &key, failure, in_row);
+            if self.model.get_mut(&pool.name).unwrap().suspect(self.now, &key.addr, failure, in_row) {
                 let out = self.director.backends().contains(&(key, Standing::Ejected));
-                assert!(out || backend.load.failures_in_row() == 0, "neither ejected nor forgiven");
+                assert!(
+                    out || backend.load.failures_in_row() + backend.load.errors_in_row() == 0,
+                    "neither ejected nor forgiven"
+                );
             }
             self.settle();
         }

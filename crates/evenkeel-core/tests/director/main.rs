@@ -1,9 +1,10 @@
-//! The director, seen from outside: scenes with one point each (`scenes`, `names`, `reload`, `orders`, `outlook`, `plan`, `memory`), and seeded days on a
+//! The director, seen from outside: scenes with one point each (`scenes`, `errors`, `names`, `reload`, `orders`, `outlook`, `plan`, `memory`), and seeded days on a
 //! virtual clock against an independent model (`days`, `model`, `world`), and anything in any order (`wild`).
 #![expect(clippy::disallowed_methods, reason = "a virtual clock has to begin somewhere")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod days;
+mod errors;
 mod memory;
 mod model;
 mod names;

@@ -3,8 +3,9 @@
 
 use crate::stage::MS;
 use evenkeel_core::addr::Addr;
+use evenkeel_core::attempt::LiveFailure;
 use evenkeel_core::director::{AllDown, BackendOrder, Duty, EjectionRules, Member, PoolConfig, Target};
-use evenkeel_core::health::Check;
+use evenkeel_core::health::{Check, CheckKind};
 use evenkeel_core::name::PoolName;
 use evenkeel_core::snapshot::Pool;
 use std::collections::{BTreeMap, BTreeSet};
@@ -68,6 +69,8 @@ pub struct ModelBackend {
 
 struct Ejection {
     doublings: u32,
+    /// Which checks of connects say nothing of.
+    for_answers: bool,
     /// Verdicts since it began, of checks made at the backend's own address.
     verdicts: String,
     /// `None` until the director has said for how long.
@@ -329,7 +332,7 @@ impl ModelPool {
             if up == Some(false) {
                 backend.failed = Some(now);
             }
-        } else if backend.is_believed(check.rise) {
+        } else if backend.is_believed(&check) {
             backend.end_ejection(now);
             backend.came_in = ramps.then_some(now);
             self.to_tell.push(format!("{addr} returned"));
@@ -338,7 +341,7 @@ impl ModelPool {
     }
 
     /// Returns whether the backend is to be ejected or to be forgiven.
-    pub fn suspect(&mut self, now: Instant, addr: &Addr, in_row: u32) -> bool {
+    pub fn suspect(&mut self, now: Instant, addr: &Addr, failure: LiveFailure, in_row: u32) -> bool {
         let able = self.backends.iter().filter(|it| it.may_take()).count();
         let total = self.backends.iter().filter(|it| it.member.weight > 0).count();
         let Some(backend) = self.backends.iter_mut().find(|it| it.addr == *addr) else { return false };
@@ -349,14 +352,16 @@ impl ModelPool {
             backend.probe.window = (earliest.min(soon), latest.min(soon));
         }
         let Some(rules) = self.config.ejection else { return false };
-        if in_row < rules.failures || !backend.may_take() {
+        let for_answers = matches!(failure, LiveFailure::Answer(_));
+        let most = if for_answers { rules.tolerance.errors } else { rules.tolerance.failures };
+        if most == 0 || in_row < most || !backend.may_take() {
             return false;
         }
         let check_agrees = !backend.verdicts.is_empty() && !backend.verdicts.ends_with('P');
         let left = able - 1;
         let half_leaves = left * 2 < total;
         if left >= 1 && (check_agrees || !half_leaves) {
-            backend.eject(now, &rules);
+            backend.eject(now, &rules, for_answers);
             self.to_tell.push(format!("{addr} ejected"));
         } else if backend.told_it_stays.is_none_or(|at| now >= at + rules.max_time) {
             backend.told_it_stays = Some(now);
@@ -511,7 +516,7 @@ impl ModelBackend {
         self.is_out() || self.up.is_none() || last_passed.is_some_and(|it| Some(it) != self.up)
     }
 
-    fn eject(&mut self, now: Instant, rules: &EjectionRules) {
+    fn eject(&mut self, now: Instant, rules: &EjectionRules, for_answers: bool) {
         let doublings = match &self.ejection {
             None => 0,
             Some(last) => {
@@ -521,7 +526,8 @@ impl ModelBackend {
             }
         };
         self.came_in = None;
-        self.ejection = Some(Ejection { doublings, verdicts: String::new(), until: None, over: None });
+        let (verdicts, until, over) = Default::default();
+        self.ejection = Some(Ejection { doublings, for_answers, verdicts, until, over });
     }
 
     fn end_ejection(&mut self, now: Instant) {
@@ -531,9 +537,10 @@ impl ModelBackend {
     }
 
     /// Whether checks alone end its ejection.
-    fn is_believed(&self, rise: u32) -> bool {
+    fn is_believed(&self, check: &Check) -> bool {
         let Some(ejection) = self.ejection.as_ref().filter(|it| it.over.is_none()) else { return false };
-        ejection.doublings == 0 && ejection.verdicts.ends_with(&"P".repeat(rise as usize))
+        let sees_it = !ejection.for_answers || matches!(check.kind, CheckKind::Http(_));
+        sees_it && ejection.doublings == 0 && ejection.verdicts.ends_with(&"P".repeat(check.rise as usize))
     }
 
     fn checked_at_home(&self, config: &PoolConfig) -> bool {

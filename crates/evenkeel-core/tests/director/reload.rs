@@ -1,6 +1,7 @@
 //! A new configuration under a running director.
 
 use crate::stage::{MS, SECOND, Stage, check, key, member, pool, verdict, web};
+use evenkeel_core::eject::Tolerance;
 use std::sync::Arc;
 
 #[test]
@@ -130,7 +131,7 @@ fn without_ejection_nobody_stays_ejected() {
     config.pools[0].ejection = None;
     stage.reload(config);
     assert_eq!((stage.takers(), stage.told()), ("1 2".into(), "1 returned".into()));
-    assert_eq!(stage.web().backends[0].suspect_after, 0);
+    assert_eq!(stage.web().backends[0].tolerance, Tolerance::default());
 }
 
 #[test]
@@ -139,7 +140,7 @@ fn nobody_becomes_a_suspect_by_a_stricter_rule() {
     stage.verdicts("PP");
     stage.refuse(1, 2);
     let mut config = web(2);
-    config.pools[0].ejection.as_mut().unwrap().failures = 2;
+    config.pools[0].ejection.as_mut().unwrap().tolerance.failures = 2;
     stage.reload(config);
     assert!(!stage.web().backends[0].is_suspect(), "no report would ever come");
 }

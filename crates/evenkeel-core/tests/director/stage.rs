@@ -1,12 +1,13 @@
 //! A director on a virtual clock, and few words to play a scene with it. Backend `n` of a pool is at 10.0.0.n:80.
 
 use evenkeel_core::addr::Addr;
-use evenkeel_core::attempt::ConnectFailure;
+use evenkeel_core::attempt::{ConnectFailure, LiveFailure};
 use evenkeel_core::balance::Balance;
 use evenkeel_core::director::{
     Action, AllDown, Closed, Config, Director, EjectionRules, Leaving, Member, Order, OrderError, PoolConfig,
     SlowStart, Target,
 };
+use evenkeel_core::eject::{Errors, Tolerance};
 use evenkeel_core::health::{Check, CheckKind, ProbeFailure, Verdict};
 use evenkeel_core::name::{BackendKey, PoolName};
 use evenkeel_core::snapshot::{
@@ -108,7 +109,20 @@ impl Stage {
             let pool = self.web();
             let backend = pool.backends.iter().find(|it| it.addr == addr(number)).unwrap();
             let in_row = backend.load.note_failed();
-            self.director.handle_suspect(self.now, &key("web", number), ConnectFailure::Refused, in_row);
+            let refused = LiveFailure::Connect(ConnectFailure::Refused);
+            self.director.handle_suspect(self.now, &key("web", number), refused, in_row);
+            self.collect();
+        }
+    }
+
+    /// So many answers of a backend of `web` are errors.
+    pub fn err(&mut self, number: u8, times: u32) {
+        for _ in 0..times {
+            let pool = self.web();
+            let backend = pool.backends.iter().find(|it| it.addr == addr(number)).unwrap();
+            let in_row = backend.load.note_error();
+            let answered = LiveFailure::Answer(503);
+            self.director.handle_suspect(self.now, &key("web", number), answered, in_row);
             self.collect();
         }
     }
@@ -197,6 +211,8 @@ pub fn verdict(letter: char) -> Verdict {
 }
 
 /// One pool `web` with backends 1, 2, … and the built-in defaults.
+pub const TOLERANCE: Tolerance = Tolerance { failures: 3, errors: 5, errors_are: Errors::Gateway };
+
 pub fn web(backends: u8) -> Config {
     Config { listeners: Vec::new(), pools: vec![pool("web", (1..=backends).map(member).collect())] }
 }
@@ -207,7 +223,7 @@ pub fn pool(name: &str, members: Vec<Member>) -> PoolConfig {
         members,
         balance: Balance::Random { choices: 2 },
         check: Some(Arc::new(check())),
-        ejection: Some(EjectionRules { failures: 3, time: 5 * SECOND, max_time: 60 * SECOND }),
+        ejection: Some(EjectionRules { tolerance: TOLERANCE, time: 5 * SECOND, max_time: 60 * SECOND }),
         slow_start: Some(SlowStart { duration: 30 * SECOND, from_percent: 10 }),
         all_down: AllDown::Try,
         on_remove: Leaving::Keep,

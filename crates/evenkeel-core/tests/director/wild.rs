@@ -2,11 +2,12 @@
 //! nothing loops, and what is published makes sense.
 
 use crate::stage::{addr, check, key, member, name, pool, verdict};
-use evenkeel_core::attempt::ConnectFailure;
+use evenkeel_core::attempt::{ConnectFailure, LiveFailure};
 use evenkeel_core::director::{
     Action, AllDown, BackendOrder, Config, Director, Duty, EjectionRules, Leaving, Member, Order, PoolConfig,
     SlowStart,
 };
+use evenkeel_core::eject::{Errors, Tolerance};
 use evenkeel_core::health::Check;
 use evenkeel_core::snapshot::Snapshot;
 use proptest::prelude::*;
@@ -27,7 +28,11 @@ proptest! {
             match deed {
                 Deed::Verdict(number, letter) => director.handle_probe(now, &key("web", number), verdict(letter)),
                 Deed::Failure(number, in_row) => {
-                    director.handle_suspect(now, &key("web", number), ConnectFailure::Refused, in_row);
+                    let failure = match number % 2 {
+                        0 => LiveFailure::Connect(ConnectFailure::Refused),
+                        _ => LiveFailure::Answer(503),
+                    };
+                    director.handle_suspect(now, &key("web", number), failure, in_row);
                 }
                 Deed::Answer(numbers) => {
                     let ips = numbers.map(|it| it.into_iter().map(|n| addr(n).ip().unwrap().ip()).collect());
@@ -120,7 +125,10 @@ fn config() -> impl Strategy<Value = Config> {
     parts
         .prop_map(|(members, check, ejection, slow_start, tries)| PoolConfig {
             check: check.map(Arc::new),
-            ejection: ejection.map(|(failures, time, max_time)| EjectionRules { failures, time, max_time }),
+            ejection: ejection.map(|(failures, time, max_time)| {
+                let tolerance = Tolerance { failures, errors: failures / 2, errors_are: Errors::All };
+                EjectionRules { tolerance, time, max_time }
+            }),
             slow_start: slow_start.map(|(duration, from_percent)| SlowStart { duration, from_percent }),
             on_remove: if tries { Leaving::Cut } else { Leaving::Keep },
             on_down: if tries { Leaving::Drain(Duration::from_secs(1)) } else { Leaving::Keep },

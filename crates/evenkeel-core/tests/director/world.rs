@@ -2,11 +2,13 @@
 
 use crate::stage::{MS, SECOND, addr, check, member, name, pool};
 use evenkeel_core::addr::Addr;
+use evenkeel_core::attempt::{ConnectFailure, LiveFailure};
 use evenkeel_core::dice::Dice;
 use evenkeel_core::director::{
     AllDown, BackendOrder, Config, Duty, EjectionRules, Member, PoolConfig, SlowStart,
 };
-use evenkeel_core::health::Check;
+use evenkeel_core::eject::{Errors, Tolerance};
+use evenkeel_core::health::{Check, CheckKind, HttpCheck};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,17 +26,20 @@ pub enum Weather {
     Silent,
     /// Checks pass, live connects fail.
     Lying,
+    /// It is there, and its answers are errors.
+    Ill,
     /// Anything may happen.
     Mixed,
 }
 
 impl Weather {
     pub fn random(dice: &mut Dice) -> Self {
-        match dice.below(10) {
+        match dice.below(11) {
             0..5 => Self::Fair,
             5 | 6 => Self::Refusing,
             7 => Self::Silent,
             8 => Self::Lying,
+            9 => Self::Ill,
             _ => Self::Mixed,
         }
     }
@@ -44,7 +49,7 @@ impl Weather {
         let soon = MS / 10 * dice.below(50) as u32;
         match self {
             _ if dice.below(40) == 0 => ('O', soon),
-            Self::Fair | Self::Lying => ('P', soon),
+            Self::Fair | Self::Lying | Self::Ill => ('P', soon),
             Self::Refusing => ('F', soon),
             Self::Silent => ('S', check.timeout),
             Self::Mixed => match dice.below(3) {
@@ -55,12 +60,18 @@ impl Weather {
         }
     }
 
-    /// Whether a connect of live traffic works.
-    pub fn connects(self, dice: &mut Dice) -> bool {
+    /// How live traffic fails, if it does.
+    pub fn fails(self, dice: &mut Dice) -> Option<LiveFailure> {
+        let refused = LiveFailure::Connect(ConnectFailure::Refused);
         match self {
-            Self::Fair => true,
-            Self::Refusing | Self::Silent | Self::Lying => false,
-            Self::Mixed => one_in(dice, 2),
+            Self::Fair => None,
+            Self::Refusing | Self::Silent | Self::Lying => Some(refused),
+            Self::Ill => Some(LiveFailure::Answer(503)),
+            Self::Mixed => match dice.below(4) {
+                0 | 1 => None,
+                2 => Some(refused),
+                _ => Some(LiveFailure::Answer(502)),
+            },
         }
     }
 }
@@ -106,7 +117,11 @@ fn random_pool(dice: &mut Dice, named: &str) -> PoolConfig {
     PoolConfig {
         check: (!one_in(dice, 5)).then(|| Arc::new(random_check(dice))),
         ejection: (!one_in(dice, 5)).then(|| EjectionRules {
-            failures: 1 + dice.below(4) as u32,
+            tolerance: Tolerance {
+                failures: 1 + dice.below(4) as u32,
+                errors: dice.below(5) as u32,
+                errors_are: Errors::Gateway,
+            },
             time: SECOND * (1 + dice.below(5) as u32),
             max_time: SECOND * (5 + dice.below(30) as u32),
         }),
@@ -131,6 +146,7 @@ fn random_member(dice: &mut Dice) -> Member {
 
 fn random_check(dice: &mut Dice) -> Check {
     Check {
+        kind: if one_in(dice, 2) { CheckKind::Tcp } else { asks_for_answers() },
         interval: SECOND * (1 + dice.below(4) as u32),
         fast_interval: MS * (100 + dice.below(900) as u32),
         timeout: MS * (200 + dice.below(1500) as u32),
@@ -138,6 +154,12 @@ fn random_check(dice: &mut Dice) -> Check {
         fall: 1 + dice.below(4) as u32,
         ..check()
     }
+}
+
+/// What a check asks that sees what requests see.
+pub fn asks_for_answers() -> CheckKind {
+    let status = [(200, 399)].into();
+    CheckKind::Http(HttpCheck { method: "GET".into(), path: "/".into(), host: None, status, body: None })
 }
 
 /// Something that an operator wants, of whom.

@@ -4,6 +4,7 @@ use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::Tried;
 use evenkeel_core::balance::{Balance, Choice, Picker, client_hash};
 use evenkeel_core::dice::Dice;
+use evenkeel_core::eject::Tolerance;
 use evenkeel_core::load::{Seat, SeatLimits};
 use evenkeel_core::snapshot::Backend;
 use std::net::Ipv4Addr;
@@ -27,7 +28,7 @@ pub fn backend(number: u32, weight: u32) -> Backend {
         weight,
         eligible: true,
         limits: SeatLimits::NONE,
-        suspect_after: 1,
+        tolerance: Tolerance { failures: 1, ..Tolerance::default() },
         load: Default::default(),
     }
 }

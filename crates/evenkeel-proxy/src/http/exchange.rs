@@ -175,7 +175,6 @@ impl Exchange {
             match end {
                 RoundEnd::Done => {
                     if in_order && reach::can_be_shared(&reached.pool.rules) {
-                        reached.seat.answered();
                         reached.lease.give_back(&self.terms.rules.links, worker.reactor.now());
                     }
                     return (Outcome::Answered, None);

@@ -8,6 +8,7 @@
 mod answer;
 mod arrival;
 mod exchange;
+mod judge;
 mod link;
 mod port;
 mod reach;

@@ -80,7 +80,7 @@ pub async fn reach<'a>(
         match Box::pin(reached).await {
             Ok(connection) => {
                 let took = worker.reactor.now() - began;
-                seat.connected(took);
+                seat.linked(took);
                 worker.on_seat_freed(local);
                 note(session, &backend.addr, took);
                 let ready = session.backend_ready.get();

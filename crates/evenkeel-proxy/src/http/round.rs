@@ -2,6 +2,7 @@
 //! of either is taken than the other side takes.
 
 use super::exchange::{Exchange, Terms};
+use super::judge;
 use super::port::{Came, Port};
 use super::reach::Reached;
 use super::{Client, Desk};
@@ -388,6 +389,7 @@ impl<'a, 'r> Round<'a, 'r> {
         if is_upgrade && !(self.exchange.may_upgrade && response.upgrade.is_some()) {
             return malformed;
         }
+        judge::answered(self.worker, self.reached, response.status, self.exchange.began);
         let keeps = self.exchange.body.is_done() && !Terms::last(self.worker, self.session);
         let onward: Onward = self.exchange.onward(keeps);
         let Exchange { way, terms, method, .. } = &mut *self.exchange;

@@ -2,6 +2,7 @@
 
 use evenkeel_core::addr::Addr;
 use evenkeel_core::balance::{Balance, Picker};
+use evenkeel_core::eject::Tolerance;
 use evenkeel_core::flow::FlowRules;
 use evenkeel_core::load::{Load, SeatLimits};
 use evenkeel_core::name::{ListenerName, PoolName, Protocol, ServiceName};
@@ -132,7 +133,7 @@ pub fn backend(place: &Place) -> Backend {
         weight: 1,
         eligible: true,
         limits: SeatLimits::NONE,
-        suspect_after: 0,
+        tolerance: Tolerance::default(),
         load: Arc::new(Load::default()),
     }
 }

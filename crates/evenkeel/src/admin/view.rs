@@ -249,6 +249,8 @@ fn backend(picture: &Picture, view: &BackendView, published: &Backend, sums: &Ba
         "connect_failures": failures(sums),
         "connect_failures_in_row": published.load.failures_in_row(),
         "connect_ms": times(&sums.connect),
+        "requests": {"sent": sums.requests, "errors": sums.errors},
+        "errors_in_row": published.load.errors_in_row(),
         "to_backend": sums.to_backend,
         "to_client": sums.to_client,
         "ejections": view.tally.ejections,

@@ -9,6 +9,7 @@ use super::sockets;
 use super::tls::{self, Paths};
 use evenkeel_core::balance::Balance;
 use evenkeel_core::director::{AllDown, EjectionRules, Leaving, Member, PoolConfig, SlowStart, Target};
+use evenkeel_core::eject::{Errors, Tolerance};
 use evenkeel_core::name::PoolName;
 use evenkeel_core::rate::Rate;
 use evenkeel_core::snapshot::{
@@ -173,7 +174,14 @@ fn hash_key(text: &str) -> u64 {
 
 fn ejection(chain: &Chain<'_>, problems: &mut Problems) -> Option<EjectionRules> {
     let rules = EjectionRules {
-        failures: chain.number("eject.failures"),
+        tolerance: Tolerance {
+            failures: chain.number("eject.failures"),
+            errors: chain.number("eject.errors"),
+            errors_are: match chain.text("eject.errors-are").as_deref() {
+                Some("5xx") => Errors::All,
+                _ => Errors::Gateway,
+            },
+        },
         time: chain.time("eject.time"),
         max_time: chain.time("eject.max-time"),
     };

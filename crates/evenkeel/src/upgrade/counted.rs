@@ -85,11 +85,15 @@ impl Counted {
             write_numbers(&mut to, &sums.observed);
             write_times(&mut to, &sums.duration);
             write_times(&mut to, &sums.queued);
+            write_numbers(&mut to, &sums.requests.answers);
+            write_numbers(&mut to, &sums.requests.outcomes);
+            write_times(&mut to, &sums.requests.duration);
+            write_times(&mut to, &sums.requests.first_byte);
         }
         to.size(self.backends.len());
         for (key, sums) in &self.backends {
             write_key(&mut to, key);
-            for n in [sums.sessions, sums.to_backend, sums.to_client] {
+            for n in [sums.sessions, sums.requests, sums.errors, sums.to_backend, sums.to_client] {
                 to.u64(n);
             }
             write_numbers(&mut to, &sums.failures);
@@ -130,17 +134,23 @@ impl Counted {
                 // They begin anew.
                 tls_full: 0,
                 tls_resumed: 0,
-                requests: RequestSums::default(),
                 duration: read_times(from)?,
                 queued: read_times(from)?,
+                requests: RequestSums {
+                    answers: read_numbers(from)?,
+                    outcomes: read_numbers(from)?,
+                    duration: read_times(from)?,
+                    first_byte: read_times(from)?,
+                },
             };
             Some((name, sums))
         })?;
         let backends = from.list(|from| {
             let key = read_key(from)?;
             let sums = BackendSums {
-                requests: 0,
                 sessions: from.u64()?,
+                requests: from.u64()?,
+                errors: from.u64()?,
                 to_backend: from.u64()?,
                 to_client: from.u64()?,
                 failures: read_numbers(from)?,

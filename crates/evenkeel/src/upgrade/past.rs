@@ -151,11 +151,12 @@ fn write_backend(to: &mut Writer, backend: &BackendMemory) {
         HealthState::Down => 2,
     });
     to.u32(backend.health.streak());
-    let PackedEjection { until, returned, doublings, passes } = backend.ejection.pack();
+    let PackedEjection { until, returned, doublings, passes, for_answers } = backend.ejection.pack();
     to.option(until, Writer::instant);
     to.option(returned, Writer::instant);
     to.u32(doublings);
     to.u32(passes);
+    to.bool(for_answers);
     to.option(backend.failed_at, Writer::instant);
     to.option(backend.ramp_since, Writer::instant);
 }
@@ -173,6 +174,7 @@ fn read_backend(from: &mut Reader<'_>) -> Option<BackendMemory> {
         returned: from.option(Reader::instant)?,
         doublings: from.u32()?,
         passes: from.u32()?,
+        for_answers: from.bool()?,
     };
     Some(BackendMemory {
         addr,

@@ -275,7 +275,7 @@ fn a_configuration_on_trial_comes_out_as_it_went_in() {
 fn what_was_seen_comes_out_as_it_went_in() {
     let now = Instant::now();
     let key = BackendKey { pool: PoolName::new("web"), addr: addr("10.0.0.1:80") };
-    let ejection = PackedEjection { until: None, returned: None, doublings: 3, passes: 1 };
+    let ejection = PackedEjection { until: None, returned: None, doublings: 3, passes: 1, for_answers: true };
     let backend = BackendMemory {
         addr: key.addr.clone(),
         health: Health::resume(HealthState::Down, 2),

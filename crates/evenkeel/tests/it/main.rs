@@ -20,6 +20,7 @@ mod grafana;
 mod harness;
 mod health;
 mod http;
+mod http_errors;
 mod http_routes;
 mod launcher;
 mod limits;

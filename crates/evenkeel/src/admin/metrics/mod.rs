@@ -290,6 +290,8 @@ fn backends<'a>(text: &mut Text, picture: &'a Picture) {
     if !of_http(picture).is_empty() {
         text.family(&counts::BACKEND_REQUESTS);
         rows.iter().for_each(|row| row.sample(text, &counts::BACKEND_REQUESTS, row.sums.requests));
+        text.family(&counts::BACKEND_ERRORS);
+        rows.iter().for_each(|row| row.sample(text, &counts::BACKEND_ERRORS, row.sums.errors));
     }
     let failures = &counts::BACKEND_CONNECT_FAILURES;
     text.family(failures);

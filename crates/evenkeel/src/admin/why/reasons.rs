@@ -2,6 +2,7 @@
 
 use crate::control::Explained;
 use crate::logging::{Took, count, with_errno};
+use evenkeel_core::attempt::LiveFailure;
 use evenkeel_core::director::{
     BackendOrder, Cause, Duty, EventKind, Hindrance, Order, Origin, Outlook, State,
 };
@@ -25,10 +26,19 @@ pub fn reasons(explained: &Explained, published: Option<&Backend>) -> Vec<Value>
         reason("full", says, "one of them is done".to_owned())
     });
     let suspect = published.filter(|it| it.eligible && it.is_suspect()).map(|it| {
-        let says = format!("the last {} failed", count(it.load.failures_in_row() as usize, "connect"));
+        let says = suspicion(it);
         reason("suspect", says, "nobody else with room is left, or it is decided whether it goes".to_owned())
     });
     by_director.chain(full).chain(suspect).collect()
+}
+
+/// `the last 3 connects failed`, in which live traffic failed too often there.
+fn suspicion(backend: &Backend) -> String {
+    let (failures, errors) = (backend.load.failures_in_row(), backend.load.errors_in_row());
+    if backend.tolerance.failures != 0 && failures >= backend.tolerance.failures {
+        return format!("the last {} failed", count(failures as usize, "connect"));
+    }
+    format!("the last {} were errors", count(errors as usize, "answer"))
 }
 
 fn reason(word: &str, says: String, back: String) -> Value {
@@ -127,7 +137,9 @@ fn ejected(history: &History) -> String {
     });
     match last {
         Some((cause, failures)) => {
-            let failures = count(*failures as usize, "connect");
+            let what =
+                if matches!(cause, Cause::Live(LiveFailure::Answer(_))) { "answer" } else { "connect" };
+            let failures = count(*failures as usize, what);
             let (cause, errno) = (cause.to_string(), errno_of(cause).map(i64::from));
             format!("live traffic failed: {failures} in a row, {}", with_errno(&cause, errno))
         }

@@ -35,7 +35,8 @@ const TABLES: [&str; 27] = [
 
 /// Whether `key`, one of other services, is one of those too.
 pub fn takes(key: &Key) -> bool {
-    let is_of_services = !matches!(key.scope, Scope::Process | Scope::Route | Scope::Backend | Scope::Flows);
+    let is_of_services =
+        !matches!(key.scope, Scope::Process | Scope::Route | Scope::Backend | Scope::Flows | Scope::HttpPool);
     let is_in = |table: &str| {
         key.name.strip_prefix(table).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };

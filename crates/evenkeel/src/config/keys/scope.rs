@@ -23,6 +23,8 @@ pub enum Scope {
     Members,
     /// In a service, in one of its routes, in a shared pool, and in `[defaults]`.
     Pool,
+    /// The same, but of services only in those that balance requests.
+    HttpPool,
     /// In a route.
     Route,
     /// In a service that takes datagrams, and as its default in `[defaults]`.
@@ -114,6 +116,7 @@ impl Scope {
                 Context::Pool,
                 Context::Defaults,
             ],
+            Self::HttpPool => &[Context::Http, Context::HttpRoute, Context::Pool, Context::Defaults],
             Self::Route => &[Context::Route],
             Self::Flows => &[Context::Udp, Context::Defaults],
             Self::AnyRoute => &[Context::Route, Context::HttpRoute],

@@ -1,0 +1,35 @@
+//! What an answer says of the backend that gave it: that it serves, or, too often in a row, that it does not.
+
+use super::reach::Reached;
+use crate::Report;
+use crate::shared::count;
+use crate::worker::Worker;
+use evenkeel_core::attempt::LiveFailure;
+use evenkeel_core::eject::Word;
+use evenkeel_core::name::BackendKey;
+use std::time::Instant;
+
+/// The backend that was `reached` has answered with `status` what was asked for at `began`.
+pub fn answered(worker: &Worker, reached: &Reached<'_>, status: u16, began: Instant) {
+    if status >= 500 {
+        count(&reached.seat.counts.errors, 1);
+    }
+    match reached.backend().tolerance.judge(status) {
+        Word::Good => reached.seat.answered(),
+        Word::Nothing => {}
+        Word::Bad => note_error(worker, reached, status, began),
+    }
+}
+
+/// The director hears of an error only where there were too many: a busy backend may answer with nothing else.
+fn note_error(worker: &Worker, reached: &Reached<'_>, status: u16, began: Instant) {
+    let backend = reached.backend();
+    let failure = LiveFailure::Answer(status);
+    let Some(most) = backend.tolerance.of(failure) else { return };
+    let in_row = backend.load.note_error();
+    if in_row >= most {
+        let key = BackendKey { pool: reached.pool.name.clone(), addr: backend.addr.clone() };
+        let took = worker.reactor.now().saturating_duration_since(began);
+        worker.shared.report(Report::Suspect { key, failure, in_row, took });
+    }
+}
