@@ -30,7 +30,7 @@ NGINX = """
 daemon off; user root; pid {folder}/nginx.pid; error_log {folder}/log warn;
 events {{ worker_connections 4000; }}
 http {{
-    access_log off; client_max_body_size 0; keepalive_timeout {patience}s;
+    access_log {access}; client_max_body_size 0; keepalive_timeout {patience}s;
     client_header_timeout {patience}s; client_body_timeout {patience}s; send_timeout {patience}s;
     client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
@@ -86,12 +86,14 @@ def secret(home):
 
 class Front:
     """A program in front of backends at these ports; it gives clients and backends `patience` seconds. The others have to be told
-    that clients speak HTTP/2. With a `secret`, a file with a key and a certificate, both sides speak TLS."""
+    that clients speak HTTP/2. With a `secret`, a file with a key and a certificate, both sides speak TLS.
+    With `access` it writes a log of requests there, in the combined format; HAProxy cannot."""
 
-    def __init__(self, name, ports, patience=60, checked=False, h2=False, secret=None):
+    def __init__(self, name, ports, patience=60, checked=False, h2=False, secret=None, access=None):
         self.name, self.port, self.scheme = name, free_port(), "https" if secret else "http"
         self.folder = tempfile.TemporaryDirectory(prefix=f"http-{name}-")
         folder = pathlib.Path(self.folder.name)
+        self.access = access and folder / "access.log"
         config, words, gaps = getattr(self, f"_{name}")(ports, folder, checked, h2, secret)
         config = config.format(port=self.port, folder=folder, patience=patience, scheme=self.scheme, **gaps)
         (folder / "config.toml").write_text(config)
@@ -110,10 +112,12 @@ class Front:
             "checks": 'health = { interval = "200ms" }' if checked else 'health = "off"\neject = "off"',
             "tls": f'tls = "{secret}"\nto-tls = {{ ca = "{secret}", server-name = "a.test" }}' if secret else "",
         }
-        return EVENKEEL, [BINARY, "run", "-c", str(folder / "config.toml"), "--log", "json"], gaps
+        log = ["combined", "--log-to", str(self.access)] if self.access else ["json"]
+        return EVENKEEL, [BINARY, "run", "-c", str(folder / "config.toml"), "--log", *log], gaps
 
     def _nginx(self, ports, folder, _checked, h2, secret):
         gaps = {
+            "access": f"{self.access} combined" if self.access else "off",
             "backends": " ".join(f"server 127.0.0.1:{port} max_fails=0;" for port in ports),
             "listen": f"{' http2' if h2 else ''}{' ssl' if secret else ''}",
             "tls": f"ssl_certificate {secret}; ssl_certificate_key {secret};" if secret else "",

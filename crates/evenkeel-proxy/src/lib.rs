@@ -37,7 +37,7 @@ pub use bind::{Publication, refusals};
 pub use books::{BackendSums, CLASSES, DatagramSums, RequestSums, ServiceSums, Times};
 pub use handover::{SESSION_DESCRIPTORS_MAX, Suspended, Traffic};
 pub use helm::{Helm, TooLate};
-pub use http::{RequestRecord, Said};
+pub use http::{RequestRecord, Said, Who};
 pub use inherited::{Inherited, Passed};
 pub use plane::{Handed, PlaneOptions, PrepareError, Report, Started, Totals, Unbindable, UserPlane};
 pub use record::{Datagrams, Records, SessionRecord, Still, Telling};

@@ -10,19 +10,27 @@ pub fn monotonic() -> Duration {
     Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec as u32)
 }
 
-/// Hour, minute and second of the day, in the local zone (`TZ`, else `/etc/localtime`).
+/// A moment as calendar and clock show it in the local zone (`TZ`, else `/etc/localtime`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimeOfDay {
+pub struct LocalTime {
+    /// Of the Gregorian calendar.
+    pub year: i64,
+    /// 1 to 12.
+    pub month: u8,
+    /// 1 to 31.
+    pub day: u8,
     /// 0 to 23.
     pub hour: u8,
     /// 0 to 59.
     pub minute: u8,
     /// 0 to 60: a leap second counts.
     pub second: u8,
+    /// How much later it is here than in UTC, in minutes.
+    pub ahead: i32,
 }
 
-/// The local time of day at so many seconds after the Unix epoch; `None` for a time that no calendar can hold.
-pub fn time_of_day(unix_seconds: i64) -> Option<TimeOfDay> {
+/// The local time so many seconds after the Unix epoch; `None` for a time that no calendar can hold.
+pub fn local_time(unix_seconds: i64) -> Option<LocalTime> {
     let mut fields = MaybeUninit::<libc::tm>::uninit();
     // SAFETY: both pointers are valid for the call and do not overlap; `localtime_r` keeps neither of them. It reads
     // `TZ`, which nothing in this program changes while threads run.
@@ -32,7 +40,15 @@ pub fn time_of_day(unix_seconds: i64) -> Option<TimeOfDay> {
     }
     // SAFETY: a result that is not null says that all fields were written.
     let fields = unsafe { fields.assume_init() };
-    Some(TimeOfDay { hour: fields.tm_hour as u8, minute: fields.tm_min as u8, second: fields.tm_sec as u8 })
+    Some(LocalTime {
+        year: i64::from(fields.tm_year) + 1900,
+        month: fields.tm_mon as u8 + 1,
+        day: fields.tm_mday as u8,
+        hour: fields.tm_hour as u8,
+        minute: fields.tm_min as u8,
+        second: fields.tm_sec as u8,
+        ahead: (fields.tm_gmtoff / 60) as i32,
+    })
 }
 
 #[cfg(test)]
@@ -41,14 +57,25 @@ mod tests {
 
     #[test]
     fn an_hour_later_differs_by_an_hour_or_a_clock_change() {
-        let at = time_of_day(1_790_000_000).unwrap();
-        let later = time_of_day(1_790_003_600).unwrap();
+        let at = local_time(1_790_000_000).unwrap();
+        let later = local_time(1_790_003_600).unwrap();
         assert_eq!((at.minute, at.second), (later.minute, later.second));
         assert_ne!(at.hour, later.hour);
     }
 
     #[test]
+    fn without_what_it_is_ahead_a_local_time_is_that_of_utc() {
+        let utc = |at: i64| {
+            let local = local_time(at).unwrap();
+            let back = local_time(at - i64::from(local.ahead) * 60).unwrap();
+            (back.year, back.month, back.day, back.hour, back.minute)
+        };
+        assert_eq!(utc(1_795_356_131), (2026, 11, 22, 14, 2));
+        assert_eq!(utc(951_782_400), (2000, 2, 29, 0, 0));
+    }
+
+    #[test]
     fn a_time_beyond_every_calendar_is_none() {
-        assert_eq!(time_of_day(i64::MAX), None);
+        assert_eq!(local_time(i64::MAX), None);
     }
 }

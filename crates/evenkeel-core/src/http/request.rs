@@ -16,6 +16,16 @@ pub enum Version {
     Http11,
 }
 
+impl Version {
+    /// As it is written in a request.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Http10 => "HTTP/1.0",
+            Self::Http11 => "HTTP/1.1",
+        }
+    }
+}
+
 /// What a client wants.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {

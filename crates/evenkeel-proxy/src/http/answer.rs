@@ -21,7 +21,23 @@ const LINGER: Duration = Duration::from_secs(2);
 /// Bytes of that, at most.
 const LINGER_BYTES: usize = 256 * 1024;
 
-/// Tells the client the status of `outcome`, in so many bytes.
+/// What a client was told by us.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Told {
+    /// Bytes of the head.
+    pub head: u64,
+    /// Bytes of the body.
+    pub body: u64,
+}
+
+impl Told {
+    fn of(said: &[u8]) -> Self {
+        let end = said.windows(4).position(|four| four == b"\r\n\r\n").map_or(said.len(), |at| at + 4);
+        Self { head: end as u64, body: (said.len() - end) as u64 }
+    }
+}
+
+/// Tells the client the status of `outcome`.
 pub async fn refuse(
     worker: &Worker,
     session: &Session,
@@ -29,8 +45,8 @@ pub async fn refuse(
     outcome: Outcome,
     method: Option<Method>,
     onward: Onward,
-) -> u64 {
-    let Some(status) = outcome.status() else { return 0 };
+) -> Told {
+    let Some(status) = outcome.status() else { return Told::default() };
     let text = format!("{status} {}\n", phrase(status));
     let fields: &[u8] = match status {
         405 => b"Content-Type: text/plain\r\nAllow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n",
@@ -39,23 +55,23 @@ pub async fn refuse(
     let mut said = Vec::new();
     write::answer(status, fields, text.as_bytes(), method, onward, &mut said);
     say(worker, session, client, &said).await;
-    said.len() as u64
+    Told::of(&said)
 }
 
-/// Tells the client what a route of ours says, in so many bytes.
+/// Tells the client what a route of ours says.
 pub async fn rule(
     worker: &Worker,
     session: &Session,
     client: &mut Client,
     (exchange, said): (&Exchange, &Said),
     onward: Onward,
-) -> u64 {
+) -> Told {
     let edited = exchange.way.edited(&exchange.terms.rules);
     let fields = [&said.fields, edited.lines].concat();
     let mut bytes = Vec::new();
     write::answer(said.status, &fields, &said.body, Some(exchange.method), onward, &mut bytes);
     say(worker, session, client, &bytes).await;
-    bytes.len() as u64
+    Told::of(&bytes)
 }
 
 /// Sends `bytes`, however little is taken at a time.

@@ -71,6 +71,8 @@ pub async fn next(
 struct Waiting {
     seeker: Seeker,
     has_begun: bool,
+    /// When its first byte came.
+    heard: Option<Instant>,
     by: Instant,
 }
 
@@ -81,7 +83,7 @@ impl Waiting {
             true => session.accepted + timeouts.head,
             false => worker.reactor.now() + timeouts.keep_alive,
         };
-        Some(Self { seeker: Seeker::default(), has_begun: is_first, by })
+        Some(Self { seeker: Seeker::default(), has_begun: is_first, heard: None, by })
     }
 
     fn advance(
@@ -101,7 +103,11 @@ impl Waiting {
                 };
                 self.by = now + terms.rules.timeouts.head;
             }
-            if let Some(arrival) = look(worker, session, client, &mut self.seeker) {
+            let heard = *self.heard.get_or_insert(now);
+            if let Some(mut arrival) = look(worker, session, client, &mut self.seeker) {
+                if let Ok(Arrival::Request(exchange)) = &mut arrival {
+                    exchange.head_took = now - heard;
+                }
                 return Poll::Ready(arrival);
             }
         }

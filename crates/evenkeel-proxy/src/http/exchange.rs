@@ -1,6 +1,7 @@
 //! One request and its answer: on which terms, by which backend, and what becomes of it.
 
 use super::Client;
+use super::answer::Told;
 use super::reach::{self, Reached, Wish};
 use super::round::{Round, RoundEnd};
 use super::way::Way;
@@ -64,6 +65,8 @@ fn accepting(worker: &Worker, session: &Session) -> Option<Rc<Accepting>> {
 pub struct Exchange {
     /// When its head was complete.
     pub began: Instant,
+    /// How long that took, from its first byte.
+    pub head_took: Duration,
     /// What it wants to be done.
     pub method: Method,
     /// What backends get.
@@ -85,12 +88,16 @@ pub struct Exchange {
     pub backend: Option<Addr>,
     /// How long the connect took, if one was needed.
     pub connect: Option<Duration>,
+    /// When the backend had taken all of it.
+    pub sent: Option<Instant>,
     /// When the first byte of the answer came.
     pub first_byte: Option<Instant>,
     /// Bytes that backends took.
     pub to_backend: u64,
     /// Bytes that the client took.
     pub to_client: u64,
+    /// Those of heads among them.
+    pub head_to_client: u64,
 }
 
 impl Exchange {
@@ -105,6 +112,7 @@ impl Exchange {
         Self {
             way: Way::new(worker, session, &terms, steered),
             began: worker.reactor.now(),
+            head_took: Duration::ZERO,
             method: request.method,
             head,
             body: Passage::new(request.body, request.body, terms.rules.body_max),
@@ -115,10 +123,18 @@ impl Exchange {
             status: None,
             backend: None,
             connect: None,
+            sent: None,
             first_byte: None,
             to_backend: 0,
             to_client: 0,
+            head_to_client: 0,
         }
+    }
+
+    /// Its client was told something by us.
+    pub fn note_told(&mut self, told: Told) {
+        self.to_client += told.head + told.body;
+        self.head_to_client += told.head;
     }
 
     /// Whether there may be another request after this one.
@@ -165,7 +181,7 @@ impl Exchange {
             };
             count(&reached.seat.counts.requests, 1);
             self.backend = Some(reached.addr().clone());
-            self.connect = reached.connect;
+            (self.connect, self.sent) = (reached.connect, None);
             let round = Round::new(worker, session, client, self, &reached);
             let (end, in_order) = round.run().await;
             if !matches!(end, RoundEnd::Upgraded(_)) {

@@ -17,7 +17,7 @@ mod round;
 mod tell;
 mod way;
 
-pub use record::{RequestRecord, Said};
+pub use record::{RequestRecord, Said, Who};
 
 use link::Links;
 
@@ -207,14 +207,16 @@ async fn conclude(
         keeps &= exchange.is_body_gone();
         let onward = exchange.onward(keeps);
         exchange.status = Some(said.status);
-        exchange.to_client += answer::rule(worker, session, client, (exchange, &said), onward).await;
+        let told = answer::rule(worker, session, client, (exchange, &said), onward).await;
+        exchange.note_told(told);
     }
     if outcome.status().is_some() {
         keeps &= exchange.is_body_gone() && !matches!(outcome, Outcome::Refused(_));
         let onward = exchange.onward(keeps);
         exchange.status = outcome.status();
         let method = Some(exchange.method);
-        exchange.to_client += answer::refuse(worker, session, client, outcome, method, onward).await;
+        let told = answer::refuse(worker, session, client, outcome, method, onward).await;
+        exchange.note_told(told);
     }
     tell::ended(worker, session, exchange, outcome);
     if let Some(established) = upgraded {

@@ -7,10 +7,40 @@ use evenkeel_core::http::outcome::Outcome;
 use evenkeel_core::http::request::{Request, Version};
 use evenkeel_core::http::rules::HeadLimits;
 use evenkeel_core::name::{ListenerName, PoolName};
+use std::fmt;
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 /// The limits that a head of our own making keeps.
 const NO_LIMITS: HeadLimits = HeadLimits { bytes: u32::MAX, fields: u32::MAX, target: u32::MAX };
+
+/// Who a client is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Whoever has connected, or whom the header of a proxy names.
+    At(Addr),
+    /// Whom a proxy that is believed names in its request.
+    Named(IpAddr),
+}
+
+impl Who {
+    /// Its address, if it has one.
+    pub fn ip(&self) -> Option<IpAddr> {
+        match self {
+            Self::At(addr) => addr.ip().map(|addr| addr.ip().to_canonical()),
+            Self::Named(ip) => Some(*ip),
+        }
+    }
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(addr) => addr.fmt(f),
+            Self::Named(ip) => ip.fmt(f),
+        }
+    }
+}
 
 /// Everything there is to say about a request.
 #[derive(Clone, Debug)]
@@ -23,8 +53,8 @@ pub struct RequestRecord {
     pub began_at: SystemTime,
     /// Who accepted the session.
     pub listener: ListenerName,
-    /// Where the client is.
-    pub client: Addr,
+    /// Who the client is.
+    pub client: Who,
     /// The proxy in front that has said so.
     pub via: Option<Addr>,
     /// The head as a backend gets it; of one that was refused, the beginning of its first line.
@@ -41,10 +71,14 @@ pub struct RequestRecord {
     pub backend: Option<Addr>,
     /// The attempts that failed, in order.
     pub failed_attempts: Vec<Attempt>,
+    /// Time that its head took, from its first byte to its last.
+    pub head_took: Duration,
     /// Time spent waiting for a seat.
     pub queued: Duration,
     /// Time the connect took; `None` if there was a connection already.
     pub connect: Option<Duration>,
+    /// From its beginning until the last backend that was asked had taken all of it.
+    pub sent: Option<Duration>,
     /// From its beginning to the first byte of the answer.
     pub first_byte: Option<Duration>,
     /// From its beginning to the last byte of the answer.
@@ -55,45 +89,58 @@ pub struct RequestRecord {
     pub to_backend: u64,
     /// Bytes that the client took.
     pub to_client: u64,
+    /// Those of heads among them.
+    pub head_to_client: u64,
     /// What became of it.
     pub outcome: Outcome,
 }
 
-/// What a request has said.
+/// What a request has said, as bytes or as text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Said {
+pub struct Said<T> {
     /// Its method.
-    pub method: String,
+    pub method: T,
     /// Path and query; of a request that was refused, whatever its first line was.
-    pub target: String,
+    pub target: T,
     /// Whose.
-    pub host: Option<String>,
+    pub host: Option<T>,
     /// Its name, `X-Request-Id`.
-    pub id: Option<String>,
+    pub id: Option<T>,
     /// `User-Agent`.
-    pub user_agent: Option<String>,
+    pub user_agent: Option<T>,
     /// `Referer`.
-    pub referer: Option<String>,
+    pub referer: Option<T>,
 }
 
 impl RequestRecord {
-    /// What it has said.
-    pub fn said(&self) -> Said {
+    /// What it has said, as text.
+    pub fn said(&self) -> Said<String> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let mut lines = Lines::new();
-        match Request::parse(&self.head, &NO_LIMITS, &mut lines) {
-            Ok(request) => {
-                let field = |name: &str| request.fields.named(name.as_bytes()).next().map(text);
-                Said {
-                    method: text(request.method_name),
-                    target: text(self.asked.as_deref().unwrap_or(request.target)),
-                    host: request.host.map(text),
-                    id: field("x-request-id"),
-                    user_agent: field("user-agent"),
-                    referer: field("referer"),
-                }
-            }
-            Err(_) => Said { target: text(&self.head), ..Said::default() },
+        let Said { method, target, host, id, user_agent, referer } = self.said_in_bytes(&mut lines);
+        Said {
+            method: text(method),
+            target: text(target),
+            host: host.map(text),
+            id: id.map(text),
+            user_agent: user_agent.map(text),
+            referer: referer.map(text),
+        }
+    }
+
+    /// What it has said, to the byte; `lines` is room for its fields.
+    pub fn said_in_bytes<'a>(&'a self, lines: &'a mut Lines) -> Said<&'a [u8]> {
+        let Ok(request) = Request::parse(&self.head, &NO_LIMITS, lines) else {
+            return Said { target: &self.head, ..Said::default() };
+        };
+        let field = |name: &str| request.fields.named(name.as_bytes()).next();
+        Said {
+            method: request.method_name,
+            target: self.asked.as_deref().unwrap_or(request.target),
+            host: request.host,
+            id: field("x-request-id"),
+            user_agent: field("user-agent"),
+            referer: field("referer"),
         }
     }
 

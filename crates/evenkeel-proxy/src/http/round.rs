@@ -195,7 +195,9 @@ impl<'a, 'r> Round<'a, 'r> {
         loop {
             let before = self.moved;
             self.has_heard = false;
-            let end = self.upload(&mut hand).or_else(|| self.download(&mut hand));
+            let end = self.upload(&mut hand);
+            self.note_sent();
+            let end = end.or_else(|| self.download(&mut hand));
             if end.is_some() {
                 return end;
             }
@@ -232,6 +234,14 @@ impl<'a, 'r> Round<'a, 'r> {
                 self.is_deaf = true;
                 None
             }
+        }
+    }
+
+    /// Notes when the last of it was taken.
+    fn note_sent(&mut self) {
+        let is_taken = self.has_begun && self.exchange.body.is_done() && self.to_backend.bytes.is_empty();
+        if is_taken && !self.is_deaf {
+            self.exchange.sent.get_or_insert(self.worker.reactor.now());
         }
     }
 
@@ -383,7 +393,10 @@ impl<'a, 'r> Round<'a, 'r> {
                 write::response(&response, self.exchange.method, onward, None, hand.out);
             }
         };
-        let Some(response) = answer else { return self.give_to_client(None, hand) };
+        let Some(response) = answer else {
+            self.exchange.head_to_client += hand.out.len() as u64;
+            return self.give_to_client(None, hand);
+        };
         self.exchange.status = Some(response.status);
         let is_upgrade = response.status == 101;
         if is_upgrade && !(self.exchange.may_upgrade && response.upgrade.is_some()) {
@@ -397,6 +410,7 @@ impl<'a, 'r> Round<'a, 'r> {
         let edited = Some(way.edited(&terms.rules));
         let framing = write::response(&response, *method, onward, edited, hand.out);
         self.exchange.onward(framing != Framing::UntilEnd);
+        self.exchange.head_to_client += hand.out.len() as u64;
         self.in_order = response.keeps;
         let mut answer = Passage::new(response.body, framing, None);
         self.came = Vec::new();

@@ -1,14 +1,16 @@
 //! What is counted and told of a request.
 
-use super::RequestRecord;
+use super::answer::Told;
 use super::arrival::Refused;
 use super::exchange::Exchange;
+use super::{RequestRecord, Who};
 use crate::session::Session;
 use crate::worker::Worker;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::Attempt;
 use evenkeel_core::http::outcome::Outcome;
 use evenkeel_core::http::request::Version;
+use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime};
 
 /// A request has come to its end.
@@ -26,8 +28,10 @@ pub fn ended(worker: &Worker, session: &Session, exchange: &mut Exchange, outcom
     if is_smooth && !worker.telling.get().all {
         return;
     }
+    let named = exchange.way.client.filter(|client| session.source() != Some(*client));
     let record = RequestRecord {
         head: std::mem::take(&mut exchange.head).into(),
+        head_took: exchange.head_took,
         version: exchange.onward(true).version,
         asked: exchange.way.asked.take(),
         route: exchange.way.name(&exchange.terms.rules),
@@ -36,18 +40,20 @@ pub fn ended(worker: &Worker, session: &Session, exchange: &mut Exchange, outcom
         failed_attempts,
         queued,
         connect: exchange.connect,
+        sent: exchange.sent.map(since),
         first_byte: exchange.first_byte.map(since),
         duration,
         status: exchange.status,
         to_backend: exchange.to_backend,
         to_client: exchange.to_client,
-        ..record(session, outcome, SystemTime::now() - duration)
+        head_to_client: exchange.head_to_client,
+        ..record(session, named, outcome, SystemTime::now() - duration)
     };
     worker.records.borrow_mut().push_request(record, now);
 }
 
 /// What came was refused before it was a request.
-pub fn refused(worker: &Worker, session: &Session, refused: &Refused, to_client: u64) {
+pub fn refused(worker: &Worker, session: &Session, refused: &Refused, told: Told) {
     let outcome = Outcome::Refused(refused.refusal);
     session.counts.requests().end(outcome, outcome.status(), Duration::ZERO, None);
     let now = worker.reactor.now();
@@ -55,22 +61,27 @@ pub fn refused(worker: &Worker, session: &Session, refused: &Refused, to_client:
     let record = RequestRecord {
         head: refused.said.clone(),
         status: outcome.status(),
-        to_client,
+        to_client: told.head + told.body,
+        head_to_client: told.head,
         duration,
-        ..record(session, outcome, SystemTime::now() - duration)
+        ..record(session, None, outcome, SystemTime::now() - duration)
     };
     worker.records.borrow_mut().push_request(record, now);
 }
 
-/// What is known of it by its session.
-fn record(session: &Session, outcome: Outcome, began_at: SystemTime) -> RequestRecord {
+/// What is known of it by its session. Where a client is `named` in the request, the session's is the proxy that did so.
+fn record(session: &Session, named: Option<IpAddr>, outcome: Outcome, began_at: SystemTime) -> RequestRecord {
+    let (client, via) = match named {
+        Some(named) => (Who::Named(named), Some(session.client())),
+        None => (Who::At(session.client().clone()), session.via()),
+    };
     RequestRecord {
         session: session.id,
         number: session.serving.get().map_or(0, |serving| serving.requests.get()),
         began_at,
         listener: session.listener.name.clone(),
-        client: session.client().clone(),
-        via: session.via().cloned(),
+        client,
+        via: via.cloned(),
         head: Box::default(),
         asked: None,
         route: None,
@@ -78,13 +89,16 @@ fn record(session: &Session, outcome: Outcome, began_at: SystemTime) -> RequestR
         pool: None,
         backend: None::<Addr>,
         failed_attempts: Vec::new(),
+        head_took: Duration::ZERO,
         queued: Duration::ZERO,
         connect: None,
+        sent: None,
         first_byte: None,
         duration: Duration::ZERO,
         status: None,
         to_backend: 0,
         to_client: 0,
+        head_to_client: 0,
         outcome,
     }
 }

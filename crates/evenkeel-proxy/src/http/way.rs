@@ -9,6 +9,7 @@ use evenkeel_core::http::affinity::{Affinity, Tag};
 use evenkeel_core::http::rules::HttpRules;
 use evenkeel_core::http::steer::{Destination, Said, Steered};
 use evenkeel_core::http::write::Edited;
+use std::net::IpAddr;
 use std::rc::Rc;
 
 /// The way of one request.
@@ -17,6 +18,8 @@ pub struct Way {
     pub route: Option<usize>,
     /// What its client asked for, where a backend is asked for something else.
     pub asked: Option<Box<[u8]>>,
+    /// Who its client is; a Unix socket has no address.
+    pub client: Option<IpAddr>,
     /// To which pool.
     pub pool: Option<Rc<LocalPool>>,
     /// Back, with this.
@@ -40,7 +43,7 @@ pub struct Wanted {
 impl Way {
     /// That of a request of `session`.
     pub fn new(worker: &Worker, session: &Session, terms: &Terms, steered: Steered) -> Self {
-        let Steered { route, to, hash, tag, to_client, asked, client: _ } = steered;
+        let Steered { route, to, hash, tag, to_client, asked, client } = steered;
         let (pool, said) = match to {
             // One that a reload took away in this moment is as good as none.
             Destination::Pool(name) => (worker.pools.borrow().get(&name).cloned(), None),
@@ -52,7 +55,7 @@ impl Way {
             let backend = terms.rules.steering.affinity.clone().zip(tag);
             serving.wanted.replace(Wanted { pool: pool.clone(), hash, backend });
         }
-        Self { route, asked, pool, said, to_client, tag }
+        Self { route, asked, client, pool, said, to_client, tag }
     }
 
     /// Adds what its client is told beside the answer of the backend that was `reached`.

@@ -131,10 +131,11 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "log",
         scope: Scope::Process,
-        kind: Kind::Word(&["auto", "text", "json", "off"]),
+        kind: Kind::Word(&["auto", "text", "json", "combined", "off"]),
         default: Is("auto"),
         doc: "How the log is written. There is one line for each session that has ended and for each change of state; `auto` is \
-              text on a terminal, in syslog and in the journal, and JSON in files and pipes.",
+              text on a terminal, in syslog and in the journal, and JSON in files and pipes. `combined` is one line for each \
+              request, as Apache and nginx write it; all that is told of no request is then text on standard error.",
         why: "people read terminals, programs read pipes",
         example: "json",
         aliases: &["log-format"],

@@ -38,6 +38,8 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+    /// One line for each request, as Apache writes them; all else as text on standard error.
+    Combined,
     /// Not at all.
     Off,
 }
@@ -135,6 +137,7 @@ pub fn compile(typed: &Typed, builtin: &Layer) -> LogSettings {
         format: match chain.text("log").as_deref() {
             Some("text") => LogFormat::Text,
             Some("json") => LogFormat::Json,
+            Some("combined") => LogFormat::Combined,
             Some("off") => LogFormat::Off,
             _ => LogFormat::Auto,
         },

@@ -74,6 +74,7 @@ impl Fields<'_> {
         self.add("EVENKEEL_SESSION", record.session);
         self.add("EVENKEEL_SERVICE", &record.listener.service);
         self.add("EVENKEEL_CLIENT", &record.client);
+        self.add_some("EVENKEEL_VIA", record.via.as_ref());
         self.add_some("EVENKEEL_REQUEST", record.said().id);
         self.add_some("EVENKEEL_STATUS", record.status);
         self.add("EVENKEEL_OUTCOME", record.outcome.word());

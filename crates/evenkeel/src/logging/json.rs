@@ -117,6 +117,8 @@ pub fn line(out: &mut String, entry: &Entry<'_>) {
 /// Appends the line of a request. `ts` is when it came to its end.
 fn request(out: &mut String, record: &RequestRecord) {
     let (said, mut line) = (record.said(), Object::new(out));
+    // Of what was refused, nobody knows.
+    let version = (!said.method.is_empty()).then(|| record.version.word());
     line.text("ts", Rfc3339(record.began_at + record.duration))
         .word("kind", "request")
         .text_or_null("id", said.id)
@@ -127,6 +129,7 @@ fn request(out: &mut String, record: &RequestRecord) {
         .text("client", &record.client)
         .text_or_null("via", record.via.as_ref())
         .text("method", said.method)
+        .text_or_null("protocol", version)
         .text_or_null("host", said.host)
         .text("target", said.target)
         .text_or_null("user_agent", said.user_agent)
@@ -141,8 +144,10 @@ fn request(out: &mut String, record: &RequestRecord) {
         .text_or_null("pool", record.pool.as_ref())
         .text_or_null("backend", record.backend.as_ref());
     attempts(&mut line, &record.failed_attempts);
-    line.raw("queued_ms", Millis(record.queued))
+    line.raw("head_ms", Millis(record.head_took))
+        .raw("queued_ms", Millis(record.queued))
         .millis_or_null("connect_ms", record.connect)
+        .millis_or_null("sent_ms", record.sent)
         .millis_or_null("first_byte_ms", record.first_byte)
         .raw("ms", Millis(record.duration))
         .raw("to_backend", record.to_backend)

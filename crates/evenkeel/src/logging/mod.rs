@@ -2,6 +2,7 @@
 //! it and the writer are bounded channels, and what does not fit is dropped, counted and told.
 
 mod collect;
+mod combined;
 mod datagrams;
 mod entry;
 mod events;

@@ -1,5 +1,6 @@
 //! From what is configured to what takes lines and how they look there.
 
+use super::combined::Combined;
 use super::datagrams::Datagrams;
 use super::flood::{Floodgate, Limits};
 use super::sink::{Sink, Stream};
@@ -28,6 +29,8 @@ pub enum Format {
     Text(Text),
     /// For programs.
     Json,
+    /// Requests, for programs that read what Apache writes.
+    Combined(Combined),
 }
 
 /// What takes lines, and how they look there.
@@ -38,19 +41,45 @@ pub struct Outlet {
     pub gate: Floodgate,
     /// What takes them.
     pub sink: Sink,
+    /// Where all goes that is told of no request, if not there.
+    pub aside: Option<Aside>,
+}
+
+/// Standard error, beside a log of requests.
+pub struct Aside {
+    /// How lines look there.
+    pub text: Text,
+    /// What takes them.
+    pub sink: Sink,
 }
 
 impl Outlet {
     /// Lines in `format` for `sink`, `max_rate` of what goes well in a second.
     pub fn new(format: Format, sink: Sink, max_rate: Option<u32>) -> Self {
         let failures = matches!(format, Format::Text(_)).then_some(FAILURES_SHOWN);
-        Self { format, gate: Floodgate::new(Limits { failures, well: max_rate }), sink }
+        Self { format, gate: Floodgate::new(Limits { failures, well: max_rate }), sink, aside: None }
     }
 
     /// Opens what `settings` want.
     pub fn open(settings: &LogSettings) -> Result<Self, RunError> {
         let sink = sink(settings).map_err(|error| refused(&settings.to, &error))?;
-        Ok(Self::new(format(settings), sink, settings.max_rate))
+        let aside = match settings.format {
+            LogFormat::Combined => Some(Aside::open().map_err(|error| refused(&settings.to, &error))?),
+            _ => None,
+        };
+        Ok(Self { aside, ..Self::new(format(settings), sink, settings.max_rate) })
+    }
+}
+
+impl Aside {
+    fn open() -> io::Result<Self> {
+        let (fd, is_terminal) = (io::stderr().as_fd().try_clone_to_owned()?, io::stderr().is_terminal());
+        let style = match is_journal(2) {
+            true => Style::Journal,
+            false if output::wants_color(cli::color(), is_terminal) => Style::Colour,
+            false => Style::Plain,
+        };
+        Ok(Self { text: Text::new(style), sink: Sink::Stream(Stream::new(File::from(fd))) })
     }
 }
 
@@ -85,25 +114,30 @@ fn format(settings: &LogSettings) -> Format {
     let is_json = match (settings.format, &settings.to) {
         (LogFormat::Json, _) => true,
         (LogFormat::Auto, LogTo::File(_)) => true,
-        (LogFormat::Auto, LogTo::Stdout) => !io::stdout().is_terminal() && !is_journal(),
+        (LogFormat::Auto, LogTo::Stdout) => !io::stdout().is_terminal() && !is_journal(1),
         _ => false,
     };
-    if is_json { Format::Json } else { Format::Text(Text::new(style(&settings.to))) }
+    match settings.format {
+        LogFormat::Combined => Format::Combined(Combined::default()),
+        _ if is_json => Format::Json,
+        _ => Format::Text(Text::new(style(&settings.to))),
+    }
 }
 
 fn style(to: &LogTo) -> Style {
     match to {
         LogTo::Stdout if output::wants_color(cli::color(), io::stdout().is_terminal()) => Style::Colour,
-        LogTo::Stdout if is_journal() => Style::Journal,
+        LogTo::Stdout if is_journal(1) => Style::Journal,
         LogTo::Stdout | LogTo::File(_) => Style::Plain,
         LogTo::Syslog(_) | LogTo::Journald(_) => Style::Bare,
     }
 }
 
-/// Whether standard output is the journal's socket, sd_journal(3): `JOURNAL_STREAM` names its device and inode.
-fn is_journal() -> bool {
+/// Whether this descriptor is the journal's socket, sd_journal(3): `JOURNAL_STREAM` names its device and inode.
+fn is_journal(fd: u8) -> bool {
     let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
-    std::fs::metadata("/proc/self/fd/1").is_ok_and(|file| stream == format!("{}:{}", file.dev(), file.ino()))
+    std::fs::metadata(format!("/proc/self/fd/{fd}"))
+        .is_ok_and(|file| stream == format!("{}:{}", file.dev(), file.ino()))
 }
 
 /// What to tell about a log that cannot be opened.

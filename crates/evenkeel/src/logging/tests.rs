@@ -1,5 +1,6 @@
 //! Golden lines: what a person and a program read.
 
+use super::combined::Combined;
 use super::flood::LeftOut;
 use super::outlet::Format;
 use super::sink::{Sink, Stream};
@@ -15,7 +16,7 @@ use evenkeel_core::http::request;
 use evenkeel_core::name::{ListenerName, PoolName, Protocol, ServiceName};
 use evenkeel_core::reception::Rejection;
 use evenkeel_core::tls::{Agreed, Fault, Version};
-use evenkeel_proxy::{Datagrams, RequestRecord, Still};
+use evenkeel_proxy::{Datagrams, RequestRecord, Still, Who};
 use std::io;
 use std::time::UNIX_EPOCH;
 
@@ -25,7 +26,7 @@ fn at() -> SystemTime {
 
 /// The local time of day of [`at`], as lines of text begin with it.
 fn clock() -> String {
-    let time = evenkeel_sys::clock::time_of_day(1_795_356_131).unwrap();
+    let time = evenkeel_sys::clock::local_time(1_795_356_131).unwrap();
     format!("{:02}:{:02}:{:02}", time.hour, time.minute, time.second)
 }
 
@@ -464,7 +465,7 @@ fn request_record() -> RequestRecord {
         number: 2,
         began_at: at() - Duration::from_micros(1240),
         listener,
-        client,
+        client: Who::At(client),
         via: None,
         head: head.as_bytes().into(),
         asked: None,
@@ -477,13 +478,16 @@ fn request_record() -> RequestRecord {
             failure: ConnectFailure::NoAnswer(Failing::Closed),
             took: Duration::from_micros(300),
         }],
+        head_took: Duration::from_micros(50),
         queued: Duration::ZERO,
         connect: None,
+        sent: Some(Duration::from_micros(80)),
         first_byte: Some(Duration::from_micros(900)),
         duration: Duration::from_micros(1240),
         status: Some(200),
         to_backend: 89,
         to_client: 412,
+        head_to_client: 100,
         outcome: Outcome::Answered,
     }
 }
@@ -512,6 +516,34 @@ fn a_request_is_one_line() {
     );
     assert_eq!((&line["attempts"][0]["detail"], &line["status"]), (&"backend-closed".into(), &200.into()));
     assert_eq!((&line["connect_ms"], &line["by"]), (&serde_json::Value::Null, &"backend".into()));
+}
+
+/// Its line in the combined format, without the time.
+fn combined(record: &RequestRecord) -> String {
+    let mut line = String::new();
+    Combined::default().request(&mut line, record);
+    let (before, (time, behind)) =
+        line.split_once('[').and_then(|(before, rest)| Some((before, rest.split_once(']')?))).unwrap();
+    assert_eq!(time.len(), "22/Nov/2026:14:02:11 +0000".len(), "{time}");
+    format!("{before}[]{behind}")
+}
+
+#[test]
+fn a_request_in_the_combined_format_is_as_apache_writes_it() {
+    let record = request_record();
+    assert_eq!(combined(&record), "10.0.0.7 - - [] \"GET /a?b HTTP/1.1\" 200 312 \"-\" \"\\\"x\\\"\"\n");
+    let head = b"GET /%22 HTTP/1.0\r\nHost: a\r\nReferer: http://b/\xc3\xa9\\\r\n\r\n".as_slice().into();
+    let client = Who::Named("2001:db8::1".parse().unwrap());
+    let named = RequestRecord { head, client, to_client: 100, ..record.clone() };
+    let line = combined(&named);
+    assert_eq!(line, "2001:db8::1 - - [] \"GET /%22 HTTP/1.1\" 200 - \"http://b/\\xc3\\xa9\\\\\" \"-\"\n");
+    let head = b"\x16\x03\n1 - - [\"".as_slice().into();
+    let (outcome, status) = (Outcome::Refused(Refusal::NotHttp), Some(400));
+    let refused = RequestRecord { head, outcome, status, ..record.clone() };
+    assert_eq!(combined(&refused), "10.0.0.7 - - [] \"\\x16\\x03\\n1 - - [\\\"\" 400 312 \"-\" \"-\"\n");
+    let unix = Who::At(Addr::Unix(Arc::from(std::path::Path::new("/run/x"))));
+    let left = RequestRecord { client: unix, status: None, outcome: Outcome::ClientLeft, ..record };
+    assert!(combined(&left).starts_with("- - - [] \"GET /a?b HTTP/1.1\" 499 312 "));
 }
 
 #[test]

@@ -2,16 +2,16 @@
 
 use super::entry::Entry;
 use super::notice::{Level, Notice};
-use super::units::{Bytes, Took, count, cut};
+use super::units::{Bytes, Took, count, cut, unix_seconds};
 use evenkeel_core::attempt::Attempt;
 use evenkeel_core::director::EventKind;
 use evenkeel_core::end::End;
 use evenkeel_core::http::outcome::Outcome;
 use evenkeel_core::observe::Objection;
 use evenkeel_proxy::{RequestRecord, SessionRecord, Still};
-use evenkeel_sys::clock::time_of_day;
+use evenkeel_sys::clock::local_time;
 use std::fmt::{self, Write as _};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 /// What a line begins with, and whether it has colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,11 +199,11 @@ impl Text {
 
     /// `14:02:11` in the zone of this machine; worked out once a second.
     fn clock(&mut self, at: SystemTime) -> &str {
-        let second = at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
+        let second = unix_seconds(at);
         if second != self.second {
             self.second = second;
             self.clock.clear();
-            let _ = match time_of_day(second) {
+            let _ = match local_time(second) {
                 Some(time) => write!(self.clock, "{:02}:{:02}:{:02}", time.hour, time.minute, time.second),
                 None => write!(self.clock, "--:--:--"),
             };

@@ -84,6 +84,11 @@ pub fn cut(text: &str, bytes_max: usize) -> Cow<'_, str> {
     format!("{}{MARK}", &text[..end]).into()
 }
 
+/// Whole seconds since the Unix epoch; a time before that is none of them.
+pub fn unix_seconds(time: SystemTime) -> i64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs().cast_signed())
+}
+
 /// Where in [`Rfc3339`] its numbers stand.
 const DIGITS: [(usize, usize); 7] = [(0, 4), (5, 7), (8, 10), (11, 13), (14, 16), (17, 19), (20, 23)];
 

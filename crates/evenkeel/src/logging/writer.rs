@@ -20,6 +20,8 @@ const TOLD_EVERY: Duration = Duration::from_secs(1);
 pub struct Writer {
     outlet: Outlet,
     buffer: String,
+    /// Lines that go aside.
+    beside: String,
     tally: Arc<Tally>,
     /// Lines that could not be written since the last that could.
     lost: u64,
@@ -30,7 +32,7 @@ pub struct Writer {
 impl Writer {
     /// Writes to `outlet`, and counts in `tally` what is not written.
     pub fn new(outlet: Outlet, tally: Arc<Tally>) -> Self {
-        Self { outlet, buffer: String::new(), tally, lost: 0, told: None }
+        Self { outlet, buffer: String::new(), beside: String::new(), tally, lost: 0, told: None }
     }
 
     /// Writes whatever comes, until nobody is left to send.
@@ -97,13 +99,20 @@ impl Writer {
 
     /// Makes the line of `entry`.
     fn put(&mut self, entry: &Entry<'_>) {
-        let Outlet { format, sink, .. } = &mut self.outlet;
+        let Outlet { format, sink, aside, .. } = &mut self.outlet;
         if !sink.is_on() {
             return;
         }
-        match format {
-            Format::Text(text) => text.line(&mut self.buffer, entry),
-            Format::Json => json::line(&mut self.buffer, entry),
+        match (format, entry) {
+            (Format::Text(text), _) => text.line(&mut self.buffer, entry),
+            (Format::Json, _) => json::line(&mut self.buffer, entry),
+            (Format::Combined(combined), Entry::Request(record)) => {
+                combined.request(&mut self.buffer, record);
+            }
+            (Format::Combined(_), _) => {
+                aside.iter_mut().for_each(|aside| aside.text.line(&mut self.beside, entry));
+                return;
+            }
         }
         match sink.take(&mut self.buffer, entry) {
             0 if self.buffer.is_empty() => self.tell_lost(),
@@ -122,6 +131,7 @@ impl Writer {
 
     /// Writes the buffer. What cannot be written is given up and counted: the balancer goes on without a log.
     fn flush(&mut self) {
+        self.flush_aside();
         if self.buffer.is_empty() {
             return;
         }
@@ -132,6 +142,15 @@ impl Writer {
             0 => self.tell_lost(),
             lost => self.lose(lost),
         }
+    }
+
+    fn flush_aside(&mut self) {
+        if let Some(aside) = self.outlet.aside.as_mut().filter(|_| !self.beside.is_empty()) {
+            let lost = aside.sink.write(&self.beside);
+            self.tally.lost.fetch_add(lost, Relaxed);
+        }
+        self.beside.clear();
+        self.beside.shrink_to(BUFFER_KEPT);
     }
 
     /// Now that lines are taken again, tells how many were not; not too often, where only some are.

@@ -21,6 +21,7 @@ mod harness;
 mod health;
 mod http;
 mod http_errors;
+mod http_log;
 mod http_routes;
 mod launcher;
 mod limits;

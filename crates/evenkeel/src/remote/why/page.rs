@@ -3,7 +3,7 @@
 use super::super::read::word;
 use crate::logging::{Took, with_errno};
 use crate::{cli, output};
-use evenkeel_sys::clock::time_of_day;
+use evenkeel_sys::clock::local_time;
 use serde_json::Value;
 use std::io::IsTerminal;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -146,7 +146,7 @@ pub fn when(about: &Value) -> (String, String) {
 
 fn clock(time: SystemTime) -> String {
     let second = time.duration_since(UNIX_EPOCH).map_or(0, |it| it.as_secs() as i64);
-    match time_of_day(second) {
+    match local_time(second) {
         Some(time) => format!("{:02}:{:02}:{:02}", time.hour, time.minute, time.second),
         None => "--:--:--".to_owned(),
     }
