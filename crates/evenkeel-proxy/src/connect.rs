@@ -322,17 +322,28 @@ pub fn note_failure(
     failure: ConnectFailure,
     began: Instant,
 ) {
-    let took = worker.reactor.now() - began;
-    let mut opening = session.opening.borrow_mut();
-    opening.notes.failed_attempts.push(Attempt { backend: backend.addr.clone(), failure, took });
-    opening.reach = Reach::Nobody;
-    drop(opening);
+    let took = note_attempt(worker, session, backend, failure, began);
     if pool.rules.source().blames(failure) {
         let in_row = backend.load.note_failed();
         let key = BackendKey { pool: pool.name.clone(), addr: backend.addr.clone() };
         let failure = LiveFailure::Connect(failure);
         worker.shared.report(Report::Suspect { key, failure, in_row, took });
     }
+}
+
+/// Remembers an attempt that failed; says how long it took.
+pub fn note_attempt(
+    worker: &Worker,
+    session: &Session,
+    backend: &Backend,
+    failure: ConnectFailure,
+    began: Instant,
+) -> Duration {
+    let took = worker.reactor.now() - began;
+    let mut opening = session.opening.borrow_mut();
+    opening.notes.failed_attempts.push(Attempt { backend: backend.addr.clone(), failure, took });
+    opening.reach = Reach::Nobody;
+    took
 }
 
 /// Whether to try again after `failure`: if so, at once, or after a pause if the failure was ours.

@@ -390,9 +390,11 @@ impl Session {
         by_request.or_else(|| self.pool.get().cloned())
     }
 
-    /// The name of the pool that it is sent to.
+    /// The name of the pool that it is sent to: where it is on its way with a request, that of the request.
     pub fn pool_name(&self) -> Option<PoolName> {
-        self.pool.get().map(|pool| pool.newest().name.clone())
+        let is_idle = matches!(self.opening.borrow().reach, Reach::Nobody);
+        let pool = if is_idle { self.pool.get().cloned() } else { self.seated_in() };
+        pool.map(|pool| pool.newest().name.clone())
     }
 
     /// Who it is connected to, if anybody.

@@ -111,7 +111,8 @@ impl From<Arc<Visit>> for Progressing {
 }
 
 impl Filter {
-    fn means(&self, session: &Session) -> bool {
+    /// Whether `session` is meant.
+    pub(crate) fn means(&self, session: &Session) -> bool {
         fn is<T: PartialEq>(wanted: &Option<T>, found: impl FnOnce() -> Option<T>) -> bool {
             wanted.is_none() || *wanted == found()
         }
@@ -128,15 +129,16 @@ impl Worker {
     pub fn visit(self: &Rc<Self>) {
         let Some(mut progressing) = self.visits.borrow_mut().pop_front() else { return };
         let Progressing { visit, next } = &mut progressing;
+        if *next == 0 {
+            self.order_requests(visit);
+        }
         let range = *next..*next + STEP;
         let (visited, rows) = self.look(visit, range.clone());
         match visit.close {
             None => {}
             Some(Closing::Now) => rows.into_iter().for_each(|row| self.cut(row, End::Ordered)),
             Some(Closing::Within(from, to)) => rows.into_iter().for_each(|row| {
-                let spread = to.saturating_sub(from).as_millis() as u64;
-                let ms = self.dice.borrow_mut().below(spread + 1);
-                self.close_by(row, self.reactor.now() + from + Duration::from_millis(ms));
+                self.close_by(row, self.reactor.now() + self.between((from, to)));
             }),
         }
         (visit.answer)(visited);
@@ -147,6 +149,19 @@ impl Worker {
         if !self.visits.borrow().is_empty() {
             self.shared.wake(self.index).wake();
         }
+    }
+
+    /// Requests that are being served are over by then, too; their sessions go on.
+    fn order_requests(&self, visit: &Visit) {
+        let Some(Closing::Within(from, to)) = visit.close else { return };
+        self.http.orders.give(self.reactor.now(), visit.filter.clone(), (from, to));
+        self.wake_serving(|_| true);
+    }
+
+    /// Some time between these.
+    pub fn between(&self, (from, to): (Duration, Duration)) -> Duration {
+        let spread = to.saturating_sub(from).as_millis() as u64;
+        from + Duration::from_millis(self.dice.borrow_mut().below(spread + 1))
     }
 
     fn look(&self, visit: &Visit, range: std::ops::Range<usize>) -> (Visited, Vec<Row>) {

@@ -115,6 +115,8 @@ pub struct Worker {
     draining: Cell<Option<Drain>>,
     told_drained: Cell<bool>,
     told_accept_failure: Cell<Option<Instant>>,
+    /// How the session ends that is being dropped, and with it the request that it serves.
+    pub ending: Cell<Option<End>>,
     /// Bytes, since the ready list was begun.
     moved: Cell<u64>,
 }
@@ -230,6 +232,7 @@ impl Worker {
             draining: Cell::new(None),
             told_drained: Cell::new(false),
             told_accept_failure: Cell::new(None),
+            ending: Cell::new(None),
             moved: Cell::new(0),
         }))
     }
@@ -527,13 +530,14 @@ impl Worker {
         if tenant(&mut table, row).is_none() {
             return;
         }
-        let slot = table.remove(row.index as usize);
+        let mut slot = table.remove(row.index as usize);
         let last = table.is_empty();
         drop(table);
         self.reactor.disarm(row.index);
         if self.draining.get().is_some() && end == End::Drained || end == End::Stopped {
             count(&self.counts().cut, 1);
         }
+        self.drop_request(&mut slot, end);
         self.account(&slot.session, slot.session.carried(slot.stage.carried()), end);
         if let Stage::Flowing(flow) = &slot.stage {
             self.forget_flow(flow);
@@ -544,6 +548,15 @@ impl Worker {
         self.on_room(session);
         if last {
             self.tell_drained();
+        }
+    }
+
+    /// Drops the request that a session serves which ends: it is told of before that is.
+    fn drop_request(&self, slot: &mut Slot, end: End) {
+        if slot.session.serving.get().is_some() && matches!(slot.stage, Stage::Opening(_)) {
+            self.ending.set(Some(end));
+            slot.stage = Stage::Away;
+            self.ending.set(None);
         }
     }
 

@@ -137,11 +137,14 @@ pub enum Failing {
     Malformed,
     /// What it said begins as an answer that is too long.
     TooLong,
+    /// It was to be left, and the time for that was over.
+    Left,
 }
 
 impl Failing {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Closed, Self::Reset, Self::Late, Self::Malformed, Self::TooLong];
+    pub const ALL: [Self; 6] =
+        [Self::Closed, Self::Reset, Self::Late, Self::Malformed, Self::TooLong, Self::Left];
 
     /// The one word that names it in logs and metrics.
     pub fn word(self) -> &'static str {
@@ -151,7 +154,13 @@ impl Failing {
             Self::Late => "answer-late",
             Self::Malformed => "answer-malformed",
             Self::TooLong => "answer-too-long",
+            Self::Left => "backend-left",
         }
+    }
+
+    /// Whether it speaks against the backend.
+    pub fn is_of_backend(self) -> bool {
+        self != Self::Left
     }
 
     /// What happened, for a person.
@@ -162,6 +171,7 @@ impl Failing {
             Self::Late => "no answer within `timeout.response`",
             Self::Malformed => "what it said is no answer",
             Self::TooLong => "its answer's head is too long",
+            Self::Left => "no answer by the end of its drain",
         }
     }
 }
@@ -187,12 +197,14 @@ pub enum Outcome {
     CutShort,
     /// The answer did not come to its end in time.
     Stalled,
+    /// An order ended it, or the end of a drain.
+    Cut(End),
 }
 
 impl Outcome {
     /// The words of those that are no refusals, and are not told by how a session ends.
-    const OWN_WORDS: [&str; 7] =
-        ["ok", "ruled", "upgraded", "unserved", "client-left", "cut-short", "stalled"];
+    const OWN_WORDS: [&str; 8] =
+        ["ok", "ruled", "upgraded", "unserved", "client-left", "cut-short", "stalled", "cut"];
 
     /// How many words there are.
     pub const WORDS: usize = Self::OWN_WORDS.len() + Refusal::ALL.len() + Failing::ALL.len();
@@ -214,15 +226,16 @@ impl Outcome {
             Self::ClientLeft => 4,
             Self::CutShort => 5,
             Self::Stalled => 6,
+            Self::Cut(_) => 7,
             Self::Refused(refusal) => own + refusal as usize,
             Self::Unanswered(failing) => own + Refusal::ALL.len() + failing as usize,
         }
     }
 
-    /// The one word that names it in logs; where no backend was reached, why.
+    /// The one word that names it in logs; where no backend was reached, or it was cut, why.
     pub fn word(&self) -> &'static str {
         match self {
-            Self::Unserved(end) => end.word(),
+            Self::Unserved(end) | Self::Cut(end) => end.word(),
             Self::Refused(refusal) => refusal.word(),
             Self::Unanswered(failing) => failing.word(),
             _ => Self::OWN_WORDS[self.index()],
@@ -234,6 +247,7 @@ impl Outcome {
         match self {
             Self::Refused(refusal) => Some(refusal.status()),
             Self::Unanswered(Failing::Late) => Some(504),
+            Self::Unanswered(Failing::Left) => Some(503),
             Self::Unanswered(_) => Some(502),
             Self::Unserved(End::NotConnected(ConnectFailure::TimedOut)) => Some(504),
             Self::Unserved(End::NotConnected(_)) => Some(502),
@@ -243,16 +257,18 @@ impl Outcome {
             | Self::Upgraded
             | Self::ClientLeft
             | Self::CutShort
-            | Self::Stalled => None,
+            | Self::Stalled
+            | Self::Cut(_) => None,
         }
     }
 
     /// Whose doing it was.
     pub fn by(&self) -> Side {
         match self {
+            Self::Unanswered(Failing::Left) => Side::Evenkeel,
             Self::Answered | Self::Upgraded | Self::Unanswered(_) | Self::CutShort => Side::Backend,
             Self::Refused(_) | Self::ClientLeft => Side::Client,
-            Self::Unserved(end) => end.by(),
+            Self::Unserved(end) | Self::Cut(end) => end.by(),
             Self::Ruled | Self::Stalled => Side::Evenkeel,
         }
     }

@@ -88,6 +88,10 @@ pub struct Exchange {
     pub backend: Option<Addr>,
     /// How long the connect took, if one was needed.
     pub connect: Option<Duration>,
+    /// By when it has to be over, because its backend is left.
+    pub cut_by: Option<Instant>,
+    /// Whether what became of it was told.
+    pub is_told: bool,
     /// When the backend had taken all of it.
     pub sent: Option<Instant>,
     /// When the first byte of the answer came.
@@ -123,6 +127,8 @@ impl Exchange {
             status: None,
             backend: None,
             connect: None,
+            cut_by: None,
+            is_told: false,
             sent: None,
             first_byte: None,
             to_backend: 0,
@@ -190,7 +196,7 @@ impl Exchange {
             worker.on_seat_freed(&pool);
             match end {
                 RoundEnd::Done => {
-                    if in_order && reach::can_be_shared(&reached.pool.rules) {
+                    if in_order && reach::can_be_shared(&reached.pool.rules) && reached.is_eligible(&pool) {
                         reached.lease.give_back(&self.terms.rules.links, worker.reactor.now());
                     }
                     return (Outcome::Answered, None);
@@ -232,9 +238,14 @@ impl Exchange {
             return None;
         }
         let failure = ConnectFailure::NoAnswer(failing);
-        seat.failed(failure);
         let backend = &chosen.backends[index as usize];
-        connect::note_failure(worker, session, &chosen, backend, failure, self.began);
+        if failing.is_of_backend() {
+            seat.failed(failure);
+            connect::note_failure(worker, session, &chosen, backend, failure, self.began);
+        } else {
+            drop(seat);
+            connect::note_attempt(worker, session, backend, failure, self.began);
+        }
         if !may_repeat {
             return Some(Outcome::Unanswered(failing));
         }
@@ -271,9 +282,10 @@ impl Exchange {
         let options = &session.listener.socket;
         let rules = Arc::clone(&pool.rules);
         let now = worker.reactor.now();
-        let relay = Relay::new(taken, backend, Vec::new(), options, rules, now)
+        let mut relay = Relay::new(taken, backend, Vec::new(), options, rules, now)
             .with_tls(client.tunnel.take().map(|tunnel| *tunnel), to_backend_tunnel)
             .beginning(std::mem::take(&mut client.held), to_client);
+        self.cut_by.into_iter().for_each(|at| relay.drain_by(at));
         Some(Established { relay, seat })
     }
 }

@@ -10,10 +10,12 @@ mod arrival;
 mod exchange;
 mod judge;
 mod link;
+mod order;
 mod port;
 mod reach;
 mod record;
 mod round;
+mod running;
 mod tell;
 mod way;
 
@@ -32,7 +34,9 @@ use evenkeel_core::http::head::Lines;
 use evenkeel_core::http::outcome::Outcome;
 use evenkeel_sys::poll::Readiness;
 use exchange::Exchange;
+use order::Orders;
 use port::Port;
+use running::Running;
 use std::cell::{Cell, RefCell};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -44,6 +48,8 @@ use way::Wanted;
 pub struct Http {
     /// Connections to backends.
     pub links: Links,
+    /// What requests that are being served may have to hear.
+    pub orders: Orders,
     /// Room to write heads in, and to note where the fields of heads lie.
     desk: RefCell<Desk>,
 }
@@ -178,9 +184,11 @@ async fn serve_one(
     arrival: Arrival,
 ) -> Next {
     match arrival {
-        Arrival::Request(mut exchange) => {
+        Arrival::Request(exchange) => {
+            let mut running = Running { worker, session, client, exchange };
+            let Running { client, exchange, .. } = &mut running;
             let (outcome, upgraded) = exchange.run(worker, session, client).await;
-            conclude(worker, session, client, &mut exchange, outcome, upgraded).await
+            conclude(worker, session, client, exchange, outcome, upgraded).await
         }
         Arrival::Refused(refused) => {
             let outcome = Outcome::Refused(refused.refusal);

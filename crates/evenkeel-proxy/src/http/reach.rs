@@ -34,6 +34,15 @@ impl Reached<'_> {
         &self.pool.backends[self.index as usize]
     }
 
+    /// Whether it may still take traffic, as `local` knows it now.
+    pub fn is_eligible(&self, local: &LocalPool) -> bool {
+        let (newest, load) = (local.newest(), &self.backend().load);
+        let is_it = |backend: &&Backend| Arc::ptr_eq(&backend.load, load);
+        // Hardly ever does it stand in another place than before.
+        let known = newest.backends.get(self.index as usize).filter(is_it);
+        known.or_else(|| newest.backends.iter().find(is_it)).is_some_and(|backend| backend.eligible)
+    }
+
     /// Where it is.
     pub fn addr(&self) -> &Addr {
         &self.backend().addr

@@ -10,6 +10,7 @@ use crate::session::Session;
 use crate::shared::count;
 use crate::tls::Tunnel;
 use crate::worker::Worker;
+use evenkeel_core::end::End;
 use evenkeel_core::http::body::{Framing, Passage};
 use evenkeel_core::http::head::{Lines, Seeker};
 use evenkeel_core::http::outcome::{Failing, Outcome, Refusal};
@@ -64,6 +65,8 @@ pub struct Round<'a, 'r> {
     in_order: bool,
     moved: u64,
     moved_at: Instant,
+    /// The last order that it has heard.
+    heard: u64,
     /// Whether the client has said something in this step, of which perhaps nothing is passed on: the length of a chunk.
     has_heard: bool,
 }
@@ -112,6 +115,7 @@ impl<'a, 'r> Round<'a, 'r> {
         exchange: &'a mut Exchange,
         reached: &'a Reached<'r>,
     ) -> Self {
+        exchange.cut_by = None;
         Self {
             worker,
             session,
@@ -129,6 +133,7 @@ impl<'a, 'r> Round<'a, 'r> {
             in_order: true,
             moved: 0,
             moved_at: worker.reactor.now(),
+            heard: worker.http.orders.last(),
             has_heard: false,
         }
     }
@@ -136,6 +141,7 @@ impl<'a, 'r> Round<'a, 'r> {
     /// Tries it; says what came of that, and whether the link may serve again.
     pub async fn run(mut self) -> (RoundEnd, bool) {
         let end = poll_fn(|_| {
+            self.hear();
             if let Some(end) = self.advance() {
                 return Poll::Ready(end);
             }
@@ -164,6 +170,16 @@ impl<'a, 'r> Round<'a, 'r> {
 
     /// By when something has to happen, and what it means if nothing does.
     fn deadline(&self) -> (Instant, RoundEnd) {
+        let (at, end) = self.impatience();
+        match self.exchange.cut_by {
+            Some(by) if by < at && self.answer.is_none() => (by, RoundEnd::Failed(Failing::Left)),
+            Some(by) if by < at => (by, RoundEnd::Over(Outcome::Cut(End::Drained))),
+            _ => (at, end),
+        }
+    }
+
+    /// The same, as far as the service is configured.
+    fn impatience(&self) -> (Instant, RoundEnd) {
         let timeouts = &self.exchange.terms.rules.timeouts;
         let is_sent = self.exchange.body.is_done() || self.is_deaf;
         let (at, end) = match &self.answer {
@@ -178,6 +194,16 @@ impl<'a, 'r> Round<'a, 'r> {
             Some(whole) if whole < at && self.answer.is_some() => (whole, RoundEnd::Over(Outcome::Stalled)),
             Some(whole) if whole < at => (whole, RoundEnd::Failed(Failing::Late)),
             _ => (at, end),
+        }
+    }
+
+    /// Takes note of orders that have come since it has heard one.
+    fn hear(&mut self) {
+        let orders = &self.worker.http.orders;
+        if self.heard < orders.last() {
+            let (by, heard) = orders.hear(self.worker, self.session, self.heard);
+            self.heard = heard;
+            self.exchange.cut_by = self.exchange.cut_by.into_iter().chain(by).min();
         }
     }
 

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant, SystemTime};
 /// A request has come to its end.
 pub fn ended(worker: &Worker, session: &Session, exchange: &mut Exchange, outcome: Outcome) {
     let now = worker.reactor.now();
+    exchange.is_told = true;
     let began = exchange.began;
     let since = |at: Instant| at.saturating_duration_since(began);
     let duration = since(now);

@@ -22,6 +22,7 @@ mod health;
 mod http;
 mod http_errors;
 mod http_log;
+mod http_orders;
 mod http_routes;
 mod launcher;
 mod limits;
