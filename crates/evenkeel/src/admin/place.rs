@@ -137,7 +137,20 @@ pub fn folders() -> Vec<PathBuf> {
     let of_unit = variable("RUNTIME_DIRECTORY").and_then(|list| std::env::split_paths(&list).next());
     let of_login = variable("XDG_RUNTIME_DIR").map(|it| it.join("evenkeel"));
     let own = std::env::temp_dir().join(format!("evenkeel-{}", user()));
-    [of_unit, Some(FOLDER.into()), of_login, Some(own)].into_iter().flatten().collect()
+    distinct([of_unit, Some(FOLDER.into()), of_login, Some(own)].into_iter().flatten())
+}
+
+/// Each folder once, by whichever name it comes first: a unit's runtime folder is often that which all know.
+fn distinct(folders: impl Iterator<Item = PathBuf>) -> Vec<PathBuf> {
+    let mut seen = Vec::new();
+    folders
+        .filter(|folder| {
+            let real = fs::canonicalize(folder).unwrap_or_else(|_| folder.clone());
+            let is_new = !seen.contains(&real);
+            seen.push(real);
+            is_new
+        })
+        .collect()
 }
 
 /// Makes `folder` if it is not there. One that others may write to, or put there, is not ours to use.
@@ -179,6 +192,17 @@ mod tests {
         assert_eq!(bind(&path).err().map(|it| it.kind()), Some(ErrorKind::AddrInUse));
         drop((socket, file));
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_folder_of_several_names_is_looked_into_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (real, alias) = (folder.path().join("evenkeel"), folder.path().join("alias"));
+        fs::create_dir(&real).unwrap();
+        std::os::unix::fs::symlink(&real, &alias).unwrap();
+        let absent = folder.path().join("absent");
+        let named = [&real, &alias, &absent, &real, &absent].map(PathBuf::clone);
+        assert_eq!(distinct(named.into_iter()), [real, absent]);
     }
 
     #[test]
