@@ -152,7 +152,7 @@ pub fn confine(reach: &Reach) -> Result<String, String> {
             Err("it is not enabled: `lsm=landlock,…` on the kernel's command line".to_owned())
         }
         LandlockStatus::NotImplemented => {
-            Err("the kernel was built without it, or is older than 5.13".to_owned())
+            Err("the kernel is older than 5.13 or built without it, or a container forbids it".to_owned())
         }
     }
 }
