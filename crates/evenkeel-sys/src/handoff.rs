@@ -8,7 +8,7 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, Shutdown, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
     sockopt,
 };
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 use std::cell::RefCell;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -144,16 +144,21 @@ fn taken(control: &mut RecvAncillaryBuffer<'_>) -> Vec<OwnedFd> {
     rights.flatten().collect()
 }
 
+/// Signals that a program is told things by: one that is started is not to ignore them because we do.
+const SIGNALS: [Signal; 6] =
+    [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM, Signal::USR1, Signal::USR2];
+
 /// Starts `command` as a child that inherits `end`; `variable` tells it which descriptor that is.
 pub fn spawn(command: &mut Command, variable: &str, end: &Channel) -> io::Result<Child> {
     let fd = end.0.as_raw_fd();
     command.env(variable, fd.to_string());
     let keep = move || {
+        SIGNALS.into_iter().for_each(signal::heed);
         // SAFETY: the descriptor is open: it is borrowed from `end` until the child is started, and the child is a copy
         // of this process.
         keep_open(unsafe { BorrowedFd::borrow_raw(fd) })
     };
-    // SAFETY: between fork and exec the closure makes two system calls and touches no memory that others may have
+    // SAFETY: between fork and exec the closure makes a few system calls and touches no memory that others may have
     // locked: it neither allocates nor waits.
     unsafe { command.pre_exec(keep) };
     command.spawn()
@@ -165,41 +170,21 @@ fn keep_open(end: impl AsFd) -> io::Result<()> {
     Ok(fcntl_setfd(end, flags.difference(FdFlags::CLOEXEC))?)
 }
 
-/// Signals that a program is told things by: one that is started is not to ignore them because we do.
-const SIGNALS: [Signal; 6] =
-    [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM, Signal::USR1, Signal::USR2];
-
-/// Starts `command` like [`spawn`], as a child of this process's parent, which hears of its end; gives its process
-/// id, and why it could not become that program, in which case it has ended. For a process with one thread only, which the new
-/// one is a copy of until then.
-pub fn spawn_beside(
-    command: &mut Command,
-    variable: &str,
-    end: &Channel,
-) -> io::Result<(u32, io::Result<()>)> {
-    command.env(variable, end.0.as_raw_fd().to_string());
-    let (told, tells) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?;
-    // SAFETY: without `CLONE_VM` nothing is shared, so that the null stack means a copy of this one, and by the caller's
-    // promise no other thread holds a lock that the copy would wait for. `CLONE_VFORK` only makes us wait for the copy.
-    let pid = unsafe {
-        libc::syscall(libc::SYS_clone, libc::CLONE_PARENT | libc::CLONE_VFORK | libc::SIGCHLD, 0, 0, 0, 0)
-    };
+/// Runs `work` in a copy of this process, its child, which ends with it; gives its process id. For a process with one thread
+/// only, as nobody would let go of what other threads hold.
+pub fn fork(work: impl FnOnce()) -> io::Result<Pid> {
+    // SAFETY: nothing is shared without `CLONE_VM`, so that the null stack means a copy of this one.
+    let pid = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
     if pid == 0 {
-        SIGNALS.into_iter().for_each(signal::heed);
-        let error = keep_open(end).map_or_else(|error| error, |()| command.exec());
-        let errno = error.raw_os_error().unwrap_or(libc::EINVAL);
-        let _ = rustix::io::write(&tells, &errno.to_ne_bytes());
+        work();
         // SAFETY: it ends the copy, and runs nothing of what it is a copy of.
-        unsafe { libc::_exit(127) };
+        unsafe { libc::_exit(0) };
     }
-    let pid = u32::try_from(pid).map_err(|_| io::Error::last_os_error())?;
-    drop(tells);
-    let mut errno = [0; 4];
-    let became = match rustix::io::read(&told, &mut errno)? {
-        0 => Ok(()),
-        _ => Err(io::Error::from_raw_os_error(i32::from_ne_bytes(errno))),
-    };
-    Ok((pid, became))
+    i32::try_from(pid)
+        .ok()
+        .filter(|pid| *pid > 0)
+        .and_then(Pid::from_raw)
+        .ok_or_else(io::Error::last_os_error)
 }
 
 impl From<OwnedFd> for Channel {

@@ -5,7 +5,7 @@ use super::child::{Child, ENDED};
 use super::intent::Intent;
 use super::line::{Broken, Line, PIECE_MAX, Word};
 use super::wire::{Reader, Writer};
-use super::{Again, FORMAT, Gone, MOVING_MAX, Step, session, supervise};
+use super::{Again, FORMAT, Gone, MOVING_MAX, Step, session};
 use crate::control::Input;
 use crate::notify;
 use evenkeel_core::name::ListenerName;
@@ -124,9 +124,8 @@ pub fn begin(
 
 impl Hand {
     fn run(mut self, child: Child) {
-        let (step, patience) = match self.hand_over(child.pid) {
-            // Somebody has to wait, or it stays as a zombie while we drain; the first process waits for all there are.
-            Ok(gone) => (Step::Gone(gone), (!supervise::is_first()).then_some(Duration::MAX)),
+        let (step, patience) = match self.hand_over(&child) {
+            Ok(gone) => (Step::Gone(gone), None),
             Err(why) => {
                 self.helm.go_on();
                 // Not once more at the drop: the next upgrade may be under way by then.
@@ -139,7 +138,9 @@ impl Hand {
         let _ = self.inputs.blocking_send(Input::Upgrade(step));
         // The end of the plane does not wait for this thread.
         drop(self);
-        patience.into_iter().for_each(|patience| child.reap(patience));
+        if let Some(patience) = patience {
+            child.end_within(patience);
+        }
     }
 
     /// Tells the new process that it is given up. One that accepts already ends in order, while we go on.
@@ -151,7 +152,7 @@ impl Hand {
     }
 
     /// The whole of it, step by step. When it fails, at whatever step, the caller goes on.
-    fn hand_over(&mut self, pid: u32) -> Result<Gone, String> {
+    fn hand_over(&mut self, child: &Child) -> Result<Gone, String> {
         let by = Instant::now() + self.limits.start;
         self.introduce(by).map_err(|broken| told(&broken))?;
         let (format, listeners) = self.wait_until_ready(by)?;
@@ -166,7 +167,8 @@ impl Hand {
             said = Ok(());
         }
         // Before the new one speaks up: a service manager listens to whom it takes for the main process.
-        notify::main_pid(pid);
+        child.let_go();
+        notify::main_pid(child.pid);
         let gone = said.and_then(|()| self.say(Word::Go, &[], Instant::now() + LAST_WORDS));
         gone.inspect_err(|_| notify::main_pid(std::process::id()))?;
         self.settled = true;
@@ -176,7 +178,7 @@ impl Hand {
         let pause = moved.began.map(|began| began.elapsed()).unwrap_or_default();
         // A worker that is late does it all the same.
         let _ = self.helm.release(listeners.clone());
-        Ok(Gone { pid, listeners, sessions: moved.sessions, pause, kept })
+        Ok(Gone { pid: child.pid, listeners, sessions: moved.sessions, pause, kept })
     }
 
     fn say(&self, word: Word, bytes: &[u8], by: Instant) -> Result<(), String> {

@@ -6,14 +6,15 @@
 use super::wire::{Reader, Writer};
 use super::{SUPERVISED, VARIABLE};
 use crate::admin::place;
-use evenkeel_sys::handoff::{Channel, Packet, spawn, spawn_beside};
+use evenkeel_sys::handoff::{Channel, Packet, fork, spawn};
 use rustix::process::{Pid, Signal, WaitOptions, getppid, kill_process, waitpid};
+use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
-use std::{env, fs, io};
+use std::{env, fs};
 
 /// The variable that tells the launcher which descriptor leads to whom it serves.
 const LAUNCHER: &str = "EVENKEEL_LAUNCHER_FD";
@@ -33,6 +34,7 @@ const STARTED_MAX: usize = 8;
 const CONFINE: u8 = 1;
 const START: u8 = 2;
 const KILL: u8 = 3;
+const LET_GO: u8 = 4;
 
 /// The launcher, seen from the process that it serves. It ends with the last of these.
 #[derive(Debug)]
@@ -56,25 +58,27 @@ impl Launcher {
         self.0.send(&to.bytes, &[], Instant::now() + STARTING_MAX)
     }
 
-    /// Starts `program` as our child, with the other end of `line`; its process id, or why that cannot be.
-    pub fn start(&self, program: &Path, line: &Channel) -> Result<u32, String> {
+    /// Starts `program` with the other end of `line`; its process id and the way by which its status will be told, or why that
+    /// cannot be.
+    pub fn start(&self, program: &Path, line: &Channel) -> Result<(u32, Channel), String> {
         let by = Instant::now() + STARTING_MAX;
-        let answer = self.ask_to_start(program, line, by).map_err(|error| error.to_string())?;
+        let (answer, told) = self.ask_to_start(program, line, by).map_err(|error| error.to_string())?;
         let answer = answer.ok_or("the process that would start it has ended")?;
         let mut from = Reader::new(&answer.bytes);
         match from.u32().zip(from.text()) {
-            Some((pid, "")) => Ok(pid),
-            Some((pid, why)) => {
-                // What did not become that program has ended, and is our child.
-                let _ = Pid::from_raw(pid.cast_signed()).map(|pid| waitpid(Some(pid), WaitOptions::empty()));
-                Err(why.to_owned())
-            }
+            Some((pid, "")) => Ok((pid, told)),
+            Some((_, why)) => Err(why.to_owned()),
             None => Err("the process that would start it makes no sense".to_owned()),
         }
     }
 
     /// The answer comes by a way of its own: one that is late is not taken for the next one's.
-    fn ask_to_start(&self, program: &Path, line: &Channel, by: Instant) -> io::Result<Option<Packet>> {
+    fn ask_to_start(
+        &self,
+        program: &Path,
+        line: &Channel,
+        by: Instant,
+    ) -> io::Result<(Option<Packet>, Channel)> {
         let (answers, theirs) = Channel::pair()?;
         let mut to = Writer::new();
         to.u8(START);
@@ -82,16 +86,30 @@ impl Launcher {
         self.0.send(&to.bytes, &[line.as_fd(), theirs.as_fd()], by)?;
         // From here on it is closed when the launcher ends.
         drop(theirs);
-        answers.receive(by)
+        Ok((answers.receive(by)?, answers))
     }
 
     /// Kills what it has started: before it has become our user it is not ours to kill.
     pub fn kill(&self, pid: u32) {
+        let _ = self.ask_about(KILL, pid);
+    }
+
+    /// From now on the program that it has started is the child of whoever takes in orphans: a service manager does not wait
+    /// for the end of a main process that is somebody else's child. Its status is told no more.
+    pub fn let_go(&self, pid: u32) {
+        let _ = self.ask_about(LET_GO, pid);
+    }
+
+    /// Returns when it is done. If the launcher has ended, nobody can do it.
+    fn ask_about(&self, what: u8, pid: u32) -> io::Result<()> {
+        let by = Instant::now() + STARTING_MAX;
+        let (done, theirs) = Channel::pair()?;
         let mut to = Writer::new();
-        to.u8(KILL);
+        to.u8(what);
         to.u32(pid);
-        // If the launcher has ended, nobody can.
-        let _ = self.0.send(&to.bytes, &[], Instant::now() + STARTING_MAX);
+        self.0.send(&to.bytes, &[theirs.as_fd()], by)?;
+        drop(theirs);
+        done.receive(by).map(drop)
     }
 }
 
@@ -125,12 +143,20 @@ struct Duty {
     /// The program of whom it serves, and the folders in which files may be of that one's making. Told before the sandbox
     /// was up, and only believed once.
     confined: Option<(PathBuf, Vec<PathBuf>)>,
-    started: Vec<u32>,
+    started: Vec<Started>,
+}
+
+/// A program that was started.
+struct Started {
+    pid: u32,
+    /// The process whose child it is: a copy of this one that waits for its end, until it is let go of.
+    parent: Pid,
 }
 
 impl Duty {
     /// Does what is asked. `None`: it makes no sense.
     fn handle(&mut self, bytes: &[u8], descriptors: Vec<OwnedFd>) -> Option<()> {
+        self.started.retain(|started| !has_ended(started.parent));
         let mut from = Reader::new(bytes);
         match from.u8()? {
             CONFINE if self.confined.is_none() => {
@@ -139,35 +165,35 @@ impl Duty {
             START => {
                 let [line, answers] = descriptors.try_into().ok()?;
                 let program = from.path()?;
-                let (pid, why) = self.start(&program, Channel::from(line));
-                let mut to = Writer::new();
-                to.u32(pid);
-                to.text(
-                    &why.map_or_else(String::new, |why| format!("cannot start {}: {why}", program.display())),
-                );
                 let answers = Channel::from(answers);
-                // Whoever wanted it has given up meanwhile, and knows nothing of it.
-                if answers.send(&to.bytes, &[], Instant::now() + STARTING_MAX).is_err() {
-                    self.kill(pid);
+                if let Err(why) = self.start(&program, Channel::from(line), &answers) {
+                    let _ = answer(&answers, 0, &why);
                 }
             }
-            KILL => self.kill(from.u32()?),
+            KILL => kill(self.find(from.u32()?)?.pid),
+            LET_GO => {
+                let parent = self.find(from.u32()?)?.parent;
+                let _ = kill_process(parent, Signal::KILL);
+                // Its child has another parent before its end is told.
+                let _ = waitpid(Some(parent), WaitOptions::empty());
+                self.started.retain(|started| started.parent != parent);
+            }
             _ => return None,
         }
         Some(())
     }
 
-    /// Kills what was started here, and nobody else.
-    fn kill(&self, pid: u32) {
-        let pid = Some(pid).filter(|pid| self.started.contains(pid));
-        let pid = pid.and_then(|pid| Pid::from_raw(pid.cast_signed()));
-        let _ = pid.map(|pid| kill_process(pid, Signal::KILL));
+    /// What was started here, and nobody else.
+    fn find(&self, pid: u32) -> Option<&Started> {
+        self.started.iter().find(|started| started.pid == pid)
     }
 
-    /// Its process id, 0 for none, and why it is not that program.
-    fn start(&mut self, program: &Path, line: Channel) -> (u32, Option<String>) {
+    fn start(&mut self, program: &Path, line: Channel, answers: &Channel) -> Result<(), String> {
         if let Some(why) = self.suspect(program) {
-            return (0, Some(why));
+            return Err(why);
+        }
+        if self.started.len() >= STARTED_MAX {
+            return Err("too many programs that were started before have not ended".to_owned());
         }
         let mut command = Command::new(program);
         command.args(env::args_os().skip(1)).env_remove(LAUNCHER);
@@ -176,15 +202,21 @@ impl Duty {
         if getppid().is_some_and(Pid::is_init) {
             command.env(SUPERVISED, "1");
         }
-        match spawn_beside(&mut command, VARIABLE, &line) {
-            Err(error) => (0, Some(error.to_string())),
-            Ok((pid, became)) => {
-                self.started.push(pid);
-                let old = self.started.len().saturating_sub(STARTED_MAX);
-                self.started.drain(..old);
-                (pid, became.err().map(|error| error.to_string()))
-            }
+        self.attend(command, line, answers).map_err(|error| error.to_string())
+    }
+
+    /// Leaves it to a copy of this process to start `command` and tell of its end, and notes them once that is done.
+    fn attend(&mut self, mut command: Command, line: Channel, answers: &Channel) -> io::Result<()> {
+        let (told, tells) = io::pipe()?;
+        let parent = fork(|| attend(&mut command, line, tells, answers))?;
+        // Dropped here, or the answer would have no end.
+        drop(command);
+        let mut pid = [0; 4];
+        match (&told).read_exact(&mut pid) {
+            Ok(()) => self.started.push(Started { pid: u32::from_ne_bytes(pid), parent }),
+            Err(_) => drop(waitpid(Some(parent), WaitOptions::empty())),
         }
+        Ok(())
     }
 
     /// Why `program` may not be started, if it could be of the making of whom the sandbox holds.
@@ -210,4 +242,44 @@ impl Duty {
             folder.display()
         ))
     }
+}
+
+/// Starts `command` as a child of this process, says to the launcher and to whom it serves what its process id is, and to
+/// the latter in the end its status.
+fn attend(command: &mut Command, line: Channel, mut tells: io::PipeWriter, answers: &Channel) {
+    let spawned = spawn(command, VARIABLE, &line);
+    drop(line);
+    let mut child = match spawned {
+        Ok(child) => child,
+        Err(error) => {
+            let program = Path::new(command.get_program()).display();
+            let _ = answer(answers, 0, &format!("cannot start {program}: {error}"));
+            return;
+        }
+    };
+    let _ = tells.write_all(&child.id().to_ne_bytes());
+    drop(tells);
+    // Whoever wanted it may have given up meanwhile, and knows nothing of it.
+    if answer(answers, child.id(), "").is_err() {
+        kill(child.id());
+    }
+    if let Ok(status) = child.wait() {
+        let _ = answers.send(&status.into_raw().to_ne_bytes(), &[], Instant::now() + STARTING_MAX);
+    }
+}
+
+fn answer(answers: &Channel, pid: u32, why: &str) -> io::Result<()> {
+    let mut to = Writer::new();
+    to.u32(pid);
+    to.text(why);
+    answers.send(&to.bytes, &[], Instant::now() + STARTING_MAX)
+}
+
+fn kill(pid: u32) {
+    let _ = Pid::from_raw(pid.cast_signed()).map(|pid| kill_process(pid, Signal::KILL));
+}
+
+/// Whether a child has ended; from then on nothing is left of it.
+fn has_ended(child: Pid) -> bool {
+    !matches!(waitpid(Some(child), WaitOptions::NOHANG), Ok(None))
 }

@@ -71,20 +71,11 @@ pub async fn supervise(successor: u32, signals: &mut Signals) -> io::Result<i32>
 
 /// Who is in charge, if it was `pid` when this was looked at last. Whoever has handed over since may be too far gone to pass a
 /// signal on, and its end may not have been told yet.
-fn in_charge(mut pid: u32) -> u32 {
-    while has_retired(pid) {
-        match successors(pid).pop() {
-            Some(next) => pid = next,
-            // It has ended: its children are ours.
-            None => {
-                return successors(std::process::id())
-                    .into_iter()
-                    .rfind(|it| !has_retired(*it))
-                    .unwrap_or(pid);
-            }
-        }
+fn in_charge(pid: u32) -> u32 {
+    if !has_retired(pid) {
+        return pid;
     }
-    pid
+    successors(std::process::id()).into_iter().rfind(|it| !has_retired(*it)).unwrap_or(pid)
 }
 
 fn has_retired(pid: u32) -> bool {
