@@ -14,7 +14,6 @@ use evenkeel_core::health::{Check, CheckKind};
 use evenkeel_core::name::PoolName;
 use evenkeel_core::snapshot::Listener;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -77,26 +76,22 @@ fn warn(loaded: &Loaded) {
     }
 }
 
-/// A service as it is shown: where it listens, and one of its pools, if it has any.
+/// A service as it is shown: where it listens, and its pools, if it has any.
 struct Service<'a> {
     name: &'a str,
     listeners: Vec<&'a Listener>,
-    pool: Option<&'a PoolConfig>,
+    pools: Vec<&'a PoolConfig>,
 }
 
 fn services(config: &Config) -> impl Iterator<Item = Service<'_>> {
-    config.listeners.chunk_by(|one, other| one.name.service == other.name.service).flat_map(
-        move |listeners| {
-            let name = listeners[0].name.service.as_str();
-            let find = |pool: &PoolName| config.pools.iter().find(|known| known.name == *pool);
-            let mut pools: Vec<_> = listeners[0].pools().filter_map(find).map(Some).collect();
-            if pools.is_empty() {
-                pools.push(None);
-            }
-            let listeners: Vec<_> = listeners.iter().map(Arc::as_ref).collect();
-            pools.into_iter().map(move |pool| Service { name, listeners: listeners.clone(), pool })
-        },
-    )
+    let find = |pool: &PoolName| config.pools.iter().find(|known| known.name == *pool);
+    config.listeners.chunk_by(|one, other| one.name.service == other.name.service).map(move |listeners| {
+        Service {
+            name: listeners[0].name.service.as_str(),
+            listeners: listeners.iter().map(Arc::as_ref).collect(),
+            pools: listeners[0].pools().filter_map(find).collect(),
+        }
+    })
 }
 
 impl Service<'_> {
@@ -115,45 +110,54 @@ impl Service<'_> {
     }
 
     fn to_json(&self) -> Value {
-        let members =
-            self.pool.iter().flat_map(|pool| &pool.members).map(
-                |member| json!({"addr": target(member), "weight": member.weight, "backup": member.backup}),
-            );
         json!({
             "name": self.name,
             "protocol": self.listeners[0].name.protocol.word(),
             "table": self.table(),
             "listen": self.listeners.iter().map(|listener| listener.name.addr.to_string()).collect::<Vec<_>>(),
-            "pool": self.pool.map(|pool| pool.name.as_str()),
-            "balance": self.pool.map(|pool| balance(pool.balance)),
-            "health": self.pool.map(|pool| health(pool.check.as_deref())),
-            "to": members.collect::<Vec<_>>(),
+            "pools": self.pools.iter().map(|pool| pool_to_json(pool)).collect::<Vec<_>>(),
         })
+    }
+
+    /// A line for each of its pools: table, name and address, where these have not been told, then backends, and how they
+    /// are chosen and checked.
+    fn rows(&self) -> Vec<[String; 5]> {
+        let about = [self.table().to_owned(), self.name.to_owned(), self.listen()];
+        if self.pools.is_empty() {
+            let [table, name, listen] = about;
+            return vec![[table, name, listen, "nobody".to_owned(), "answers by itself".to_owned()]];
+        }
+        let about = std::iter::once(about).chain(std::iter::repeat_with(Default::default));
+        let rows = self.pools.iter().zip(about).map(|(pool, [table, name, listen])| {
+            let own =
+                if pool.name.as_str() == self.name { String::new() } else { format!(", pool {}", pool.name) };
+            let how = format!("{}, {}{own}", balance(pool.balance), health(pool.check.as_deref()));
+            [table, name, listen, count(pool.members.len(), "backend"), how]
+        });
+        rows.collect()
     }
 }
 
-/// One line for each service, in columns.
+fn pool_to_json(pool: &PoolConfig) -> Value {
+    let member =
+        |member: &Member| json!({"addr": target(member), "weight": member.weight, "backup": member.backup});
+    json!({
+        "name": pool.name.as_str(),
+        "balance": balance(pool.balance),
+        "health": health(pool.check.as_deref()),
+        "to": pool.members.iter().map(member).collect::<Vec<_>>(),
+    })
+}
+
+/// Some lines for each service, in columns.
 fn summary(name: &str, config: &Config) -> String {
-    let rows: Vec<[String; 5]> = services(config)
-        .map(|service| {
-            let (to, how) = match service.pool {
-                Some(pool) => (
-                    count(pool.members.len(), "backend"),
-                    format!("{}, {}", balance(pool.balance), health(pool.check.as_deref())),
-                ),
-                None => ("nobody".to_owned(), "answers by itself".to_owned()),
-            };
-            [service.name.to_owned(), service.listen(), to, how, service.table().to_owned()]
-        })
-        .collect();
+    let rows: Vec<[String; 5]> = services(config).flat_map(|service| service.rows()).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let (names, listens, tos) = (width(0), width(1), width(2));
-    let (tables, lines) = (width(4), rows.iter());
-    let lines = lines.map(|[name, listen, to, how, table]| {
+    let [tables, names, listens, tos] = [0, 1, 2, 3].map(width);
+    let lines = rows.iter().map(|[table, name, listen, to, how]| {
         format!("  {table:tables$}  {name:names$}  {listen:listens$}  -> {to:tos$}   {how}\n")
     });
-    let services: BTreeSet<_> = config.listeners.iter().map(|listener| &listener.name.service).collect();
-    format!("{name}: ok, {}\n{}", count(services.len(), "service"), lines.collect::<String>())
+    format!("{name}: ok, {}\n{}", count(services(config).count(), "service"), lines.collect::<String>())
 }
 
 fn certificate(shown: &Shown) -> Value {
@@ -248,6 +252,25 @@ mod tests {
              \x20 tcp  ssh         127.0.0.1:22 and 2 more  -> 1 backend    maglev, not checked\n\
              \x20 udp  dns         :53                      -> 1 backend    random, not checked\n"
         );
+    }
+
+    #[test]
+    fn a_service_is_one_however_many_pools_its_routes_have() {
+        let toml = "[http.web]\nlisten = \":80\"\nto = \"h:1\"\n\
+                    route = { \"/a\" = \"h:2\", \"/b\" = [\"h:3\", \"h:4\"] }\n\
+                    [http.plain]\nlisten = \":81\"\nroute = { \"*\" = { answer = 404 } }\n";
+        let loaded = config::load(&Source::Text(toml.to_owned())).unwrap();
+        assert_eq!(
+            summary("x.toml", &loaded.config),
+            "x.toml: ok, 2 services\n\
+             \x20 http  web    :80  -> 1 backend    random, checked by tcp\n\
+             \x20                   -> 1 backend    random, checked by tcp, pool web//a\n\
+             \x20                   -> 2 backends   random, checked by tcp, pool web//b\n\
+             \x20 http  plain  :81  -> nobody       answers by itself\n"
+        );
+        let told: Vec<_> = services(&loaded.config).map(|service| service.to_json()).collect();
+        assert_eq!((told.len(), told[0]["pools"].as_array().unwrap().len()), (2, 3));
+        assert_eq!(told[0]["pools"][2]["to"][1]["addr"], "h:4");
     }
 
     #[test]

@@ -102,6 +102,21 @@ fn an_empty_variable_names_no_configuration() {
 }
 
 #[test]
+fn a_configuration_is_named_alike_for_run_and_check() {
+    let article = case("article.toml");
+    for args in [&["check", &article][..], &["check", "-c", &article], &["check", "nothing", "-c", &article]]
+    {
+        let output = evenkeel(args).env("EVENKEEL_CONFIG", "/nowhere").output().unwrap();
+        assert!(output.status.success(), "{args:?}: {output:?}");
+    }
+    for args in [&["run", "/nowhere"][..], &["run", "-c", "/nowhere"], &["run", &article, "-c", "/nowhere"]] {
+        let output = evenkeel(args).env("EVENKEEL_CONFIG", &article).output().unwrap();
+        assert_eq!(output.status.code(), Some(66), "{args:?}: {output:?}");
+        assert!(String::from_utf8(output.stderr).unwrap().contains("/nowhere"), "{args:?}");
+    }
+}
+
+#[test]
 fn a_reader_that_has_seen_enough_is_no_failure() {
     for args in [&["explain"][..], &["explain", "--markdown"], &["man"], &["completions", "zsh"]] {
         let mut child = evenkeel(args).spawn().unwrap();

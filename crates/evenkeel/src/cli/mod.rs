@@ -69,7 +69,7 @@ Examples:
   evenkeel demo
   evenkeel tcp 8080 5001 5002 5003
   evenkeel tcp --listen :5432 --to db1:5432 --to db2:5432 --balance least-conn
-  evenkeel check evenkeel.toml && evenkeel run -c evenkeel.toml
+  evenkeel check evenkeel.toml && evenkeel run evenkeel.toml
   evenkeel top --interval 500ms
   evenkeel explain timeout.connect
 
@@ -233,17 +233,23 @@ fn demo() -> Command {
         .after_help("Then: curl localhost:8080, several times. Ctrl-C ends it.")
 }
 
+/// The config file, by itself or behind `-c`.
+///
 /// A variable that is set to nothing, as a unit or a compose file may leave it, is as good as none.
-fn config_file(id: &'static str) -> Arg {
-    let arg = Arg::new(id)
-        .value_name("FILE")
-        .default_value(DEFAULT_CONFIG)
-        .value_parser(clap::value_parser!(PathBuf))
-        .help("The config file; `-` is standard input");
-    match std::env::var_os("EVENKEEL_CONFIG") {
-        Some(value) if value.is_empty() => arg,
-        _ => arg.env("EVENKEEL_CONFIG"),
-    }
+fn config_file() -> [Arg; 2] {
+    let path = |id| Arg::new(id).value_name("FILE").value_parser(clap::value_parser!(PathBuf));
+    let file = path("file").default_value(DEFAULT_CONFIG).help("The config file; `-` is standard input");
+    let file = match std::env::var_os("EVENKEEL_CONFIG") {
+        Some(value) if value.is_empty() => file,
+        _ => file.env("EVENKEEL_CONFIG"),
+    };
+    let config = path("config").short('c').long("config").help("The same; it counts if both are there");
+    [file, config]
+}
+
+/// The path that was given as one of these; the other one may be of the environment.
+fn config_path(matches: &ArgMatches) -> Option<&PathBuf> {
+    matches.get_one("config").or_else(|| matches.get_one("file"))
 }
 
 /// Keys that are flags of `run`.
@@ -260,7 +266,7 @@ fn user() -> Arg {
 fn run() -> Command {
     Command::new("run")
         .about("Run from a config file")
-        .arg(config_file("config").short('c').long("config"))
+        .args(config_file())
         .args(RUN_KEYS.iter().filter_map(|name| {
             keys::find(keys::Context::Top, name).map(|key| service::flag(key).help_heading(None))
         }))
@@ -275,7 +281,7 @@ fn check() -> Command {
     Command::new("check")
         .visible_alias("validate")
         .about("Check a config file and show every mistake")
-        .arg(config_file("file"))
+        .args(config_file())
         .arg(
             Arg::new("live")
                 .long("live")
@@ -338,19 +344,19 @@ pub fn understand(matches: &ArgMatches) -> Option<Invocation> {
     let json = || matches.get_flag("json");
     Some(match name {
         "run" => Invocation::Run {
-            source: source(matches, "config", Some(process_flags("run", matches))),
+            source: source(config_path(matches), Some(process_flags("run", matches))),
             user: matches.get_one("user").cloned(),
         },
         "check" => Invocation::Check {
-            source: source(matches, "file", None),
-            name: file_name(matches.get_one::<PathBuf>("file")?),
+            source: source(config_path(matches), None),
+            name: file_name(config_path(matches)?),
             live: matches.get_flag("live"),
             json: json(),
         },
         "doctor" => {
             let file = matches.get_one::<PathBuf>("file");
             Invocation::Doctor {
-                source: file.map(|_| source(matches, "file", None)),
+                source: file.map(|_| source(file, None)),
                 name: file.map(|path| file_name(path)).unwrap_or_default(),
                 json: json(),
             }
@@ -395,8 +401,8 @@ fn file_name(path: &Path) -> String {
     if path.as_os_str() == "-" { "standard input".into() } else { path.display().to_string() }
 }
 
-fn source(matches: &ArgMatches, arg: &str, flags: Option<Flags>) -> Source {
-    match matches.get_one::<PathBuf>(arg) {
+fn source(path: Option<&PathBuf>, flags: Option<Flags>) -> Source {
+    match path {
         Some(path) if path.as_os_str() != "-" => Source::File(path.clone(), flags),
         _ => Source::Stdin(flags),
     }
