@@ -3,7 +3,7 @@
 use crate::deadline::PATIENCE;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ const ROOM: usize = 70_000;
 pub struct UdpServer {
     addr: SocketAddr,
     received: Arc<AtomicU64>,
-    stop: Arc<AtomicBool>,
+    socket: Arc<UdpSocket>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -30,24 +30,29 @@ impl UdpServer {
         addr: SocketAddr,
         mut answer: impl FnMut(&[u8]) -> Option<Vec<u8>> + Send + 'static,
     ) -> Self {
-        let socket = UdpSocket::bind(addr).unwrap();
+        Self::seeing(addr, move |datagram, _| answer(datagram))
+    }
+
+    /// The same, where `answer` is also told where the datagram came from.
+    pub fn seeing(
+        addr: SocketAddr,
+        mut answer: impl FnMut(&[u8], SocketAddr) -> Option<Vec<u8>> + Send + 'static,
+    ) -> Self {
+        let socket = Arc::new(UdpSocket::bind(addr).unwrap());
         let addr = socket.local_addr().unwrap();
-        let (received, stop) = (Arc::<AtomicU64>::default(), Arc::<AtomicBool>::default());
-        let (counter, is_over) = (Arc::clone(&received), Arc::clone(&stop));
+        let (received, its_socket) = (Arc::<AtomicU64>::default(), Arc::clone(&socket));
+        let counter = Arc::clone(&received);
         let thread = std::thread::spawn(move || {
             let mut room = vec![0; ROOM];
-            while let Ok((length, from)) = socket.recv_from(&mut room) {
-                if is_over.load(Relaxed) {
-                    return;
-                }
+            while let Ok((length, from)) = its_socket.recv_from(&mut room) {
                 counter.fetch_add(1, Relaxed);
-                if let Some(answer) = answer(&room[..length]) {
+                if let Some(answer) = answer(&room[..length], from) {
                     // Whoever asked may be gone.
-                    let _ = socket.send_to(&answer, from);
+                    let _ = its_socket.send_to(&answer, from);
                 }
             }
         });
-        Self { addr, received, stop, thread: Some(thread) }
+        Self { addr, received, socket, thread: Some(thread) }
     }
 
     /// Answers everything with this name.
@@ -79,10 +84,9 @@ impl UdpServer {
 
 impl Drop for UdpServer {
     fn drop(&mut self) {
-        self.stop.store(true, Relaxed);
-        // Wakes it.
-        let any = SocketAddr::new(self.addr.ip(), 0);
-        let _ = UdpSocket::bind(any).and_then(|socket| socket.send_to(&[], self.addr));
+        // Nothing is received from then on, which is an error for who waits. That it is not connected, which the kernel
+        // says, changes nothing.
+        let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Read);
         self.thread.take().into_iter().for_each(|thread| drop(thread.join()));
     }
 }

@@ -3,8 +3,9 @@
 use crate::admin::place;
 use crate::config::Loaded;
 use evenkeel_core::addr::Addr;
-use evenkeel_core::director::{PoolConfig, Target};
-use evenkeel_core::name::PoolName;
+use evenkeel_core::director::{Config, PoolConfig, Target};
+use evenkeel_core::name::{PoolName, Protocol};
+use evenkeel_core::snapshot::Listener;
 use evenkeel_core::sockets::Source;
 use evenkeel_sys::limits;
 use std::env::var_os;
@@ -13,6 +14,7 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::SystemTime;
 
@@ -83,6 +85,8 @@ pub struct SeenBackend {
     pub pool: PoolName,
     /// Where it is.
     pub addr: SocketAddr,
+    /// What it is spoken to by.
+    pub protocol: Protocol,
     /// Our address on the way there, if there is one.
     pub from: Option<IpAddr>,
     /// The strictness of `rp_filter` where its answers come in; 1 is strict.
@@ -101,8 +105,8 @@ pub struct Ways {
 /// Looks, with what is asked for only where `loaded` needs it.
 pub fn gather(loaded: Option<&Loaded>) -> Facts {
     let mut unknown = Vec::new();
-    let pools = loaded.into_iter().flat_map(|loaded| &loaded.config.pools);
-    let seen: Vec<_> = pools.flat_map(|pool| seen(pool, &mut unknown)).collect();
+    let config = loaded.map(|loaded| &loaded.config);
+    let seen: Vec<_> = config.into_iter().flat_map(|config| seen(config, &mut unknown)).collect();
     let ways = |family: &str| match seen.is_empty() {
         true => Ways::default(),
         false => Ways {
@@ -158,11 +162,25 @@ fn ip(args: &[&str]) -> Option<String> {
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// The backends of a pool whose connects come from the client's address, names looked up.
-fn seen(pool: &PoolConfig, unknown: &mut Vec<String>) -> Vec<SeenBackend> {
-    let is_transparent = *pool.rules.source() == Source::Client;
-    let members = pool.members.iter().filter(|_| is_transparent);
-    let addrs = members.flat_map(|member| match &member.target {
+/// The backends of pools whose sessions come from the client's address, names looked up.
+fn seen(config: &Config, unknown: &mut Vec<String>) -> Vec<SeenBackend> {
+    let mut all = Vec::new();
+    for pool in config.pools.iter().filter(|pool| *pool.rules.source() == Source::Client) {
+        let addrs = addrs(pool, unknown);
+        for protocol in [Protocol::Tcp, Protocol::Udp] {
+            let speaks = |it: &Arc<Listener>| {
+                it.name.protocol == protocol && it.pools().any(|name| *name == pool.name)
+            };
+            if config.listeners.iter().any(speaks) {
+                all.extend(addrs.iter().map(|addr| seen_at(*addr, &pool.name, protocol)));
+            }
+        }
+    }
+    all
+}
+
+fn addrs(pool: &PoolConfig, unknown: &mut Vec<String>) -> Vec<SocketAddr> {
+    let addrs = pool.members.iter().flat_map(|member| match &member.target {
         Target::Addr(addr) => addr.ip().into_iter().collect::<Vec<_>>(),
         Target::Name { host, port } => {
             let found = (host.as_ref(), *port).to_socket_addrs().map(Iterator::collect);
@@ -172,12 +190,12 @@ fn seen(pool: &PoolConfig, unknown: &mut Vec<String>) -> Vec<SeenBackend> {
             })
         }
     });
-    addrs
-        .map(|addr| {
-            let from = from(addr);
-            SeenBackend { pool: pool.name.clone(), addr, from, rp_filter: from.map_or(0, rp_filter) }
-        })
-        .collect()
+    addrs.collect()
+}
+
+fn seen_at(addr: SocketAddr, pool: &PoolName, protocol: Protocol) -> SeenBackend {
+    let from = from(addr);
+    SeenBackend { pool: pool.clone(), addr, protocol, from, rp_filter: from.map_or(0, rp_filter) }
 }
 
 /// Our address on the way to `addr`. Nothing is sent for that.

@@ -53,8 +53,8 @@ fn flag(is_ipv6: bool) -> &'static str {
 
 /// The rule by which answers of a backend look for their way in a table of their own.
 fn rule(backend: &SeenBackend) -> String {
-    let (ip, port) = (backend.addr.ip(), backend.addr.port());
-    format!("ip{} rule add from {ip} ipproto tcp sport {port} lookup {TABLE}", flag(ip.is_ipv6()))
+    let (ip, port, protocol) = (backend.addr.ip(), backend.addr.port(), backend.protocol.word());
+    format!("ip{} rule add from {ip} ipproto {protocol} sport {port} lookup {TABLE}", flag(ip.is_ipv6()))
 }
 
 /// Whether some rule leads answers of `backend` to a table in which everything ends here. Rules by mark are believed: what
@@ -64,10 +64,11 @@ fn takes_in(ways: &Ways, backend: &SeenBackend) -> bool {
         let words: Vec<&str> = rule.split_whitespace().collect();
         let after = |name: &str| words.iter().position(|word| *word == name).and_then(|at| words.get(at + 1));
         let from = after("from").is_some_and(|it| *it == backend.addr.ip().to_string());
+        let protocol = after("ipproto").is_none_or(|it| *it == backend.protocol.word());
         let port = after("sport").is_none_or(|it| *it == backend.addr.port().to_string());
         let marked = after("fwmark").is_some() || after("iif").is_some();
         let table = after("lookup").copied().unwrap_or_default();
-        ((from && port) || marked) && has_local(&ways.local, table)
+        ((from && protocol && port) || marked) && has_local(&ways.local, table)
     };
     ways.rules.iter().flat_map(|rules| rules.lines()).any(fits)
 }
@@ -107,14 +108,15 @@ fn strict(facts: &Facts) -> Option<Finding> {
 mod tests {
     use super::*;
     use crate::doctor::finding::Level;
-    use evenkeel_core::name::PoolName;
+    use evenkeel_core::name::{PoolName, Protocol};
 
     const RULES: &str = "0:\tfrom all lookup local\n32766:\tfrom all lookup main\n";
     const LOCAL: &str = "local 127.0.0.0/8 dev lo table local proto kernel scope host src 127.0.0.1\n";
 
     fn seen(addr: &str, from: &str) -> SeenBackend {
         let addr = addr.parse().unwrap();
-        SeenBackend { pool: PoolName::new("web"), addr, from: from.parse().ok(), rp_filter: 0 }
+        let protocol = Protocol::Tcp;
+        SeenBackend { pool: PoolName::new("web"), addr, protocol, from: from.parse().ok(), rp_filter: 0 }
     }
 
     fn facts(seen: Vec<SeenBackend>, rules: &str, local: &str) -> Facts {
@@ -133,6 +135,7 @@ mod tests {
             seen("10.2.0.2:8080", "10.2.0.1"),
             seen("10.2.0.3:8080", "10.2.0.1"),
             seen("[fd02::2]:80", "fd02::1"),
+            SeenBackend { protocol: Protocol::Udp, ..seen("10.2.0.2:8080", "10.2.0.1") },
         ];
         let findings = judge(&facts(backends, "", ""));
         assert_eq!((findings.len(), findings[0].level), (2, Level::Problem));
@@ -140,6 +143,7 @@ mod tests {
             findings[0].commands,
             [
                 "ip rule add from 10.2.0.2 ipproto tcp sport 8080 lookup 1010",
+                "ip rule add from 10.2.0.2 ipproto udp sport 8080 lookup 1010",
                 "ip rule add from 10.2.0.3 ipproto tcp sport 8080 lookup 1010",
                 "ip -6 rule add from fd02::2 ipproto tcp sport 80 lookup 1010",
                 "ip route add local default dev lo table 1010",
@@ -168,6 +172,8 @@ mod tests {
         assert_eq!(level("32765:\tfrom all fwmark 0x1 lookup 100\n", marked), Level::Ok, "by the firewall");
         assert_eq!(level(own, ""), Level::Problem, "a rule into nothing");
         assert_eq!(level("32765:\tfrom 10.2.0.2 ipproto tcp sport 80 lookup 1010\n", local), Level::Problem);
+        let of_datagrams = "32765:\tfrom 10.2.0.2 ipproto udp sport 8080 lookup 1010\n";
+        assert_eq!(level(of_datagrams, local), Level::Problem);
         assert_eq!(
             level("32765:\tfrom 10.2.0.20 lookup 1010\n", local),
             Level::Problem,

@@ -1,5 +1,6 @@
 //! What a service and a pool say about their sockets: seen from both ends, in networks of their own where it takes root.
 
+mod datagrams;
 mod firewall;
 
 use crate::harness::{Setup, evenkeel};
