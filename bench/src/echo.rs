@@ -2,7 +2,7 @@
 
 use crate::net::{self, Poll, Ready};
 use anyhow::{Context, Result};
-use evenkeel_sys::datagram::{self, Inbox};
+use evenkeel_sys::datagram::{self, Inbox, Trains};
 use evenkeel_sys::socket::Binding;
 use std::ops::Range;
 use std::os::fd::OwnedFd;
@@ -23,7 +23,7 @@ pub fn bind(port: u16) -> Result<OwnedFd> {
 
 /// Sends back what comes to `sockets` until it is ended.
 pub fn serve_on(sockets: &[OwnedFd]) -> Result<()> {
-    let (poll, mut inbox) = (Poll::new()?, Inbox::new());
+    let (poll, mut inbox, trains) = (Poll::new()?, Inbox::new(), Trains::default());
     for (token, socket) in sockets.iter().enumerate() {
         datagram::set_waiting(socket, net::WIDE)?;
         poll.add(socket, token, Ready::IN)?;
@@ -33,8 +33,8 @@ pub fn serve_on(sockets: &[OwnedFd]) -> Result<()> {
             // What a client that is gone makes of it is no failure of the backends.
             while inbox.receive(&sockets[token as usize]).is_ok_and(|count| count > 0) {
                 runs(&inbox).for_each(|run| {
-                    let _ =
-                        datagram::reply(&sockets[token as usize], &inbox, run.clone(), inbox.peer(run.start));
+                    let (socket, peer) = (&sockets[token as usize], inbox.peer(run.start));
+                    let _ = datagram::reply(socket, &inbox, run, peer, &trains);
                 });
             }
         }

@@ -17,7 +17,8 @@ pub(crate) fn set(socket: impl AsFd, level: i32, name: i32, value: i32) -> io::R
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-fn get(socket: impl AsFd, level: i32, name: i32) -> io::Result<i32> {
+/// A number that the kernel writes as an `int`.
+pub(crate) fn get(socket: impl AsFd, level: i32, name: i32) -> io::Result<i32> {
     let (mut value, mut size) = (0_i32, size_of::<i32>() as libc::socklen_t);
     let fd = socket.as_fd().as_raw_fd();
     // SAFETY: the kernel writes at most `size` bytes to `value`, which has so many, and their number to `size`; `fd` is

@@ -30,8 +30,9 @@ fn bind_at(addr: SocketAddr, listener: &Listener, workers: usize) -> Result<Boun
 
 /// What holds for a socket that is bound.
 pub fn apply(socket: &OwnedFd, listener: &Listener) -> Result<(), Unbindable> {
-    // What it allows is what there is.
+    // What it allows is what there is; without trains each datagram comes by itself.
     let _ = datagram::set_waiting(socket, WAITING_MAX);
+    let _ = datagram::gather(socket);
     if let Some(local) = socket::local_addr(socket)?.filter(|local| local.ip().is_unspecified()) {
         datagram::tell_destinations(socket, local.is_ipv6())?;
     }

@@ -46,7 +46,8 @@ impl Worker {
         }
         let mut run = 0..inbox.len();
         while !run.is_empty() {
-            match datagram::reply(flow.towards_client(), inbox, run.clone(), &flow.path.peer) {
+            let (socket, trains) = (flow.towards_client(), &flow.to_client.trains);
+            match datagram::reply(socket, inbox, run.clone(), &flow.path.peer, trains) {
                 Ok(sent) => {
                     let taken = run.start..run.start + sent;
                     run.start = taken.end;

@@ -10,6 +10,7 @@ use evenkeel_core::addr::Addr;
 use evenkeel_core::end::End;
 use evenkeel_core::flow::FlowId;
 use evenkeel_core::snapshot::PoolRules;
+use evenkeel_sys::datagram::Trains;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
@@ -58,17 +59,20 @@ pub struct Towards {
     pub rules: Arc<PoolRules>,
 }
 
-/// Datagrams that a socket took, and their bytes.
+/// Datagrams that a socket took, their bytes, and what trains it takes them in.
 #[derive(Debug, Default)]
 pub struct Sent {
     datagrams: Cell<u64>,
     bytes: Cell<u64>,
+    /// What its path takes.
+    pub trains: Trains,
 }
 
 impl Sent {
     /// So many before, and so many bytes.
     pub fn new((datagrams, bytes): (u64, u64)) -> Self {
-        Self { datagrams: Cell::new(datagrams), bytes: Cell::new(bytes) }
+        let trains = Trains::default();
+        Self { datagrams: Cell::new(datagrams), bytes: Cell::new(bytes), trains }
     }
 
     /// How many.

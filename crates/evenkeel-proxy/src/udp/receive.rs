@@ -83,7 +83,8 @@ impl Worker {
     /// These datagrams of `inbox` to the backend of `flow`.
     pub fn forward(self: &Rc<Self>, flow: &Rc<Flow>, inbox: &Inbox, mut run: Range<usize>) {
         while !run.is_empty() {
-            let sent = datagram::send_all(&flow.towards.borrow().socket, inbox, run.clone());
+            let trains = &flow.to_backend.trains;
+            let sent = datagram::send_all(&flow.towards.borrow().socket, inbox, run.clone(), trains);
             match sent {
                 Ok(sent) => {
                     let taken = run.start..run.start + sent;

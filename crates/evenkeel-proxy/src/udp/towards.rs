@@ -91,6 +91,8 @@ fn open(
             .map_err(|refused| ConnectFailure::Unprepared(refused.source.raw_os_error().unwrap_or(0)))?;
     }
     datagram::connect(&socket, addr).map_err(failed)?;
+    // Without it each datagram comes by itself.
+    let _ = datagram::gather(&socket);
     worker.reactor.add_flow(&socket, session.row).map_err(failed)?;
     Ok(socket)
 }

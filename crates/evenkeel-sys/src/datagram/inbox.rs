@@ -1,7 +1,7 @@
 //! Datagrams that were received together.
 
-use super::name::{self, Control};
-use super::{DATAGRAM_MAX, Peer};
+use super::control::{self, Control};
+use super::{DATAGRAM_MAX, Peer, name, train};
 use rustix::net::addr::{SocketAddrLen, SocketAddrStorage};
 use std::io;
 use std::mem::{MaybeUninit, zeroed};
@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd};
 use std::ptr::null_mut;
 
-/// Datagrams that are received in one call, at most.
+/// Pieces that are received or sent in one call, at most. A piece is a datagram, or a train of them.
 pub const BATCH: usize = 32;
 
 /// From one datagram to the next: not a multiple of a page, so that short ones do not all meet in the same lines of a cache.
@@ -19,10 +19,12 @@ const STRIDE: usize = DATAGRAM_MAX.next_multiple_of(64) + 3 * 64;
 pub struct Inbox {
     bytes: Box<[u8]>,
     received: Vec<Received>,
+    is_full: bool,
 }
 
 #[derive(Clone, Copy)]
 struct Received {
+    start: usize,
     length: usize,
     peer: Peer,
 }
@@ -32,59 +34,74 @@ const NOBODY: Peer = Peer { remote: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECI
 impl Inbox {
     /// Nothing is in it.
     pub fn new() -> Self {
-        Self { bytes: vec![0; BATCH * STRIDE].into(), received: Vec::with_capacity(BATCH) }
+        let bytes = vec![0; BATCH * STRIDE].into();
+        Self { bytes, received: Vec::with_capacity(BATCH), is_full: false }
     }
 
     /// Replaces what is in it by what there is to receive, as far as it fits in; how many datagrams that are.
     pub fn receive(&mut self, socket: impl AsFd) -> io::Result<usize> {
-        self.received.clear();
         let mut names = [const { MaybeUninit::<SocketAddrStorage>::uninit() }; BATCH];
-        let mut controls: [Control; BATCH] = [[0; 8]; BATCH];
         // SAFETY: zeros are values of all the fields: numbers, and pointers that may be null.
         let mut messages: [libc::mmsghdr; BATCH] = unsafe { zeroed() };
-        for ((message, name), control) in messages.iter_mut().zip(&mut names).zip(&mut controls) {
+        for (message, name) in messages.iter_mut().zip(&mut names) {
             message.msg_hdr.msg_name = name.as_mut_ptr().cast();
             message.msg_hdr.msg_namelen = size_of::<SocketAddrStorage>() as SocketAddrLen;
-            message.msg_hdr.msg_control = control.as_mut_ptr().cast();
-            message.msg_hdr.msg_controllen = size_of::<Control>() as _;
         }
-        let count = self.call(&socket, &mut messages)?;
-        for (message, name) in messages.iter().zip(names).take(count) {
+        self.call(&socket, &mut messages, |index, message, control| {
             // SAFETY: the kernel has written an address there, and says how long it is.
-            let remote = unsafe { name::read(name, message.msg_hdr.msg_namelen) };
-            let peer = remote.map(|remote| Peer { remote, local: name::destination(&message.msg_hdr) });
-            self.received.push(Received { length: message.msg_len as usize, peer: peer.unwrap_or(NOBODY) });
-        }
-        Ok(count)
+            let remote = unsafe { name::read(names[index], message.msg_namelen) };
+            remote.map_or(NOBODY, |remote| Peer { remote, local: control.destination })
+        })
     }
 
     /// The same for a connected socket, whose peer is known.
     pub fn receive_connected(&mut self, socket: impl AsFd) -> io::Result<usize> {
-        self.received.clear();
         // SAFETY: zeros are values of all the fields: numbers, and pointers that may be null.
         let mut messages: [libc::mmsghdr; BATCH] = unsafe { zeroed() };
-        let count = self.call(&socket, &mut messages)?;
-        let lengths = messages.iter().take(count).map(|message| message.msg_len as usize);
-        self.received.extend(lengths.map(|length| Received { length, peer: NOBODY }));
-        Ok(count)
+        self.call(&socket, &mut messages, |_, _, _| NOBODY)
     }
 
-    fn call(&mut self, socket: &impl AsFd, messages: &mut [libc::mmsghdr; BATCH]) -> io::Result<usize> {
+    /// Receives with `messages`, which have room for the names that `peer` reads.
+    fn call(
+        &mut self,
+        socket: &impl AsFd,
+        messages: &mut [libc::mmsghdr; BATCH],
+        peer: impl Fn(usize, &libc::msghdr, &control::Told) -> Peer,
+    ) -> io::Result<usize> {
+        self.received.clear();
+        let mut controls: [Control; BATCH] = [control::EMPTY; BATCH];
         let mut parts = [libc::iovec { iov_base: null_mut(), iov_len: DATAGRAM_MAX }; BATCH];
-        for ((message, part), room) in messages.iter_mut().zip(&mut parts).zip(self.bytes.chunks_mut(STRIDE))
+        let rooms = self.bytes.chunks_mut(STRIDE);
+        for (((message, part), control), room) in
+            messages.iter_mut().zip(&mut parts).zip(&mut controls).zip(rooms)
         {
             part.iov_base = room.as_mut_ptr().cast();
             message.msg_hdr.msg_iov = part;
             message.msg_hdr.msg_iovlen = 1;
+            message.msg_hdr.msg_control = control.as_mut_ptr().cast();
+            message.msg_hdr.msg_controllen = size_of::<Control>() as _;
         }
         let fd = socket.as_fd().as_raw_fd();
         // SAFETY: `fd` is open while `socket` is borrowed. Each of the `BATCH` messages points to room for as many bytes as
-        // it says, which lives until the call returns and nobody else has: its part of `self.bytes`, and what the caller
-        // has given it for name and control.
+        // it says, which lives until the call returns and nobody else has: its part of `self.bytes`, its part of `controls`,
+        // and what the caller has given it for a name.
         let count = unsafe {
             libc::recvmmsg(fd, messages.as_mut_ptr(), BATCH as u32, libc::MSG_DONTWAIT as _, null_mut())
         };
-        usize::try_from(count).map_err(|_| io::Error::last_os_error())
+        let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
+        self.is_full = count == BATCH;
+        for (index, message) in messages.iter().take(count).enumerate() {
+            let told = control::read(&message.msg_hdr);
+            let peer = peer(index, &message.msg_hdr, &told);
+            let is_cut = message.msg_hdr.msg_flags & libc::MSG_TRUNC != 0;
+            let pieces = train::split(message.msg_len as usize, told.segment, is_cut);
+            self.received.extend(pieces.map(|piece| Received {
+                start: index * STRIDE + piece.start,
+                length: piece.len(),
+                peer,
+            }));
+        }
+        Ok(self.len())
     }
 
     /// How many datagrams are in it.
@@ -99,12 +116,13 @@ impl Inbox {
 
     /// Whether there may be more to receive.
     pub fn is_full(&self) -> bool {
-        self.len() == BATCH
+        self.is_full
     }
 
     /// A datagram that is in it.
     pub fn datagram(&self, index: usize) -> &[u8] {
-        &self.bytes[index * STRIDE..][..self.received[index].length.min(DATAGRAM_MAX)]
+        let Received { start, length, .. } = self.received[index];
+        &self.bytes[start..start + length]
     }
 
     /// Who sent it; nobody knows at a connected socket.

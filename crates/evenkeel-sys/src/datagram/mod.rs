@@ -1,11 +1,14 @@
 //! Sockets for datagrams: bind, connect, and whole batches in one call.
 
+mod control;
 mod inbox;
 mod name;
 mod send;
+mod train;
 
 pub use inbox::{BATCH, Inbox};
 pub use send::{reply, send, send_all};
+pub use train::{Trains, gather};
 
 use crate::option;
 use crate::socket::{self, Binding, NEW, family};

@@ -6,6 +6,8 @@ use crate::socket::local_addr;
 use std::net::UdpSocket;
 use std::time::{Duration, Instant};
 
+mod trains;
+
 fn bound(addr: &str) -> (OwnedFd, SocketAddr) {
     let addr: SocketAddr = addr.parse().unwrap();
     let socket = bind(addr, Binding::default()).unwrap();
@@ -37,7 +39,7 @@ fn datagrams_of_every_size_come_whole_and_apart() {
         }
         assert_eq!((inbox.datagram(0).len(), inbox.datagram(1)), (size, &b"next"[..]));
         assert_eq!(inbox.peer(0), &Peer { remote: client.local_addr().unwrap(), local: None });
-        assert_eq!(reply(&socket, &inbox, 0..2, inbox.peer(0)).unwrap(), 2);
+        assert_eq!(reply(&socket, &inbox, 0..2, inbox.peer(0), &Trains::default()).unwrap(), 2);
         let mut answer = vec![0; 70_000];
         assert_eq!(client.recv(&mut answer).unwrap(), size);
         assert_eq!(client.recv(&mut answer).unwrap(), 4);
@@ -60,7 +62,7 @@ fn an_answer_comes_from_the_address_that_was_asked() {
         assert_eq!(inbox.receive(&socket).unwrap(), 1);
         let local = inbox.peer(0).local.expect("a wildcard tells");
         assert_eq!(local.addr.to_canonical().to_string(), to);
-        assert_eq!(reply(&socket, &inbox, 0..1, inbox.peer(0)).unwrap(), 1);
+        assert_eq!(reply(&socket, &inbox, 0..1, inbox.peer(0), &Trains::default()).unwrap(), 1);
         client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         assert_eq!(client.recv(&mut [0; 16]).unwrap(), 4, "a connected client hears only whom it asked");
     }
