@@ -3,6 +3,8 @@
 mod carry;
 mod fail;
 mod flood;
+mod orders;
 mod quic;
+mod rules;
 mod setup;
 mod stay;
