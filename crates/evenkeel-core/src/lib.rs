@@ -3,7 +3,7 @@
 //! who may be chosen ([`health`], [`eject`], [`eligible`], [`ramp`]), who changes the picture ([`director`]) and what is
 //! remembered of it ([`history`]), who may connect and how often ([`access`], [`rate`], [`sources`], [`observe`],
 //! [`admit`]), the life of a session ([`reception`], [`early`], [`wire`], [`route`], [`tls`], [`attempt`], [`budget`],
-//! [`half`], [`deadline`], [`vanish`], [`end`]), of a flow ([`flow`]) and of a request ([`http`]), when certificates are
+//! [`half`], [`deadline`], [`vanish`], [`end`]), of a flow ([`flow`]) and of a request ([`http`], [`http2`]), when certificates are
 //! obtained ([`renewal`]), and what is counted ([`counts`]).
 //!
 //! Nothing here does I/O, asks for the time or rolls dice: time and dice are arguments.
@@ -30,6 +30,7 @@ pub mod health;
 pub mod history;
 pub mod host_name;
 pub mod http;
+pub mod http2;
 pub mod load;
 pub mod name;
 pub mod network;

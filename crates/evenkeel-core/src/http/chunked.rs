@@ -103,11 +103,16 @@ impl Chunks {
 
     /// Adds the fields that stand behind the last chunk, but for those that may not stand there.
     pub fn write_trailer(&self, out: &mut Vec<u8>) {
-        let mut lines = Lines::new();
-        if self.trailer.len() > 2 && head::read(&self.trailer, 0, TRAILER_FIELDS_MAX, &mut lines).is_ok() {
-            let fields = Fields::new(&self.trailer, &lines);
+        if let Some(fields) = self.trailer(&mut Lines::new()) {
             fields.lines(|known, _| known == Known::Other).for_each(|line| out.extend_from_slice(line));
         }
+    }
+
+    /// The fields that stand behind the last chunk, if there are any; `lines` is room for them.
+    pub fn trailer<'a>(&'a self, lines: &'a mut Lines) -> Option<Fields<'a>> {
+        let is_read =
+            self.trailer.len() > 2 && head::read(&self.trailer, 0, TRAILER_FIELDS_MAX, lines).is_ok();
+        is_read.then(|| Fields::new(&self.trailer, lines))
     }
 }
 

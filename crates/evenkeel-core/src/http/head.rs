@@ -72,7 +72,8 @@ pub enum Known {
 }
 
 impl Known {
-    fn of(name: &[u8]) -> Self {
+    /// What a field of this name means to us.
+    pub(crate) fn of(name: &[u8]) -> Self {
         match Self::alike(name) {
             Self::Other => Self::Other,
             // Only some take it for that: it may mean nothing that we mean.
@@ -238,6 +239,13 @@ impl<'a> Fields<'a> {
     pub fn named(self, wanted: &[u8]) -> impl Iterator<Item = &'a [u8]> {
         let is_it = move |line: &&Line| name(self.bytes, line).eq_ignore_ascii_case(wanted);
         self.lines.iter().filter(is_it).map(move |line| value(self.bytes, line))
+    }
+
+    /// Names and values of those of which `passes` holds.
+    pub fn pairs(self, passes: impl Fn(Known) -> bool) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
+        let passing = move |line: &&Line| passes(line.known);
+        let pair = move |line| (name(self.bytes, line), value(self.bytes, line));
+        self.lines.iter().filter(passing).map(pair)
     }
 
     /// Those for which `passes` holds, each as it stands with its line's end.

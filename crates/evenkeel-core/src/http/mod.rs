@@ -9,7 +9,7 @@
 
 pub mod affinity;
 pub mod body;
-mod chunked;
+pub(crate) mod chunked;
 pub mod cookie;
 pub mod edit;
 pub mod forwarded;

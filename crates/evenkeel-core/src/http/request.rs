@@ -7,21 +7,24 @@ use super::outcome::Refusal;
 use super::rules::HeadLimits;
 use super::token::{is_target, is_token, list};
 
-/// Which version of HTTP/1 somebody speaks.
+/// Which version of HTTP somebody speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Version {
     /// HTTP/1.0.
     Http10,
     /// HTTP/1.1.
     Http11,
+    /// HTTP/2, in the words of HTTP/1.1.
+    Http2,
 }
 
 impl Version {
-    /// As it is written in a request.
+    /// As it is written in a request, and in logs.
     pub fn word(self) -> &'static str {
         match self {
             Self::Http10 => "HTTP/1.0",
             Self::Http11 => "HTTP/1.1",
+            Self::Http2 => "HTTP/2.0",
         }
     }
 }
@@ -78,6 +81,11 @@ impl<'a> Request<'a> {
                 false => None,
             },
         })
+    }
+
+    /// The same, said by way of HTTP/2: its connection lasts, and carries no other protocol.
+    pub fn over_http2(self) -> Self {
+        Self { version: Version::Http2, upgrade: None, ..self }
     }
 
     /// The host without its port.

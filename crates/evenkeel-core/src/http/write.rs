@@ -140,9 +140,9 @@ fn frame(framing: Framing, out: &mut Vec<u8>) {
 
 fn keep(onward: Onward, out: &mut Vec<u8>) {
     match (onward.version, onward.keeps) {
+        (Version::Http2, _) | (Version::Http11, true) => {}
         (_, false) => out.extend_from_slice(b"Connection: close\r\n"),
         (Version::Http10, true) => out.extend_from_slice(b"Connection: keep-alive\r\n"),
-        (Version::Http11, true) => {}
     }
 }
 

@@ -1,0 +1,157 @@
+//! What a client of HTTP/2 may cost without being of use: frames that carry nothing are cheap to send, and not to take.
+//!
+//! Each costs some of the connection's credit; answers, bodies and time give it back. Who has used up all of it is told to calm
+//! down, and is gone. That is one rule for streams that are opened only to be reset, and for floods of settings, pings,
+//! priorities, windows, continuations and empty pieces of bodies.
+
+use super::frames::{Frame, Kind};
+use std::time::{Duration, Instant};
+
+/// What a connection has at first, and at most.
+const MOST: u32 = 4000;
+
+/// So much comes back in a second.
+const PER_SECOND: u64 = 50;
+
+/// A stream that is reset: somebody may have begun to answer.
+const RESET: u32 = 20;
+
+/// What has to be answered, or goes on with what should be short.
+const BOTHER: u32 = 10;
+
+/// What is only to be read.
+const NOISE: u32 = 2;
+
+/// Bytes of bodies that bring back 1.
+const BYTES: u32 = 1024;
+
+/// A body's piece of fewer bytes is too small to bring back anything, and costs what is only to be read.
+const CRUMB: u32 = 16;
+
+/// The credit of one connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Credit {
+    left: u32,
+    /// Up to when time has been counted.
+    at: Instant,
+}
+
+/// All is used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exhausted;
+
+impl Credit {
+    /// That of a connection that begins now.
+    pub fn new(now: Instant) -> Self {
+        Self { left: MOST, at: now }
+    }
+
+    /// The client has sent `frame`.
+    pub fn on_came(&mut self, frame: &Frame, now: Instant) -> Result<(), Exhausted> {
+        self.gain_by_time(now);
+        match cost(frame) {
+            0 => self.gain(frame.carries() / BYTES),
+            cost => self.left = self.left.checked_sub(cost).ok_or(Exhausted)?,
+        }
+        Ok(())
+    }
+
+    /// The client is sent `frame`: it has to make room for the next ones, and may measure how long they take.
+    pub fn on_sent(&mut self, frame: &Frame) {
+        if frame.carries() > 0 {
+            self.gain(BOTHER);
+        }
+        if frame.ends_stream() {
+            self.gain(RESET);
+        }
+    }
+
+    fn gain_by_time(&mut self, now: Instant) {
+        let passed = now.saturating_duration_since(self.at);
+        let gained = passed.as_millis() as u64 * PER_SECOND / 1000;
+        if gained > 0 {
+            self.at += Duration::from_millis(gained * 1000 / PER_SECOND);
+            self.gain(u32::try_from(gained).unwrap_or(u32::MAX));
+        }
+    }
+
+    fn gain(&mut self, much: u32) {
+        self.left = self.left.saturating_add(much).min(MOST);
+    }
+}
+
+fn cost(frame: &Frame) -> u32 {
+    match frame.kind {
+        Kind::Data if frame.carries() == 0 && !frame.ends_stream() => BOTHER,
+        Kind::Data if frame.carries() < CRUMB && !frame.ends_stream() => NOISE,
+        Kind::Data | Kind::Headers | Kind::GoAway => 0,
+        Kind::Reset => RESET,
+        Kind::Settings | Kind::Ping | Kind::Continuation => BOTHER,
+        Kind::Priority | Kind::WindowUpdate | Kind::Other => NOISE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(kind: Kind, length: u32, flags: u8) -> Frame {
+        Frame { kind, flags, length, stream: 1, first: [0; 4] }
+    }
+
+    /// How many of these are taken from somebody who sends nothing else.
+    fn taken(frame: Frame) -> u32 {
+        let now = Instant::now();
+        let mut credit = Credit::new(now);
+        (0..1_000_000).take_while(|_| credit.on_came(&frame, now).is_ok()).count() as u32
+    }
+
+    #[test]
+    fn each_flood_comes_to_an_end() {
+        assert_eq!(taken(frame(Kind::Reset, 4, 0)), 200);
+        for kind in [Kind::Ping, Kind::Settings, Kind::Continuation] {
+            assert_eq!(taken(frame(kind, 8, 0)), 400);
+        }
+        for kind in [Kind::Priority, Kind::WindowUpdate, Kind::Other] {
+            assert_eq!(taken(frame(kind, 5, 0)), 2000);
+        }
+        assert_eq!(taken(frame(Kind::Data, 0, 0)), 400, "empty");
+        assert_eq!(taken(frame(Kind::Data, 1, 0)), 2000, "crumbs");
+        let all_padding = Frame { first: [99, 0, 0, 0], ..frame(Kind::Data, 100, 0x8) };
+        assert_eq!(taken(all_padding), 400);
+    }
+
+    #[test]
+    fn what_is_of_use_is_not_counted() {
+        for frame in [frame(Kind::Data, 1000, 0), frame(Kind::Data, 0, 0x1), frame(Kind::Headers, 9, 0x5)] {
+            assert_eq!(taken(frame), 1_000_000);
+        }
+    }
+
+    #[test]
+    fn who_is_answered_may_reset_as_many_and_who_is_sent_bodies_may_make_room() {
+        let now = Instant::now();
+        let mut credit = Credit::new(now);
+        for _ in 0..10_000 {
+            credit.on_sent(&frame(Kind::Data, 9, 0x1));
+            assert_eq!(credit.on_came(&frame(Kind::Reset, 4, 0), now), Ok(()));
+            credit.on_sent(&frame(Kind::Data, 9, 0));
+            for _ in 0..4 {
+                assert_eq!(credit.on_came(&frame(Kind::WindowUpdate, 4, 0), now), Ok(()));
+            }
+        }
+    }
+
+    #[test]
+    fn time_brings_it_back_up_to_a_limit() {
+        let mut now = Instant::now();
+        let mut credit = Credit::new(now);
+        for _ in 0..100_000 {
+            now += Duration::from_millis(200);
+            assert_eq!(credit.on_came(&frame(Kind::Ping, 8, 0), now), Ok(()), "five in a second");
+        }
+        now += Duration::from_secs(1_000_000);
+        let more = (0..1000).take_while(|_| credit.on_came(&frame(Kind::Ping, 8, 0), now).is_ok()).count();
+        assert_eq!(more, 400);
+    }
+}
