@@ -16,6 +16,7 @@ use std::sync::LazyLock;
 
 pub mod examples;
 pub mod http;
+pub mod http2;
 pub mod mutate;
 
 /// The header of a proxy, in either version: a verdict stays, an end is where it is said to be, and what is written of

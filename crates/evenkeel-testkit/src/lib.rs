@@ -1,7 +1,7 @@
 //! What the tests of evenkeel stand on: the binary as a child ([`start`], [`process`]), the two ends of a connection
 //! ([`peer`], [`server`], [`serve`]), bytes that prove their order ([`pattern`]), ports nobody else has ([`port`]), a
-//! deadline for everything ([`deadline`]), what TLS clients say ([`hello`]), HTTP ([`web`]), and what no bytes may break ([`fuzz`]). Threads and blocking sockets only.
-//! Whatever goes wrong panics with what was seen.
+//! deadline for everything ([`deadline`]), what TLS clients say ([`hello`]), HTTP ([`web`], [`http2`]), and what no bytes may
+//! break ([`fuzz`]). Threads and blocking sockets only, but for HTTP/2. Whatever goes wrong panics with what was seen.
 #![forbid(unsafe_code)]
 #![expect(
     clippy::unwrap_used,
@@ -15,6 +15,7 @@ pub mod datagram;
 pub mod deadline;
 pub mod fuzz;
 pub mod hello;
+pub mod http2;
 pub mod limits;
 pub mod netns;
 pub mod pattern;

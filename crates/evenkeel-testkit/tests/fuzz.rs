@@ -54,6 +54,16 @@ fn no_body_in_chunks_breaks_a_promise() {
 }
 
 #[test]
+fn no_frame_of_http_2_breaks_a_promise() {
+    run(fuzz::http2::frames, &examples::frames());
+}
+
+#[test]
+fn no_fields_of_http_2_break_a_promise() {
+    run(fuzz::http2::fields, &examples::fields());
+}
+
+#[test]
 fn no_path_of_a_request_breaks_a_promise() {
     run(fuzz::path, &examples::paths());
 }
@@ -68,6 +78,8 @@ fn nothing_is_no_matter() {
     fuzz::http::request(b"");
     fuzz::http::answer(b"");
     fuzz::http::chunks(b"");
+    fuzz::http2::frames(b"");
+    fuzz::http2::fields(b"");
     fuzz::dns_answer(b"");
     fuzz::quic(b"");
     fuzz::proxy(b"");

@@ -148,3 +148,21 @@ pub fn chunks() -> Vec<Vec<u8>> {
     .map(|body| body.as_bytes().to_vec())
     .to_vec()
 }
+
+/// What clients of HTTP/2 say.
+pub fn frames() -> Vec<Vec<u8>> {
+    use crate::http2::raw::{self, kind};
+    let ask = |flags| raw::frame(kind::HEADERS, flags, 1, &raw::get(&[("a", "b")]));
+    let data = raw::frame(kind::DATA, 0x9, 1, &[3, b'x', 0, 0, 0]);
+    let settings = raw::frame(kind::SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
+    let more = raw::frame(kind::CONTINUATION, raw::END_HEADERS, 1, &raw::fields(&[("c", "d")]));
+    let reset = raw::frame(kind::RST_STREAM, 0, 1, &[0, 0, 0, 8]);
+    vec![[settings, ask(raw::END_HEADERS), data].concat(), [ask(0), more, reset].concat()]
+}
+
+/// Fields of HTTP/2, one behind the other: method, authority, path, names and values.
+pub fn fields() -> Vec<Vec<u8>> {
+    ["GET|web.test|/a?b|accept|*/*|cookie|a|cookie|b", "POST|web.test:80|/|content-length|12|host|web.test"]
+        .map(|fields| fields.as_bytes().to_vec())
+        .to_vec()
+}

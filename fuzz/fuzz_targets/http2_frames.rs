@@ -1,0 +1,4 @@
+//! `evenkeel_testkit::fuzz::http2::frames`, driven by libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| evenkeel_testkit::fuzz::http2::frames(bytes));
