@@ -187,7 +187,8 @@ impl Worker {
         let now = self.reactor.now();
         let resting = self.accepting.borrow();
         resting.values().filter(|a| a.resting.get().is_some()).for_each(|a| a.resting.set(Some(now)));
-        let Ok(Session { places: Places { of_process, of_service }, listener, .. }) = Rc::try_unwrap(session)
+        let Ok(Session { places: Some(Places { of_process, of_service }), listener, .. }) =
+            Rc::try_unwrap(session)
         else {
             return;
         };
@@ -267,7 +268,7 @@ impl Worker {
             backend_ready: Cell::new(Readiness::NONE),
             opening: RefCell::new(accepting.opening()),
             counts: Arc::clone(&accepting.counts),
-            places,
+            places: Some(places),
             gate: accepting.gate.clone(),
             source_place: OnceCell::new(),
             serving: OnceCell::new(),

@@ -131,8 +131,8 @@ pub struct Session {
     pub opening: RefCell<Opening>,
     /// Where this worker counts the service.
     pub counts: Arc<ServiceCounts>,
-    /// Its places under the ceilings of the process and the service.
-    pub places: Places,
+    /// Its places under the ceilings of the process and the service; a stream has that of its connection.
+    pub places: Option<Places>,
     /// What its client has to pass, if anything.
     pub gate: Option<Arc<Gate>>,
     /// Its place among the sessions of its source, where those are counted.
@@ -351,6 +351,16 @@ impl Session {
             notes.observed.note(objection);
             self.counts.observed(objection);
         }
+    }
+
+    /// The session of the connection that this one serves a single stream of, if it does.
+    pub fn connection(&self) -> Option<&Rc<Session>> {
+        self.serving.get().and_then(|serving| serving.connection.as_ref())
+    }
+
+    /// Whether its client speaks HTTP/2, as far as is known.
+    pub fn speaks_http2(&self) -> bool {
+        self.serving.get().is_some_and(|serving| serving.connection.is_some() || serving.is_http2.get())
     }
 
     /// Whether it serves a request in which much is moved.

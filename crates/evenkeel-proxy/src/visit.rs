@@ -111,6 +111,11 @@ impl From<Arc<Visit>> for Progressing {
 }
 
 impl Filter {
+    /// Whether `session` is looked at: streams are only where it is asked for a backend, which their connections have none of.
+    fn picks(&self, session: &Session) -> bool {
+        (session.connection().is_none() || self.backend.is_some()) && self.means(session)
+    }
+
     /// Whether `session` is meant.
     pub(crate) fn means(&self, session: &Session) -> bool {
         fn is<T: PartialEq>(wanted: &Option<T>, found: impl FnOnce() -> Option<T>) -> bool {
@@ -168,7 +173,7 @@ impl Worker {
         let (mut visited, mut rows) = (Visited::default(), Vec::new());
         let (table, now) = (self.table.borrow(), self.reactor.now());
         for slot in range.filter_map(|index| table.get(index)) {
-            if !visit.filter.means(&slot.session) {
+            if !visit.filter.picks(&slot.session) {
                 continue;
             }
             visited.matched += 1;

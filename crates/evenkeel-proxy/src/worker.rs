@@ -534,6 +534,10 @@ impl Worker {
         let last = table.is_empty();
         drop(table);
         self.reactor.disarm(row.index);
+        if let Some(connection) = slot.session.connection().cloned() {
+            self.drop_request(&mut slot, end);
+            return self.end_stream(slot, connection, last);
+        }
         if self.draining.get().is_some() && end == End::Drained || end == End::Stopped {
             count(&self.counts().cut, 1);
         }
@@ -557,6 +561,20 @@ impl Worker {
             self.ending.set(Some(end));
             slot.stage = Stage::Away;
             self.ending.set(None);
+        }
+    }
+
+    /// A stream is over, which is no session to anybody else: its connection has to look after what it left.
+    fn end_stream(&self, slot: Slot, connection: Rc<Session>, last: bool) {
+        let session = Rc::clone(&slot.session);
+        drop(slot);
+        session.seated_in().into_iter().for_each(|pool| self.on_seat_freed(&pool));
+        drop(session);
+        self.queue_row(connection.row);
+        // The connection may have gone first.
+        self.on_room(connection);
+        if last {
+            self.tell_drained();
         }
     }
 

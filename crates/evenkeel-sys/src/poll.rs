@@ -19,6 +19,12 @@ impl Readiness {
     /// Ready for nothing.
     pub const NONE: Self = Self(epoll::EventFlags::empty());
 
+    /// Bytes can be read.
+    pub const READABLE: Self = Self(epoll::EventFlags::IN);
+
+    /// Both directions are over.
+    pub const BROKEN: Self = Self(epoll::EventFlags::HUP);
+
     /// Ready for what either is ready for.
     pub fn and(self, other: Self) -> Self {
         Self(self.0.union(other.0))

@@ -51,11 +51,17 @@ pub enum Refusal {
     HeadLate,
     /// Its body did not come in time.
     BodyLate,
+    /// A stream of HTTP/2 that breaks the rules, or is one too many.
+    Stream,
+    /// A connection of HTTP/2 that breaks the rules.
+    Frames,
+    /// A connection of HTTP/2 in which too much comes that is of no use.
+    Flood,
 }
 
 impl Refusal {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 25] = [
         Self::NotHttp,
         Self::RequestLine,
         Self::LineEnd,
@@ -78,6 +84,9 @@ impl Refusal {
         Self::BodyTooLong,
         Self::HeadLate,
         Self::BodyLate,
+        Self::Stream,
+        Self::Frames,
+        Self::Flood,
     ];
 
     /// The one word that names it in logs and metrics.
@@ -105,6 +114,9 @@ impl Refusal {
             Self::BodyTooLong => "body-too-long",
             Self::HeadLate => "head-late",
             Self::BodyLate => "body-late",
+            Self::Stream => "http2-stream",
+            Self::Frames => "http2-frames",
+            Self::Flood => "http2-flood",
         }
     }
 
@@ -245,6 +257,8 @@ impl Outcome {
     /// What the client is told, if it is told something of ours.
     pub fn status(&self) -> Option<u16> {
         match self {
+            // There is nobody to tell, or only in frames.
+            Self::Refused(Refusal::Stream | Refusal::Frames | Refusal::Flood) => None,
             Self::Refused(refusal) => Some(refusal.status()),
             Self::Unanswered(Failing::Late) => Some(504),
             Self::Unanswered(Failing::Left) => Some(503),

@@ -103,7 +103,7 @@ impl Worker {
             source_place: OnceCell::new(),
             serving: OnceCell::new(),
             gate: None,
-            places: Places { of_process: self.shared.sessions.join(), of_service: ceiling.join() },
+            places: Some(Places { of_process: self.shared.sessions.join(), of_service: ceiling.join() }),
         });
         if let Some(place) = gate.and_then(|gate| gate.join(session.source())) {
             let _ = session.source_place.set(Box::new(place));

@@ -92,6 +92,9 @@ async fn say(worker: &Worker, session: &Session, client: &mut Client, bytes: &[u
 
 /// Ends our side, and waits for the client to end its.
 pub async fn leave(worker: &Worker, session: &Session, client: &mut Client) {
+    if client.is_stream() {
+        return;
+    }
     let mut heard = 0;
     client.port(&session.client_ready).close(worker.tools.borrow_mut().cipher());
     let hear = || {

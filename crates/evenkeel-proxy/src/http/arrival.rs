@@ -14,6 +14,7 @@ use evenkeel_core::http::outcome::Refusal;
 use evenkeel_core::http::request::{Request, Version};
 use evenkeel_core::http::steer;
 use evenkeel_core::http::write::Onward;
+use evenkeel_core::http2;
 use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Instant;
@@ -27,6 +28,8 @@ pub enum Arrival {
     Request(Box<Exchange>),
     /// Something that is refused.
     Refused(Refused),
+    /// Another version of HTTP.
+    Http2,
 }
 
 /// A request that was refused before it was one.
@@ -40,7 +43,8 @@ pub struct Refused {
 }
 
 impl Refused {
-    fn new(refusal: Refusal, came: &[u8], at: Instant) -> Self {
+    /// For this reason, now that this has come.
+    pub fn new(refusal: Refusal, came: &[u8], at: Instant) -> Self {
         let line = came.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
         Self { refusal, at, said: line[..line.len().min(SAID_MAX)].into() }
     }
@@ -64,12 +68,16 @@ pub async fn next(
     is_first: bool,
 ) -> Result<Arrival, End> {
     let mut waiting = Waiting::new(worker, session, is_first).ok_or(End::Closed(Side::Evenkeel))?;
+    // Under TLS it is agreed upon.
+    waiting.may_be_http2 = is_first && !client.is_stream() && !client.is_tls();
     poll_fn(|_| waiting.advance(worker, session, client)).await
 }
 
 /// How far the next head has come.
 struct Waiting {
     seeker: Seeker,
+    /// Whether what comes may be the beginning of HTTP/2.
+    may_be_http2: bool,
     has_begun: bool,
     /// When its first byte came.
     heard: Option<Instant>,
@@ -83,7 +91,8 @@ impl Waiting {
             true => session.accepted + timeouts.head,
             false => worker.reactor.now() + timeouts.keep_alive,
         };
-        Some(Self { seeker: Seeker::default(), has_begun: is_first, heard: None, by })
+        let seeker = Seeker::default();
+        Some(Self { seeker, may_be_http2: false, has_begun: is_first, heard: None, by })
     }
 
     fn advance(
@@ -104,7 +113,7 @@ impl Waiting {
                 self.by = now + terms.rules.timeouts.head;
             }
             let heard = *self.heard.get_or_insert(now);
-            if let Some(mut arrival) = look(worker, session, client, &mut self.seeker) {
+            if let Some(mut arrival) = look(worker, session, client, self) {
                 if let Ok(Arrival::Request(exchange)) = &mut arrival {
                     exchange.head_took = now - heard;
                 }
@@ -132,7 +141,7 @@ fn look(
     worker: &Worker,
     session: &Session,
     client: &mut Client,
-    seeker: &mut Seeker,
+    waiting: &mut Waiting,
 ) -> Option<Result<Arrival, End>> {
     let Some(terms) = Terms::of(worker, session) else { return Some(Err(End::Closed(Side::Evenkeel))) };
     let mut tools = worker.tools.borrow_mut();
@@ -145,11 +154,26 @@ fn look(
         if empty > 0 {
             scratch.copy_within(empty..length, 0);
             length -= empty;
-            *seeker = Seeker::default();
+            waiting.seeker = Seeker::default();
+        }
+        if waiting.may_be_http2 {
+            match http2::begins(&scratch[..length]) {
+                Some(true) => {
+                    client.hold(&scratch[..length]);
+                    return Some(Ok(Arrival::Http2));
+                }
+                Some(false) => {
+                    waiting.seeker = Seeker::default();
+                    waiting.may_be_http2 = false;
+                }
+                None => {}
+            }
         }
         let now = worker.reactor.now();
         let refused = |refusal, came: &[u8]| Some(Ok(Arrival::Refused(Refused::new(refusal, came, now))));
-        match seeker.end(&scratch[..length]) {
+        match waiting.seeker.end(&scratch[..length]) {
+            // It begins like HTTP/2, and the head of a request does so only by mistake.
+            _ if waiting.may_be_http2 => {}
             Err(refusal) => return refused(refusal, &scratch[..length]),
             Ok(Some(end)) if end > limits.bytes as usize => {
                 return refused(Refusal::HeadTooLong, &scratch[..end]);
@@ -198,7 +222,10 @@ fn arrive(
 ) -> Result<Box<Exchange>, Refusal> {
     let mut desk = worker.http.desk.borrow_mut();
     let Desk { lines, .. } = &mut *desk;
-    let request = Request::parse(head, &terms.rules.limits, lines)?;
+    let mut request = Request::parse(head, &terms.rules.limits, lines)?;
+    if client.is_stream() {
+        request = request.over_http2();
+    }
     if let (Framing::Length(length), Some(most)) = (request.body, terms.rules.body_max)
         && length > most
     {
@@ -208,7 +235,7 @@ fn arrive(
     let origin = origin(worker, session, client, &terms);
     let steered = steer::steer(&terms.rules, &request, &origin, &mut written)?;
     if let Some(serving) = session.serving.get() {
-        serving.requests.set(serving.requests.get() + 1);
+        serving.on_request();
     }
     Ok(Box::new(Exchange::new(worker, session, &request, (written, steered), terms)))
 }
@@ -218,7 +245,7 @@ fn origin(worker: &Worker, session: &Session, client: &Client, terms: &Terms) ->
     let source = session.source();
     Origin {
         client: source,
-        is_tls: client.tunnel.is_some(),
+        is_tls: client.is_tls(),
         is_trusted: terms.rules.trusts(source),
         id: u128::from(dice.roll()) << 64 | u128::from(dice.roll()),
         rules: terms.rules.forwarded,

@@ -177,7 +177,7 @@ impl Exchange {
         let mut wish =
             Wish { fresh: false, alive: !self.method.is_idempotent(), started: worker.reactor.now() };
         loop {
-            let reached = match reach::reach(worker, session, &pool, &client.socket, wish).await {
+            let reached = match reach::reach(worker, session, &pool, client.socket(), wish).await {
                 Ok(reached) => reached,
                 Err(End::ClientLeft) => return (Outcome::ClientLeft, None),
                 Err(End::NotConnected(ConnectFailure::NoAnswer(failing))) => {
@@ -278,12 +278,12 @@ impl Exchange {
         let (backend, to_backend_tunnel) = lease.into_parts()?;
         let token = crate::reactor::Token::Session { row: session.row, client: false };
         worker.reactor.rename(&backend, token).ok()?;
-        let taken = client.socket.try_clone().ok()?;
+        let (taken, to_client_tunnel) = client.take_socket()?;
         let options = &session.listener.socket;
         let rules = Arc::clone(&pool.rules);
         let now = worker.reactor.now();
         let mut relay = Relay::new(taken, backend, Vec::new(), options, rules, now)
-            .with_tls(client.tunnel.take().map(|tunnel| *tunnel), to_backend_tunnel)
+            .with_tls(to_client_tunnel, to_backend_tunnel)
             .beginning(std::mem::take(&mut client.held), to_client);
         self.cut_by.into_iter().for_each(|at| relay.drain_by(at));
         Some(Established { relay, seat })

@@ -7,7 +7,9 @@
 
 mod answer;
 mod arrival;
+mod client;
 mod exchange;
+mod http2;
 mod judge;
 mod link;
 mod order;
@@ -19,6 +21,7 @@ mod running;
 mod tell;
 mod way;
 
+pub use client::Client;
 pub use record::{RequestRecord, Said, Who};
 
 use link::Links;
@@ -26,7 +29,6 @@ use link::Links;
 use crate::reactor::Row;
 use crate::record::Carried;
 use crate::session::{Established, Open, Opened, Session};
-use crate::tls::Tunnel;
 use crate::worker::Worker;
 use arrival::Arrival;
 use evenkeel_core::end::{End, Side};
@@ -35,10 +37,8 @@ use evenkeel_core::http::outcome::Outcome;
 use evenkeel_sys::poll::Readiness;
 use exchange::Exchange;
 use order::Orders;
-use port::Port;
 use running::Running;
 use std::cell::{Cell, RefCell};
-use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Instant;
 use way::Wanted;
@@ -52,6 +52,8 @@ pub struct Http {
     pub orders: Orders,
     /// Room to write heads in, and to note where the fields of heads lie.
     desk: RefCell<Desk>,
+    /// What connections of HTTP/2 read into.
+    frames: Rc<RefCell<http2::Desk>>,
 }
 
 #[derive(Default)]
@@ -64,6 +66,10 @@ struct Desk {
 pub struct Serving {
     /// By which its worker knows its listener.
     pub listener: u32,
+    /// The session of the connection, of which this one serves a single stream.
+    pub connection: Option<Rc<Session>>,
+    /// Whether it is such a connection.
+    pub is_http2: Cell<bool>,
     /// Requests that have come.
     pub requests: Cell<u64>,
     /// Bytes that backends took.
@@ -86,6 +92,8 @@ impl Serving {
         let own = accepting.values().find(|accepting| accepting.listener.name == session.listener.name);
         Some(Self {
             listener: own.map_or(u32::MAX, |accepting| accepting.number),
+            connection: None,
+            is_http2: Cell::default(),
             requests: Cell::default(),
             to_backend: Cell::default(),
             to_client: Cell::default(),
@@ -93,6 +101,43 @@ impl Serving {
             is_bulk: Cell::default(),
             wanted: RefCell::default(),
         })
+    }
+
+    /// For a stream of `connection`, whose session is served like this.
+    pub fn of_stream(&self, connection: &Rc<Session>, now: Instant) -> Self {
+        Self {
+            listener: self.listener,
+            connection: Some(Rc::clone(connection)),
+            is_http2: Cell::default(),
+            requests: Cell::new(self.requests.get()),
+            to_backend: Cell::default(),
+            to_client: Cell::default(),
+            active: Cell::new(now),
+            is_bulk: Cell::default(),
+            wanted: RefCell::default(),
+        }
+    }
+
+    /// How the connection fares that this is a stream of.
+    fn whole(&self) -> Option<&Self> {
+        self.connection.as_ref()?.serving.get().map(|serving| &**serving)
+    }
+
+    /// A request has come.
+    pub fn on_request(&self) {
+        if let Some(whole) = self.whole() {
+            whole.on_request();
+            self.requests.set(whole.requests.get() - 1);
+        }
+        self.requests.set(self.requests.get() + 1);
+    }
+
+    /// A backend has taken so many bytes, and the client so many.
+    pub fn on_moved(&self, (to_backend, to_client): (usize, usize), now: Instant) {
+        self.to_backend.set(self.to_backend.get() + to_backend as u64);
+        self.to_client.set(self.to_client.get() + to_client as u64);
+        self.active.set(now);
+        self.whole().into_iter().for_each(|whole| whole.on_moved((to_backend, to_client), now));
     }
 
     /// What was carried for its requests.
@@ -104,47 +149,6 @@ impl Serving {
             first_byte: None,
             active: self.active.get(),
         }
-    }
-}
-
-/// The client of a session.
-pub struct Client {
-    socket: OwnedFd,
-    tunnel: Option<Box<Tunnel>>,
-    /// What it has said and was not used yet.
-    held: Vec<u8>,
-}
-
-impl Client {
-    /// At `socket`, through `tunnel` if it speaks TLS; it has said `early` already.
-    pub fn new(socket: OwnedFd, mut tunnel: Option<Tunnel>, mut early: Vec<u8>) -> Self {
-        if let Some(tunnel) = &mut tunnel {
-            early = tunnel.take_early();
-        }
-        Self { socket, tunnel: tunnel.map(Box::new), held: early }
-    }
-
-    /// Moves what is held to the beginning of `room`, as far as there is room: more than that may have come with the end of a
-    /// TLS handshake. Says how many bytes.
-    fn take_held(&mut self, room: &mut [u8]) -> usize {
-        let length = self.held.len().min(room.len());
-        room[..length].copy_from_slice(&self.held[..length]);
-        self.held.drain(..length);
-        length
-    }
-
-    /// Holds `rest`, in front of what there was no room for.
-    fn hold(&mut self, rest: &[u8]) {
-        self.held = [rest, &self.held].concat();
-    }
-
-    /// Whether something has come that nobody will read.
-    fn has_more(&self, session: &Session) -> bool {
-        !self.held.is_empty() || session.client_ready.get().readable()
-    }
-
-    fn port<'a>(&'a mut self, ready: &'a Cell<Readiness>) -> Port<'a> {
-        Port { socket: &self.socket, tunnel: self.tunnel.as_deref_mut(), ready }
     }
 }
 
@@ -163,11 +167,17 @@ enum Next {
 /// What waits for the next request is as small as can be, for most connections do: whatever is needed to serve one is made when
 /// it has come.
 pub fn serve(worker: Rc<Worker>, session: Rc<Session>, mut client: Client) -> Open {
+    if http2::is_agreed(&session) {
+        return http2::serve(worker, session, client);
+    }
     Box::pin(async move {
         let mut is_first = true;
         loop {
             let arrival = arrival::next(&worker, &session, &mut client, is_first).await?;
             is_first = false;
+            if matches!(arrival, Arrival::Http2) {
+                return http2::serve(worker, session, client).await;
+            }
             match Box::pin(serve_one(&worker, &session, &mut client, arrival)).await {
                 Next::Request => {}
                 Next::Close => return Err(End::Closed(Side::Evenkeel)),
@@ -198,7 +208,18 @@ async fn serve_one(
             answer::leave(worker, session, client).await;
             Next::Close
         }
+        Arrival::Http2 => Next::Close,
     }
+}
+
+/// Serves the one request of a stream of HTTP/2.
+pub fn serve_stream(worker: Rc<Worker>, session: Rc<Session>, mut client: Client) -> Open {
+    Box::pin(async move {
+        let arrival = arrival::next(&worker, &session, &mut client, true).await?;
+        serve_one(&worker, &session, &mut client, arrival).await;
+        client.finish();
+        Err(End::Closed(Side::Evenkeel))
+    })
 }
 
 /// What is left to do when it is known what became of a request.
@@ -239,7 +260,7 @@ async fn conclude(
     }
     if !is_whole {
         // What was cut must not look like an end.
-        let _ = evenkeel_sys::socket::reset_on_close(&client.socket);
+        client.cut();
     }
     Next::Close
 }
@@ -248,22 +269,5 @@ impl Worker {
     /// A connection to a backend became ready: whoever uses it gets a go; if nobody does, it is of no use any more.
     pub fn on_link(&self, place: Row, readiness: Readiness) -> Option<Row> {
         self.http.links.on_ready(place, readiness)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_there_is_no_room_for_is_held_and_comes_last() {
-        let socket = std::fs::File::open("/dev/null").unwrap().into();
-        let mut client = Client::new(socket, None, b"GET /one and two".to_vec());
-        let mut room = [0; 8];
-        assert_eq!(client.take_held(&mut room), 8);
-        client.hold(&room[4..]);
-        assert_eq!(client.held, b"/one and two");
-        assert_eq!(client.take_held(&mut [0; 64]), 12);
-        assert!(client.held.is_empty());
     }
 }

@@ -1,5 +1,6 @@
-//! One of the two ends of an exchange: a socket, with TLS or without.
+//! One of the two ends of an exchange: a socket, with TLS or without, or a stream of HTTP/2.
 
+use super::http2::Pipe;
 use crate::tls::Tunnel;
 use evenkeel_sys::poll::Readiness;
 use evenkeel_sys::socket;
@@ -7,14 +8,21 @@ use std::cell::Cell;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
 
-/// A socket, what is spoken through it, and what it is known to be ready for.
+/// Where bytes go, and what that is known to be ready for.
 pub struct Port<'a> {
-    /// The socket.
-    pub socket: &'a OwnedFd,
-    /// TLS, if that is spoken.
-    pub tunnel: Option<&'a mut Tunnel>,
+    way: Way<'a>,
     /// What the reactor has told, less what was used up.
-    pub ready: &'a Cell<Readiness>,
+    ready: &'a Cell<Readiness>,
+}
+
+/// Where bytes go.
+enum Way<'a> {
+    /// Through a socket as they are.
+    Plain(&'a OwnedFd),
+    /// Through a socket in TLS.
+    Tls(&'a OwnedFd, &'a mut Tunnel),
+    /// Through a stream.
+    Stream(&'a Pipe),
 }
 
 /// What a read brought.
@@ -30,7 +38,21 @@ pub enum Came {
     Lost,
 }
 
-impl Port<'_> {
+impl<'a> Port<'a> {
+    /// A socket, and what is spoken through it if that is TLS.
+    pub fn new(socket: &'a OwnedFd, tunnel: Option<&'a mut Tunnel>, ready: &'a Cell<Readiness>) -> Self {
+        let way = match tunnel {
+            Some(tunnel) => Way::Tls(socket, tunnel),
+            None => Way::Plain(socket),
+        };
+        Self { way, ready }
+    }
+
+    /// A stream.
+    pub fn of_stream(pipe: &'a Pipe, ready: &'a Cell<Readiness>) -> Self {
+        Self { way: Way::Stream(pipe), ready }
+    }
+
     /// Reads what is there, once.
     pub fn recv(&mut self, plain: &mut [u8], cipher: &mut [u8]) -> Came {
         if !self.ready.get().readable() {
@@ -38,9 +60,7 @@ impl Port<'_> {
         }
         loop {
             match self.read(plain, cipher) {
-                Ok((0, _)) if self.tunnel.as_ref().is_some_and(|tunnel| tunnel.is_cut()) => {
-                    return Came::Lost;
-                }
+                Ok((0, _)) if self.is_cut() => return Came::Lost,
                 Ok((0, _)) => return Came::End,
                 Ok((bytes, drained)) => {
                     if drained && !self.ready.get().read_closing() {
@@ -58,17 +78,23 @@ impl Port<'_> {
         }
     }
 
+    /// Whether a TLS connection has ended without saying so.
+    fn is_cut(&self) -> bool {
+        matches!(&self.way, Way::Tls(_, tunnel) if tunnel.is_cut())
+    }
+
     /// So many bytes, and whether that was all.
     fn read(&mut self, plain: &mut [u8], cipher: &mut [u8]) -> io::Result<(usize, bool)> {
-        match &mut self.tunnel {
-            Some(tunnel) => {
-                let read = tunnel.read(&self.socket.as_fd(), plain, cipher)?;
-                Ok((read.bytes, read.drained))
-            }
-            None => {
-                let bytes = socket::recv(self.socket, plain)?;
+        match &mut self.way {
+            Way::Plain(socket) => {
+                let bytes = socket::recv(socket, plain)?;
                 Ok((bytes, bytes < plain.len()))
             }
+            Way::Tls(socket, tunnel) => {
+                let read = tunnel.read(&socket.as_fd(), plain, cipher)?;
+                Ok((read.bytes, read.drained))
+            }
+            Way::Stream(pipe) => pipe.read(plain),
         }
     }
 
@@ -76,9 +102,11 @@ impl Port<'_> {
     pub fn send(&mut self, bytes: &[u8], cipher: &mut [u8]) -> io::Result<usize> {
         let mut sent = 0;
         while sent < bytes.len() {
-            let taken = match &mut self.tunnel {
-                Some(tunnel) => tunnel.write(&self.socket.as_fd(), &bytes[sent..], cipher),
-                None => socket::send(self.socket, &bytes[sent..]),
+            let rest = &bytes[sent..];
+            let taken = match &mut self.way {
+                Way::Plain(socket) => socket::send(socket, rest),
+                Way::Tls(socket, tunnel) => tunnel.write(&socket.as_fd(), rest, cipher),
+                Way::Stream(pipe) => pipe.write(rest),
             };
             match taken {
                 Ok(taken) => sent += taken,
@@ -90,21 +118,29 @@ impl Port<'_> {
         Ok(sent)
     }
 
-    /// Sends what is sealed already; whether nothing of that is left.
+    /// Sends what is on its way already; whether nothing of that is left.
     pub fn flush(&mut self) -> io::Result<bool> {
-        let Some(tunnel) = &mut self.tunnel else { return Ok(true) };
-        match tunnel.flush(&self.socket.as_fd()) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
-            Err(error) => Err(error),
+        match &mut self.way {
+            Way::Plain(_) => Ok(true),
+            Way::Stream(pipe) => Ok(pipe.is_flushed()),
+            Way::Tls(socket, tunnel) => match tunnel.flush(&socket.as_fd()) {
+                Ok(()) => Ok(true),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
+                Err(error) => Err(error),
+            },
         }
     }
 
     /// Says that nothing follows.
     pub fn close(&mut self, cipher: &mut [u8]) {
-        if let Some(tunnel) = &mut self.tunnel {
-            let _ = tunnel.close(&self.socket.as_fd(), cipher);
+        match &mut self.way {
+            Way::Plain(socket) => drop(socket::shutdown_write(socket)),
+            Way::Tls(socket, tunnel) => {
+                let _ = tunnel.close(&socket.as_fd(), cipher);
+                let _ = socket::shutdown_write(socket);
+            }
+            // That its session leaves says so.
+            Way::Stream(_) => {}
         }
-        let _ = socket::shutdown_write(self.socket);
     }
 }

@@ -249,7 +249,7 @@ impl<'a, 'r> Round<'a, 'r> {
         let mut taken = 0;
         let link = &self.reached.lease.link;
         let mut tunnel = link.tunnel.borrow_mut();
-        let mut port = Port { socket: &link.socket, tunnel: tunnel.as_mut(), ready: &link.ready };
+        let mut port = Port::new(&link.socket, tunnel.as_mut(), &link.ready);
         let flushed = self.to_backend.flush(&mut port, hand.cipher, &mut taken);
         drop(tunnel);
         self.note_to_backend(taken);
@@ -331,7 +331,7 @@ impl<'a, 'r> Round<'a, 'r> {
     fn give_to_backend(&mut self, bytes: &[u8], cipher: &mut [u8]) {
         let link = &self.reached.lease.link;
         let mut tunnel = link.tunnel.borrow_mut();
-        let mut port = Port { socket: &link.socket, tunnel: tunnel.as_mut(), ready: &link.ready };
+        let mut port = Port::new(&link.socket, tunnel.as_mut(), &link.ready);
         let sent = port.send(bytes, cipher);
         drop(tunnel);
         match sent {
@@ -359,15 +359,16 @@ impl<'a, 'r> Round<'a, 'r> {
         }
         let had = self.came.len();
         hand.scratch[..had].copy_from_slice(&self.came);
+        let room = (had + self.client.room()).min(hand.scratch.len());
         let link = &self.reached.lease.link;
         let mut tunnel = link.tunnel.borrow_mut();
-        let mut port = Port { socket: &link.socket, tunnel: tunnel.as_mut(), ready: &link.ready };
-        let came = port.recv(&mut hand.scratch[had..], hand.cipher);
+        let mut port = Port::new(&link.socket, tunnel.as_mut(), &link.ready);
+        let came = port.recv(&mut hand.scratch[had..room], hand.cipher);
         drop(tunnel);
         let end = match came {
             Came::Bytes(bytes) => {
                 self.exchange.first_byte.get_or_insert(self.worker.reactor.now());
-                self.note_moved(bytes);
+                self.note_moved(bytes, (0, 0));
                 match self.answer {
                     None => self.on_head(had + bytes, hand),
                     Some(_) => self.on_body(bytes, hand),
@@ -382,7 +383,7 @@ impl<'a, 'r> Round<'a, 'r> {
 
     /// Whether the client has everything.
     fn is_over(&self) -> bool {
-        let is_flushed = self.client.tunnel.as_ref().is_none_or(|tunnel| tunnel.is_flushed());
+        let is_flushed = self.client.is_flushed();
         self.answer.as_ref().is_some_and(Passage::is_done) && self.to_client.bytes.is_empty() && is_flushed
     }
 
@@ -432,7 +433,7 @@ impl<'a, 'r> Round<'a, 'r> {
         let keeps = self.exchange.body.is_done() && !Terms::last(self.worker, self.session);
         let onward: Onward = self.exchange.onward(keeps);
         let Exchange { way, terms, method, .. } = &mut *self.exchange;
-        way.name_backend(&terms.rules, self.reached, self.client.tunnel.is_some());
+        way.name_backend(&terms.rules, self.reached, self.client.is_tls());
         let edited = Some(way.edited(&terms.rules));
         let framing = write::response(&response, *method, onward, edited, hand.out);
         self.exchange.onward(framing != Framing::UntilEnd);
@@ -512,23 +513,18 @@ impl<'a, 'r> Round<'a, 'r> {
         self.exchange.to_backend += bytes as u64;
         count(&self.session.counts.to_backend, bytes as u64);
         count(&self.reached.seat.counts.to_backend, bytes as u64);
-        if let Some(serving) = self.session.serving.get() {
-            serving.to_backend.set(serving.to_backend.get() + bytes as u64);
-        }
-        self.note_moved(bytes);
+        self.note_moved(bytes, (bytes, 0));
     }
 
     fn note_to_client(&mut self, bytes: usize) {
         self.exchange.to_client += bytes as u64;
         count(&self.session.counts.to_client, bytes as u64);
         count(&self.reached.seat.counts.to_client, bytes as u64);
-        if let Some(serving) = self.session.serving.get() {
-            serving.to_client.set(serving.to_client.get() + bytes as u64);
-        }
-        self.note_moved(bytes);
+        self.note_moved(bytes, (0, bytes));
     }
 
-    fn note_moved(&mut self, bytes: usize) {
+    /// So many bytes were moved; so many of them were taken by the backend, and by the client.
+    fn note_moved(&mut self, bytes: usize, taken: (usize, usize)) {
         if bytes == 0 {
             return;
         }
@@ -536,7 +532,7 @@ impl<'a, 'r> Round<'a, 'r> {
         self.moved_at = self.worker.reactor.now();
         self.worker.note_moved(bytes as u64);
         if let Some(serving) = self.session.serving.get() {
-            serving.active.set(self.moved_at);
+            serving.on_moved(taken, self.moved_at);
             serving.is_bulk.set(self.moved >= BULK_BYTES);
         }
     }

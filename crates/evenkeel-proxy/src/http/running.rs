@@ -5,7 +5,6 @@ use super::{Client, tell};
 use crate::session::Session;
 use crate::worker::Worker;
 use evenkeel_core::http::outcome::Outcome;
-use evenkeel_sys::socket;
 use std::rc::Rc;
 
 /// A request, and what it is served with.
@@ -29,6 +28,6 @@ impl Drop for Running<'_> {
         let outcome = self.worker.ending.get().map_or(Outcome::ClientLeft, Outcome::Cut);
         tell::ended(self.worker, self.session, &mut self.exchange, outcome);
         // What was cut must not look like an end.
-        let _ = socket::reset_on_close(&self.client.socket);
+        self.client.cut();
     }
 }

@@ -86,7 +86,7 @@ fn record(session: &Session, named: Option<IpAddr>, outcome: Outcome, began_at: 
         head: Box::default(),
         asked: None,
         route: None,
-        version: Version::Http11,
+        version: if session.speaks_http2() { Version::Http2 } else { Version::Http11 },
         pool: None,
         backend: None::<Addr>,
         failed_attempts: Vec::new(),

@@ -15,10 +15,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Short, but longer than a busy machine makes a thread wait.
-const SOON: Duration = Duration::from_millis(500);
+pub const SOON: Duration = Duration::from_millis(500);
 
 /// Rules that nothing should run into.
-fn rules() -> HttpRules {
+pub fn rules() -> HttpRules {
     HttpRules {
         timeouts: Timeouts {
             head: PATIENCE,
@@ -37,7 +37,7 @@ fn rules() -> HttpRules {
 }
 
 /// Before these servers, with one worker.
-fn rig(servers: &[&Server], rules: HttpRules) -> Rig {
+pub fn rig(servers: &[&Server], rules: HttpRules) -> Rig {
     let places: Vec<&Place> = servers.iter().map(|server| server.place()).collect();
     let mut parts = Parts::to(&places);
     parts.reception.http = Some(Arc::new(rules));
@@ -46,18 +46,18 @@ fn rig(servers: &[&Server], rules: HttpRules) -> Rig {
 }
 
 /// A server that says its name to whatever it is asked.
-fn named(name: &str) -> Server {
+pub fn named(name: &str) -> Server {
     let name = name.to_owned();
     Server::start(&Place::any(), web::serve(move |_| web::ok(&name)))
 }
 
 /// A server that says the head of what it is asked.
-fn mirror() -> Server {
+pub fn mirror() -> Server {
     Server::start(&Place::any(), web::serve(|asked| web::ok(&asked.head)))
 }
 
 /// How a request ended: its status, and the word for what became of it.
-fn fate(record: &RequestRecord) -> (Option<u16>, &'static str) {
+pub fn fate(record: &RequestRecord) -> (Option<u16>, &'static str) {
     (record.status, record.outcome.word())
 }
 

@@ -10,6 +10,7 @@ mod gate;
 mod handover;
 mod header;
 mod http;
+mod http2;
 mod postgres;
 mod rig;
 mod route;

@@ -1889,8 +1889,9 @@ pub static KEYS: &[Key] = &[
         name: "tls.alpn",
         scope: Scope::Client,
         kind: Kind::Protocols,
-        default: Means("nothing is said about it"),
-        doc: "The protocols that clients may choose from (ALPN), the preferred first. Backends have to speak all of them.",
+        default: Means("`h2` and `http/1.1` where requests are balanced, else nothing is said about it"),
+        doc: "The protocols that clients may choose from (ALPN), the preferred first. Where connections are balanced backends \
+              have to speak all of them.",
         why: "only the service's owner knows what its backends speak",
         example: "[\"h2\", \"http/1.1\"]",
         aliases: &["protocols"],

@@ -22,7 +22,7 @@ pub fn compile(
     let is_http = service.section.is_http();
     Reception {
         gate: gate::compile(chain, lists, problems),
-        tls: tls::termination(&chain.only("tls"), paths, problems).map(Arc::new),
+        tls: tls::termination(&chain.only("tls"), is_http, paths, problems).map(Arc::new),
         accept_proxy: accept_proxy(&chain.only("accept-proxy"), problems),
         routes: match is_http {
             true => None,

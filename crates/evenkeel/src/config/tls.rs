@@ -51,8 +51,16 @@ impl Paths {
     }
 }
 
-/// `chain` holds one `tls` and the built-in settings.
-pub fn termination(chain: &Chain<'_>, paths: &mut Paths, problems: &mut Problems) -> Option<Termination> {
+/// What is spoken where requests are balanced.
+const HTTP: [&str; 2] = ["h2", "http/1.1"];
+
+/// `chain` holds one `tls` and the built-in settings, of a service that balances requests if it `is_http`.
+pub fn termination(
+    chain: &Chain<'_>,
+    is_http: bool,
+    paths: &mut Paths,
+    problems: &mut Problems,
+) -> Option<Termination> {
     if !chain.is_on("tls") {
         return None;
     }
@@ -67,7 +75,10 @@ pub fn termination(chain: &Chain<'_>, paths: &mut Paths, problems: &mut Problems
     }
     Some(Termination {
         certificates,
-        alpn: protocols(chain, "tls.alpn"),
+        alpn: match chain.find("tls.alpn") {
+            None if is_http => HTTP.map(Into::into).into(),
+            _ => protocols(chain, "tls.alpn"),
+        },
         oldest: oldest(chain, "tls.min-version"),
         clients: roots.map(|roots| ClientCertificates {
             roots,

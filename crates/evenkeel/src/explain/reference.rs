@@ -25,7 +25,7 @@ balance = \"random\"
 |---|---|
 | the top of the file | what holds for the process |
 | `[tcp.NAME]` | one service: where it listens, where it sends, how; it balances connections |
-| `[http.NAME]` | the same, but it balances the requests of HTTP/1 clients, each by itself |
+| `[http.NAME]` | the same, but it balances the requests of HTTP clients, each by itself |
 | `[udp.NAME]` | one that takes datagrams; names are of one kind with those of the others |
 | `[pool]` | shared pools in short: `NAME = [\"10.0.0.1:80\", …]` |
 | `[pool.NAME]` | a shared pool with keys of its own; its backends are in `to` |

@@ -20,6 +20,7 @@ mod grafana;
 mod harness;
 mod health;
 mod http;
+mod http2;
 mod http_errors;
 mod http_log;
 mod http_orders;

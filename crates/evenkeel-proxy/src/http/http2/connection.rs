@@ -1,0 +1,401 @@
+//! A connection of HTTP/2 with a client: its streams become sessions, which it carries bytes for.
+
+use super::pipe::{Left, Pipe};
+use super::stream::Stream;
+use super::wire::{Io, Wire};
+use crate::http::answer::Told;
+use crate::http::arrival::Refused;
+use crate::http::exchange::Terms;
+use crate::http::{Client, serve_stream, tell};
+use crate::reactor::Row;
+use crate::session::{Open, Opening, Session};
+use crate::worker::{Stage, Worker};
+use bytes::Bytes;
+use evenkeel_core::end::{End, Side};
+use evenkeel_core::http::outcome::Refusal;
+use evenkeel_core::http::rules::{HeadLimits, Timeouts};
+use evenkeel_sys::poll::Readiness;
+use h2::server::{self, Handshake, SendResponse};
+use h2::{Reason, RecvStream};
+use http::{Request, Response, StatusCode};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::future::poll_fn;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+/// Streams that a client may have open at once.
+const STREAMS_MAX: u32 = 100;
+
+/// Bytes of one body that a client may send before some of them were taken.
+const STREAM_WINDOW: u32 = 128 * 1024;
+
+/// Bytes of all bodies of a connection.
+const CONNECTION_WINDOW: u32 = 512 * 1024;
+
+/// Bytes of an answer that the library holds for a stream.
+const HELD_MAX: usize = 32 * 1024;
+
+/// Streams that were reset of which the library still knows, at most.
+const RESET_MAX: usize = 20;
+
+/// What HPACK counts for a field beside its bytes.
+const FIELD_BYTES: u32 = 32;
+
+/// How long a client that was told to leave may take.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Whether it was agreed upon with the client, under TLS.
+pub fn is_agreed(session: &Session) -> bool {
+    let opening = session.opening.borrow();
+    let agreed = opening.notes.tls.as_ref().and_then(|tls| tls.agreed.as_ref());
+    agreed.is_some_and(|agreed| agreed.alpn.as_deref() == Some("h2"))
+}
+
+/// Serves `client`, who speaks HTTP/2.
+pub fn serve(worker: Rc<Worker>, session: Rc<Session>, client: Client) -> Open {
+    Box::pin(async move {
+        let mut connection = Connection::new(worker, session, client).ok_or(End::Closed(Side::Evenkeel))?;
+        let end = poll_fn(|_| connection.advance()).await;
+        Err(end)
+    })
+}
+
+struct Connection {
+    worker: Rc<Worker>,
+    session: Rc<Session>,
+    wire: Rc<Wire>,
+    talk: Talk,
+    streams: Vec<Stream>,
+    timeouts: Timeouts,
+    /// Since when it has no streams.
+    idle_since: Instant,
+    /// Since when the client is to open no more of them.
+    leaving_since: Option<Instant>,
+    /// Whether the client was told to calm down.
+    has_been_told: bool,
+    /// How the session ends, once its streams have.
+    end: Option<End>,
+}
+
+/// How far it has come.
+enum Talk {
+    Greeting(Box<Handshake<Io, Bytes>>),
+    Speaking(Box<server::Connection<Io, Bytes>>),
+    /// We have said all, and wait for the client to leave.
+    Leaving,
+    Over,
+}
+
+impl Connection {
+    fn new(worker: Rc<Worker>, session: Rc<Session>, client: Client) -> Option<Self> {
+        let rules = Terms::of(&worker, &session)?.rules;
+        session.serving.get()?.is_http2.set(true);
+        let (socket, tunnel, held) = client.into_parts()?;
+        let now = worker.reactor.now();
+        let desk = Rc::clone(&worker.http.frames);
+        let wire = Rc::new(Wire::new(socket, tunnel, held, (desk, now)).watched());
+        let handshake = library(&rules.limits).handshake(Io(Rc::clone(&wire)));
+        Some(Self {
+            talk: Talk::Greeting(Box::new(handshake)),
+            streams: Vec::new(),
+            timeouts: rules.timeouts,
+            idle_since: now,
+            leaving_since: None,
+            has_been_told: false,
+            end: None,
+            worker,
+            session,
+            wire,
+        })
+    }
+
+    fn advance(&mut self) -> Poll<End> {
+        let now = self.worker.reactor.now();
+        self.wire.begin_turn(now, self.session.client_ready.get());
+        self.talk_on(now);
+        self.session.client_ready.set(self.wire.ready());
+        self.worker.note_moved(self.wire.came() as u64);
+        if self.wire.has_more() {
+            self.worker.queue_row(self.session.row);
+        }
+        if let Some(end) = self.end.filter(|_| self.streams.is_empty()) {
+            return Poll::Ready(end);
+        }
+        let by = self.deadline();
+        self.worker.reactor.arm(self.session.row.index, self.worker.drains_by().map_or(by, |it| it.min(by)));
+        Poll::Pending
+    }
+
+    fn talk_on(&mut self, now: Instant) {
+        if self.session.client_ready.get().broken() {
+            self.stop(self.left());
+        }
+        loop {
+            self.listen(now);
+            let has_carried = self.carry(now);
+            if !self.calm_down() && !has_carried {
+                break;
+            }
+        }
+        self.tell_of_refused(now);
+        if self.leaving_since.is_none() && self.is_to_leave(now) {
+            self.leave(now);
+        }
+        if now >= self.deadline() {
+            self.stop(End::Closed(Side::Evenkeel));
+        }
+    }
+
+    /// Drives the library, and takes the streams that it has.
+    fn listen(&mut self, now: Instant) {
+        let cx = &mut Context::from_waker(Waker::noop());
+        loop {
+            match &mut self.talk {
+                Talk::Greeting(handshake) => match pin!(handshake).poll(cx) {
+                    Poll::Ready(Ok(connection)) => {
+                        let mut connection = Box::new(connection);
+                        connection.set_target_window_size(CONNECTION_WINDOW);
+                        self.talk = Talk::Speaking(connection);
+                    }
+                    Poll::Ready(Err(error)) => return self.on_error(&error, now),
+                    Poll::Pending => return,
+                },
+                Talk::Speaking(connection) => match connection.poll_accept(cx) {
+                    Poll::Ready(Some(Ok((request, respond)))) => self.open(request, respond, now),
+                    Poll::Ready(Some(Err(error))) => return self.on_error(&error, now),
+                    Poll::Ready(None) => return self.on_closed(now),
+                    Poll::Pending => return,
+                },
+                Talk::Leaving => {
+                    if self.wire.ignore() {
+                        self.stop(End::Closed(Side::Evenkeel));
+                    }
+                    return;
+                }
+                Talk::Over => return,
+            }
+        }
+    }
+
+    /// Carries bytes of the streams that have something to do; whether the library has something to do then.
+    fn carry(&mut self, now: Instant) -> bool {
+        let mut has_carried = false;
+        for stream in &mut self.streams {
+            if stream.is_due() {
+                has_carried = true;
+                if stream.advance(self.wire.is_blocked()) {
+                    self.worker.queue_row(stream.session.row);
+                }
+            }
+        }
+        let had = self.streams.len();
+        self.streams.retain(|stream| !stream.is_over());
+        if had > 0 && self.streams.is_empty() {
+            self.idle_since = now;
+        }
+        has_carried
+    }
+
+    /// The client has opened a stream: it gets a session.
+    fn open(&mut self, request: Request<RecvStream>, respond: SendResponse<Bytes>, now: Instant) {
+        let pipe = Rc::new(Pipe::new(Rc::clone(&self.wire)));
+        let line = format!("{} {}", request.method(), request.uri().path());
+        match Stream::new(request, respond, pipe, || session_of(&self.worker, &self.session)) {
+            Ok(stream) => {
+                begin(&self.worker, &stream, self.session.row);
+                self.streams.push(stream);
+            }
+            Err((refusal, respond)) => {
+                refuse(refusal, respond);
+                tell::refused(
+                    &self.worker,
+                    &self.session,
+                    &Refused::new(refusal, line.as_bytes(), now),
+                    Told::default(),
+                );
+            }
+        }
+    }
+
+    /// Tells the client, once, if it costs more than it may; whether it is to be told now.
+    fn calm_down(&mut self) -> bool {
+        match &mut self.talk {
+            Talk::Speaking(connection) if self.wire.is_exhausted() && !self.has_been_told => {
+                connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+                self.has_been_told = true;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn on_error(&mut self, error: &h2::Error, now: Instant) {
+        let refusal = match error.reason() {
+            _ if error.is_io() || error.is_remote() => None,
+            Some(Reason::ENHANCE_YOUR_CALM) => Some(Refusal::Flood),
+            Some(Reason::NO_ERROR) | None => None,
+            Some(_) => Some(Refusal::Frames),
+        };
+        if let Some(refusal) = refusal {
+            tell::refused(&self.worker, &self.session, &Refused::new(refusal, b"", now), Told::default());
+            return self.say_no_more(now);
+        }
+        self.stop(self.left());
+    }
+
+    fn on_closed(&mut self, now: Instant) {
+        if self.has_been_told {
+            tell::refused(
+                &self.worker,
+                &self.session,
+                &Refused::new(Refusal::Flood, b"", now),
+                Told::default(),
+            );
+        }
+        match self.has_been_told || self.leaving_since.is_some() {
+            true => self.say_no_more(now),
+            false => self.stop(self.left()),
+        }
+    }
+
+    /// Waits for the client to end its side, having ended ours: a socket that is closed with bytes unread is reset, which might
+    /// overtake what was said.
+    fn say_no_more(&mut self, now: Instant) {
+        self.wire.unwatch();
+        self.wire.close();
+        self.leaving_since = Some(now);
+        self.talk = Talk::Leaving;
+        self.break_streams();
+    }
+
+    /// It is over: so are its streams.
+    fn stop(&mut self, end: End) {
+        self.end.get_or_insert(end);
+        self.talk = Talk::Over;
+        self.break_streams();
+    }
+
+    fn break_streams(&mut self) {
+        for stream in &mut self.streams {
+            stream.give_up();
+            self.worker.queue_row(stream.session.row);
+        }
+    }
+
+    /// What it ends as when the client says nothing more.
+    fn left(&self) -> End {
+        if self.streams.is_empty() { End::Closed(Side::Client) } else { End::ClientLeft }
+    }
+
+    /// Whether the client is to open no more streams.
+    fn is_to_leave(&self, now: Instant) -> bool {
+        let is_idle = self.streams.is_empty() && now >= self.idle_since + self.timeouts.keep_alive;
+        is_idle || Terms::last(&self.worker, &self.session)
+    }
+
+    fn leave(&mut self, now: Instant) {
+        self.leaving_since = Some(now);
+        match &mut self.talk {
+            Talk::Speaking(connection) => {
+                connection.graceful_shutdown();
+                self.listen(now);
+            }
+            _ => self.stop(End::Closed(Side::Evenkeel)),
+        }
+    }
+
+    /// By when it is over, or something is to be done.
+    fn deadline(&self) -> Instant {
+        let head = self.wire.inside_since().map(|since| since + self.timeouts.head);
+        let idle = match self.leaving_since {
+            _ if !self.streams.is_empty() => None,
+            Some(since) => Some(since.max(self.idle_since) + LINGER),
+            None => Some(self.idle_since + self.timeouts.keep_alive),
+        };
+        let far = self.worker.reactor.now() + Duration::from_secs(3600);
+        [head, idle].into_iter().flatten().min().unwrap_or(far)
+    }
+
+    /// Streams that the library has refused.
+    fn tell_of_refused(&mut self, now: Instant) {
+        for _ in 0..self.wire.take_refused() {
+            tell::refused(
+                &self.worker,
+                &self.session,
+                &Refused::new(Refusal::Stream, b"", now),
+                Told::default(),
+            );
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.break_streams();
+    }
+}
+
+fn library(limits: &HeadLimits) -> server::Builder {
+    let mut builder = server::Builder::new();
+    builder
+        .max_concurrent_streams(STREAMS_MAX)
+        .initial_window_size(STREAM_WINDOW)
+        // What is longer than that is refused with more words than the library has.
+        .max_header_list_size(limits.bytes.saturating_add(limits.fields.saturating_mul(FIELD_BYTES)))
+        .max_send_buffer_size(HELD_MAX)
+        .max_concurrent_reset_streams(RESET_MAX)
+        .max_pending_accept_reset_streams(RESET_MAX);
+    builder
+}
+
+/// The session of a new stream of `connection`.
+fn session_of(worker: &Worker, connection: &Rc<Session>) -> Rc<Session> {
+    let now = worker.reactor.now();
+    let opening = Opening { notes: connection.opening.borrow().notes.clone(), ..Opening::default() };
+    let serving = connection.serving.get().map(|serving| Box::new(serving.of_stream(connection, now)));
+    Rc::new(Session {
+        id: connection.id,
+        row: worker.next_row(),
+        listener: Arc::clone(&connection.listener),
+        pool: connection.pool.get().cloned().map_or_else(OnceCell::new, OnceCell::from),
+        peer: connection.peer.clone(),
+        origin: connection.origin.clone(),
+        accepted: now,
+        // Its request is in the pipe.
+        client_ready: Cell::new(Readiness::READABLE),
+        backend_ready: Cell::new(Readiness::NONE),
+        opening: RefCell::new(opening),
+        counts: Arc::clone(&connection.counts),
+        places: None,
+        gate: None,
+        source_place: OnceCell::new(),
+        serving: serving.map_or_else(OnceCell::new, OnceCell::from),
+    })
+}
+
+/// Lets the session of `stream` begin. Whenever it has moved something the connection, at `row`, gets a go.
+fn begin(worker: &Rc<Worker>, stream: &Stream, row: Row) {
+    let (pipe, session) = (Rc::clone(&stream.pipe), Rc::clone(&stream.session));
+    let client = Client::at_stream(Rc::clone(&pipe));
+    let mut serving = serve_stream(Rc::clone(worker), Rc::clone(&session), client);
+    let waker = Rc::clone(worker);
+    let future = Box::pin(poll_fn(move |cx| {
+        let poll = serving.as_mut().poll(cx);
+        if pipe.has_moved.get() || pipe.left.get() != Left::Not {
+            waker.queue_row(row);
+        }
+        poll
+    }));
+    worker.take_row(Rc::clone(&session), Stage::Opening(future));
+    worker.queue_row(session.row);
+}
+
+/// Answers what is no request.
+fn refuse(refusal: Refusal, mut respond: SendResponse<Bytes>) {
+    let mut response = Response::new(());
+    *response.status_mut() = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    let _ = respond.send_response(response, true);
+}

@@ -1,0 +1,87 @@
+//! What a stream and its session say to each other, in the words of HTTP/1: the two ends of a connection, in memory.
+
+use super::wire::Wire;
+use std::cell::{Cell, RefCell};
+use std::io::{self, ErrorKind};
+use std::rc::Rc;
+
+/// Bytes of a body that are put in at once, at most; of those for a backend, up to a frame more.
+pub const PIPE_BYTES: usize = 32 * 1024;
+
+/// Both directions.
+pub struct Pipe {
+    /// The connection that the stream is of.
+    pub wire: Rc<Wire>,
+    /// What the client has said.
+    pub to_backend: RefCell<Vec<u8>>,
+    /// What it is told.
+    pub to_client: RefCell<Vec<u8>>,
+    /// Whether something of that was taken out of the pipe that the connection has not taken yet.
+    pub is_held: Cell<bool>,
+    /// How far the session is.
+    pub left: Cell<Left>,
+    /// Whether the session has put something in, or taken something out.
+    pub has_moved: Cell<bool>,
+}
+
+/// How far the session at the other end is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Left {
+    /// It is there.
+    #[default]
+    Not,
+    /// It has said all.
+    InOrder,
+    /// It has not: what the client has got must not look like all.
+    Cut,
+}
+
+impl Pipe {
+    /// Of a stream of the connection at `wire`.
+    pub fn new(wire: Rc<Wire>) -> Self {
+        Self {
+            wire,
+            to_backend: RefCell::default(),
+            to_client: RefCell::default(),
+            is_held: Cell::default(),
+            left: Cell::default(),
+            has_moved: Cell::default(),
+        }
+    }
+
+    /// Takes what the client has said; whether that was all that is here now.
+    pub fn read(&self, room: &mut [u8]) -> io::Result<(usize, bool)> {
+        let mut said = self.to_backend.borrow_mut();
+        if said.is_empty() {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let length = said.len().min(room.len());
+        room[..length].copy_from_slice(&said[..length]);
+        said.drain(..length);
+        self.has_moved.set(true);
+        Ok((length, said.is_empty()))
+    }
+
+    /// Takes `bytes` for the client, but nothing more before the connection has taken those.
+    pub fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        if !self.is_flushed() {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        self.to_client.borrow_mut().extend_from_slice(bytes);
+        self.has_moved.set(true);
+        Ok(bytes.len())
+    }
+
+    /// Whether the connection has taken all that the client is told.
+    pub fn is_flushed(&self) -> bool {
+        self.to_client.borrow().is_empty() && !self.is_held.get()
+    }
+
+    /// The session leaves: nothing follows.
+    pub fn leave(&self, left: Left) {
+        if self.left.get() == Left::Not {
+            self.left.set(left);
+            self.has_moved.set(true);
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! One stream of a client: carries what it says into the pipe of its session, and what that says back, as far as there is room
+//! on the other side.
+
+use super::flag::Flag;
+use super::pipe::{Left, PIPE_BYTES, Pipe};
+use crate::session::Session;
+use bytes::Bytes;
+use evenkeel_core::http::body::Framing;
+use evenkeel_core::http::head::{Lines, Seeker};
+use evenkeel_core::http::method::Method;
+use evenkeel_core::http::outcome::Refusal;
+use evenkeel_core::http::response::Response;
+use evenkeel_core::http2::unframed::Unframed;
+use evenkeel_core::http2::wording::{self, Asked};
+use evenkeel_sys::poll::Readiness;
+use h2::server::SendResponse;
+use h2::{Reason, RecvStream, SendStream};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+/// One stream.
+pub struct Stream {
+    /// Whose one request is that of the stream.
+    pub session: Rc<Session>,
+    /// What it says to that, and hears.
+    pub pipe: Rc<Pipe>,
+    flag: Arc<Flag>,
+    waker: Waker,
+    method: Method,
+    /// The body, as long as it comes.
+    body: Option<RecvStream>,
+    framing: Framing,
+    /// Bytes of the body that the pipe has, and the client has no new room for.
+    unreleased: usize,
+    answer: Answer,
+}
+
+/// How far the answer has come.
+enum Answer {
+    /// Its head is awaited.
+    Head(SendResponse<Bytes>),
+    /// Its body goes to the client.
+    Body(SendStream<Bytes>, Unframed, Bytes),
+    /// The client has it, or gets nothing more of it.
+    Over,
+}
+
+/// The connection is to be broken off by the library, or the stream by us.
+struct Broken;
+
+impl Stream {
+    /// The stream of `request`; or why there is none.
+    pub fn new(
+        request: Request<RecvStream>,
+        respond: SendResponse<Bytes>,
+        pipe: Rc<Pipe>,
+        session: impl FnOnce() -> Rc<Session>,
+    ) -> Result<Self, (Refusal, SendResponse<Bytes>)> {
+        let (parts, body) = request.into_parts();
+        let asked = Asked {
+            method: parts.method.as_str().as_bytes(),
+            authority: parts.uri.authority().map(|it| it.as_str().as_bytes()),
+            path: parts.uri.path_and_query().map(|it| it.as_str().as_bytes()),
+            is_over: body.is_end_stream(),
+        };
+        let written = wording::request(&asked, pairs(&parts.headers), &mut pipe.to_backend.borrow_mut());
+        let framing = match written {
+            Ok(framing) => framing,
+            Err(refusal) => return Err((refusal, respond)),
+        };
+        let (flag, waker) = Flag::raised();
+        Ok(Self {
+            session: session(),
+            pipe,
+            flag,
+            waker,
+            method: Method::of(asked.method),
+            body: Some(body).filter(|_| !asked.is_over),
+            framing,
+            unreleased: 0,
+            answer: Answer::Head(respond),
+        })
+    }
+
+    /// Whether something has happened to it.
+    pub fn is_due(&self) -> bool {
+        // Both are to be taken.
+        self.flag.take() | self.pipe.has_moved.take()
+    }
+
+    /// Whether the session has left, and the client has what there was.
+    pub fn is_over(&self) -> bool {
+        self.pipe.left.get() != Left::Not
+    }
+
+    /// Moves what can be moved now; whether the session has something to look at.
+    pub fn advance(&mut self, is_blocked: bool) -> bool {
+        let waker = self.waker.clone();
+        let cx = &mut Context::from_waker(&waker);
+        let moved = self.carry(cx, is_blocked);
+        let has_left = self.pipe.left.get();
+        if has_left != Left::Not && !matches!(self.answer, Answer::Over) {
+            self.reset();
+        }
+        match moved {
+            Ok(moved) => moved,
+            Err(Broken) => {
+                self.give_up();
+                self.answer = Answer::Over;
+                true
+            }
+        }
+    }
+
+    fn carry(&mut self, cx: &mut Context<'_>, is_blocked: bool) -> Result<bool, Broken> {
+        let is_reset = match &mut self.answer {
+            Answer::Head(respond) => respond.poll_reset(cx).is_ready(),
+            Answer::Body(send, ..) => send.poll_reset(cx).is_ready(),
+            Answer::Over => false,
+        };
+        if is_reset {
+            return Err(Broken);
+        }
+        let has_heard = self.upload(cx)?;
+        Ok((!is_blocked && self.download(cx)?) | has_heard)
+    }
+
+    /// The session is told that its client has left, unless that has all it wanted.
+    pub fn give_up(&mut self) {
+        self.body = None;
+        if !matches!(self.answer, Answer::Over) {
+            self.session.client_ready.set(Readiness::BROKEN);
+        }
+    }
+
+    /// What the client got is not all: it is told so.
+    fn reset(&mut self) {
+        match std::mem::replace(&mut self.answer, Answer::Over) {
+            Answer::Head(mut respond) => respond.send_reset(Reason::INTERNAL_ERROR),
+            Answer::Body(mut send, ..) => send.send_reset(Reason::INTERNAL_ERROR),
+            Answer::Over => {}
+        }
+    }
+
+    /// Carries the body into the pipe; whether something came.
+    fn upload(&mut self, cx: &mut Context<'_>) -> Result<bool, Broken> {
+        let mut has_come = false;
+        while let Some(body) = &mut self.body {
+            let mut said = self.pipe.to_backend.borrow_mut();
+            if said.is_empty() && self.unreleased > 0 {
+                let _ = body.flow_control().release_capacity(std::mem::take(&mut self.unreleased));
+            }
+            if said.len() >= PIPE_BYTES {
+                break;
+            }
+            match body.poll_data(cx) {
+                Poll::Ready(Some(Ok(piece))) => {
+                    self.unreleased += piece.len();
+                    wording::piece(self.framing, &piece, &mut said);
+                    has_come = true;
+                    continue;
+                }
+                Poll::Ready(Some(Err(_))) => return Err(Broken),
+                Poll::Ready(None) => {}
+                Poll::Pending => break,
+            }
+            match body.poll_trailers(cx) {
+                Poll::Ready(Ok(trailers)) => {
+                    let trailers = trailers.unwrap_or_default();
+                    wording::end(self.framing, pairs(&trailers), &mut said).map_err(|_| Broken)?;
+                    drop(said);
+                    self.body = None;
+                    has_come = true;
+                }
+                Poll::Ready(Err(_)) => return Err(Broken),
+                Poll::Pending => break,
+            }
+        }
+        if has_come {
+            let ready = &self.session.client_ready;
+            ready.set(ready.get().and(Readiness::READABLE));
+        }
+        Ok(has_come)
+    }
+
+    /// Carries the answer out of the pipe; whether all of what was there has gone.
+    fn download(&mut self, cx: &mut Context<'_>) -> Result<bool, Broken> {
+        let was_flushed = self.pipe.is_flushed();
+        while self.send_head()? {}
+        while self.send_body(cx)? {}
+        let is_held = matches!(&self.answer, Answer::Body(_, _, rest) if !rest.is_empty());
+        self.pipe.is_held.set(is_held);
+        Ok(!was_flushed && self.pipe.is_flushed())
+    }
+
+    /// Sends the head that the pipe begins with, if there is one.
+    fn send_head(&mut self) -> Result<bool, Broken> {
+        let Answer::Head(respond) = &mut self.answer else { return Ok(false) };
+        let mut told = self.pipe.to_client.borrow_mut();
+        // We have written it: it is whole soon.
+        let Ok(Some(end)) = Seeker::default().end(&told) else { return Ok(false) };
+        let mut lines = Lines::new();
+        let Ok(head) = Response::parse(&told[..end], self.method, &mut lines) else { return Err(Broken) };
+        let response = response(&head);
+        let (is_interim, is_over, framing) = (head.is_interim(), head.body.is_empty(), head.body);
+        told.drain(..end);
+        drop(told);
+        if is_interim {
+            let _ = respond.send_informational(response);
+            return Ok(true);
+        }
+        let send = respond.send_response(response, is_over).map_err(|_| Broken)?;
+        self.answer = match is_over {
+            true => Answer::Over,
+            false => Answer::Body(send, Unframed::new(framing), Bytes::new()),
+        };
+        Ok(false)
+    }
+
+    /// Sends as much of the body as there is, and as the client has room for; whether there may be more.
+    fn send_body(&mut self, cx: &mut Context<'_>) -> Result<bool, Broken> {
+        let Answer::Body(send, unframed, rest) = &mut self.answer else { return Ok(false) };
+        if rest.is_empty() {
+            let mut told = self.pipe.to_client.borrow_mut();
+            let mut data = Vec::with_capacity(told.len());
+            let used = unframed.read(&told, &mut data).map_err(|_| Broken)?;
+            told.drain(..used);
+            *rest = data.into();
+        }
+        let is_last = unframed.is_done();
+        if rest.is_empty() {
+            if is_last {
+                end(send, unframed).map_err(|_| Broken)?;
+                self.answer = Answer::Over;
+            }
+            return Ok(false);
+        }
+        send.reserve_capacity(rest.len());
+        let room = match send.capacity() {
+            0 => match send.poll_capacity(cx) {
+                Poll::Ready(Some(Ok(room))) => room,
+                Poll::Ready(_) => return Err(Broken),
+                Poll::Pending => return Ok(false),
+            },
+            room => room,
+        };
+        let piece = rest.split_to(room.min(rest.len()));
+        let is_end = is_last && rest.is_empty() && !has_trailers(unframed);
+        send.send_data(piece, is_end).map_err(|_| Broken)?;
+        if is_end {
+            self.answer = Answer::Over;
+        }
+        Ok(true)
+    }
+}
+
+/// Names and values.
+fn pairs(fields: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
+    fields.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()))
+}
+
+/// `head` as the library has it.
+fn response(head: &Response<'_>) -> http::Response<()> {
+    let mut response = http::Response::new(());
+    *response.status_mut() = StatusCode::from_u16(head.status).unwrap_or(StatusCode::BAD_GATEWAY);
+    wording::passing(head.fields).for_each(|field| add(response.headers_mut(), field));
+    response
+}
+
+/// What cannot be is not said: it was read strictly before.
+fn add(fields: &mut HeaderMap, (name, value): (&[u8], &[u8])) {
+    if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
+        let _ = fields.try_append(name, value);
+    }
+}
+
+fn has_trailers(body: &Unframed) -> bool {
+    let mut has_some = false;
+    body.trailers(|_| has_some = true);
+    has_some
+}
+
+/// Says that the body is over, and what follows it.
+fn end(send: &mut SendStream<Bytes>, body: &Unframed) -> Result<(), h2::Error> {
+    let mut trailers = HeaderMap::new();
+    body.trailers(|field| add(&mut trailers, field));
+    if trailers.is_empty() { send.send_data(Bytes::new(), true) } else { send.send_trailers(trailers) }
+}

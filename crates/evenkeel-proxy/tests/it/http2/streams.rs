@@ -1,0 +1,192 @@
+//! Bodies in both directions, what follows them, and streams that end before their time.
+
+use super::*;
+use evenkeel_testkit::http2::{Bytes, HeaderMap, Reason};
+use evenkeel_testkit::{Pattern, serve};
+use std::sync::atomic::AtomicUsize;
+use std::sync::mpsc::channel;
+
+fn trailer(name: &'static str, value: &'static str) -> HeaderMap {
+    HeaderMap::from_iter([(name.parse().unwrap(), value.parse().unwrap())])
+}
+
+#[test]
+fn bodies_and_what_follows_them_go_both_ways() {
+    let server = Server::start(&Place::any(), |peer: &Peer| {
+        let Ok(head) = web::read_head(peer) else { return };
+        assert!(
+            head.contains("\r\ntransfer-encoding: chunked\r\n")
+                || head.contains("Transfer-Encoding: chunked")
+        );
+        let mut rest = Vec::new();
+        while !rest.ends_with(b"\r\n0\r\nx-after: body\r\n\r\n") {
+            rest.extend(peer.receive(1).unwrap());
+        }
+        let answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
+            5\r\nhello\r\n6\r\n world\r\n0\r\nX-Sum: 11\r\n\r\n";
+        peer.send(answer).unwrap();
+    });
+    let rig = rig(&[&server], rules());
+    let peer = rig.connect();
+    let client = Client::new(&peer);
+    let answer = client.ask(request("POST", "/"), b"a body", trailer("x-after", "body")).unwrap();
+    assert_eq!((answer.text().as_str(), answer.field("transfer-encoding")), ("hello world", None));
+    assert_eq!(answer.trailers, trailer("x-sum", "11"));
+}
+
+#[test]
+fn long_bodies_go_both_ways_by_many_streams_at_once() {
+    const LONG: usize = 2_000_000;
+    let server = Server::start(
+        &Place::any(),
+        web::serve(|asked| {
+            assert_eq!((asked.body.len(), asked.field("content-length")), (LONG, Some("2000000")));
+            web::ok(&asked.text())
+        }),
+    );
+    let rig = rig(&[&server], rules());
+    let peer = rig.connect();
+    let client = Client::new(&peer);
+    let body: Vec<u8> = (0..LONG).map(|at| b'a' + (at / 1000 % 26) as u8).collect();
+    let asked: Vec<_> = (0..5)
+        .map(|_| {
+            let mut asked = request("POST", "/");
+            asked.headers_mut().append("content-length", LONG.into());
+            let (answer, mut stream) = client.begin(asked, false);
+            stream.send_data(Bytes::from(body.clone()), true).unwrap();
+            answer
+        })
+        .collect();
+    for answer in asked {
+        assert!(client.wait(answer).unwrap().body == body);
+    }
+}
+
+#[test]
+fn a_stream_that_does_not_read_stops_its_backend_and_no_other_stream() {
+    let pattern = Pattern::new(3);
+    let taken = Arc::new(AtomicUsize::new(0));
+    let sent = Arc::clone(&taken);
+    let server = Server::start(&Place::any(), move |peer| {
+        let Ok(asked) = web::read_request(peer) else { return };
+        if asked.first_line().contains("/short") {
+            return drop(peer.send(&web::ok("short")));
+        }
+        let _ = peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 200000000\r\n\r\n");
+        peer.set_patience(SOON);
+        let pieces = (0..).map(|n| peer.send_pattern(&pattern, n * 100_000, 100_000)).take(2000);
+        sent.store(pieces.take_while(Result::is_ok).count(), Relaxed);
+    });
+    let rig = rig(&[&server], rules());
+    let peer = rig.connect();
+    let client = Client::new(&peer);
+    let unread = client.begin_unread(request("GET", "/long"));
+    assert_eq!(client.get("/short").unwrap().text(), "short");
+    client.wait_until(|| taken.load(Relaxed) > 0);
+    let taken = taken.load(Relaxed);
+    assert!(taken < 1000, "{taken} pieces of 100 kB went somewhere");
+    assert_eq!(client.get("/short").unwrap().text(), "short");
+    drop(unread);
+}
+
+#[test]
+fn what_was_cut_is_reset_and_does_not_look_like_an_end() {
+    for cut in ["Content-Length: 9\r\n\r\nhalf", "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"] {
+        let server = Server::start(&Place::any(), move |peer: &Peer| {
+            let _ = web::read_request(peer);
+            let _ = peer.send(format!("HTTP/1.1 200 OK\r\n{cut}").as_bytes());
+        });
+        let mut rig = rig(&[&server], rules());
+        let peer = rig.connect();
+        let client = Client::new(&peer);
+        let error = client.get("/").unwrap_err();
+        assert_eq!(error.reason(), Some(Reason::INTERNAL_ERROR), "{error}");
+        assert_eq!(fate(&rig.request()), (Some(200), "cut-short"));
+        assert_eq!(
+            client.get("/").unwrap_err().reason(),
+            Some(Reason::INTERNAL_ERROR),
+            "the connection goes on"
+        );
+    }
+}
+
+#[test]
+fn an_answer_before_the_request_is_over_is_heard_and_the_connection_goes_on() {
+    let server = Server::start(&Place::any(), |peer: &Peer| {
+        let Ok(head) = web::read_head(peer) else { return };
+        let answer = if head.starts_with("PUT") { "403 Forbidden" } else { "200 OK" };
+        let _ = peer.send(format!("HTTP/1.1 {answer}\r\nContent-Length: 2\r\n\r\nno").as_bytes());
+        let _ = peer.read_to_end();
+    });
+    let rig = rig(&[&server], rules());
+    let peer = rig.connect();
+    let client = Client::new(&peer);
+    let (answer, _body) = client.begin(request("PUT", "/"), false);
+    let answer = client.wait(answer).unwrap();
+    assert_eq!((answer.status, answer.text().as_str()), (403, "no"));
+    assert_eq!(client.get("/").unwrap().status, 200);
+}
+
+#[test]
+fn a_stream_that_its_client_resets_takes_its_request_along_and_no_other() {
+    let (left, news) = channel();
+    let server = Server::start(&Place::any(), move |peer: &Peer| {
+        let Ok(asked) = web::read_request(peer) else { return };
+        if asked.first_line().contains("/other") {
+            return drop(peer.send(&web::ok("other")));
+        }
+        let _ = left.send(peer.read_to_end().0.len());
+    });
+    let mut rig = rig(&[&server], rules());
+    let peer = rig.connect();
+    let client = Client::new(&peer);
+    let (answer, mut stream) = client.begin(request("GET", "/"), true);
+    client.wait_until(|| server.open() == 1);
+    stream.send_reset(Reason::CANCEL);
+    drop(answer);
+    assert_eq!(client.get("/other").unwrap().text(), "other");
+    assert_eq!(news.recv_timeout(PATIENCE), Ok(0));
+    assert_eq!(fate(&rig.request()), (None, "client-left"));
+    assert_eq!(fate(&rig.request()), (Some(200), "ok"));
+}
+
+#[test]
+fn a_client_that_leaves_takes_all_of_its_requests_along() {
+    let server = Server::start(&Place::any(), |peer: &Peer| drop(peer.read_to_end()));
+    let mut rig = rig(&[&server], rules());
+    let peer = rig.connect();
+    let client = Client::new(&peer);
+    let _asked: Vec<_> = (0..3).map(|_| client.begin(request("GET", "/"), true)).collect();
+    client.wait_until(|| server.open() == 3);
+    drop(client);
+    peer.reset();
+    for _ in 0..3 {
+        assert_eq!(fate(&rig.request()), (None, "client-left"));
+    }
+    assert_eq!(rig.record().end.word(), "client-left");
+}
+
+#[test]
+fn a_request_that_was_not_answered_goes_to_another_backend() {
+    let dead = Server::start(&Place::any(), |peer: &Peer| drop(web::read_request(peer)));
+    let alive = named("alive");
+    let mut rig = rig(&[&dead, &alive], rules());
+    let peer = rig.connect();
+    let client = Client::new(&peer);
+    for _ in 0..3 {
+        assert_eq!(client.get("/").unwrap().text(), "alive");
+    }
+    assert_eq!(rig.request().failed_attempts.len(), 1);
+}
+
+#[test]
+fn nothing_of_another_protocol_is_said() {
+    let server = Server::start(&Place::any(), |peer: &Peer| {
+        let _ = web::read_head(peer);
+        let _ = peer.send(b"HTTP/1.1 101 Go\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhello");
+        serve::echo(peer);
+    });
+    let rig = rig(&[&server], rules());
+    let peer = rig.connect();
+    assert_eq!(Client::new(&peer).get("/").unwrap().status, 502);
+}
