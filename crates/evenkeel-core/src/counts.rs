@@ -88,6 +88,8 @@ metrics! {
     SERVICE_OUTCOMES Counter "service_request_outcomes_total" "Requests that have come to their end, by what became of them";
     SERVICE_REQUEST_DURATION Histogram "service_request_duration_seconds" "Time from the end of a request's head to the end of its answer";
     SERVICE_FIRST_BYTE Histogram "service_request_first_byte_seconds" "Time from the end of a request's head to the first byte of its answer";
+    ROUTE_REQUESTS Counter "route_requests_total" "Requests that took a route of a service, by the class of the status that their clients were told";
+    ROUTE_DURATION Histogram "route_request_duration_seconds" "Time from the end of the head of a request that took a route to the end of its answer";
     POOL_BACKENDS Gauge "pool_backends" "Backends of the pool, by state";
     POOL_WAITING Gauge "pool_sessions_waiting" "Sessions that wait for a seat now";
     POOL_CHECK_DURATION Histogram "pool_check_duration_seconds" "Time a health check took, by result";

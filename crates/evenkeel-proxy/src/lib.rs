@@ -34,7 +34,7 @@ mod wish;
 mod worker;
 
 pub use bind::{Publication, refusals};
-pub use books::{BackendSums, CLASSES, DatagramSums, RequestSums, ServiceSums, Times};
+pub use books::{BackendSums, CLASSES, DatagramSums, RequestSums, RouteSums, ServiceSums, Times};
 pub use handover::{SESSION_DESCRIPTORS_MAX, Suspended, Traffic};
 pub use helm::{Helm, TooLate};
 pub use http::{RequestRecord, Said, Who};

@@ -2,7 +2,7 @@
 
 use crate::Report;
 use crate::bind::Bound;
-use crate::books::ServiceCounts;
+use crate::books::{RouteBook, ServiceCounts};
 use crate::gate;
 use crate::header;
 use crate::pools::LocalPool;
@@ -52,6 +52,8 @@ pub struct Accepting {
     pub gate: Option<Arc<Gate>>,
     /// Where this worker counts the service.
     pub counts: Arc<ServiceCounts>,
+    /// Where the routes of its service are counted.
+    pub routes: RouteBook,
     /// The flows of its service, if it takes datagrams.
     pub flows: Option<Rc<Flows>>,
     /// While it rests: until when.

@@ -2,7 +2,7 @@
 
 use crate::Inherited;
 use crate::bind::{self, Publication};
-use crate::books::{BackendSums, ServiceSums};
+use crate::books::{BackendSums, RouteSums, ServiceSums};
 use crate::helm::Helm;
 use crate::record::{Records, Telling};
 use crate::reserved::{Open, Reserved};
@@ -310,6 +310,11 @@ impl UserPlane {
             Some((name.clone(), current.books.service(name, ceiling.taken(), uncounted)?))
         };
         current.services.iter().filter_map(sums).collect()
+    }
+
+    /// Sums over all workers, for each route of requests that is published, by service.
+    pub fn routes(&self) -> BTreeMap<ServiceName, Vec<(Box<str>, RouteSums)>> {
+        self.current.as_ref().map(|it| it.books.routes()).unwrap_or_default()
     }
 
     /// Sums over all workers, for each backend that is published.

@@ -6,7 +6,7 @@
 // What the sources below expect at the root.
 use evenkeel_proxy::{PlaneOptions, Records, Report, SessionRecord, Totals};
 
-#[path = "../../src/books.rs"]
+#[path = "../../src/books/mod.rs"]
 mod books;
 #[path = "../../src/shared.rs"]
 mod shared;

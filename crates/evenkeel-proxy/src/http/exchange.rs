@@ -5,6 +5,7 @@ use super::answer::Told;
 use super::reach::{self, Reached, Wish};
 use super::round::{Round, RoundEnd};
 use super::way::Way;
+use crate::books::{RouteBook, RouteCounts};
 use crate::connect;
 use crate::listener::Accepting;
 use crate::pools::LocalPool;
@@ -33,20 +34,33 @@ pub struct Terms {
     pub rules: Arc<HttpRules>,
     /// Where it goes if no route is for it.
     pub pool: Option<Rc<LocalPool>>,
+    /// Where the routes are counted.
+    pub routes: RouteBook,
 }
 
 impl Terms {
     /// Those of the next request of `session`; `None` if its service serves no requests any more.
     pub fn of(worker: &Worker, session: &Session) -> Option<Self> {
         match accepting(worker, session) {
-            Some(accepting) => Self::in_reception(&accepting.listener.reception, accepting.pool.clone()),
+            Some(accepting) => {
+                let routes = Arc::clone(&accepting.routes);
+                Self::in_reception(&accepting.listener.reception, accepting.pool.clone(), routes)
+            }
             // What came before the listener was closed is served as it would have been.
-            None => Self::in_reception(&session.listener.reception, session.pool.get().cloned()),
+            None => {
+                let (pool, routes) = (session.pool.get().cloned(), RouteBook::default());
+                Self::in_reception(&session.listener.reception, pool, routes)
+            }
         }
     }
 
-    fn in_reception(reception: &Reception, pool: Option<Rc<LocalPool>>) -> Option<Self> {
-        Some(Self { rules: Arc::clone(reception.http.as_ref()?), pool })
+    fn in_reception(reception: &Reception, pool: Option<Rc<LocalPool>>, routes: RouteBook) -> Option<Self> {
+        Some(Self { rules: Arc::clone(reception.http.as_ref()?), pool, routes })
+    }
+
+    /// Where a worker counts the route at this place.
+    pub fn counts(&self, worker: &Worker, route: Option<usize>) -> Option<&RouteCounts> {
+        Some(self.routes.get(route?)?.at(worker.index))
     }
 
     /// Whether the request that is being served is the last one of `session`.

@@ -22,6 +22,8 @@ pub fn ended(worker: &Worker, session: &Session, exchange: &mut Exchange, outcom
     let duration = since(now);
     let (failed_attempts, queued) = take_notes(session);
     session.counts.requests().end(outcome, exchange.status, duration, exchange.first_byte.map(since));
+    let route = exchange.terms.counts(worker, exchange.way.route);
+    route.into_iter().for_each(|route| route.end(exchange.status, duration));
     if let Some(serving) = session.serving.get() {
         serving.active.set(now);
     }

@@ -82,6 +82,7 @@ impl Worker {
                 ceiling: Arc::clone(&publication.services[&name.service]),
                 gate: gate.cloned(),
                 counts: publication.books.services[&name.service].of(self.index),
+                routes: publication.books.routes_of(&name.service),
                 flows,
                 resting: Cell::new(known.and_then(|known| known.resting.get())),
             });

@@ -16,7 +16,7 @@ use evenkeel_core::http::outcome::Outcome;
 use evenkeel_core::name::{BackendKey, PoolName, ServiceName};
 use evenkeel_core::snapshot::{Backend, Listener, Pool};
 use evenkeel_proxy::{
-    BackendSums, CLASSES, DatagramSums, Datagrams, RequestSums, ServiceSums, SessionView, Times,
+    BackendSums, CLASSES, DatagramSums, Datagrams, RequestSums, RouteSums, ServiceSums, SessionView, Times,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -90,7 +90,7 @@ pub fn service(picture: &Picture, name: &ServiceName) -> Option<Value> {
         "sessions": {"open": sums.open, "accepted": sums.accepted, "failed": End::failures(&sums.ends), "max": max},
         "ends": happened(End::words().zip(sums.ends)),
         "retries": sums.retries,
-        "requests": requests(&listeners, &sums.requests),
+        "requests": requests(&listeners, &sums.requests, picture.routes.get(name)),
         "to_backend": sums.to_backend,
         "to_client": sums.to_client,
         "protocol": listeners.first().map(|it| it.name.protocol.word()),
@@ -115,11 +115,21 @@ fn datagram_sums(sums: &DatagramSums) -> Value {
 pub const CLASS_WORDS: [&str; CLASSES] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// Only where requests are balanced.
-fn requests(listeners: &[&Listener], sums: &RequestSums) -> Value {
+fn requests(
+    listeners: &[&Listener],
+    sums: &RequestSums,
+    routes: Option<&Vec<(Box<str>, RouteSums)>>,
+) -> Value {
     if listeners.iter().all(|it| it.reception.http.is_none()) {
         return Value::Null;
     }
+    let route = |(name, sums): &(Box<str>, RouteSums)| {
+        let answers = happened(CLASS_WORDS.into_iter().zip(sums.answers));
+        json!({"route": name, "answers": answers, "duration_ms": times(&sums.duration)})
+    };
     json!({
+        "total": sums.answers.iter().sum::<u64>(),
+        "routes": routes.into_iter().flatten().map(route).collect::<Vec<_>>(),
         "answers": happened(CLASS_WORDS.into_iter().zip(sums.answers)),
         "outcomes": happened(Outcome::words().zip(sums.outcomes)),
         "duration_ms": times(&sums.duration),

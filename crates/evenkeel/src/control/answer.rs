@@ -61,6 +61,7 @@ impl Loop {
             bound: control.plane.bound().into_iter().collect(),
             totals: control.plane.totals(),
             services: control.plane.services(),
+            routes: control.plane.routes(),
             backends: control.plane.backends(),
             checks: self.past.checks.clone(),
             phase: match self.phase {

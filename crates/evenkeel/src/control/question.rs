@@ -9,7 +9,7 @@ use evenkeel_core::addr::Addr;
 use evenkeel_core::director::{BackendView, Config, Difference, Duty, Order, OrderError, Plan};
 use evenkeel_core::name::{BackendKey, ListenerName, PoolName, ServiceName};
 use evenkeel_core::snapshot::Snapshot;
-use evenkeel_proxy::{BackendSums, ServiceSums, Totals, Visit};
+use evenkeel_proxy::{BackendSums, RouteSums, ServiceSums, Totals, Visit};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -134,6 +134,8 @@ pub struct Picture {
     pub totals: Totals,
     /// By service.
     pub services: BTreeMap<ServiceName, ServiceSums>,
+    /// By the routes of services.
+    pub routes: BTreeMap<ServiceName, Vec<(Box<str>, RouteSums)>>,
     /// By backend.
     pub backends: BTreeMap<BackendKey, BackendSums>,
     /// How long checks took, by pool.

@@ -34,21 +34,9 @@ pub fn show(status: &Value) -> String {
         text.push_str(&format!("the last reload was refused: {problem}\n"));
     }
     text.push('\n');
-    let services: Vec<_> = list(&status["services"]).iter().map(service).collect();
-    text.push_str(&table(
-        &[
-            ("SERVICE", Left),
-            ("LISTENS ON", Left),
-            ("POOL", Left),
-            ("OPEN", Right),
-            ("ACCEPTED", Right),
-            ("FAILED", Right),
-            ("TO BACKEND", Right),
-            ("TO CLIENT", Right),
-        ],
-        &services,
-    ));
+    text.push_str(&services(list(&status["services"])));
     text.push('\n');
+    text.push_str(&requests(list(&status["services"])));
     let backends: Vec<_> =
         list(&status["pools"]).iter().flat_map(|it| list(&it["backends"])).map(backend).collect();
     text.push_str(&table(
@@ -67,6 +55,59 @@ pub fn show(status: &Value) -> String {
     ));
     text.push_str(&certificates(list(&status["certificates"])));
     text
+}
+
+fn services(all: &[Value]) -> String {
+    let head = [
+        ("SERVICE", Left),
+        ("LISTENS ON", Left),
+        ("POOL", Left),
+        ("OPEN", Right),
+        ("ACCEPTED", Right),
+        ("FAILED", Right),
+        ("TO BACKEND", Right),
+        ("TO CLIENT", Right),
+    ];
+    table(&head, &all.iter().map(service).collect::<Vec<_>>())
+}
+
+/// Of services that balance requests, and their routes; nothing, where there are none.
+fn requests(services: &[Value]) -> String {
+    let head = [
+        ("SERVICE", Left),
+        ("ROUTE", Left),
+        ("REQUESTS", Right),
+        ("2XX", Right),
+        ("3XX", Right),
+        ("4XX", Right),
+        ("5XX", Right),
+        ("NONE", Right),
+        ("P50", Right),
+        ("P99", Right),
+    ];
+    let of_service = |service: &Value| {
+        let (name, requests) = (word(&service["name"]).to_owned(), &service["requests"]);
+        let all = requests.is_object().then(|| request_row(&name, "all", requests));
+        let routes = list(&requests["routes"]).iter();
+        let routes = routes.map(|it| request_row("", word(&it["route"]), it)).collect::<Vec<_>>();
+        all.into_iter().chain(routes)
+    };
+    let rows: Vec<_> = services.iter().flat_map(of_service).collect();
+    if rows.is_empty() { String::new() } else { table(&head, &rows) + "\n" }
+}
+
+fn request_row(service: &str, route: &str, it: &Value) -> Vec<String> {
+    let answers = |class: &str| number(&it["answers"][class]);
+    let classes = ["2xx", "3xx", "4xx", "5xx", "none"].map(answers);
+    let total = answers("1xx") + classes.iter().sum::<u64>();
+    let time =
+        |name: &str| it["duration_ms"][name].as_f64().map_or_else(String::new, |ms| format!("{ms} ms"));
+    let numbers = [total].into_iter().chain(classes).map(|it| Grouped(it).to_string());
+    [service.to_owned(), route.to_owned()]
+        .into_iter()
+        .chain(numbers)
+        .chain([time("p50"), time("p99")])
+        .collect()
 }
 
 /// Nothing, where there are none.

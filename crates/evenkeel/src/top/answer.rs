@@ -54,6 +54,8 @@ pub struct Service {
     pub listeners: Vec<String>,
     /// Open sessions.
     pub open: u64,
+    /// Whether it balances requests.
+    pub has_requests: bool,
     /// What it counted.
     pub counters: Counters,
 }
@@ -172,6 +174,11 @@ impl Status {
         self.services.iter().find(|it| it.name == name)
     }
 
+    /// Whether any service balances requests.
+    pub fn has_requests(&self) -> bool {
+        self.services.iter().any(|it| it.has_requests)
+    }
+
     /// Which process it is of.
     pub fn life(&self) -> (u64, &str) {
         (self.pid, &self.started)
@@ -212,9 +219,12 @@ fn service(value: &Value) -> Service {
         pool: word(&value["pool"]).to_owned(),
         listeners: list(&value["listeners"]).iter().map(|it| word(it).to_owned()).collect(),
         open: number(&value["sessions"]["open"]),
+        has_requests: value["requests"].is_object(),
         counters: Counters {
             sessions: number(&value["sessions"]["accepted"]),
             failed: number(&value["sessions"]["failed"]),
+            requests: number(&value["requests"]["total"]),
+            errors: number(&value["requests"]["answers"]["5xx"]),
             to_backend: number(&value["to_backend"]),
             to_client: number(&value["to_client"]),
         },
@@ -242,6 +252,8 @@ fn backend(value: &Value) -> Backend {
         counters: Counters {
             sessions: number(&value["sessions"]["connected"]),
             failed: failed_connects(value),
+            requests: number(&value["requests"]["sent"]),
+            errors: number(&value["requests"]["errors"]),
             to_backend: number(&value["to_backend"]),
             to_client: number(&value["to_client"]),
         },

@@ -11,6 +11,9 @@ use super::watch::id;
 /// Slots of time in the trend of a row.
 const TREND: usize = 12;
 
+/// The rank of a column that is left out.
+pub const NEVER: u8 = u8::MAX;
+
 /// A column of a table.
 #[derive(Debug)]
 pub struct Column<T> {
@@ -23,7 +26,7 @@ pub struct Column<T> {
 pub struct Head {
     /// Its title.
     pub title: &'static str,
-    /// The narrower the terminal, the lower it has to be.
+    /// The narrower the terminal, the lower it has to be; [`NEVER`] is not shown on any.
     pub rank: u8,
     /// Characters at least, so that it does not jump with every number.
     pub width: usize,
@@ -74,11 +77,21 @@ fn rates<T>(watched: Option<&Watched>, read: fn(Rates) -> T) -> Option<T> {
     watched.and_then(|it| it.rates).map(read)
 }
 
-fn trend(watched: Option<&Watched>) -> Value {
-    Value::Trend(watched.map_or_else(Vec::new, |it| it.sessions.last(TREND).collect()))
+impl OfService<'_> {
+    /// A rate of its requests, if it balances those.
+    fn requests(&self, read: fn(Rates) -> f64) -> Option<f64> {
+        rates(self.watched, read).filter(|_| self.service.has_requests)
+    }
 }
 
-fn of_services<'a>() -> [Column<OfService<'a>>; 10] {
+fn trend(watched: Option<&Watched>) -> Value {
+    Value::Trend(watched.map_or_else(Vec::new, |it| it.work.last(TREND).collect()))
+}
+
+/// Columns of requests: where there are none they are of no use.
+const OF_REQUESTS: [&str; 2] = ["REQ/s", "5XX/s"];
+
+fn of_services<'a>() -> [Column<OfService<'a>>; 12] {
     [
         words("SERVICE", 0, 7, |it| Value::Text(it.service.name.clone())),
         words("STATE", 2, 5, |it| duty(&it.service.duty)),
@@ -87,6 +100,8 @@ fn of_services<'a>() -> [Column<OfService<'a>>; 10] {
         }),
         number("OPEN", 0, 5, |it| Value::Count(it.service.open)),
         number("NEW/s", 1, 5, |it| Value::Rate(rates(it.watched, |it| it.sessions))),
+        number("REQ/s", 1, 5, |it| Value::Rate(it.requests(|it| it.requests))),
+        number("5XX/s", 2, 5, |it| Value::Failures(it.requests(|it| it.errors))),
         number("FAIL/s", 3, 6, |it| Value::Failures(rates(it.watched, |it| it.failed))),
         number("TO BACKEND", 4, 10, |it| Value::Flow(rates(it.watched, |it| it.to_backend))),
         number("TO CLIENT", 4, 9, |it| Value::Flow(rates(it.watched, |it| it.to_client))),
@@ -95,12 +110,14 @@ fn of_services<'a>() -> [Column<OfService<'a>>; 10] {
     ]
 }
 
-fn of_backends<'a>() -> [Column<OfBackend<'a>>; 13] {
+fn of_backends<'a>() -> [Column<OfBackend<'a>>; 15] {
     [
         words("BACKEND", 0, 14, |it| Value::Text(it.backend.addr.clone())),
         words("STATE", 0, 8, |it| state(it.backend)),
         number("OPEN", 1, 5, |it| Value::Count(it.backend.open)),
         number("NEW/s", 2, 5, |it| Value::Rate(rates(it.watched, |it| it.sessions))),
+        number("REQ/s", 2, 5, |it| Value::Rate(rates(it.watched, |it| it.requests))),
+        number("5XX/s", 3, 5, |it| Value::Failures(rates(it.watched, |it| it.errors))),
         number("FAIL/s", 3, 6, |it| Value::Failures(rates(it.watched, |it| it.failed))),
         number("TO BACKEND", 6, 10, |it| Value::Flow(rates(it.watched, |it| it.to_backend))),
         number("TO CLIENT", 5, 9, |it| Value::Flow(rates(it.watched, |it| it.to_client))),
@@ -156,6 +173,9 @@ pub fn grid(model: &Model, kind: Kind) -> Grid {
         Kind::Backends => backends(model),
         Kind::Sessions => sessions(model),
     };
+    if !model.watch.status.has_requests() {
+        leave_out(&mut grid, &OF_REQUESTS);
+    }
     let filter = model.view.filter.to_lowercase();
     if !filter.is_empty() {
         let glyphs = Glyphs::ASCII;
@@ -168,6 +188,11 @@ pub fn grid(model: &Model, kind: Kind) -> Grid {
         });
     }
     grid
+}
+
+/// Leaves out columns that are of no use here.
+fn leave_out(grid: &mut Grid, titles: &[&str]) {
+    grid.heads.iter_mut().filter(|it| titles.contains(&it.title)).for_each(|it| it.rank = NEVER);
 }
 
 fn services(model: &Model) -> Grid {
@@ -191,7 +216,7 @@ fn backends(model: &Model) -> Grid {
     let mut grid = fill(&of_backends(), items);
     // Where there is only one, its name is of no use.
     if pool.is_some() || status.pools.len() < 2 {
-        grid.heads.iter_mut().filter(|it| it.title == "POOL").for_each(|it| it.rank = u8::MAX);
+        leave_out(&mut grid, &["POOL"]);
     }
     grid
 }

@@ -2,6 +2,7 @@
 
 use super::ask::Wanted;
 use super::dialog::{self, Dialog, Duty};
+use super::grid::NEVER;
 use super::model::Model;
 use super::view::{Kind, Page, RowId, Sort};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -161,9 +162,9 @@ impl Model {
     fn sort_next(&mut self) {
         let kind = self.view.kind();
         let grid = self.grid(kind);
-        let column = self.view.sort(kind).map_or(0, |it| it.column + 1);
-        let head = grid.heads.get(column);
-        self.view.set_sort(head.map(|it| Sort { column, reversed: it.is_number }));
+        let next = self.view.sort(kind).map_or(0, |it| it.column + 1);
+        let next = grid.heads.iter().enumerate().skip(next).find(|(_, head)| head.rank != NEVER);
+        self.view.set_sort(next.map(|(column, head)| Sort { column, reversed: head.is_number }));
     }
 
     fn sort_reversed(&mut self) {

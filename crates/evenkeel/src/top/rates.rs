@@ -12,6 +12,10 @@ pub struct Counters {
     pub sessions: u64,
     /// Sessions that ended other than they should, or connects that failed.
     pub failed: u64,
+    /// Requests, where those are balanced.
+    pub requests: u64,
+    /// Those that were answered 5xx.
+    pub errors: u64,
     /// Bytes.
     pub to_backend: u64,
     /// Bytes.
@@ -25,6 +29,8 @@ impl Add for Counters {
         Self {
             sessions: self.sessions.saturating_add(other.sessions),
             failed: self.failed.saturating_add(other.failed),
+            requests: self.requests.saturating_add(other.requests),
+            errors: self.errors.saturating_add(other.errors),
             to_backend: self.to_backend.saturating_add(other.to_backend),
             to_client: self.to_client.saturating_add(other.to_client),
         }
@@ -38,6 +44,10 @@ pub struct Rates {
     pub sessions: f64,
     /// Failures.
     pub failed: f64,
+    /// Requests.
+    pub requests: f64,
+    /// Those that were answered 5xx.
+    pub errors: f64,
     /// Bytes.
     pub to_backend: f64,
     /// Bytes.
@@ -52,6 +62,8 @@ impl Rates {
         Some(Self {
             sessions: rate(before.sessions, now.sessions)?,
             failed: rate(before.failed, now.failed)?,
+            requests: rate(before.requests, now.requests)?,
+            errors: rate(before.errors, now.errors)?,
             to_backend: rate(before.to_backend, now.to_backend)?,
             to_client: rate(before.to_client, now.to_client)?,
         })
@@ -67,6 +79,8 @@ pub struct Watched {
     pub rates: Option<Rates>,
     /// New sessions.
     pub sessions: Trend,
+    /// Requests; new sessions where there are none.
+    pub work: Trend,
     /// Bytes, both ways.
     pub bytes: Trend,
     /// How long connects took.
@@ -76,8 +90,8 @@ pub struct Watched {
 impl Watched {
     /// Seen for the first time.
     pub fn new(counters: Counters, at: Instant) -> Self {
-        let (rates, connects) = (None, Connects::default());
-        Self { counters, at, rates, sessions: Trend::default(), bytes: Trend::default(), connects }
+        let (sessions, work, bytes) = Default::default();
+        Self { counters, at, rates: None, sessions, work, bytes, connects: Connects::default() }
     }
 
     /// Seen again, in the slot of time called `slot`.
@@ -86,6 +100,7 @@ impl Watched {
         (self.counters, self.at) = (counters, at);
         if let Some(rates) = self.rates {
             self.sessions.note(slot, rates.sessions);
+            self.work.note(slot, if counters.requests > 0 { rates.requests } else { rates.sessions });
             self.bytes.note(slot, rates.to_backend + rates.to_client);
         }
     }

@@ -1,5 +1,6 @@
 //! The dashboard for Grafana shows what `/metrics` offers, by the names and labels that are there.
 
+use crate::harness::Setup;
 use crate::tls::ends_tls;
 use evenkeel_testkit::{Authority, Server};
 use serde_json::Value;
@@ -48,7 +49,9 @@ fn labels(query: &str) -> BTreeSet<&str> {
 fn every_metric_is_shown_by_its_name_and_labels() {
     let server = Server::echo();
     let certificate = Authority::new("x").sign(&["web.example"]);
-    let page = ends_tls(&server, &certificate, "").ready().ask("GET", "/metrics").text;
+    let offers = |setup: Setup| setup.ready().ask("GET", "/metrics").text;
+    let http = Setup::to([server.place()]).http().keys("route = { \"/a\" = { answer = 200 } }");
+    let page = offers(ends_tls(&server, &certificate, "")) + &offers(http);
     let offered: BTreeSet<&str> =
         page.lines().filter_map(|it| it.strip_prefix("# TYPE ")?.split(' ').next()).collect();
     let dashboard: Value = serde_json::from_str(DASHBOARD).unwrap();

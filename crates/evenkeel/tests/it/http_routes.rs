@@ -55,6 +55,39 @@ fn got(answer: &Message, field: &str) -> Option<String> {
 }
 
 #[test]
+fn each_route_is_counted_by_its_name_and_shown() {
+    let lines = "\"/fine/*\" = { answer = \"fine\" }\n\"/gone\" = { answer = 410 }";
+    let (running, _main) = routes(lines, "", "");
+    for path in ["/fine/1", "/fine/2", "/gone", "/else"] {
+        get(&running, path);
+    }
+    // It is counted when its answer is sent.
+    let page = eventually("the last one is counted", || {
+        let page = running.ask("GET", "/metrics").text;
+        page.contains("evenkeel_service_requests_total{service=\"web\",status=\"2xx\"} 3\n").then_some(page)
+    });
+    for line in [
+        "evenkeel_route_requests_total{service=\"web\",route=\"/fine/*\",status=\"2xx\"} 2\n",
+        "evenkeel_route_requests_total{service=\"web\",route=\"/gone\",status=\"4xx\"} 1\n",
+        "evenkeel_route_request_duration_seconds_count{service=\"web\",route=\"/fine/*\"} 2\n",
+    ] {
+        assert!(page.contains(line), "{line} in {page}");
+    }
+    let told = &running.look("/api/v1/services/web")["requests"];
+    assert_eq!((&told["total"], &told["routes"][1]["route"]), (&json!(4), &json!("/gone")), "{told}");
+    assert_eq!(told["routes"][1]["answers"], json!({"4xx": 1}));
+    let (_, shown, _) = running.command("status");
+    let row = |first: &str| {
+        shown
+            .lines()
+            .find(|line| line.contains(first))
+            .map(|line| line.split_whitespace().collect::<Vec<_>>())
+    };
+    assert_eq!(row(" all ").unwrap()[..5], ["web", "all", "4", "3", "0"], "{shown}");
+    assert_eq!(row(" /gone ").unwrap()[..5], ["/gone", "1", "0", "0", "1"], "{shown}");
+}
+
+#[test]
 fn requests_go_by_host_path_method_and_field_over_one_connection() {
     let (api, shop) = (telling("api"), telling("shop"));
     let lines = format!(

@@ -14,7 +14,7 @@ export function cause(backend) {
   const last = backend.checks?.last;
   switch (backend.state) {
     case "down": return last?.cause ?? "its checks failed";
-    case "ejected": return `connects of live traffic failed${words(backend.connect_failures)}`;
+    case "ejected": return `live traffic failed${words({ ...backend.connect_failures, ...errors(backend) })}`;
     case "drain": return "an order: nothing new";
     case "disabled": return "an order: nothing at all";
     case "checking": return "its first check has not ended";
@@ -24,6 +24,8 @@ export function cause(backend) {
   if (!last) return "no check has ended yet";
   return last.passed ? `check passed in ${millis(last.ms)}` : `last check failed: ${last.cause}`;
 }
+
+const errors = ({ requests }) => (requests?.errors > 0 ? { "answered 5xx": requests.errors } : {});
 
 function words(failures) {
   const given = Object.entries(failures).sort(([, one], [, other]) => other - one);

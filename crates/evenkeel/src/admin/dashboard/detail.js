@@ -18,6 +18,7 @@ const facts = (it) => [
   ["Weight", number(it.weight) + (it.backup ? ", a backup" : "")],
   ["Connects", `${millis(it.connect_ms.p50)} p50, ${millis(it.connect_ms.p90)} p90, ${millis(it.connect_ms.p99)} p99`],
   ["Connects failed", Object.entries(it.connect_failures).map(([word, many]) => `${word} ${number(many)}`).join(", ") || "none"],
+  ["Requests", it.requests?.sent > 0 ? `${number(it.requests.sent)} sent, ${number(it.requests.errors)} answered 5xx` : "none"],
   ["Carried", `${bytes(it.to_backend)} to it, ${bytes(it.to_client)} from it`],
   ["Checks", it.checks ? `${number(it.checks.passed)} passed, ${number(it.checks.failed)} failed` : "not checked"],
   ["Ejected", it.ejections === 1 ? "once" : `${number(it.ejections)} times`],

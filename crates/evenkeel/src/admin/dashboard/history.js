@@ -72,6 +72,8 @@ export class History {
   }
 }
 
+const requests = (of, { answers }) => [[`${of}requests`, sum(Object.values(answers))], [`${of}errors`, answers["5xx"] ?? 0]];
+
 // The numbers of an answer to `status`.
 export function measure(status) {
   const { services, pools } = status;
@@ -88,6 +90,8 @@ export function measure(status) {
     gauges.push([`${of}open`, it.sessions.open]);
     counters.push([`${of}new`, it.sessions.accepted], [`${of}failed`, it.sessions.failed]);
     counters.push([`${of}bytes`, it.to_client + it.to_backend]);
+    if (it.requests) counters.push(...requests(of, it.requests));
+    for (const route of it.requests?.routes ?? []) counters.push(...requests(`route ${it.name} ${route.route} `, route));
   }
   for (const pool of pools) {
     const taking = pool.backends.filter((it) => it.takes_traffic).length;

@@ -59,6 +59,29 @@ function serviceColumns(app) {
   ];
 }
 
+const classes = (answers) => Object.entries(answers).map(([word, many]) => `${word} ${number(many)}`).join(", ") || NONE;
+
+// Services that balance requests, each with its routes behind it.
+function requestRows(services) {
+  return services.filter((it) => it.requests).flatMap((it) => [
+    { name: it.name, route: "", requests: it.requests },
+    ...it.requests.routes.map((route) => ({ name: it.name, route: route.route, requests: route })),
+  ]);
+}
+
+function requestColumns(app) {
+  const of = (it, what) => (it.route ? `route ${it.name} ${it.route} ${what}` : `service ${it.name} ${what}`);
+  const times = (it) => (it?.count > 0 ? `${millis(it.p50)} / ${millis(it.p99)}` : NONE);
+  return [
+    { title: "Service", class: "strong", draw: (cell, it) => setText(cell, it.route ? "" : it.name) },
+    { title: "Route", class: "mono", draw: (cell, it) => setText(cell, it.route || "all") },
+    { title: "Requests/s", end: true, draw: (cell, it) => withSpark(app, cell, rate(app.history.last(of(it, "requests"))), of(it, "requests"), "one") },
+    { title: "5xx/s", end: true, draw: (cell, it) => withSpark(app, cell, rate(app.history.last(of(it, "errors"))), of(it, "errors"), "bad") },
+    { title: "Answers", end: true, draw: (cell, it) => setText(cell, classes(it.requests.answers)) },
+    { title: "Took, p50 / p99", end: true, draw: (cell, it) => setText(cell, times(it.requests.duration_ms)) },
+  ];
+}
+
 function makeTile(tile) {
   return element("div", { class: "tile" },
     element("dt", {}, tile.label), element("dd", { class: "big" }), element("dd", { class: "more" }), element("dd", { class: "course" }));
@@ -104,12 +127,18 @@ export function begin(app) {
   const drawSessions = chart($("chart-sessions"), { title: "Sessions per second", series: sessions, show: rate });
   const drawBytes = chart($("chart-bytes"), { title: "Throughput", series: carried, show: bytesPerSecond, base: 1024 });
   const drawServices = table($("services"), { label: "Services", columns: serviceColumns(app), key: (it) => it.name, empty: "No service." });
+  const drawRequests = table($("requests"), {
+    label: "Requests", columns: requestColumns(app), key: (it) => `${it.name} ${it.route}`, empty: "No service balances requests.",
+  });
   return () => {
     const points = (...names) => names.map((name) => app.history.points(name));
     drawTiles(app);
     drawSessions(points("new", "failed"), app.now, app.span);
     drawBytes(points("to_client", "to_backend"), app.now, app.span);
     drawServices(app.status.services);
+    const requests = requestRows(app.status.services);
+    $("requests-panel").hidden = requests.length === 0;
+    drawRequests(requests);
     reconcile($("pools"), app.status.pools.slice(0, POOLS_MAX), (it) => it.name, makePool, (node, it) => drawPool(app, node, it));
     $("pools").dataset.more = app.status.pools.length > POOLS_MAX ? `${POOLS_MAX} of ${app.status.pools.length} are drawn.` : "";
   };

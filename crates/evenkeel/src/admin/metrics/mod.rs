@@ -13,7 +13,7 @@ use evenkeel_core::flow::Lost;
 use evenkeel_core::http::outcome::Outcome;
 use evenkeel_core::observe::Objection;
 use evenkeel_core::snapshot::{Backend, Listener};
-use evenkeel_proxy::{BackendSums, ServiceSums, Times};
+use evenkeel_proxy::{BackendSums, RouteSums, ServiceSums, Times};
 use evenkeel_sys::{limits, usage};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -145,6 +145,7 @@ fn services(text: &mut Text, picture: &Picture) {
         [("full", it.tls_full), ("resumed", it.tls_resumed)]
     });
     requests(text, &of_http(picture));
+    routes(text, picture);
     durations(text, &counts::SERVICE_DURATION, &all, |it| &it.duration);
     durations(text, &counts::SERVICE_QUEUED, &all, |it| &it.queued);
     datagrams(text, &with(picture, Listener::is_for_flows));
@@ -218,6 +219,28 @@ fn requests(text: &mut Text, services: &[Counted<'_>]) {
     });
     durations(text, &counts::SERVICE_REQUEST_DURATION, services, |it| &it.requests.duration);
     durations(text, &counts::SERVICE_FIRST_BYTE, services, |it| &it.requests.first_byte);
+}
+
+/// Of routes of requests; a family has a sample at least.
+fn routes(text: &mut Text, picture: &Picture) {
+    if picture.routes.is_empty() {
+        return;
+    }
+    let mut all: Vec<([(&str, &str); 2], &RouteSums)> = Vec::new();
+    for (service, routes) in &picture.routes {
+        let labels = |route| [("service", service.as_str()), ("route", route)];
+        all.extend(routes.iter().map(|(route, sums)| (labels(&**route), sums)));
+    }
+    text.family(&counts::ROUTE_REQUESTS);
+    for ([service, route], sums) in &all {
+        for (word, count) in view::CLASS_WORDS.into_iter().zip(sums.answers) {
+            text.sample(counts::ROUTE_REQUESTS.name, &[*service, *route, ("status", word)], count);
+        }
+    }
+    text.family(&counts::ROUTE_DURATION);
+    for (labels, sums) in &all {
+        text.histogram(counts::ROUTE_DURATION.name, labels, &sums.duration, DURATIONS);
+    }
 }
 
 fn pools(text: &mut Text, picture: &Picture) {

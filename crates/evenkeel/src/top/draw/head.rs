@@ -78,9 +78,11 @@ fn numbers(model: &Model) -> impl Iterator<Item = String> {
     let rates = model.watch.totals.rates;
     let by =
         |read: fn(Rates) -> f64, show: fn(f64) -> String| rates.map_or("-".to_owned(), |it| show(read(it)));
+    let requests = format!("{} requests/s", by(|it| it.requests, rate));
     [
         format!("{} open", Grouped(model.watch.status.open)),
         format!("{} new/s", by(|it| it.sessions, rate)),
+        if model.watch.status.has_requests() { requests } else { String::new() },
         format!("{} failed/s", by(|it| it.failed, rate)),
         format!("{} to backend", by(|it| it.to_backend, flow)),
         format!("{} to client", by(|it| it.to_client, flow)),

@@ -1,6 +1,6 @@
 //! A table: its title, its columns as far as there is room, and the rows around the chosen one.
 
-use super::super::grid::{Grid, Row};
+use super::super::grid::{Grid, NEVER, Row};
 use super::super::model::Model;
 use super::super::style::Tone;
 use super::super::view::{Kind, Page};
@@ -129,7 +129,8 @@ impl Columns {
             // Wider than any terminal is wide enough.
             cells.chain(least).max().unwrap_or(0).min(1000)
         };
-        let mut kept: Vec<(usize, usize)> = (0..grid.heads.len()).map(|it| (it, width(it))).collect();
+        let useful = (0..grid.heads.len()).filter(|it| grid.heads[*it].rank != NEVER);
+        let mut kept: Vec<(usize, usize)> = useful.map(|it| (it, width(it))).collect();
         let total =
             |kept: &[(usize, usize)]| kept.iter().map(|it| it.1 + GAP).sum::<usize>().saturating_sub(GAP);
         let room = usize::from(room);

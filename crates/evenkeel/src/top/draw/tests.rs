@@ -50,6 +50,24 @@ fn a_wide_terminal_has_more_columns() {
 }
 
 #[test]
+fn services_that_balance_requests_tell_of_those() {
+    let mut watcher = Watcher::start();
+    for seconds in [1, 2] {
+        let mut status = status(seconds);
+        status["services"][0]["requests"] = serde_json::json!({"total": 2400 * seconds, "answers": {"2xx": 2397 * seconds, "5xx": 3 * seconds}});
+        for (index, errors) in [0, 3].into_iter().enumerate() {
+            status["pools"][0]["backends"][index]["requests"] =
+                serde_json::json!({"sent": 1200 * seconds, "errors": errors * seconds});
+        }
+        watcher.pass(u32::try_from(seconds).unwrap());
+        let status = Status::read(&status).unwrap();
+        watcher.answer(Answer::Seen(Box::new(Seen { status, ..Seen::default() })));
+    }
+    compare(&screen(&watcher, 120, 40)[1..10], "requests");
+    compare(&screen(&watcher, 80, 24)[1..10], "requests-80");
+}
+
+#[test]
 fn a_small_one_has_fewer_columns_and_one_table_at_a_time() {
     let mut watcher = Watcher::start();
     compare(&screen(&watcher, 40, 10), "40x10");

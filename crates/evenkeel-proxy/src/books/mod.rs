@@ -1,6 +1,10 @@
 //! What is counted for each service and each backend. Every worker has its own place for each, which it alone writes;
 //! whoever wants to know sums over them.
 
+mod routes;
+
+pub use routes::{RouteBook, RouteCounts, RouteSums};
+
 use crate::shared::count;
 use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::counts::{BUCKETS, bucket};
@@ -58,6 +62,11 @@ pub struct RequestCounts {
 /// Classes of statuses, and none.
 pub const CLASSES: usize = 6;
 
+/// Which of them a client was told.
+fn class(status: Option<u16>) -> usize {
+    status.map(|status| usize::from(status / 100)).filter(|class| *class < CLASSES).unwrap_or(0)
+}
+
 impl RequestCounts {
     /// A request has come to its end, after so long; its client was told `status`, of which the first byte came after so long.
     pub fn end(
@@ -67,8 +76,7 @@ impl RequestCounts {
         duration: Duration,
         first_byte: Option<Duration>,
     ) {
-        let class = status.map_or(0, |status| usize::from(status / 100));
-        self.answers.count(if class < CLASSES { class } else { 0 });
+        self.answers.count(class(status));
         self.outcomes.count(outcome.index());
         self.duration.record(duration);
         if let Some(first_byte) = first_byte {
@@ -418,6 +426,11 @@ impl<T: Default> PerWorker<T> {
         Arc::clone(self.0[worker].get_or_init(Arc::default))
     }
 
+    /// The place of a worker, to write to it.
+    pub fn at(&self, worker: usize) -> &T {
+        self.0[worker].get_or_init(Arc::default)
+    }
+
     fn all(&self) -> impl Iterator<Item = &T> {
         self.0.iter().filter_map(OnceLock::get).map(Arc::as_ref)
     }
@@ -434,6 +447,8 @@ pub struct Books {
     pub services: BTreeMap<ServiceName, Arc<PerWorker<ServiceCounts>>>,
     /// By pool.
     pub pools: BTreeMap<PoolName, PoolBook>,
+    /// By service, of those that have routes for requests.
+    routes: BTreeMap<ServiceName, routes::Named>,
 }
 
 impl Books {
@@ -450,7 +465,8 @@ impl Books {
                 before.and_then(|(before, books)| Some((before.pools.get(name)?, books.pools.get(name)?)));
             (name.clone(), follow_pool(pool, known, workers))
         });
-        Self { services, pools: pools.collect() }
+        let routes = routes::follow(snapshot, before.map(|(_, books)| &books.routes), workers);
+        Self { services, pools: pools.collect(), routes }
     }
 
     /// What was counted of `service`; `open` is told by its ceiling, `uncounted` by its gate.
@@ -488,6 +504,16 @@ impl Books {
             }
         }
         Some(sums)
+    }
+
+    /// The places of the routes of `service`.
+    pub fn routes_of(&self, service: &ServiceName) -> RouteBook {
+        self.routes.get(service).map(|named| Arc::clone(&named.book)).unwrap_or_default()
+    }
+
+    /// What was counted of each route of each service.
+    pub fn routes(&self) -> BTreeMap<ServiceName, Vec<(Box<str>, RouteSums)>> {
+        self.routes.iter().map(|(service, named)| (service.clone(), named.sums().collect())).collect()
     }
 
     /// What was counted of each backend of `snapshot`.
