@@ -207,7 +207,7 @@ const OWN_AFFAIRS: [i32; 6] = [
 ];
 
 /// Puts characters into the terminal that somebody else types at, or a console: ways out by way of who sits there.
-const TYPING: [u64; 2] = [libc::TIOCSTI, 0x541C];
+const TYPING: [u64; 2] = [0x5412, 0x541C];
 
 /// Whether the kernel and this architecture have it, and it holds from now on for this process.
 pub fn confine() -> Result<(), String> {
