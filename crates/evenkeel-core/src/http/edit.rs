@@ -94,6 +94,7 @@ impl FromStr for FieldName {
             Known::ForwardedFor
             | Known::ForwardedProto
             | Known::ForwardedHost
+            | Known::ForwardedPort
             | Known::ForwardedElse
             | Known::Forwarded
             | Known::RequestId => Err(NotEditable::Told),

@@ -1,7 +1,7 @@
 //! What backends are told of where a request comes from. What a stranger says of that is never believed.
 
 use super::head::Known;
-use super::request::Request;
+use super::request::{Request, without_port};
 use super::rules::Forwarded;
 use super::token::is_name;
 use std::io::Write as _;
@@ -25,6 +25,14 @@ pub struct Origin {
     pub rules: Forwarded,
 }
 
+/// The port that a client has in its address bar: that of `host`, or else what is usual. Which one we listen on may be another
+/// one, where somebody in front maps it.
+fn port<'a>(host: Option<&'a [u8]>, scheme: &[u8]) -> &'a [u8] {
+    let said = host.and_then(|host| host[without_port(host).len()..].strip_prefix(b":"));
+    let is_tls = scheme.eq_ignore_ascii_case(b"https") || scheme.eq_ignore_ascii_case(b"wss");
+    said.filter(|port| !port.is_empty()).unwrap_or(if is_tls { b"443" } else { b"80" })
+}
+
 impl Origin {
     fn scheme(&self) -> &'static str {
         if self.is_tls { "https" } else { "http" }
@@ -35,7 +43,7 @@ impl Origin {
         match known {
             Known::Other | Known::Expect => true,
             Known::ForwardedElse => self.is_trusted,
-            Known::ForwardedFor | Known::ForwardedProto | Known::ForwardedHost => {
+            Known::ForwardedFor | Known::ForwardedProto | Known::ForwardedHost | Known::ForwardedPort => {
                 self.is_trusted && !self.rules.x
             }
             Known::Forwarded => self.is_trusted && !self.rules.standard,
@@ -84,11 +92,15 @@ impl Origin {
             Some(client) => write!(out, "{client}\r\nX-Forwarded-Proto: "),
             None => write!(out, "unknown\r\nX-Forwarded-Proto: "),
         };
-        out.extend_from_slice(said(Known::ForwardedProto).next().unwrap_or(self.scheme().as_bytes()));
-        if let Some(host) = said(Known::ForwardedHost).next().or(request.host) {
+        let scheme = said(Known::ForwardedProto).next().unwrap_or(self.scheme().as_bytes());
+        out.extend_from_slice(scheme);
+        let host = said(Known::ForwardedHost).next().or(request.host);
+        if let Some(host) = host {
             out.extend_from_slice(b"\r\nX-Forwarded-Host: ");
             out.extend_from_slice(host);
         }
+        out.extend_from_slice(b"\r\nX-Forwarded-Port: ");
+        out.extend_from_slice(said(Known::ForwardedPort).next().unwrap_or_else(|| port(host, scheme)));
         out.extend_from_slice(b"\r\n");
     }
 

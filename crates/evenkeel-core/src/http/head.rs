@@ -63,6 +63,8 @@ pub enum Known {
     ForwardedProto,
     /// `X-Forwarded-Host`.
     ForwardedHost,
+    /// `X-Forwarded-Port`.
+    ForwardedPort,
     /// Any other by which proxies are used to tell of a client.
     ForwardedElse,
     /// `Forwarded`.
@@ -84,7 +86,7 @@ impl Known {
 
     /// What a field of this name means to somebody.
     pub(super) fn alike(name: &[u8]) -> Self {
-        const NAMES: [(&[u8], Known); 18] = [
+        const NAMES: [(&[u8], Known); 19] = [
             (b"te", Known::Hop),
             (b"host", Known::Host),
             (b"expect", Known::Expect),
@@ -98,6 +100,7 @@ impl Known {
             (b"http2-settings", Known::Hop),
             (b"x-forwarded-for", Known::ForwardedFor),
             (b"x-forwarded-host", Known::ForwardedHost),
+            (b"x-forwarded-port", Known::ForwardedPort),
             (b"proxy-connection", Known::Hop),
             (b"x-forwarded-proto", Known::ForwardedProto),
             (b"transfer-encoding", Known::Coding),

@@ -27,6 +27,11 @@ impl Version {
             Self::Http2 => "HTTP/2.0",
         }
     }
+
+    /// The number in that.
+    pub fn number(self) -> &'static str {
+        self.word().trim_start_matches("HTTP/")
+    }
 }
 
 /// What a client wants.
@@ -36,7 +41,7 @@ pub struct Request<'a> {
     pub method: Method,
     /// The method as it is written.
     pub method_name: &'a [u8],
-    /// Path and query, or `*`.
+    /// Path and query, or `*`; of one that wants a tunnel, whereto.
     pub target: &'a [u8],
     /// Whose, with the port if one is said.
     pub host: Option<&'a [u8]>,
@@ -66,6 +71,11 @@ impl<'a> Request<'a> {
         let fields = Fields::new(bytes, lines);
         let method = Method::of(method_name);
         let (target, host) = target_and_host(method, target, version, fields)?;
+        let body = framing(version, fields)?;
+        if method == Method::Connect && !body.is_empty() {
+            // What follows belongs to the tunnel, RFC 9110, section 9.3.6.
+            return Err(Refusal::Length);
+        }
         Ok(Self {
             method,
             method_name,
@@ -73,10 +83,10 @@ impl<'a> Request<'a> {
             host,
             version,
             fields,
-            body: framing(version, fields)?,
+            body,
             keeps: connection.is_kept(version),
             expects_continue: expectation(version, fields)?,
-            upgrade: match connection.upgrade && version == Version::Http11 {
+            upgrade: match connection.upgrade && version == Version::Http11 && method != Method::Connect {
                 true => upgrade(fields),
                 false => None,
             },
@@ -86,6 +96,11 @@ impl<'a> Request<'a> {
     /// The same, said by way of HTTP/2: its connection lasts, and carries no other protocol.
     pub fn over_http2(self) -> Self {
         Self { version: Version::Http2, upgrade: None, ..self }
+    }
+
+    /// What routes are asked about: a tunnel has no path.
+    pub fn path_and_query(&self) -> &'a [u8] {
+        if self.method == Method::Connect { b"*" } else { self.target }
     }
 
     /// The host without its port.
@@ -147,7 +162,7 @@ fn target_and_host<'a>(
     }
     let host = host.filter(|host| !host.is_empty());
     match target[0] {
-        _ if method == Method::Connect => Err(Refusal::Connect),
+        _ if method == Method::Connect => tunnel(target, host),
         b'/' if !target.contains(&b'#') => Ok((target, host)),
         b'*' if target.len() == 1 && method == Method::Options => Ok((target, host)),
         _ => {
@@ -159,6 +174,17 @@ fn target_and_host<'a>(
             }
         }
     }
+}
+
+/// Where a tunnel leads to: a host with a port, which `Host` may leave out.
+fn tunnel<'a>(target: &'a [u8], host: Option<&[u8]>) -> Result<(&'a [u8], Option<&'a [u8]>), Refusal> {
+    let name = without_port(target);
+    let has_port = target.len() > name.len() + 1;
+    if !is_authority(target) || !has_port {
+        return Err(Refusal::Target);
+    }
+    let is_same = |host: &[u8]| host.eq_ignore_ascii_case(target) || host.eq_ignore_ascii_case(name);
+    if host.is_none_or(is_same) { Ok((target, Some(target))) } else { Err(Refusal::Host) }
 }
 
 /// Whose and which path, from `http://whose/path`.

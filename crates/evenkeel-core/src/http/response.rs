@@ -18,6 +18,8 @@ const FIELDS_MAX: u32 = 256;
 pub struct Response<'a> {
     /// Its status.
     pub status: u16,
+    /// What the backend speaks.
+    pub version: Version,
     /// The status in words; may be empty.
     pub reason: &'a [u8],
     /// The fields.
@@ -42,6 +44,7 @@ impl<'a> Response<'a> {
         let (body, length) = framing(status, to, version, fields)?;
         Ok(Self {
             status,
+            version,
             reason,
             fields,
             body,
@@ -49,6 +52,11 @@ impl<'a> Response<'a> {
             keeps: connection.is_kept(version) && body != Framing::UntilEnd,
             upgrade: fields.only(Known::Upgrade).ok().flatten().filter(|_| connection.upgrade),
         })
+    }
+
+    /// Whether the bytes that follow are those of a tunnel, if it answers a request of this method.
+    pub fn opens_tunnel(&self, to: Method) -> bool {
+        to == Method::Connect && (200..300).contains(&self.status)
     }
 
     /// Whether another answer to the same request follows.
@@ -100,7 +108,8 @@ fn framing(
     if coding && length.is_some() {
         return Err(Refusal::LengthAndCoding);
     }
-    let has_no_body = to == Method::Head || status < 200 || status == 204 || status == 304;
+    let is_tunnel = to == Method::Connect && (200..300).contains(&status);
+    let has_no_body = to == Method::Head || is_tunnel || status < 200 || status == 204 || status == 304;
     let body = match length {
         _ if has_no_body => Framing::Empty { said: false },
         Some(0) => Framing::Empty { said: true },

@@ -22,6 +22,10 @@ pub struct HttpRules {
     pub steering: Steering,
     /// Connections to backends that wait for their next request.
     pub links: LinkRules,
+    /// Whether a client may have a tunnel: `CONNECT`.
+    pub tunnels: bool,
+    /// By which name it tells in `Via` that a message came through here; `None`: it does not.
+    pub via: Option<Box<[u8]>>,
 }
 
 /// How long the parts of an exchange may take.

@@ -5,10 +5,11 @@ use super::affinity::{Affinity, Tag};
 use super::forwarded::Origin;
 use super::hash_by::HashBy;
 use super::head::{Fields, Known};
+use super::method::Method;
 use super::outcome::{Refusal, phrase};
 use super::real;
 use super::redirect::NoHost;
-use super::request::Request;
+use super::request::{Request, Version};
 use super::route::{Action, AnyField, Asked, Routed, Routes, path};
 use super::rules::HttpRules;
 use super::template::Values;
@@ -77,6 +78,9 @@ pub fn steer(
     origin: &Origin,
     head: &mut Vec<u8>,
 ) -> Result<Steered, Refusal> {
+    if request.method == Method::Connect && !(rules.tunnels && request.version < Version::Http2) {
+        return Err(Refusal::Connect);
+    }
     let client = client(rules, request, origin);
     let routed = route(rules, request, client)?;
     let then = routed.then;
@@ -84,7 +88,7 @@ pub fn steer(
     if then.edits() {
         origin.write_id(request, &mut request_id);
     }
-    let (path, query) = path::split(request.target);
+    let (path, query) = path::split(request.path_and_query());
     let values = Values {
         client,
         host: request.host_name().unwrap_or_default(),
@@ -97,7 +101,8 @@ pub fn steer(
     let to = destination(&then.action, &values, query, hash.unwrap_or_default())?;
     let mut to_client = Vec::new();
     then.to_client.write(&values, &mut to_client);
-    let target = then.rewrite.as_ref().map(|rewrite| {
+    let rewrite = then.rewrite.as_ref().filter(|_| request.method != Method::Connect);
+    let target = rewrite.map(|rewrite| {
         let mut target = Vec::new();
         rewrite.write(&values, query, &mut target);
         target
@@ -106,6 +111,7 @@ pub fn steer(
         target: target.as_deref().unwrap_or(request.target),
         edits: &then.to_backend,
         values: &values,
+        via: rules.via.as_deref(),
     };
     write::request(request, Some(passing), origin, head);
     let asked = target.is_some().then(|| request.target.into());
@@ -129,7 +135,7 @@ fn route<'a>(
     let asked = Asked {
         method: request.method_name,
         host: request.host_name(),
-        target: request.target,
+        target: request.path_and_query(),
         fields: &request.fields,
         client,
     };

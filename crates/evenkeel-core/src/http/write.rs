@@ -20,6 +20,8 @@ pub struct Passing<'a> {
     pub edits: &'a Edits,
     /// What the variables in those are.
     pub values: &'a Values<'a>,
+    /// By which name it is told through whom.
+    pub via: Option<&'a [u8]>,
 }
 
 /// What is done to the fields of an answer.
@@ -40,12 +42,16 @@ pub fn request(request: &Request<'_>, passing: Option<Passing<'_>>, origin: &Ori
     out.extend_from_slice(request.host.unwrap_or_default());
     out.extend_from_slice(b"\r\n");
     let keeps = |name: &[u8]| passing.is_none_or(|passing| passing.edits.keeps(name));
-    let staying = request.fields.lines(|known, name| origin.passes(known) && keeps(name));
+    let passes = |known, name: &[u8]| origin.passes(known) || asks_proxy(request.method, name);
+    let staying = request.fields.lines(|known, name| passes(known, name) && keeps(name));
     staying.for_each(|line| out.extend_from_slice(line));
     if let Some(passing) = passing {
         passing.edits.write(passing.values, out);
     }
     origin.write(request, out);
+    if let Some(name) = passing.and_then(|passing| passing.via) {
+        via(request.version, name, out);
+    }
     frame(request.body, out);
     if let Some(protocol) = request.upgrade {
         upgrade(protocol, out);
@@ -77,7 +83,8 @@ pub fn response(
     out.extend_from_slice(response.reason);
     out.extend_from_slice(b"\r\n");
     let keeps = |name: &[u8]| edited.is_none_or(|edited| edited.edits.keeps(name));
-    let passing = response.fields.lines(|known, name| stays(known) && keeps(name));
+    let stays = |known, name: &[u8]| stays(known) || asks_proxy(method, name);
+    let passing = response.fields.lines(|known, name| stays(known, name) && keeps(name));
     passing.for_each(|line| out.extend_from_slice(line));
     out.extend_from_slice(edited.map_or(b"", |edited| edited.lines));
     let framing = match response.body {
@@ -95,11 +102,19 @@ pub fn response(
     }
     match response.upgrade {
         Some(protocol) if response.status == 101 => upgrade(protocol, out),
-        _ if response.is_interim() => {}
+        _ if response.is_interim() || response.opens_tunnel(method) => {}
         _ => keep(Onward { keeps: onward.keeps && framing != Framing::UntilEnd, ..onward }, out),
     }
     out.extend_from_slice(b"\r\n");
     framing
+}
+
+/// Whether a field of this name belongs to a tunnel: the proxy that is asked for one is the backend.
+fn asks_proxy(method: Method, name: &[u8]) -> bool {
+    let is_asked = || {
+        [&b"proxy-authorization"[..], b"proxy-authenticate"].iter().any(|it| name.eq_ignore_ascii_case(it))
+    };
+    method == Method::Connect && is_asked()
 }
 
 /// Whether a field of an answer is passed on.
@@ -127,6 +142,15 @@ pub fn answer(
     if has_body && method != Some(Method::Head) {
         out.extend_from_slice(text);
     }
+}
+
+/// Adds that a message of this version came through whoever is called `name`, RFC 9110, section 7.6.3.
+pub fn via(version: Version, name: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(b"Via: ");
+    out.extend_from_slice(version.number().as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(name);
+    out.extend_from_slice(b"\r\n");
 }
 
 fn frame(framing: Framing, out: &mut Vec<u8>) {

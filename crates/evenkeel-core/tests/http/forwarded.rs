@@ -12,7 +12,7 @@ fn a_stranger_cannot_say_where_it_comes_from() {
     for origin in [STRANGER, both, Origin { rules: Forwarded { x: false, standard: false }, ..STRANGER }] {
         let onward = onward(SAID, &origin);
         assert!(
-            !onward.contains("6.6.6.6") && !onward.contains("mine") && !onward.contains("Port"),
+            !onward.contains("6.6.6.6") && !onward.contains("mine") && !onward.contains("Port: 1\n"),
             "{onward}"
         );
     }
@@ -71,5 +71,28 @@ fn a_name_that_is_none_is_not_taken_over() {
     for id in ["a b", "a\"b", "", &long] {
         let onward = onward(&format!("GET / HTTP/1.1\nHost: a\nX-Request-Id: {id}"), &trusted);
         assert!(onward.contains("X-Request-Id: 00000000000000000000000000000abc\n"), "{onward}");
+    }
+}
+
+#[test]
+fn the_port_is_the_one_that_the_client_thinks_of() {
+    let trusted = Origin { is_trusted: true, ..STRANGER };
+    let tls = Origin { is_tls: true, ..STRANGER };
+    for (origin, lines, expected) in [
+        (STRANGER, "Host: a", "80"),
+        (STRANGER, "Host: a:8080", "8080"),
+        (STRANGER, "Host: [::1]:8080", "8080"),
+        (STRANGER, "Host: [::1]", "80"),
+        (STRANGER, "Host: a:", "80"),
+        (STRANGER, "Host:", "80"),
+        (tls, "Host: a", "443"),
+        (tls, "Host: a:8443", "8443"),
+        (trusted, "Host: a\nX-Forwarded-Proto: https", "443"),
+        (trusted, "Host: a:1\nX-Forwarded-Host: b:2", "2"),
+        (trusted, "Host: a:1\nX-Forwarded-Port: 3", "3"),
+        (STRANGER, "Host: a\nX-Forwarded-Port: 3\nX-Forwarded-Proto: https", "80"),
+    ] {
+        let onward = onward(&format!("GET / HTTP/1.1\n{lines}"), &origin);
+        assert!(onward.contains(&format!("\nX-Forwarded-Port: {expected}\n")), "{lines}: {onward}");
     }
 }

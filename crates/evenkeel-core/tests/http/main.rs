@@ -7,6 +7,7 @@ mod forwarded;
 mod piecemeal;
 mod refused;
 mod requests;
+mod tunnels;
 
 use evenkeel_core::http::forwarded::Origin;
 use evenkeel_core::http::head::Lines;

@@ -66,7 +66,13 @@ fn first_lines_that_are_none() {
         ("GET http://a:81/ HTTP/1.1", Refusal::Host),
         ("GET http://u@a/ HTTP/1.1", Refusal::Host),
         ("GET http:///x HTTP/1.1", Refusal::Host),
-        ("CONNECT a:443 HTTP/1.1", Refusal::Connect),
+        ("CONNECT /x HTTP/1.1", Refusal::Target),
+        ("CONNECT a HTTP/1.1", Refusal::Target),
+        ("CONNECT a: HTTP/1.1", Refusal::Target),
+        ("CONNECT http://a:443/ HTTP/1.1", Refusal::Target),
+        ("CONNECT b:443 HTTP/1.1", Refusal::Host),
+        ("CONNECT a:443 HTTP/1.1\nContent-Length: 1", Refusal::Length),
+        ("CONNECT a:443 HTTP/1.1\nTransfer-Encoding: chunked", Refusal::Length),
     ] {
         let lines = format!("{line}\nHost: a");
         // `trim` of the helper must not help a line.

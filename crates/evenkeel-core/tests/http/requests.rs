@@ -9,7 +9,7 @@ use evenkeel_core::http::request::Version;
 fn a_request_goes_on_with_what_was_understood() {
     let lines = "GET /a?b=c HTTP/1.1\nHost: example.com\nAccept: */*\nCookie: a=b; c=d";
     let expected = "GET /a?b=c HTTP/1.1\nHost: example.com\nAccept: */*\nCookie: a=b; c=d\n\
-                    X-Forwarded-For: 10.0.0.7\nX-Forwarded-Proto: http\nX-Forwarded-Host: example.com\n\
+                    X-Forwarded-For: 10.0.0.7\nX-Forwarded-Proto: http\nX-Forwarded-Host: example.com\nX-Forwarded-Port: 80\n\
                     X-Request-Id: 00000000000000000000000000000abc\n\n";
     assert_eq!(onward(lines, &STRANGER), expected);
 }

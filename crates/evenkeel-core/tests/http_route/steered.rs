@@ -38,6 +38,8 @@ fn rules(routes: Vec<(&str, Then)>) -> HttpRules {
             hash_by: HashBy::Client,
         },
         links: LinkRules { idle_max: 1, idle_for: SECOND },
+        tunnels: false,
+        via: None,
     }
 }
 

@@ -434,6 +434,7 @@ impl<'a, 'r> Round<'a, 'r> {
         let onward: Onward = self.exchange.onward(keeps);
         let Exchange { way, terms, method, .. } = &mut *self.exchange;
         way.name_backend(&terms.rules, self.reached, self.client.is_tls());
+        way.name_us(&terms.rules, response.version);
         let edited = Some(way.edited(&terms.rules));
         let framing = write::response(&response, *method, onward, edited, hand.out);
         self.exchange.onward(framing != Framing::UntilEnd);
@@ -441,7 +442,7 @@ impl<'a, 'r> Round<'a, 'r> {
         self.in_order = response.keeps;
         let mut answer = Passage::new(response.body, framing, None);
         self.came = Vec::new();
-        if is_upgrade {
+        if is_upgrade || response.opens_tunnel(self.exchange.method) {
             hand.out.extend_from_slice(&came[at..]);
             return Some(RoundEnd::Upgraded(std::mem::take(hand.out)));
         }

@@ -6,9 +6,10 @@ use crate::pools::LocalPool;
 use crate::session::Session;
 use crate::worker::Worker;
 use evenkeel_core::http::affinity::{Affinity, Tag};
+use evenkeel_core::http::request::Version;
 use evenkeel_core::http::rules::HttpRules;
 use evenkeel_core::http::steer::{Destination, Said, Steered};
-use evenkeel_core::http::write::Edited;
+use evenkeel_core::http::write::{self, Edited};
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -64,6 +65,13 @@ impl Way {
         let tag = affinity.tag(reached.addr());
         if self.tag.replace(tag) != Some(tag) {
             affinity.write(tag, is_tls, &mut self.to_client);
+        }
+    }
+
+    /// Adds that the answer, which is of this version, came through here.
+    pub fn name_us(&mut self, rules: &HttpRules, version: Version) {
+        if let Some(name) = &rules.via {
+            write::via(version, name, &mut self.to_client);
         }
     }
 

@@ -33,6 +33,8 @@ pub fn rules() -> HttpRules {
         trusted: Box::default(),
         steering: Steering::default(),
         links: LinkRules { idle_max: 8, idle_for: PATIENCE },
+        tunnels: false,
+        via: None,
     }
 }
 

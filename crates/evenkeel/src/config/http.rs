@@ -39,6 +39,8 @@ pub fn compile(
             affinity: http_fields::affinity(&chain.only("affinity"), problems),
             hash_by: http_fields::hash_by(chain, problems),
         },
+        tunnels: chain.is_set("tunnels"),
+        via: http_fields::via(chain, problems),
         links: LinkRules { idle_max: chain.number("reuse"), idle_for: chain.time("timeout.reuse") },
     }
 }

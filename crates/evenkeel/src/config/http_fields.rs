@@ -126,6 +126,19 @@ pub fn hash_by(chain: &Chain<'_>, problems: &mut Problems) -> HashBy {
     })
 }
 
+/// By which name it is told that a message came through here.
+pub fn via(chain: &Chain<'_>, problems: &mut Problems) -> Option<Box<[u8]>> {
+    let text = chain.text("via")?;
+    if !is_name(&text) {
+        let problem = Problem::error(format!("`via` cannot be `{}`", text.escape_debug()));
+        problems.push(
+            problem.at_found(chain.find("via"), "expected letters, digits, dots and hyphens, as lb1.example"),
+        );
+        return None;
+    }
+    Some(text.as_bytes().into())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1338,12 +1338,32 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Http,
         kind: Kind::Word(&["x", "standard", "both", "off"]),
         default: Is("x"),
-        doc: "How backends are told where a request comes from: by `X-Forwarded-For`, `X-Forwarded-Proto` and \
-              `X-Forwarded-Host`, or by `Forwarded` (RFC 7239). What clients say in these fields is taken away, unless \
+        doc: "How backends are told where a request comes from: by `X-Forwarded-For`, `X-Forwarded-Proto`, \
+              `X-Forwarded-Host` and `X-Forwarded-Port`, or by `Forwarded` (RFC 7239). What clients say in these fields is taken away, unless \
               they are in `trust`.",
         why: "hardly any server reads the standard one",
         example: "both",
         aliases: &["forwardfor", "x-forwarded-for", "proxy-set-header"],
+    },
+    Key {
+        name: "via",
+        scope: Scope::Http,
+        kind: Kind::Text,
+        default: Means("none is added"),
+        doc: "A name for this evenkeel in `Via` (RFC 9110), which is added to requests and answers.",
+        why: "nginx behind it would stop to compress for whoever sends it; nginx, HAProxy and Envoy send none either",
+        example: "lb1",
+        aliases: &["proxy-via", "append-via", "received-by"],
+    },
+    Key {
+        name: "tunnels",
+        scope: Scope::Http,
+        kind: Kind::Flag,
+        default: Is("false"),
+        doc: "Whether clients of HTTP/1 may have a tunnel. `CONNECT` is passed on to a backend, which has to be a proxy: it decides where the               tunnel leads to. Otherwise the client is told 405.",
+        why: "a proxy that strangers can use without anybody having meant it is a gift to them",
+        example: "true",
+        aliases: &["connect", "allow-connect", "http-connect", "proxy-connect"],
     },
     Key {
         name: "trust",

@@ -25,6 +25,7 @@ mod http_errors;
 mod http_log;
 mod http_orders;
 mod http_routes;
+mod http_tunnels;
 mod launcher;
 mod limits;
 mod listen;
