@@ -9,7 +9,7 @@ use super::method::Method;
 use super::outcome::{Refusal, phrase};
 use super::real;
 use super::redirect::NoHost;
-use super::request::{Request, Version};
+use super::request::Request;
 use super::route::{Action, AnyField, Asked, Routed, Routes, path};
 use super::rules::HttpRules;
 use super::template::Values;
@@ -78,7 +78,7 @@ pub fn steer(
     origin: &Origin,
     head: &mut Vec<u8>,
 ) -> Result<Steered, Refusal> {
-    if request.method == Method::Connect && !(rules.tunnels && request.version < Version::Http2) {
+    if request.method == Method::Connect && !rules.tunnels {
         return Err(Refusal::Connect);
     }
     let client = client(rules, request, origin);

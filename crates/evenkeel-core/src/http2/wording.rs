@@ -30,10 +30,14 @@ pub fn request<'a>(
     fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
     out: &mut Vec<u8>,
 ) -> Result<Framing, Refusal> {
-    let target = asked.path.or(asked.authority).filter(|target| !target.is_empty()).ok_or(Refusal::Target)?;
+    if Method::of(asked.method) == Method::Connect {
+        // A stream cannot become a relay.
+        return Err(Refusal::Connect);
+    }
     // The whole of a URL is a target of HTTP/1, and none here.
-    let is_path = asked.path.is_none_or(|path| matches!(path, [b'/', ..] | b"*"));
-    if !is_path || !target.iter().all(|byte| is_target(*byte)) {
+    let is_path = |path: &&[u8]| path.starts_with(b"/") || *path == b"*";
+    let target = asked.path.filter(is_path).ok_or(Refusal::Target)?;
+    if !target.iter().all(|byte| is_target(*byte)) {
         return Err(Refusal::Target);
     }
     if !is_name(asked.method) {
