@@ -69,7 +69,7 @@ pub async fn with_retry(
                 let took = worker.reactor.now() - began;
                 seat.connected(took);
                 worker.on_seat_freed(local);
-                session.opening.borrow_mut().reach = Reach::Connected(backend.addr.clone(), took);
+                session.set_reach(Reach::Connected(backend.addr.clone(), took));
                 return Ok(Connected { socket, tunnel, seat, rules: Arc::clone(&pool.rules) });
             }
             Err(NotConnected::ClientLeft) => return Err(End::ClientLeft),
@@ -94,7 +94,7 @@ pub enum NotConnected {
 /// A seat at a backend that was not tried yet, if there is one now.
 pub fn try_to_seat(session: &Session, local: &LocalPool) -> Seating {
     let tried = |pool: &Arc<Pool>| tried(session, pool);
-    let hash = match session.serving.get().map(|serving| serving.wanted.borrow()) {
+    let hash = match session.serving().map(|serving| serving.wanted()) {
         None => None,
         Some(wanted) => {
             let named =
@@ -126,7 +126,7 @@ pub async fn seat(
     }
     let began = worker.reactor.now();
     let place = local.join_line(session.row).ok_or(End::QueueFull)?;
-    session.opening.borrow_mut().reach = Reach::InLine(began);
+    session.set_reach(Reach::InLine(began));
     let deadline = began + local.newest().rules.queue.timeout;
     let waited = session.until(worker, deadline, || place.is_first().then(choose).flatten()).await;
     drop(place);
@@ -270,7 +270,7 @@ async fn connect(
     let connected = socket::connect(&socket, name(&backend.addr)).map_err(|error| failed(&error))?;
     worker.reactor.add_stream(&socket, session.row, false).map_err(|error| failed(&error))?;
     if !connected {
-        session.opening.borrow_mut().reach = Reach::Connecting(backend.addr.clone(), worker.reactor.now());
+        session.set_reach(Reach::Connecting(backend.addr.clone(), worker.reactor.now()));
         let is_first = session.opening.borrow().notes.failed_attempts.is_empty();
         let settled = || {
             let told = session.backend_ready.get().writable();
@@ -340,9 +340,12 @@ pub fn note_attempt(
     began: Instant,
 ) -> Duration {
     let took = worker.reactor.now() - began;
-    let mut opening = session.opening.borrow_mut();
-    opening.notes.failed_attempts.push(Attempt { backend: backend.addr.clone(), failure, took });
-    opening.reach = Reach::Nobody;
+    session.set_reach(Reach::Nobody);
+    session.opening.borrow_mut().notes.failed_attempts.push(Attempt {
+        backend: backend.addr.clone(),
+        failure,
+        took,
+    });
     took
 }
 

@@ -186,7 +186,7 @@ impl Worker {
                     Some((&slot.session, Lent::Flow(flow, socket)))
                 }
                 // Nor can a request in the middle of which it is; it ends here, and its client comes back.
-                Stage::Opening(_) | Stage::Away => None,
+                Stage::Opening(_) | Stage::Waiting(_) | Stage::Away => None,
             })
             .collect();
         let mut rows = Vec::with_capacity(established.len());
@@ -207,7 +207,7 @@ impl Worker {
 /// `None` for one that is connected to nobody, or sent nowhere, which no established session is.
 fn suspended<'a>(session: &Session, traffic: Traffic<BorrowedFd<'a>>) -> Option<Suspended<BorrowedFd<'a>>> {
     let opening = session.opening.borrow();
-    let (backend, connect) = opening.reach.clone().connected()?;
+    let (backend, connect) = session.reach().connected()?;
     let pool = session.pool_name()?;
     Some(Suspended {
         id: session.id,

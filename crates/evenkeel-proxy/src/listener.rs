@@ -273,7 +273,6 @@ impl Worker {
             places: Some(places),
             gate: accepting.gate.clone(),
             source_place: OnceCell::new(),
-            serving: OnceCell::new(),
         });
         // Where a header is to come, nobody knows yet who the client is.
         let passed = if header::knows_client(&session) { gate::pass(self, &session) } else { Ok(()) };

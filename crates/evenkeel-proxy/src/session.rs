@@ -9,7 +9,7 @@ use crate::early::Early;
 use crate::gate;
 use crate::handshake;
 use crate::header;
-use crate::http::{self, Client, Serving};
+use crate::http::{self, Client, Serving, Waiting};
 use crate::pools::LocalPool;
 use crate::reactor::Row;
 use crate::record::{Carried, SessionRecord, Still};
@@ -31,7 +31,7 @@ use evenkeel_core::tls::Agreed;
 use evenkeel_core::wire::client_hello::ClientHello;
 use evenkeel_sys::poll::Readiness;
 use evenkeel_sys::socket;
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, Ref, RefCell};
 use std::future::poll_fn;
 use std::net::IpAddr;
 use std::ops::{Deref, DerefMut};
@@ -66,9 +66,9 @@ pub async fn serve(worker: Rc<Worker>, session: Rc<Session>, client: OwnedFd) ->
     };
     if let Some(serving) = Serving::of(&worker, &session) {
         std::mem::forget(refusal);
-        let _ = session.serving.set(Box::new(serving));
+        session.opening.borrow_mut().course = Course::ByRequest(serving);
         let client = Client::new(client, tunnel, early.into_bytes());
-        return Ok(Opened::Serving(http::serve(worker, session, client)));
+        return http::begin(&worker, &session, client);
     }
     let pool = pool.ok_or(Rejection::NoRoute)?;
     let connected = connect::with_retry(&worker, &session, &pool, &client).await?;
@@ -83,8 +83,10 @@ pub async fn serve(worker: Rc<Worker>, session: Rc<Session>, client: OwnedFd) ->
 pub enum Opened {
     /// As a relay.
     Relay(Established),
-    /// As another future, which is smaller while it waits, and may come to a relay in the end.
+    /// As another future, which may come to a relay in the end.
     Serving(Open),
+    /// It waits for the next request.
+    Waiting(Waiting),
 }
 
 /// A session that goes on by itself.
@@ -137,8 +139,6 @@ pub struct Session {
     pub gate: Option<Arc<Gate>>,
     /// Its place among the sessions of its source, where those are counted.
     pub source_place: OnceCell<Box<SourcePlace>>,
-    /// How it fares, where its requests are balanced.
-    pub serving: OnceCell<Box<Serving>>,
 }
 
 /// The places of a session under the ceilings.
@@ -204,12 +204,26 @@ pub struct ClientTls {
 }
 
 /// How the opening of a session went.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub struct Opening {
     /// What was not as plain as it mostly is.
     pub notes: Notes,
-    /// How far it has come.
-    pub reach: Reach,
+    /// How it goes to backends.
+    pub course: Course,
+}
+
+/// How a session goes to backends.
+pub enum Course {
+    /// To one, with all its bytes.
+    Once(Reach),
+    /// Request by request.
+    ByRequest(Serving),
+}
+
+impl Default for Course {
+    fn default() -> Self {
+        Self::Once(Reach::default())
+    }
 }
 
 /// What most openings have none of: a pointer, so that the rows of sessions are small. To write to it is what makes room.
@@ -353,24 +367,49 @@ impl Session {
         }
     }
 
+    /// How it fares, where its requests are balanced.
+    pub fn serving(&self) -> Option<Ref<'_, Serving>> {
+        let serving = Ref::filter_map(self.opening.borrow(), |opening| match &opening.course {
+            Course::ByRequest(serving) => Some(serving),
+            Course::Once(_) => None,
+        });
+        serving.ok()
+    }
+
+    /// How far it has come on its way to a backend.
+    pub fn reach(&self) -> Reach {
+        match &self.opening.borrow().course {
+            Course::Once(reach) => reach.clone(),
+            Course::ByRequest(serving) => serving.reach(),
+        }
+    }
+
+    /// It has come so far.
+    pub fn set_reach(&self, to: Reach) {
+        match &mut self.opening.borrow_mut().course {
+            Course::Once(reach) => *reach = to,
+            Course::ByRequest(serving) => serving.set_reach(to),
+        }
+    }
+
     /// The session of the connection that this one serves a single stream of, if it does.
-    pub fn connection(&self) -> Option<&Rc<Session>> {
-        self.serving.get().and_then(|serving| serving.connection.as_ref())
+    pub fn connection(&self) -> Option<Rc<Session>> {
+        self.serving().and_then(|serving| serving.connection())
     }
 
     /// Whether its client speaks HTTP/2, as far as is known.
     pub fn speaks_http2(&self) -> bool {
-        self.serving.get().is_some_and(|serving| serving.connection.is_some() || serving.is_http2.get())
+        self.serving().is_some_and(|serving| serving.is_http2())
     }
 
     /// Whether it serves a request in which much is moved.
     pub fn is_bulk(&self) -> bool {
-        self.serving.get().is_some_and(|serving| serving.is_bulk.get())
+        self.serving().is_some_and(|serving| serving.is_bulk())
     }
 
     /// What it has carried in all, if it was more than one thing: requests, and then another protocol.
     pub fn carried(&self, now: Option<Carried>) -> Option<Carried> {
-        let Some(served) = self.serving.get().map(|serving| serving.carried()) else { return now };
+        let Some(served) = self.serving().map(|serving| serving.carried()) else { return now };
         Some(now.map_or(served, |now| Carried {
             to_backend: served.to_backend + now.to_backend,
             to_client: served.to_client + now.to_client,
@@ -396,40 +435,39 @@ impl Session {
 
     /// The pool that it has a seat of: that of the request that is being served, if it serves any.
     pub fn seated_in(&self) -> Option<Rc<LocalPool>> {
-        let by_request = self.serving.get().and_then(|serving| serving.wanted.borrow().pool.clone());
+        let by_request = self.serving().and_then(|serving| serving.wanted().pool);
         by_request.or_else(|| self.pool.get().cloned())
     }
 
     /// The name of the pool that it is sent to: where it is on its way with a request, that of the request.
     pub fn pool_name(&self) -> Option<PoolName> {
-        let is_idle = matches!(self.opening.borrow().reach, Reach::Nobody);
+        let is_idle = matches!(self.reach(), Reach::Nobody);
         let pool = if is_idle { self.pool.get().cloned() } else { self.seated_in() };
         pool.map(|pool| pool.newest().name.clone())
     }
 
     /// Who it is connected to, if anybody.
     pub fn backend(&self) -> Option<Addr> {
-        match &self.opening.borrow().reach {
-            Reach::Connected(addr, _) => Some(addr.clone()),
-            _ => None,
-        }
+        self.reach().connected().map(|(addr, _)| addr)
     }
 
     /// What is told of the session now that it has ended, with what it has carried, if it came so far.
     pub fn record(&self, carried: Option<Carried>, end: End, now: Instant) -> SessionRecord {
-        self.tell(self.opening.take(), carried, end, now)
+        let notes = std::mem::take(&mut self.opening.borrow_mut().notes);
+        self.tell(notes, carried, end, now)
     }
 
     /// What is told of the session while it is open.
     pub fn open_record(&self, carried: Carried, still: Still, now: Instant) -> SessionRecord<Still> {
-        self.tell(self.opening.borrow().clone(), Some(carried), still, now)
+        let notes = self.opening.borrow().notes.clone();
+        self.tell(notes, Some(carried), still, now)
     }
 
-    fn tell<E>(&self, opening: Opening, carried: Option<Carried>, end: E, now: Instant) -> SessionRecord<E> {
+    fn tell<E>(&self, notes: Notes, carried: Option<Carried>, end: E, now: Instant) -> SessionRecord<E> {
         let duration = now.saturating_duration_since(self.accepted);
         let first_byte = carried.and_then(|carried| carried.first_byte);
-        let (backend, connect) = opening.reach.connected().unzip();
-        let Noted { greeting, observed, failed_attempts, tls, queued } = opening.notes.take();
+        let (backend, connect) = self.reach().connected().unzip();
+        let Noted { greeting, observed, failed_attempts, tls, queued } = notes.take();
         let server_name = greeting.and_then(|greeting| greeting.server_name);
         SessionRecord {
             id: self.id,

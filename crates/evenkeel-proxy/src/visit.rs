@@ -201,9 +201,9 @@ fn view(session: &Session, stage: &Stage, now: Instant) -> SessionView {
         to_backend: carried.map_or(0, |carried| carried.to_backend),
         to_client: carried.map_or(0, |carried| carried.to_client),
         datagrams: carried.and_then(|carried| carried.datagrams),
-        requests: session.serving.get().map(|serving| serving.requests.get()),
+        requests: session.serving().map(|serving| serving.requests()),
         failed_attempts: opening.notes.failed_attempts.clone(),
         queued: opening.notes.queued,
-        reach: opening.reach.clone(),
+        reach: session.reach(),
     }
 }

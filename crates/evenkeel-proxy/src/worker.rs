@@ -7,7 +7,7 @@ use crate::bind::Publication;
 use crate::books::{CountedSeat, ServiceCounts};
 use crate::handover::{Done, Hand, Settling, Suspended};
 use crate::heartbeat::Heartbeat;
-use crate::http::{Http, Serving};
+use crate::http::{self, Http, Serving, Waiting};
 use crate::listener::Accepting;
 use crate::pools::LocalPool;
 use crate::reactor::{self, Reactor, Row, Token};
@@ -144,14 +144,16 @@ pub struct Slot {
 impl Slot {
     /// Whether it will be established soon, or never.
     pub fn is_opening(&self) -> bool {
-        !self.stage.is_established() && self.session.serving.get().is_none()
+        !self.stage.is_established() && self.session.serving().is_none()
     }
 }
 
 /// How far a session has come.
 pub enum Stage {
-    /// It is not established yet, or serves requests and will not be.
+    /// It is not established yet, or serves a request.
     Opening(Open),
+    /// It waits for the next request.
+    Waiting(Waiting),
     /// It carries bytes.
     Relaying {
         /// Its bytes.
@@ -176,7 +178,7 @@ impl Stage {
         match self {
             Self::Relaying { relay, .. } => Some(relay.carried()),
             Self::Flowing(flow) => Some(flow.carried()),
-            Self::Opening(_) | Self::Away => None,
+            Self::Opening(_) | Self::Waiting(_) | Self::Away => None,
         }
     }
 
@@ -191,7 +193,7 @@ impl Stage {
                 flow.drain_by(at);
                 flow.next_deadline()
             }
-            Self::Opening(_) | Self::Away => None,
+            Self::Opening(_) | Self::Waiting(_) | Self::Away => None,
         }
     }
 }
@@ -413,16 +415,39 @@ impl Worker {
         if slot.session.is_shaking() {
             self.moved.set(self.moved.get() + SHAKE_BYTES);
         }
-        let Stage::Opening(mut future) = std::mem::replace(&mut slot.stage, Stage::Away) else { return };
+        let session = Rc::clone(&slot.session);
+        let stage = std::mem::replace(&mut slot.stage, Stage::Away);
         drop(table);
-        match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Pending => self.set_stage(row, Stage::Opening(future)),
-            Poll::Ready(Ok(Opened::Relay(established))) => self.establish(row, established),
-            Poll::Ready(Ok(Opened::Serving(future))) => {
-                self.set_stage(row, Stage::Opening(future));
-                self.go_unguarded(row);
-            }
+        match stage {
+            Stage::Opening(future) => self.open(row, future),
+            Stage::Waiting(waiting) => self.wait(session, waiting),
+            Stage::Relaying { .. } | Stage::Flowing(_) | Stage::Away => {}
+        }
+    }
+
+    /// Goes on with what is not plain data yet.
+    fn open(self: &Rc<Self>, row: Row, mut future: Open) {
+        let next = match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Pending => return self.set_stage(row, Stage::Opening(future)),
+            Poll::Ready(Ok(Opened::Relay(established))) => return self.establish(row, established),
+            Poll::Ready(Err(end)) => return self.end(row, end),
+            Poll::Ready(Ok(Opened::Serving(future))) => Stage::Opening(future),
+            Poll::Ready(Ok(Opened::Waiting(waiting))) => Stage::Waiting(waiting),
+        };
+        self.set_stage(row, next);
+        self.go_unguarded(row);
+    }
+
+    /// Looks whether the next request of a session has come.
+    fn wait(self: &Rc<Self>, session: Rc<Session>, mut waiting: Waiting) {
+        let row = session.row;
+        match waiting.advance(self, &session) {
+            Poll::Pending => self.set_stage(row, Stage::Waiting(waiting)),
             Poll::Ready(Err(end)) => self.end(row, end),
+            Poll::Ready(Ok(arrival)) => {
+                let future = http::serve(Rc::clone(self), session, waiting.into_client(), arrival);
+                self.open(row, future);
+            }
         }
     }
 
@@ -506,7 +531,7 @@ impl Worker {
     /// Another go for all sessions that serve requests and that are meant.
     pub fn wake_serving(&self, is_meant: impl Fn(&Serving) -> bool) {
         for (_, slot) in self.table.borrow_mut().iter_mut() {
-            if slot.session.serving.get().is_some_and(|serving| is_meant(serving)) {
+            if slot.session.serving().is_some_and(|serving| is_meant(&serving)) {
                 self.queue(slot);
             }
         }
@@ -534,7 +559,7 @@ impl Worker {
         let last = table.is_empty();
         drop(table);
         self.reactor.disarm(row.index);
-        if let Some(connection) = slot.session.connection().cloned() {
+        if let Some(connection) = slot.session.connection() {
             self.drop_request(&mut slot, end);
             return self.end_stream(slot, connection, last);
         }
@@ -557,7 +582,7 @@ impl Worker {
 
     /// Drops the request that a session serves which ends: it is told of before that is.
     fn drop_request(&self, slot: &mut Slot, end: End) {
-        if slot.session.serving.get().is_some() && matches!(slot.stage, Stage::Opening(_)) {
+        if slot.session.serving().is_some() && matches!(slot.stage, Stage::Opening(_)) {
             self.ending.set(Some(end));
             slot.stage = Stage::Away;
             self.ending.set(None);
@@ -589,7 +614,7 @@ impl Worker {
         let duration = now.saturating_duration_since(session.accepted);
         session.counts.end(end, duration, session.opening.borrow().notes.queued);
         // Those that serve requests are told of request by request.
-        let is_told = session.serving.get().is_none() || session.backend().is_some() || !end.is_ok();
+        let is_told = session.serving().is_none() || session.backend().is_some() || !end.is_ok();
         if is_told && (self.telling.get().all || !end.is_ok() || !session.opening.borrow().was_smooth()) {
             self.records.borrow_mut().push(session.record(carried, end, now), now);
         }

@@ -6,7 +6,7 @@ use crate::books::{CountedSeat, ServiceCounts};
 use crate::listener::Accepting;
 use crate::pools::LocalPool;
 use crate::relay::{Relay, SuspendedRelay};
-use crate::session::{Greeting, Noted, Notes, Opening, Origin, Places, Reach, Session};
+use crate::session::{Course, Greeting, Noted, Notes, Opening, Origin, Places, Reach, Session};
 use crate::shared::Ceiling;
 use crate::worker::{Service, Slot, Stage, Worker};
 use evenkeel_core::addr::Addr;
@@ -97,11 +97,10 @@ impl Worker {
                     tls: None,
                     queued: suspended.queued,
                 }),
-                reach: Reach::Connected(backend.clone(), suspended.connect),
+                course: Course::Once(Reach::Connected(backend.clone(), suspended.connect)),
             }),
             counts,
             source_place: OnceCell::new(),
-            serving: OnceCell::new(),
             gate: None,
             places: Some(Places { of_process: self.shared.sessions.join(), of_service: ceiling.join() }),
         });

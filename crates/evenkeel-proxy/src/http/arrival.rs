@@ -15,7 +15,6 @@ use evenkeel_core::http::request::{Request, Version};
 use evenkeel_core::http::steer;
 use evenkeel_core::http::write::Onward;
 use evenkeel_core::http2;
-use std::future::poll_fn;
 use std::task::Poll;
 use std::time::Instant;
 
@@ -60,21 +59,10 @@ impl Refused {
     }
 }
 
-/// Waits for the next request of a session. Most connections are here most of the time.
-pub async fn next(
-    worker: &Worker,
-    session: &Session,
-    client: &mut Client,
-    is_first: bool,
-) -> Result<Arrival, End> {
-    let mut waiting = Waiting::new(worker, session, is_first).ok_or(End::Closed(Side::Evenkeel))?;
-    // Under TLS it is agreed upon.
-    waiting.may_be_http2 = is_first && !client.is_stream() && !client.is_tls();
-    poll_fn(|_| waiting.advance(worker, session, client)).await
-}
-
-/// How far the next head has come.
-struct Waiting {
+/// A client from whom the next request is to come, and how far it has. Most connections are here most of the time, so this is
+/// plain data, and holds nothing.
+pub struct Waiting {
+    client: Client,
     seeker: Seeker,
     /// Whether what comes may be the beginning of HTTP/2.
     may_be_http2: bool,
@@ -85,27 +73,31 @@ struct Waiting {
 }
 
 impl Waiting {
-    fn new(worker: &Worker, session: &Session, is_first: bool) -> Option<Self> {
+    /// For the request of `client` that comes next, or the first one; `None`: none is to come any more.
+    pub fn new(worker: &Worker, session: &Session, client: Client, is_first: bool) -> Option<Self> {
         let timeouts = Terms::of(worker, session)?.rules.timeouts;
         let by = match is_first {
             true => session.accepted + timeouts.head,
             false => worker.reactor.now() + timeouts.keep_alive,
         };
+        // Under TLS it is agreed upon.
+        let may_be_http2 = is_first && !client.is_stream() && !client.is_tls();
         let seeker = Seeker::default();
-        Some(Self { seeker, may_be_http2: false, has_begun: is_first, heard: None, by })
+        Some(Self { client, seeker, may_be_http2, has_begun: is_first, heard: None, by })
     }
 
-    fn advance(
-        &mut self,
-        worker: &Worker,
-        session: &Session,
-        client: &mut Client,
-    ) -> Poll<Result<Arrival, End>> {
+    /// Its client, when what was waited for has come.
+    pub fn into_client(self) -> Client {
+        self.client
+    }
+
+    /// Looks what has come.
+    pub fn advance(&mut self, worker: &Worker, session: &Session) -> Poll<Result<Arrival, End>> {
         let now = worker.reactor.now();
         if session.client_ready.get().broken() {
-            return Poll::Ready(Err(left(client)));
+            return Poll::Ready(Err(left(&self.client)));
         }
-        if session.client_ready.get().readable() || !client.held.is_empty() {
+        if session.client_ready.get().readable() || !self.client.held.is_empty() {
             if !std::mem::replace(&mut self.has_begun, true) {
                 let Some(terms) = Terms::of(worker, session) else {
                     return Poll::Ready(Err(End::Closed(Side::Evenkeel)));
@@ -113,18 +105,22 @@ impl Waiting {
                 self.by = now + terms.rules.timeouts.head;
             }
             let heard = *self.heard.get_or_insert(now);
-            if let Some(mut arrival) = look(worker, session, client, self) {
+            if let Some(mut arrival) = look(worker, session, self) {
                 if let Ok(Arrival::Request(exchange)) = &mut arrival {
                     exchange.head_took = now - heard;
                 }
                 return Poll::Ready(arrival);
             }
         }
-        if client.held.is_empty() && (now >= self.by || Terms::last(worker, session)) {
+        if self.client.held.is_empty() && (now >= self.by || Terms::last(worker, session)) {
             return Poll::Ready(Err(End::Closed(Side::Evenkeel)));
         }
         if now >= self.by {
-            return Poll::Ready(Ok(Arrival::Refused(Refused::new(Refusal::HeadLate, &client.held, now))));
+            return Poll::Ready(Ok(Arrival::Refused(Refused::new(
+                Refusal::HeadLate,
+                &self.client.held,
+                now,
+            ))));
         }
         worker.reactor.arm(session.row.index, worker.drains_by().map_or(self.by, |by| by.min(self.by)));
         Poll::Pending
@@ -137,12 +133,8 @@ fn left(client: &Client) -> End {
 }
 
 /// Reads what there is; `None` if there is more to come.
-fn look(
-    worker: &Worker,
-    session: &Session,
-    client: &mut Client,
-    waiting: &mut Waiting,
-) -> Option<Result<Arrival, End>> {
+fn look(worker: &Worker, session: &Session, waiting: &mut Waiting) -> Option<Result<Arrival, End>> {
+    let Waiting { client, seeker, may_be_http2, .. } = waiting;
     let Some(terms) = Terms::of(worker, session) else { return Some(Err(End::Closed(Side::Evenkeel))) };
     let mut tools = worker.tools.borrow_mut();
     let (scratch, cipher) = tools.buffers();
@@ -154,26 +146,26 @@ fn look(
         if empty > 0 {
             scratch.copy_within(empty..length, 0);
             length -= empty;
-            waiting.seeker = Seeker::default();
+            *seeker = Seeker::default();
         }
-        if waiting.may_be_http2 {
+        if *may_be_http2 {
             match http2::begins(&scratch[..length]) {
                 Some(true) => {
                     client.hold(&scratch[..length]);
                     return Some(Ok(Arrival::Http2));
                 }
                 Some(false) => {
-                    waiting.seeker = Seeker::default();
-                    waiting.may_be_http2 = false;
+                    *seeker = Seeker::default();
+                    *may_be_http2 = false;
                 }
                 None => {}
             }
         }
         let now = worker.reactor.now();
         let refused = |refusal, came: &[u8]| Some(Ok(Arrival::Refused(Refused::new(refusal, came, now))));
-        match waiting.seeker.end(&scratch[..length]) {
+        match seeker.end(&scratch[..length]) {
             // It begins like HTTP/2, and the head of a request does so only by mistake.
-            _ if waiting.may_be_http2 => {}
+            _ if *may_be_http2 => {}
             Err(refusal) => return refused(refusal, &scratch[..length]),
             Ok(Some(end)) if end > limits.bytes as usize => {
                 return refused(Refusal::HeadTooLong, &scratch[..end]);
@@ -234,7 +226,7 @@ fn arrive(
     let mut written = Vec::with_capacity(head.len() + 256);
     let origin = origin(worker, session, client, &terms);
     let steered = steer::steer(&terms.rules, &request, &origin, &mut written)?;
-    if let Some(serving) = session.serving.get() {
+    if let Some(serving) = session.serving() {
         serving.on_request();
     }
     Ok(Box::new(Exchange::new(worker, session, &request, (written, steered), terms)))

@@ -71,7 +71,7 @@ impl Terms {
 
 /// The listener of `session` as it is now, if it still is.
 fn accepting(worker: &Worker, session: &Session) -> Option<Rc<Accepting>> {
-    let number = session.serving.get()?.listener;
+    let number = session.serving()?.listener;
     worker.accepting.borrow().get(&number).cloned()
 }
 
@@ -205,7 +205,7 @@ impl Exchange {
             let round = Round::new(worker, session, client, self, &reached);
             let (end, in_order) = round.run().await;
             if !matches!(end, RoundEnd::Upgraded(_)) {
-                session.opening.borrow_mut().reach = Reach::Nobody;
+                session.set_reach(Reach::Nobody);
             }
             worker.on_seat_freed(&pool);
             match end {

@@ -18,19 +18,20 @@ mod reach;
 mod record;
 mod round;
 mod running;
+mod serving;
 mod tell;
 mod way;
 
+pub use arrival::{Arrival, Waiting};
 pub use client::Client;
 pub use record::{RequestRecord, Said, Who};
+pub use serving::Serving;
 
 use link::Links;
 
 use crate::reactor::Row;
-use crate::record::Carried;
 use crate::session::{Established, Open, Opened, Session};
 use crate::worker::Worker;
-use arrival::Arrival;
 use evenkeel_core::end::{End, Side};
 use evenkeel_core::http::head::Lines;
 use evenkeel_core::http::outcome::Outcome;
@@ -38,10 +39,9 @@ use evenkeel_sys::poll::Readiness;
 use exchange::Exchange;
 use order::Orders;
 use running::Running;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
+use std::future::poll_fn;
 use std::rc::Rc;
-use std::time::Instant;
-use way::Wanted;
 
 /// What HTTP has in one worker.
 #[derive(Default)]
@@ -62,96 +62,6 @@ struct Desk {
     lines: Lines,
 }
 
-/// How a session fares that serves requests.
-pub struct Serving {
-    /// By which its worker knows its listener.
-    pub listener: u32,
-    /// The session of the connection, of which this one serves a single stream.
-    pub connection: Option<Rc<Session>>,
-    /// Whether it is such a connection.
-    pub is_http2: Cell<bool>,
-    /// Requests that have come.
-    pub requests: Cell<u64>,
-    /// Bytes that backends took.
-    pub to_backend: Cell<u64>,
-    /// Bytes that the client took.
-    pub to_client: Cell<u64>,
-    /// When bytes last moved, or a request ended.
-    pub active: Cell<Instant>,
-    /// Whether it moves so much that others go first.
-    pub is_bulk: Cell<bool>,
-    /// Where the client would go with its request.
-    pub wanted: RefCell<Wanted>,
-}
-
-impl Serving {
-    /// For `session`, if its requests are balanced.
-    pub fn of(worker: &Worker, session: &Session) -> Option<Self> {
-        session.listener.reception.http.as_ref()?;
-        let accepting = worker.accepting.borrow();
-        let own = accepting.values().find(|accepting| accepting.listener.name == session.listener.name);
-        Some(Self {
-            listener: own.map_or(u32::MAX, |accepting| accepting.number),
-            connection: None,
-            is_http2: Cell::default(),
-            requests: Cell::default(),
-            to_backend: Cell::default(),
-            to_client: Cell::default(),
-            active: Cell::new(worker.reactor.now()),
-            is_bulk: Cell::default(),
-            wanted: RefCell::default(),
-        })
-    }
-
-    /// For a stream of `connection`, whose session is served like this.
-    pub fn of_stream(&self, connection: &Rc<Session>, now: Instant) -> Self {
-        Self {
-            listener: self.listener,
-            connection: Some(Rc::clone(connection)),
-            is_http2: Cell::default(),
-            requests: Cell::new(self.requests.get()),
-            to_backend: Cell::default(),
-            to_client: Cell::default(),
-            active: Cell::new(now),
-            is_bulk: Cell::default(),
-            wanted: RefCell::default(),
-        }
-    }
-
-    /// How the connection fares that this is a stream of.
-    fn whole(&self) -> Option<&Self> {
-        self.connection.as_ref()?.serving.get().map(|serving| &**serving)
-    }
-
-    /// A request has come.
-    pub fn on_request(&self) {
-        if let Some(whole) = self.whole() {
-            whole.on_request();
-            self.requests.set(whole.requests.get() - 1);
-        }
-        self.requests.set(self.requests.get() + 1);
-    }
-
-    /// A backend has taken so many bytes, and the client so many.
-    pub fn on_moved(&self, (to_backend, to_client): (usize, usize), now: Instant) {
-        self.to_backend.set(self.to_backend.get() + to_backend as u64);
-        self.to_client.set(self.to_client.get() + to_client as u64);
-        self.active.set(now);
-        self.whole().into_iter().for_each(|whole| whole.on_moved((to_backend, to_client), now));
-    }
-
-    /// What was carried for its requests.
-    pub fn carried(&self) -> Carried {
-        Carried {
-            to_backend: self.to_backend.get(),
-            to_client: self.to_client.get(),
-            datagrams: None,
-            first_byte: None,
-            active: self.active.get(),
-        }
-    }
-}
-
 /// What follows a request.
 enum Next {
     /// Perhaps another one.
@@ -162,27 +72,33 @@ enum Next {
     Relay(Box<Established>),
 }
 
-/// Serves the requests of a session until its client has no more, or speaks another protocol.
-///
-/// What waits for the next request is as small as can be, for most connections do: whatever is needed to serve one is made when
-/// it has come.
-pub fn serve(worker: Rc<Worker>, session: Rc<Session>, mut client: Client) -> Open {
-    if http2::is_agreed(&session) {
+/// Begins to serve the requests of `client`.
+pub fn begin(worker: &Rc<Worker>, session: &Rc<Session>, client: Client) -> Result<Opened, End> {
+    if http2::is_agreed(session) {
+        return Ok(Opened::Serving(http2::serve(Rc::clone(worker), Rc::clone(session), client)));
+    }
+    wait(worker, session, client, true)
+}
+
+fn wait(worker: &Worker, session: &Session, client: Client, is_first: bool) -> Result<Opened, End> {
+    let waiting = Waiting::new(worker, session, client, is_first).ok_or(End::Closed(Side::Evenkeel))?;
+    Ok(Opened::Waiting(waiting))
+}
+
+/// Serves the request that has come, until its client has no more for now, or speaks another protocol.
+pub fn serve(worker: Rc<Worker>, session: Rc<Session>, mut client: Client, arrival: Arrival) -> Open {
+    if matches!(arrival, Arrival::Http2) {
         return http2::serve(worker, session, client);
     }
     Box::pin(async move {
-        let mut is_first = true;
-        loop {
-            let arrival = arrival::next(&worker, &session, &mut client, is_first).await?;
-            is_first = false;
-            if matches!(arrival, Arrival::Http2) {
-                return http2::serve(worker, session, client).await;
+        let next = serve_one(&worker, &session, &mut client, arrival).await;
+        match next {
+            Next::Request => {
+                session.serving().into_iter().for_each(|serving| serving.rest());
+                wait(&worker, &session, client, false)
             }
-            match Box::pin(serve_one(&worker, &session, &mut client, arrival)).await {
-                Next::Request => {}
-                Next::Close => return Err(End::Closed(Side::Evenkeel)),
-                Next::Relay(established) => return Ok(Opened::Relay(*established)),
-            }
+            Next::Close => Err(End::Closed(Side::Evenkeel)),
+            Next::Relay(established) => Ok(Opened::Relay(*established)),
         }
     })
 }
@@ -213,9 +129,12 @@ async fn serve_one(
 }
 
 /// Serves the one request of a stream of HTTP/2.
-pub fn serve_stream(worker: Rc<Worker>, session: Rc<Session>, mut client: Client) -> Open {
+pub fn serve_stream(worker: Rc<Worker>, session: Rc<Session>, client: Client) -> Open {
     Box::pin(async move {
-        let arrival = arrival::next(&worker, &session, &mut client, true).await?;
+        let waiting = Waiting::new(&worker, &session, client, true);
+        let mut waiting = waiting.ok_or(End::Closed(Side::Evenkeel))?;
+        let arrival = poll_fn(|_| waiting.advance(&worker, &session)).await?;
+        let mut client = waiting.into_client();
         serve_one(&worker, &session, &mut client, arrival).await;
         client.finish();
         Err(End::Closed(Side::Evenkeel))

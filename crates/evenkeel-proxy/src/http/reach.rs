@@ -145,5 +145,5 @@ pub fn can_be_shared(rules: &PoolRules) -> bool {
 }
 
 fn note(session: &Session, backend: &Addr, took: Duration) {
-    session.opening.borrow_mut().reach = Reach::Connected(backend.clone(), took);
+    session.set_reach(Reach::Connected(backend.clone(), took));
 }

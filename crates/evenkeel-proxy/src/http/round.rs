@@ -154,8 +154,8 @@ impl<'a, 'r> Round<'a, 'r> {
             Poll::Pending
         })
         .await;
-        if let Some(serving) = self.session.serving.get() {
-            serving.is_bulk.set(false);
+        if let Some(serving) = self.session.serving() {
+            serving.set_bulk(false);
         }
         (end, self.in_order && self.is_taken())
     }
@@ -532,9 +532,9 @@ impl<'a, 'r> Round<'a, 'r> {
         self.moved += bytes as u64;
         self.moved_at = self.worker.reactor.now();
         self.worker.note_moved(bytes as u64);
-        if let Some(serving) = self.session.serving.get() {
+        if let Some(serving) = self.session.serving() {
             serving.on_moved(taken, self.moved_at);
-            serving.is_bulk.set(self.moved >= BULK_BYTES);
+            serving.set_bulk(self.moved >= BULK_BYTES);
         }
     }
 }

@@ -24,8 +24,8 @@ pub fn ended(worker: &Worker, session: &Session, exchange: &mut Exchange, outcom
     session.counts.requests().end(outcome, exchange.status, duration, exchange.first_byte.map(since));
     let route = exchange.terms.counts(worker, exchange.way.route);
     route.into_iter().for_each(|route| route.end(exchange.status, duration));
-    if let Some(serving) = session.serving.get() {
-        serving.active.set(now);
+    if let Some(serving) = session.serving() {
+        serving.on_answered(now);
     }
     let is_smooth = outcome.is_ok() && failed_attempts.is_empty() && queued.is_zero();
     if is_smooth && !worker.telling.get().all {
@@ -80,7 +80,7 @@ fn record(session: &Session, named: Option<IpAddr>, outcome: Outcome, began_at: 
     };
     RequestRecord {
         session: session.id,
-        number: session.serving.get().map_or(0, |serving| serving.requests.get()),
+        number: session.serving().map_or(0, |serving| serving.requests()),
         began_at,
         listener: session.listener.name.clone(),
         client,

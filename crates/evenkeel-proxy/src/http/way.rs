@@ -52,9 +52,9 @@ impl Way {
             Destination::Default => (terms.pool.clone(), None),
             Destination::Back(said) => (None, Some(said)),
         };
-        if let Some(serving) = session.serving.get() {
+        if let Some(serving) = session.serving() {
             let backend = terms.rules.steering.affinity.clone().zip(tag);
-            serving.wanted.replace(Wanted { pool: pool.clone(), hash, backend });
+            serving.want(Wanted { pool: pool.clone(), hash, backend });
         }
         Self { route, asked, client, pool, said, to_client, tag }
     }

@@ -78,7 +78,6 @@ impl Worker {
             places: Some(places),
             gate: accepting.gate.clone(),
             source_place: OnceCell::new(),
-            serving: OnceCell::new(),
         })
     }
 

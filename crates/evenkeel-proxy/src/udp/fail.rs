@@ -25,12 +25,12 @@ impl Worker {
     pub fn refused(self: &Rc<Self>, flow: &Rc<Flow>, error: &io::Error) -> bool {
         let failure = ConnectFailure::from(error);
         let Some(pool) = flow.session.pool.get() else { return false };
-        let reach = flow.session.opening.borrow().reach.clone();
+        let reach = flow.session.reach();
         self.blame(flow, pool, failure);
         let end = match flow.answered.get() {
             Some(_) => {
                 // It was there, and is who the flow was with to its end.
-                flow.session.opening.borrow_mut().reach = reach;
+                flow.session.set_reach(reach);
                 End::Reset(Side::Backend)
             }
             None => match self.move_on(flow, pool, failure) {

@@ -40,7 +40,7 @@ pub fn find(
         match open(worker, session, local, backend, &pool.rules) {
             Ok(socket) => {
                 seat.opened();
-                session.opening.borrow_mut().reach = Reach::Connected(backend.addr.clone(), Duration::ZERO);
+                session.set_reach(Reach::Connected(backend.addr.clone(), Duration::ZERO));
                 let (backend, rules) = (backend.addr.clone(), Arc::clone(&pool.rules));
                 return Ok(Towards { socket: Rc::new(socket), backend, since: now, seat, rules });
             }

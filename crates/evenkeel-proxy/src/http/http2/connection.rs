@@ -8,7 +8,7 @@ use crate::http::arrival::Refused;
 use crate::http::exchange::Terms;
 use crate::http::{Client, serve_stream, tell};
 use crate::reactor::Row;
-use crate::session::{Open, Opening, Session};
+use crate::session::{Course, Open, Opening, Session};
 use crate::worker::{Stage, Worker};
 use bytes::Bytes;
 use evenkeel_core::end::{End, Side};
@@ -92,7 +92,7 @@ enum Talk {
 impl Connection {
     fn new(worker: Rc<Worker>, session: Rc<Session>, client: Client) -> Option<Self> {
         let rules = Terms::of(&worker, &session)?.rules;
-        session.serving.get()?.is_http2.set(true);
+        session.serving()?.speak_http2();
         let (socket, tunnel, held) = client.into_parts()?;
         let now = worker.reactor.now();
         let desk = Rc::clone(&worker.http.frames);
@@ -354,8 +354,11 @@ fn library(limits: &HeadLimits) -> server::Builder {
 /// The session of a new stream of `connection`.
 fn session_of(worker: &Worker, connection: &Rc<Session>) -> Rc<Session> {
     let now = worker.reactor.now();
-    let opening = Opening { notes: connection.opening.borrow().notes.clone(), ..Opening::default() };
-    let serving = connection.serving.get().map(|serving| Box::new(serving.of_stream(connection, now)));
+    let serving = connection.serving().map(|serving| serving.of_stream(connection, now));
+    let opening = Opening {
+        notes: connection.opening.borrow().notes.clone(),
+        course: serving.map_or_else(Course::default, Course::ByRequest),
+    };
     Rc::new(Session {
         id: connection.id,
         row: worker.next_row(),
@@ -372,7 +375,6 @@ fn session_of(worker: &Worker, connection: &Rc<Session>) -> Rc<Session> {
         places: None,
         gate: None,
         source_place: OnceCell::new(),
-        serving: serving.map_or_else(OnceCell::new, OnceCell::from),
     })
 }
 
