@@ -43,7 +43,14 @@ impl Check {
     /// The same, made as sessions with these rules would connect.
     pub fn as_sessions(self, rules: &PoolRules) -> Self {
         let outward = rules.outward.as_ref().and_then(|outward| outward.of_checks());
-        Self { introduce: rules.send_proxy, outward, tls: rules.tls.clone(), ..self }
+        let tls = match (&self.kind, &rules.tls) {
+            // It asks by HTTP/1.1, whatever requests are sent by.
+            (CheckKind::Http(_), Some(tls)) if rules.http2 => {
+                Some(Arc::new(Origination { alpn: ["http/1.1".into()].into(), ..Origination::clone(tls) }))
+            }
+            (_, tls) => tls.clone(),
+        };
+        Self { introduce: rules.send_proxy, outward, tls, ..self }
     }
 }
 

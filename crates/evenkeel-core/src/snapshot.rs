@@ -124,6 +124,8 @@ pub struct PoolRules {
     pub outward: Option<Box<Outward>>,
     /// What a backend is told of the client before its first byte; `None`: nothing.
     pub send_proxy: Option<SendProxy>,
+    /// Whether requests are sent by HTTP/2.
+    pub http2: bool,
     /// What TLS is spoken to the backends; `None`: none.
     pub tls: Option<Arc<Origination>>,
 }

@@ -20,6 +20,7 @@ use evenkeel_core::end::End;
 use evenkeel_core::name::{BackendKey, Protocol};
 use evenkeel_core::snapshot::{Backend, ConnectRules, Pool, PoolRules};
 use evenkeel_core::sockets::{Outward, Source};
+use evenkeel_core::tls::Fault;
 use evenkeel_sys::poll::{self, Readiness};
 use evenkeel_sys::socket::{self, Name};
 use std::net::SocketAddr;
@@ -223,6 +224,11 @@ pub async fn reach(
         NotShaken::NoRoom => NotConnected::Failed(NO_ROOM),
         NotShaken::Fault(fault) => NotConnected::Failed(ConnectFailure::Tls(fault)),
     })?;
+    // A backend that does not agree would take what is said for something else.
+    let speaks_http2 = || tunnel.agreed().alpn.as_deref() == Some("h2");
+    if pool.rules.http2 && session.serving().is_some() && !speaks_http2() {
+        return Err(NotConnected::Failed(ConnectFailure::Tls(Fault::Protocol)));
+    }
     Ok((socket, Some(tunnel)))
 }
 

@@ -48,6 +48,7 @@ fn config(backends: &[SocketAddr]) -> Config {
         socket,
         outward: None,
         send_proxy: None,
+        http2: false,
         tls: None,
     };
     let members = backends.iter().map(|addr| Member {

@@ -5,7 +5,7 @@ pub mod raw;
 use crate::deadline::PATIENCE;
 use crate::peer::Peer;
 pub use bytes::Bytes;
-use h2::client::{self, SendRequest};
+use h2::client::{self, ResponseFuture, SendRequest};
 use h2::server;
 pub use h2::server::SendResponse;
 pub use h2::{Reason, RecvStream, SendStream};
@@ -117,6 +117,12 @@ impl Client {
         (async { read(response.await?).await }, stream)
     }
 
+    /// Begins to ask, and to be answered: the answer that is to come, and where the body goes.
+    pub fn begin_both(&self, asked: Request<()>) -> (ResponseFuture, SendStream<Bytes>) {
+        let mut ready = wait(&self.runtime, self.send.clone().ready()).expect("a connection that goes on");
+        ready.send_request(asked, false).expect("a request that can be said")
+    }
+
     /// Asks, and reads nothing of the body of the answer, which is what this waits for.
     pub fn begin_unread(&self, asked: Request<()>) -> RecvStream {
         let mut ready = wait(&self.runtime, self.send.clone().ready()).expect("a connection that goes on");
@@ -131,11 +137,7 @@ impl Client {
 
     /// Goes on until `holds`.
     pub fn wait_until(&self, holds: impl Fn() -> bool) {
-        wait(&self.runtime, async {
-            while !holds() {
-                sleep(Duration::from_millis(1)).await;
-            }
-        });
+        wait(&self.runtime, until(holds));
     }
 
     /// Waits until the other side wants no more requests.
@@ -174,6 +176,27 @@ where
                 tokio::task::spawn_local(answer(request, respond));
             }
         });
+    }
+}
+
+/// Lets one request of each connection be answered, and wants no more then.
+pub fn serve_one(answer: impl Fn(SendResponse<Bytes>) + Send + Sync) -> impl Fn(&Peer) + Send + Sync {
+    move |peer| {
+        LocalSet::new().block_on(&runtime(), async {
+            let Ok(mut connection) = server::handshake(stream(peer)).await else { return };
+            if let Some(Ok((_, respond))) = connection.accept().await {
+                answer(respond);
+            }
+            connection.graceful_shutdown();
+            while let Some(Ok(_)) = connection.accept().await {}
+        });
+    }
+}
+
+/// Waits until `holds`, while others go on.
+pub async fn until(holds: impl Fn() -> bool) {
+    while !holds() {
+        sleep(Duration::from_millis(1)).await;
     }
 }
 

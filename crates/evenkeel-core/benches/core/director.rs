@@ -64,6 +64,7 @@ fn rules() -> PoolRules {
         socket: SocketOptions { keepalive: None, user_timeout: None },
         outward: None,
         send_proxy: None,
+        http2: false,
         tls: None,
     }
 }

@@ -283,6 +283,7 @@ pub fn rules() -> PoolRules {
         socket: SocketOptions { keepalive: None, user_timeout: None },
         outward: None,
         send_proxy: None,
+        http2: false,
         tls: None,
     }
 }

@@ -18,7 +18,7 @@ use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::end::End;
 use evenkeel_core::http::body::Passage;
 use evenkeel_core::http::method::Method;
-use evenkeel_core::http::outcome::{Failing, Outcome};
+use evenkeel_core::http::outcome::{Failing, Outcome, Refusal};
 use evenkeel_core::http::request::Request;
 use evenkeel_core::http::rules::HttpRules;
 use evenkeel_core::http::steer::Steered;
@@ -187,6 +187,10 @@ impl Exchange {
         let Some(pool) = self.way.pool.clone() else {
             return (Outcome::Unserved(End::NoBackend), None);
         };
+        if self.method == Method::Connect && pool.newest().rules.http2 {
+            // A stream cannot become a relay.
+            return (Outcome::Refused(Refusal::Connect), None);
+        }
         pool.note_session();
         let mut wish =
             Wish { fresh: false, alive: !self.method.is_idempotent(), started: worker.reactor.now() };
@@ -210,9 +214,7 @@ impl Exchange {
             worker.on_seat_freed(&pool);
             match end {
                 RoundEnd::Done => {
-                    if in_order && reach::can_be_shared(&reached.pool.rules) && reached.is_eligible(&pool) {
-                        reached.lease.give_back(&self.terms.rules.links, worker.reactor.now());
-                    }
+                    self.part(worker, &pool, reached, in_order);
                     return (Outcome::Answered, None);
                 }
                 RoundEnd::Upgraded(to_client) => {
@@ -227,8 +229,19 @@ impl Exchange {
                         Some(outcome) => return (outcome, None),
                     }
                 }
-                RoundEnd::Over(outcome) => return (outcome, None),
+                RoundEnd::Over(outcome) => {
+                    self.part(worker, &pool, reached, false);
+                    return (outcome, None);
+                }
             }
+        }
+    }
+
+    /// The backend has done what it can for it. Of a link of HTTP/2 a request can be taken back.
+    fn part(&self, worker: &Worker, pool: &LocalPool, reached: Reached<'_>, in_order: bool) {
+        let can_go_on = in_order || reached.lease.link.is_http2();
+        if can_go_on && reach::can_be_shared(&reached.pool.rules) && reached.is_eligible(pool) {
+            reached.lease.give_back(&self.terms.rules.links, worker.reactor.now());
         }
     }
 
@@ -243,8 +256,10 @@ impl Exchange {
         wish: &mut Wish,
     ) -> Option<Outcome> {
         let Reached { lease, seat, pool: chosen, index, .. } = reached;
-        let may_repeat = self.may_repeat();
-        let has_ended_meanwhile = lease.is_reused && matches!(failing, Failing::Closed | Failing::Reset);
+        let is_unseen = lease.link.was_refused();
+        let may_repeat = self.may_repeat(is_unseen);
+        let has_ended_meanwhile =
+            (lease.is_reused || is_unseen) && matches!(failing, Failing::Closed | Failing::Reset);
         drop(lease);
         if has_ended_meanwhile && may_repeat && !wish.fresh {
             // It was closed while it waited, as any server may: that says nothing of the backend.
@@ -272,10 +287,11 @@ impl Exchange {
     }
 
     /// Whether it can be sent again: all of it is still here, nothing was answered, and it does no harm if it was done already.
-    /// Without its body, a request that has one was not done.
-    fn may_repeat(&self) -> bool {
+    /// Without its body, a request that has one was not done; nor was one that is unseen, as the backend has said.
+    fn may_repeat(&self, is_unseen: bool) -> bool {
         let has_body = !self.body.is_done();
-        self.first_byte.is_none() && !self.is_body_touched && (self.method.is_idempotent() || has_body)
+        let is_harmless = self.method.is_idempotent() || has_body || is_unseen;
+        self.first_byte.is_none() && !self.is_body_touched && is_harmless
     }
 
     /// Both sockets as a relay, which begins with what both sides said already.
@@ -288,7 +304,7 @@ impl Exchange {
         to_client: Vec<u8>,
     ) -> Option<Established> {
         let Reached { lease, seat, pool, .. } = reached;
-        session.backend_ready.set(lease.link.ready.get());
+        session.backend_ready.set(lease.link.ready());
         let (backend, to_backend_tunnel) = lease.into_parts()?;
         let token = crate::reactor::Token::Session { row: session.row, client: false };
         worker.reactor.rename(&backend, token).ok()?;

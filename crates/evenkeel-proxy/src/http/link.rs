@@ -3,6 +3,8 @@
 //! A link keeps its place in the reactor while it goes from hand to hand. One that waits belongs to nobody; what it then has
 //! to say can only be its end.
 
+use super::http2::Asking;
+use super::port::Port;
 use crate::reactor::{Reactor, Row, Token};
 use crate::tls::Tunnel;
 use evenkeel_core::http::rules::LinkRules;
@@ -27,12 +29,9 @@ const SWEEP: Duration = Duration::from_millis(500);
 /// A connection to a backend.
 pub struct Link {
     place: Row,
-    /// Its socket.
-    pub socket: OwnedFd,
-    /// What is spoken through that, if it is TLS.
-    pub tunnel: RefCell<Option<Tunnel>>,
+    speaks: Speaks,
     /// What it became ready for.
-    pub ready: Cell<Readiness>,
+    ready: Cell<Readiness>,
     /// Whose it is: a backend, as long as it is in the pool.
     load: Arc<Load>,
     /// The session that uses it now.
@@ -41,12 +40,82 @@ pub struct Link {
     idle_until: Cell<Instant>,
 }
 
+/// What is spoken through it.
+enum Speaks {
+    /// HTTP/1, through TLS if there is a tunnel.
+    Http1 { socket: OwnedFd, tunnel: RefCell<Option<Tunnel>> },
+    /// HTTP/2.
+    Http2(Box<RefCell<Asking>>),
+}
+
 impl Link {
+    /// Does `work` with where its bytes come from, and go to.
+    pub fn with_port<T>(&self, work: impl FnOnce(&mut Port<'_>) -> T) -> T {
+        match &self.speaks {
+            Speaks::Http1 { socket, tunnel } => {
+                work(&mut Port::new(socket, tunnel.borrow_mut().as_mut(), &self.ready))
+            }
+            Speaks::Http2(asking) => work(&mut Port::of_asking(&mut asking.borrow_mut(), &self.ready)),
+        }
+    }
+
+    /// Whether what it is to carry is out of our hands.
+    pub fn is_flushed(&self) -> bool {
+        match &self.speaks {
+            Speaks::Http1 { tunnel, .. } => tunnel.borrow().as_ref().is_none_or(Tunnel::is_flushed),
+            Speaks::Http2(asking) => asking.borrow().is_flushed(),
+        }
+    }
+
+    /// What it is ready for.
+    pub fn ready(&self) -> Readiness {
+        self.ready.get()
+    }
+
+    /// Whether it speaks HTTP/2.
+    pub fn is_http2(&self) -> bool {
+        matches!(self.speaks, Speaks::Http2(_))
+    }
+
+    /// Whether the backend has said that it did not look at the request.
+    pub fn was_refused(&self) -> bool {
+        matches!(&self.speaks, Speaks::Http2(asking) if asking.borrow().was_refused())
+    }
+
     /// Whether nothing has come while it waited: neither its end nor what nobody asked for.
     pub fn is_alive(&self) -> bool {
-        !self.ready.get().readable()
-            && socket::is_at_end(&self.socket).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+        let waits = |error: io::Error| error.kind() == io::ErrorKind::WouldBlock;
+        match &self.speaks {
+            Speaks::Http1 { socket, .. } => {
+                !self.ready.get().readable() && socket::is_at_end(socket).is_err_and(waits)
+            }
+            Speaks::Http2(asking) => asking.borrow_mut().is_usable(&self.ready),
+        }
     }
+
+    /// Whether its request is over, and it may have another one.
+    fn is_done(&self) -> bool {
+        match &self.speaks {
+            Speaks::Http1 { .. } => !self.ready.get().readable(),
+            Speaks::Http2(asking) => asking.borrow_mut().finish(&self.ready),
+        }
+    }
+
+    /// Something has come while it waits: whether it may go on to. What HTTP/2 has to say for itself is no harm.
+    fn may_wait(&self) -> bool {
+        match &self.speaks {
+            Speaks::Http1 { .. } => !self.ready.get().readable(),
+            Speaks::Http2(asking) => asking.borrow_mut().is_usable(&self.ready),
+        }
+    }
+}
+
+/// A connection that was just made.
+pub enum Made {
+    /// One of HTTP/1: its socket, and TLS if that is spoken.
+    Http1(OwnedFd, Option<Tunnel>),
+    /// One of HTTP/2.
+    Http2(Asking),
 }
 
 /// The links of one worker.
@@ -74,7 +143,7 @@ impl Links {
     pub fn add(
         &self,
         reactor: &Reactor,
-        (socket, tunnel): (OwnedFd, Option<Tunnel>),
+        made: Made,
         load: &Arc<Load>,
         ready: Readiness,
         user: Row,
@@ -82,11 +151,17 @@ impl Links {
         let mut table = self.table.borrow_mut();
         let begun = self.begun.replace(self.begun.get().wrapping_add(1));
         let place = Row::new(table.vacant_key() as u32, begun);
-        reactor.rename(&socket, Token::Link(place))?;
+        let speaks = match made {
+            Made::Http1(socket, tunnel) => Speaks::Http1 { socket, tunnel: RefCell::new(tunnel) },
+            Made::Http2(asking) => Speaks::Http2(Box::new(RefCell::new(asking))),
+        };
+        match &speaks {
+            Speaks::Http1 { socket, .. } => reactor.rename(socket, Token::Link(place))?,
+            Speaks::Http2(asking) => reactor.rename(asking.borrow().socket(), Token::Link(place))?,
+        }
         let link = Rc::new(Link {
             place,
-            socket,
-            tunnel: RefCell::new(tunnel),
+            speaks,
             ready: Cell::new(ready),
             load: Arc::clone(load),
             user: Cell::new(Some(user)),
@@ -104,12 +179,12 @@ impl Links {
         Some(Lease { links: self, link, is_reused: true })
     }
 
-    /// A link became ready: whose go it is. One that waits is closed, for it can only have ended.
+    /// A link became ready: whose go it is. One that waits is closed, unless it speaks HTTP/2: it can only have ended.
     pub fn on_ready(&self, place: Row, readiness: Readiness) -> Option<Row> {
         let link =
             self.table.borrow().get(place.index as usize).filter(|link| link.place == place).cloned()?;
         link.ready.set(link.ready.get().and(readiness));
-        if link.user.get().is_none() && link.ready.get().readable() {
+        if link.user.get().is_none() && !link.may_wait() {
             self.drop_idle(key(&link.load), |it| Rc::ptr_eq(it, &link));
         }
         link.user.get()
@@ -170,7 +245,7 @@ impl Lease<'_> {
         let mut idle = links.idle.borrow_mut();
         let waiting = idle.entry(key(&self.link.load)).or_default();
         let is_full = waiting.len() >= rules.idle_max as usize || links.waiting.get() >= IDLE_MAX;
-        if is_full || self.link.ready.get().readable() {
+        if is_full || !self.link.is_done() {
             drop(idle);
             return;
         }
@@ -187,8 +262,10 @@ impl Lease<'_> {
     pub fn into_parts(self) -> Option<(OwnedFd, Option<Tunnel>)> {
         let link = Rc::clone(&self.link);
         drop(self);
-        let Link { socket, tunnel, .. } = Rc::try_unwrap(link).ok()?;
-        Some((socket, tunnel.into_inner()))
+        match Rc::try_unwrap(link).ok()?.speaks {
+            Speaks::Http1 { socket, tunnel } => Some((socket, tunnel.into_inner())),
+            Speaks::Http2(_) => None,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! One of the two ends of an exchange: a socket, with TLS or without, or a stream of HTTP/2.
 
-use super::http2::Pipe;
+use super::http2::{Asking, Pipe};
 use crate::tls::Tunnel;
 use evenkeel_sys::poll::Readiness;
 use evenkeel_sys::socket;
@@ -21,8 +21,10 @@ enum Way<'a> {
     Plain(&'a OwnedFd),
     /// Through a socket in TLS.
     Tls(&'a OwnedFd, &'a mut Tunnel),
-    /// Through a stream.
+    /// Through a stream of a client.
     Stream(&'a Pipe),
+    /// Through a connection to a backend that speaks HTTP/2.
+    Asking(&'a mut Asking),
 }
 
 /// What a read brought.
@@ -53,9 +55,15 @@ impl<'a> Port<'a> {
         Self { way: Way::Stream(pipe), ready }
     }
 
+    /// A connection to a backend that speaks HTTP/2.
+    pub fn of_asking(asking: &'a mut Asking, ready: &'a Cell<Readiness>) -> Self {
+        Self { way: Way::Asking(asking), ready }
+    }
+
     /// Reads what is there, once.
     pub fn recv(&mut self, plain: &mut [u8], cipher: &mut [u8]) -> Came {
-        if !self.ready.get().readable() {
+        // What came for a request of HTTP/2 may have been read before.
+        if !self.ready.get().readable() && !matches!(self.way, Way::Asking(_)) {
             return Came::Nothing;
         }
         loop {
@@ -70,7 +78,9 @@ impl<'a> Port<'a> {
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.ready.set(self.ready.get().read_up());
+                    if !matches!(self.way, Way::Asking(_)) {
+                        self.ready.set(self.ready.get().read_up());
+                    }
                     return Came::Nothing;
                 }
                 Err(_) => return Came::Lost,
@@ -95,6 +105,7 @@ impl<'a> Port<'a> {
                 Ok((read.bytes, read.drained))
             }
             Way::Stream(pipe) => pipe.read(plain),
+            Way::Asking(asking) => asking.read(plain, self.ready),
         }
     }
 
@@ -107,6 +118,7 @@ impl<'a> Port<'a> {
                 Way::Plain(socket) => socket::send(socket, rest),
                 Way::Tls(socket, tunnel) => tunnel.write(&socket.as_fd(), rest, cipher),
                 Way::Stream(pipe) => pipe.write(rest),
+                Way::Asking(asking) => asking.write(rest, self.ready),
             };
             match taken {
                 Ok(taken) => sent += taken,
@@ -123,6 +135,7 @@ impl<'a> Port<'a> {
         match &mut self.way {
             Way::Plain(_) => Ok(true),
             Way::Stream(pipe) => Ok(pipe.is_flushed()),
+            Way::Asking(asking) => asking.flush(self.ready),
             Way::Tls(socket, tunnel) => match tunnel.flush(&socket.as_fd()) {
                 Ok(()) => Ok(true),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
@@ -139,8 +152,8 @@ impl<'a> Port<'a> {
                 let _ = tunnel.close(&socket.as_fd(), cipher);
                 let _ = socket::shutdown_write(socket);
             }
-            // That its session leaves says so.
-            Way::Stream(_) => {}
+            // That its session leaves says so, or that the next request is asked.
+            Way::Stream(_) | Way::Asking(_) => {}
         }
     }
 }

@@ -1,16 +1,19 @@
 //! From a request to a connection that may carry it: a seat at a backend, and there a link that waits, or a new one.
 
-use super::link::Lease;
+use super::http2::Asking;
+use super::link::{Lease, Made};
 use crate::books::CountedSeat;
 use crate::connect::{self, NotConnected};
 use crate::pools::{LocalPool, Seating};
 use crate::session::{Reach, Session};
+use crate::tls::Tunnel;
 use crate::worker::Worker;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::end::End;
 use evenkeel_core::snapshot::{Backend, Pool, PoolRules};
 use evenkeel_core::sockets::Source;
 use std::os::fd::OwnedFd;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -93,8 +96,8 @@ pub async fn reach<'a>(
                 worker.on_seat_freed(local);
                 note(session, &backend.addr, took);
                 let ready = session.backend_ready.get();
-                let lease =
-                    worker.http.links.add(&worker.reactor, connection, &backend.load, ready, session.row);
+                let made = made(worker, connection, backend, &pool.rules);
+                let lease = worker.http.links.add(&worker.reactor, made, &backend.load, ready, session.row);
                 let lease = lease.map_err(|error| End::Failed(error.raw_os_error().unwrap_or(0)))?;
                 return Ok(Reached { lease, seat, pool, index, connect: Some(took) });
             }
@@ -107,6 +110,25 @@ pub async fn reach<'a>(
             }
         }
     }
+}
+
+/// What becomes a link to `backend`.
+fn made(
+    worker: &Worker,
+    connection: (OwnedFd, Option<Tunnel>),
+    backend: &Backend,
+    rules: &PoolRules,
+) -> Made {
+    if !rules.http2 {
+        return Made::Http1(connection.0, connection.1);
+    }
+    let authority = match (&backend.host, &backend.addr) {
+        (Some(host), _) => host.to_string(),
+        (None, Addr::Ip(addr)) => addr.to_string(),
+        (None, Addr::Unix(_)) => "localhost".to_owned(),
+    };
+    let desk = Rc::clone(&worker.http.frames);
+    Made::Http2(Asking::new(connection, authority, (desk, worker.reactor.now())))
 }
 
 /// A seat, if there is one and nobody waits for one.
@@ -133,7 +155,8 @@ fn waiting<'a>(
     }
     loop {
         let lease = worker.http.links.take(&backend.load, session.row)?;
-        if !wish.alive || lease.link.is_alive() {
+        let suits = lease.link.is_http2() == rules.http2;
+        if suits && (!wish.alive || lease.link.is_alive()) {
             return Some(lease);
         }
     }

@@ -8,7 +8,6 @@ use super::reach::Reached;
 use super::{Client, Desk};
 use crate::session::Session;
 use crate::shared::count;
-use crate::tls::Tunnel;
 use crate::worker::Worker;
 use evenkeel_core::end::End;
 use evenkeel_core::http::body::{Framing, Passage};
@@ -163,8 +162,7 @@ impl<'a, 'r> Round<'a, 'r> {
     /// Whether the backend's socket has taken the whole request: it may answer before that, and what follows on the link would
     /// be the rest to it.
     fn is_taken(&self) -> bool {
-        let tunnel = self.reached.lease.link.tunnel.borrow();
-        let is_flushed = self.to_backend.bytes.is_empty() && tunnel.as_ref().is_none_or(Tunnel::is_flushed);
+        let is_flushed = self.to_backend.bytes.is_empty() && self.reached.lease.link.is_flushed();
         self.exchange.body.is_done() && !self.is_deaf && is_flushed
     }
 
@@ -247,11 +245,8 @@ impl<'a, 'r> Round<'a, 'r> {
             return self.send_head(hand);
         }
         let mut taken = 0;
-        let link = &self.reached.lease.link;
-        let mut tunnel = link.tunnel.borrow_mut();
-        let mut port = Port::new(&link.socket, tunnel.as_mut(), &link.ready);
-        let flushed = self.to_backend.flush(&mut port, hand.cipher, &mut taken);
-        drop(tunnel);
+        let rest = &mut self.to_backend;
+        let flushed = self.reached.lease.link.with_port(|port| rest.flush(port, hand.cipher, &mut taken));
         self.note_to_backend(taken);
         match flushed {
             Ok(true) if !self.exchange.body.is_done() => self.send_body(hand),
@@ -329,12 +324,7 @@ impl<'a, 'r> Round<'a, 'r> {
 
     /// What is not taken now is kept. A backend that takes nothing may have answered already.
     fn give_to_backend(&mut self, bytes: &[u8], cipher: &mut [u8]) {
-        let link = &self.reached.lease.link;
-        let mut tunnel = link.tunnel.borrow_mut();
-        let mut port = Port::new(&link.socket, tunnel.as_mut(), &link.ready);
-        let sent = port.send(bytes, cipher);
-        drop(tunnel);
-        match sent {
+        match self.reached.lease.link.with_port(|port| port.send(bytes, cipher)) {
             Ok(taken) => {
                 if taken < bytes.len() {
                     self.to_backend = Rest::of(&bytes[taken..]);
@@ -360,11 +350,8 @@ impl<'a, 'r> Round<'a, 'r> {
         let had = self.came.len();
         hand.scratch[..had].copy_from_slice(&self.came);
         let room = (had + self.client.room()).min(hand.scratch.len());
-        let link = &self.reached.lease.link;
-        let mut tunnel = link.tunnel.borrow_mut();
-        let mut port = Port::new(&link.socket, tunnel.as_mut(), &link.ready);
-        let came = port.recv(&mut hand.scratch[had..room], hand.cipher);
-        drop(tunnel);
+        let room = &mut hand.scratch[had..room];
+        let came = self.reached.lease.link.with_port(|port| port.recv(room, hand.cipher));
         let end = match came {
             Came::Bytes(bytes) => {
                 self.exchange.first_byte.get_or_insert(self.worker.reactor.now());

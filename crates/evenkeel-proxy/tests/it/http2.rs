@@ -1,12 +1,13 @@
 //! Requests that come by HTTP/2, through real sockets.
 
+mod backends;
 mod flood;
 mod refused;
 mod streams;
 
 use crate::http::{SOON, fate, mirror, named, rig, rules};
 use crate::rig::Parts;
-use crate::tls::{Keys, NAME, terminate};
+use crate::tls::{Keys, NAME, originate, terminate};
 use evenkeel_core::http::request::Version;
 use evenkeel_testkit::http2::raw::{self, Frame, kind};
 use evenkeel_testkit::http2::{Client, HeaderMap, request};

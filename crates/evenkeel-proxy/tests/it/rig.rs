@@ -60,6 +60,7 @@ impl Parts {
                 socket,
                 outward: None,
                 send_proxy: None,
+                http2: false,
                 tls: None,
             },
             reception: Reception::default(),

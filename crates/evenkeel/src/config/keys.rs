@@ -1807,7 +1807,7 @@ pub static KEYS: &[Key] = &[
         name: "to-tls.alpn",
         scope: Scope::Pool,
         kind: Kind::Protocols,
-        default: Means("nothing is said about it"),
+        default: Means("`h2` with `to-http = \"2\"`, else nothing is said about it"),
         doc: "The protocols that backends are offered (ALPN), the preferred first.",
         why: "only the service's owner knows what its clients will speak",
         example: "[\"http/1.1\"]",
@@ -1822,6 +1822,17 @@ pub static KEYS: &[Key] = &[
         why: "TLS with nobody in particular protects from nobody in particular",
         example: "on",
         aliases: &["insecure", "skip-verify"],
+    },
+    Key {
+        name: "to-http",
+        scope: Scope::Pool,
+        kind: Kind::Word(&["1.1", "2"]),
+        default: Is("1.1"),
+        doc: "The version of HTTP by which backends get requests: `2` is for gRPC and others who want it, with `to-tls` or in the \
+              clear (h2c, by prior knowledge). What clients speak does not matter. Where connections are balanced it means nothing.",
+        why: "every server speaks 1.1, and few gain anything by 2",
+        example: "2",
+        aliases: &["http2", "h2", "h2c", "grpc", "proto", "http-version", "proxy-http-version"],
     },
     Key {
         name: "send-proxy",

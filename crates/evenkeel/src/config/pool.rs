@@ -45,7 +45,8 @@ pub fn compile(
     let queue = room.map_or(u32::MAX, |room| room.saturating_mul(2));
     let send_proxy = send_proxy(&chain.only("send-proxy"), problems);
     let outward = sockets::outward(chain, entries, problems);
-    let tls = tls::origination(&chain.only("to-tls"), paths, problems).map(Arc::new);
+    let http2 = chain.text("to-http").as_deref() == Some("2");
+    let tls = tls::origination(&chain.only("to-tls"), http2, paths, problems).map(Arc::new);
     let check = health::compile(&chain.only("health"), problems);
     let rules = PoolRules {
         connect: connect(chain, problems),
@@ -57,6 +58,7 @@ pub fn compile(
         socket: socket(chain),
         outward,
         send_proxy,
+        http2,
         tls,
     };
     PoolConfig {

@@ -68,6 +68,9 @@ fn view(loaded: &Result<Loaded, Problems>) -> String {
             "  {:?}\n  {:?}\n  {:?}\n  {:?}\n  send_proxy {:?}\n  to_tls {:?}",
             rules.connect, rules.queue, rules.session, rules.socket, rules.send_proxy, rules.tls
         ));
+        if rules.http2 {
+            line("  to_http 2".to_owned());
+        }
         if let Some(outward) = &rules.outward {
             line(format!("  {outward:?}"));
         }

@@ -172,8 +172,13 @@ fn obtained(chain: &Chain<'_>, tls: &str, paths: &mut Paths, problems: &mut Prob
     all
 }
 
-/// `chain` holds one `to-tls` and the built-in settings.
-pub fn origination(chain: &Chain<'_>, paths: &mut Paths, problems: &mut Problems) -> Option<Origination> {
+/// `chain` holds one `to-tls` and the built-in settings; backends are spoken to by HTTP/2 if `http2`.
+pub fn origination(
+    chain: &Chain<'_>,
+    http2: bool,
+    paths: &mut Paths,
+    problems: &mut Problems,
+) -> Option<Origination> {
     if !chain.is_on("to-tls") {
         return None;
     }
@@ -218,8 +223,22 @@ pub fn origination(chain: &Chain<'_>, paths: &mut Paths, problems: &mut Problems
         trust,
         server_name,
         certificate: shown.map(|chain| Certificate { chain, key, obtained_for: None }),
-        alpn: protocols(chain, "to-tls.alpn"),
+        alpn: offered(chain, http2, problems),
     })
+}
+
+/// The protocols that backends are offered.
+fn offered(chain: &Chain<'_>, http2: bool, problems: &mut Problems) -> Box<[Box<str>]> {
+    let found = chain.find("to-tls.alpn");
+    let protocols = protocols(chain, "to-tls.alpn");
+    if !http2 || protocols.iter().any(|name| **name == *"h2") {
+        return protocols;
+    }
+    if found.is_some() {
+        let problem = Problem::error("backends that speak HTTP/2 have to be offered that");
+        problems.push(problem.at_found(found, "there is no `h2`, and `to-http` is \"2\""));
+    }
+    ["h2".into()].into()
 }
 
 fn path(chain: &Chain<'_>, key: &str, paths: &mut Paths) -> Option<Arc<Path>> {

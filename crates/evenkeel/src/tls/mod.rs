@@ -219,7 +219,8 @@ fn terminations(config: &Config, admin: Option<&Arc<Termination>>) -> impl Itera
 
 fn originations(config: &Config) -> impl Iterator<Item = Arc<Origination>> {
     let mut seen = HashSet::new();
-    let all = config.pools.iter().filter_map(|it| it.rules.tls.clone());
+    let of_checks = config.pools.iter().filter_map(|it| it.check.as_ref()?.tls.clone());
+    let all = config.pools.iter().filter_map(|it| it.rules.tls.clone()).chain(of_checks);
     all.filter(move |it| seen.insert(Arc::clone(it)))
 }
 

@@ -235,7 +235,7 @@ fn read_direction(
 /// Writes the rules of a pool's sessions.
 pub fn write_rules(to: &mut Writer, rules: &PoolRules) {
     // What is only for connecting is not told: the session is connected.
-    let PoolRules { connect, queue, session, socket, outward: _, send_proxy: _, tls: _ } = rules;
+    let PoolRules { connect, queue, session, socket, outward: _, send_proxy: _, http2: _, tls: _ } = rules;
     to.duration(connect.timeout);
     to.duration(connect.total);
     to.u32(connect.attempts);
@@ -297,6 +297,7 @@ pub fn read_rules(from: &mut Reader<'_>) -> Option<PoolRules> {
         socket: read_socket(from)?,
         outward: None,
         send_proxy: None,
+        http2: false,
         tls: None,
     })
 }

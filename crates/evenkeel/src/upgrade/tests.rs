@@ -63,6 +63,7 @@ fn rules() -> PoolRules {
         socket: SocketOptions { keepalive, user_timeout: Some(30 * SECOND) },
         outward: None,
         send_proxy: None,
+        http2: false,
         tls: None,
     }
 }

@@ -114,7 +114,8 @@ impl Connection {
 
     fn advance(&mut self) -> Poll<End> {
         let now = self.worker.reactor.now();
-        self.wire.begin_turn(now, self.session.client_ready.get());
+        self.wire.set_now(now);
+        self.wire.begin_turn(self.session.client_ready.get());
         self.talk_on(now);
         self.session.client_ready.set(self.wire.ready());
         self.worker.note_moved(self.wire.came() as u64);

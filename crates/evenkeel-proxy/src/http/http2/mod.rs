@@ -1,14 +1,21 @@
 //! HTTP/2 with clients: a connection ([`connection`]) whose streams ([`stream`]) are served like connections of HTTP/1, each
 //! by a session of its own that has a row of the worker's table, and for a socket a pipe in memory ([`pipe`]).
 //!
+//! HTTP/2 with backends: a connection ([`asking`]) that takes a request in the words of HTTP/1 and gives its answer in them
+//! ([`errand`]), as one of HTTP/1 does.
+//!
 //! Frames, windows and compression are those of a library, which is driven without a runtime over a [`wire`].
 
+mod asking;
 mod connection;
+mod errand;
+mod fields;
 mod flag;
 mod pipe;
 mod stream;
 mod wire;
 
+pub use asking::Asking;
 pub use connection::{is_agreed, serve};
 pub use pipe::{Left, PIPE_BYTES, Pipe};
 pub use wire::Desk;

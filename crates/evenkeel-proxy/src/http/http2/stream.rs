@@ -1,6 +1,7 @@
 //! One stream of a client: carries what it says into the pipe of its session, and what that says back, as far as there is room
 //! on the other side.
 
+use super::fields::{self, Sent, pairs, response};
 use super::flag::Flag;
 use super::pipe::{Left, PIPE_BYTES, Pipe};
 use crate::session::Session;
@@ -15,7 +16,7 @@ use evenkeel_core::http2::wording::{self, Asked};
 use evenkeel_sys::poll::Readiness;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
+use http::Request;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -229,62 +230,11 @@ impl Stream {
             told.drain(..used);
             *rest = data.into();
         }
-        let is_last = unframed.is_done();
-        if rest.is_empty() {
-            if is_last {
-                end(send, unframed).map_err(|_| Broken)?;
-                self.answer = Answer::Over;
-            }
-            return Ok(false);
+        match fields::send(send, unframed, rest, cx).map_err(|_| Broken)? {
+            Sent::All => self.answer = Answer::Over,
+            Sent::Some => return Ok(true),
+            Sent::Nothing => {}
         }
-        send.reserve_capacity(rest.len());
-        let room = match send.capacity() {
-            0 => match send.poll_capacity(cx) {
-                Poll::Ready(Some(Ok(room))) => room,
-                Poll::Ready(_) => return Err(Broken),
-                Poll::Pending => return Ok(false),
-            },
-            room => room,
-        };
-        let piece = rest.split_to(room.min(rest.len()));
-        let is_end = is_last && rest.is_empty() && !has_trailers(unframed);
-        send.send_data(piece, is_end).map_err(|_| Broken)?;
-        if is_end {
-            self.answer = Answer::Over;
-        }
-        Ok(true)
+        Ok(false)
     }
-}
-
-/// Names and values.
-fn pairs(fields: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
-    fields.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes()))
-}
-
-/// `head` as the library has it.
-fn response(head: &Response<'_>) -> http::Response<()> {
-    let mut response = http::Response::new(());
-    *response.status_mut() = StatusCode::from_u16(head.status).unwrap_or(StatusCode::BAD_GATEWAY);
-    wording::passing(head.fields).for_each(|field| add(response.headers_mut(), field));
-    response
-}
-
-/// What cannot be is not said: it was read strictly before.
-fn add(fields: &mut HeaderMap, (name, value): (&[u8], &[u8])) {
-    if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
-        let _ = fields.try_append(name, value);
-    }
-}
-
-fn has_trailers(body: &Unframed) -> bool {
-    let mut has_some = false;
-    body.trailers(|_| has_some = true);
-    has_some
-}
-
-/// Says that the body is over, and what follows it.
-fn end(send: &mut SendStream<Bytes>, body: &Unframed) -> Result<(), h2::Error> {
-    let mut trailers = HeaderMap::new();
-    body.trailers(|field| add(&mut trailers, field));
-    if trailers.is_empty() { send.send_data(Bytes::new(), true) } else { send.send_trailers(trailers) }
 }

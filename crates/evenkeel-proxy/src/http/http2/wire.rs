@@ -86,9 +86,13 @@ impl Wire {
         Self { watch: RefCell::new(Some(watch)), ..self }
     }
 
-    /// Another turn: the socket is `ready` for this.
-    pub fn begin_turn(&self, now: Instant, ready: Readiness) {
+    /// It is this late.
+    pub fn set_now(&self, now: Instant) {
         self.now.set(now);
+    }
+
+    /// Another turn: the socket is `ready` for this.
+    pub fn begin_turn(&self, ready: Readiness) {
         self.ready.set(ready);
         self.budget.set(TURN_BYTES);
     }
