@@ -120,6 +120,37 @@ impl Refusal {
         }
     }
 
+    /// What is wrong with it, for a person.
+    pub fn said(self) -> &'static str {
+        match self {
+            Self::NotHttp => "it does not begin like HTTP",
+            Self::RequestLine => "its first line is none",
+            Self::LineEnd => "a line ends with a bare CR or LF",
+            Self::FieldName => "the name of a field is none, or there is a space behind it",
+            Self::FieldValue => "the value of a field has control characters",
+            Self::Folded => "a field goes on in the next line",
+            Self::Target => "what it wants is no path",
+            Self::Path => "its path could be read in two ways",
+            Self::Host => "its host is missing, given twice, no host, or not the same everywhere",
+            Self::Length => "its length is no number, is given twice, or may not be there",
+            Self::LengthAndCoding => "it has a length and chunks",
+            Self::Coding => "its body is coded in a way that is not known here",
+            Self::Chunk => "a chunk of its body is none",
+            Self::Expectation => "it expects something that is not known here",
+            Self::Connect => "it wants a tunnel, and `tunnels` is off",
+            Self::Version => "it is of another version of HTTP",
+            Self::TargetTooLong => "its target is longer than `max-target-bytes`",
+            Self::TooManyFields => "it has more fields than `max-fields`",
+            Self::HeadTooLong => "its head is longer than `max-head-bytes`",
+            Self::BodyTooLong => "its body is longer than `max-body-bytes`",
+            Self::HeadLate => "its head did not come within `timeout.head`",
+            Self::BodyLate => "its body did not come within `timeout.body`",
+            Self::Stream => "its stream breaks the rules of HTTP/2, or is one too many",
+            Self::Frames => "its connection breaks the rules of HTTP/2",
+            Self::Flood => "too much came on its connection that is of no use",
+        }
+    }
+
     /// What the client is told.
     pub fn status(self) -> u16 {
         match self {
@@ -251,6 +282,21 @@ impl Outcome {
             Self::Refused(refusal) => refusal.word(),
             Self::Unanswered(failing) => failing.word(),
             _ => Self::OWN_WORDS[self.index()],
+        }
+    }
+
+    /// What happened, for a person.
+    pub fn said(&self) -> String {
+        match self {
+            Self::Answered => "answered".to_owned(),
+            Self::Ruled => "a rule has answered".to_owned(),
+            Self::Upgraded => "the connection carries another protocol".to_owned(),
+            Self::Refused(refusal) => format!("refused: {}", refusal.said()),
+            Self::Unanswered(failing) => failing.said().to_owned(),
+            Self::Unserved(end) | Self::Cut(end) => end.to_string(),
+            Self::ClientLeft => "the client left before it had the answer".to_owned(),
+            Self::CutShort => "the backend left in the middle of its answer".to_owned(),
+            Self::Stalled => "the answer did not come to its end in time".to_owned(),
         }
     }
 

@@ -59,6 +59,7 @@ pub async fn perform(desk: &Desk, op: Op, peer: Peer, args: &Args) -> Result<Rep
         Op::WhyBackend => why::backend(desk, args).await,
         Op::WhySession => why::session(desk, args).await,
         Op::WhyClient => why::client(desk, args).await,
+        Op::WhyRequest => why::request(desk, args).await,
         Op::Sessions => sessions(desk, args).await,
         Op::CloseSessions => close_sessions(desk, peer, args).await,
         Op::Events => events(desk, args).await,

@@ -58,6 +58,8 @@ pub enum Op {
     Backends,
     /// Why a backend is as it is.
     WhyBackend,
+    /// What became of a request, and why.
+    WhyRequest,
     /// What became of a session, and why.
     WhySession,
     /// What became of a client's sessions.
@@ -263,6 +265,13 @@ pub static ROUTES: &[Route] = &[
         Op::WhySession,
         Answer::Json,
         "What became of a session that is open or ended lately, and who else it could have been sent to",
+    ),
+    route(
+        GET,
+        "/api/v1/requests/{id}",
+        Op::WhyRequest,
+        Answer::Json,
+        "What became of a request that failed over, waited or came to nothing lately, by its X-Request-Id",
     ),
     with(
         route(

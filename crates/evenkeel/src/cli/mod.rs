@@ -53,7 +53,7 @@ Watch it:
   status       How a running evenkeel does
   sessions     Open sessions, and closing some of them
   events       What was told lately
-  why          Why a backend, a session or a client is as it is
+  why          Why a backend, session, request or client is as it is
 
 More:
   explain      What a key means, its default, and why

@@ -322,7 +322,7 @@ fn why() -> Command {
     let id = Arg::new("id").value_name("ID").value_parser(clap::value_parser!(u64));
     let ip = Arg::new("ip").value_name("IP").value_parser(clap::value_parser!(IpAddr));
     Command::new("why")
-        .about("Why a backend, a session or a client is as it is")
+        .about("Why a backend, a session, a request or a client is as it is")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true)
@@ -333,13 +333,18 @@ fn why() -> Command {
             id.help("Its number, as in the log and in `evenkeel sessions`"),
         ))
         .subcommand(about(
+            "request",
+            "Whom it was sent to, what became of it and whose doing that was, if it was no plain success",
+            Arg::new("id").value_name("ID").help("Its `X-Request-Id`, as in the log"),
+        ))
+        .subcommand(about(
             "client",
-            "Its last sessions, and where its address sends it",
+            "Its last sessions and requests, and where its address sends it",
             ip.help("Its IP address"),
         ))
         .after_help(
             "What happened lately is kept in memory: 32 checks, failures and changes of each backend, and some thousand \
-             sessions. Ends with 1 if what is asked about is not known.",
+             sessions and requests. Ends with 1 if what is asked about is not known.",
         )
 }
 
@@ -349,6 +354,7 @@ fn subject(matches: &ArgMatches) -> Option<(Whom, Asked)> {
     let subject = match name {
         "backend" => Subject::Backend { addr: text("addr")?, pool: text("pool") },
         "session" => Subject::Session(*matches.get_one("id")?),
+        "request" => Subject::Request(text("id")?),
         _ => Subject::Client(*matches.get_one("ip")?),
     };
     Some((whom(matches), Asked::Why { subject, json: matches.get_flag("json") }))

@@ -17,7 +17,7 @@ impl Loop {
             Question::Candidates(pool, at, answer) => drop(answer.send(self.candidates(&pool, at))),
             Question::Ended(sought, answer) => {
                 let noteworthy_only = self.control.settings.log.format == LogFormat::Off;
-                drop(answer.send(Kept { noteworthy_only, ..self.past.recent.find(sought) }));
+                drop(answer.send(Kept { noteworthy_only, ..self.past.recent.find(&sought) }));
             }
             Question::Visit(visit, order) => {
                 self.log_order(order);

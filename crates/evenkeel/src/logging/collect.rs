@@ -2,7 +2,7 @@
 //! thread that sleeps, which costs them no system call.
 
 use super::Item;
-use evenkeel_proxy::{Records, SessionRecord};
+use evenkeel_proxy::Records;
 use std::sync::mpsc::{Receiver, Sender, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -12,12 +12,12 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Records that are handed on at once, at most.
 const BATCH_MAX: usize = 10_000;
 
-/// Hands records to the writer, and those of ended sessions then to `keep`, until the plane or the writer has ended. The first
+/// Hands records to the writer, and then to `keep`, until the plane or the writer has ended. The first
 /// after a pause goes at once.
 ///
 /// One batch is on its way at a time: while the writer is stuck, records wait in the plane's bounded channel, and
 /// nowhere else.
-pub fn run(records: &Receiver<Records>, to: &Sender<Item>, mut keep: impl FnMut(Vec<SessionRecord>)) {
+pub fn run(records: &Receiver<Records>, to: &Sender<Item>, mut keep: impl FnMut(Records)) {
     let mut last: Option<Instant> = None;
     while let Ok(mut batch) = records.recv() {
         if let Some(wait) = last.and_then(|last| PAUSE.checked_sub(last.elapsed())) {
@@ -34,8 +34,8 @@ pub fn run(records: &Receiver<Records>, to: &Sender<Item>, mut keep: impl FnMut(
     }
 }
 
-/// Those of ended sessions, once all are written or are not to be; `None`: the writer has ended.
-fn write(records: Records, to: &Sender<Item>) -> Option<Vec<SessionRecord>> {
+/// The same, once all are written or are not to be; `None`: the writer has ended.
+fn write(records: Records, to: &Sender<Item>) -> Option<Records> {
     let (give_back, written) = sync_channel(1);
     to.send(Item::Sessions(records, give_back)).ok()?;
     written.recv().ok()

@@ -23,9 +23,9 @@ mod writer;
 pub use events::Told;
 pub use notice::{Listening, Notice, Stopped};
 pub use outlet::{Outlet, telling};
-pub use units::{Bytes, Grouped, Rfc3339, Took, count, with_errno};
+pub use units::{Bytes, Grouped, Rfc3339, Took, count, cut, with_errno};
 
-use evenkeel_proxy::{Records, SessionRecord};
+use evenkeel_proxy::Records;
 use events::Events;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -48,8 +48,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 enum Item {
     /// An event, when it happened, and its place among those that wait.
     Notice(SystemTime, Notice, Place),
-    /// Records, and where those of ended sessions go once they are written.
-    Sessions(Records, SyncSender<Vec<SessionRecord>>),
+    /// Records, and where they go once they are written.
+    Sessions(Records, SyncSender<Records>),
     /// Where all that follows goes; the other is counted until it is taken.
     Turn(Box<Outlet>, Arc<()>),
 }
@@ -122,7 +122,7 @@ impl Log {
     pub fn collect(
         &mut self,
         records: Receiver<Records>,
-        keep: impl FnMut(Vec<SessionRecord>) + Send + 'static,
+        keep: impl FnMut(Records) + Send + 'static,
     ) -> std::io::Result<()> {
         let items = self.items.clone();
         self.collected = Some(spawn("records", move || collect::run(&records, &items, keep))?);

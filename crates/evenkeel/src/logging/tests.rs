@@ -16,7 +16,7 @@ use evenkeel_core::http::request;
 use evenkeel_core::name::{ListenerName, PoolName, Protocol, ServiceName};
 use evenkeel_core::reception::Rejection;
 use evenkeel_core::tls::{Agreed, Fault, Version};
-use evenkeel_proxy::{Datagrams, RequestRecord, Still, Who};
+use evenkeel_proxy::{Datagrams, RequestRecord, SessionRecord, Still, Who};
 use std::io;
 use std::time::UNIX_EPOCH;
 
@@ -692,7 +692,7 @@ fn the_collector_joins_what_waits_and_ends_with_the_plane() {
     for item in received {
         let Item::Sessions(records, give_back) = item else { panic!("only sessions are collected") };
         batches.push(records.len());
-        give_back.send(Vec::new()).unwrap();
+        give_back.send(Records::default()).unwrap();
     }
     assert_eq!(batches, [100]);
     collector.join().unwrap();

@@ -74,7 +74,7 @@ impl Writer {
                 // The collector hands over more when this is written, not before.
                 self.flush();
                 // It may have ended meanwhile.
-                let _ = give_back.send(records.ended);
+                let _ = give_back.send(records);
             }
             Item::Turn(outlet, _turn) => {
                 self.sum_up();

@@ -1,6 +1,7 @@
 //! Requests whose backend is drained, disabled or gone, and those that an order ends: what becomes of them, and their line.
 
 use crate::harness::{Running, Setup};
+use evenkeel_testkit::http2::{Client, request};
 use evenkeel_testkit::web;
 use evenkeel_testkit::{Ending, Peer, Place, Server, Signal, eventually};
 use serde_json::{Value, json};
@@ -145,4 +146,18 @@ fn a_request_that_outlasts_the_time_to_stop_is_cut_and_told_of() {
     assert_eq!(client.ending(), Ending::Reset);
     assert_eq!(two.line("/half")["outcome"], "drain");
     assert_eq!(two.running.exit_code(), 0);
+}
+
+#[test]
+fn streams_of_http_2_obey_as_well_and_their_connection_goes_on() {
+    let mut two = two("", "");
+    let peer = two.running.connect();
+    let client = Client::new(&peer);
+    let (half, _body) = client.begin(request("GET", "/half"), true);
+    client.wait_until(|| two.b.accepted() == 1);
+    two.order(&format!("disable web {}", two.b.place()));
+    assert!(client.wait(half).is_err(), "it is reset");
+    let told = two.line("/half");
+    assert_eq!((&told["outcome"], &told["protocol"]), (&json!("drain"), &json!("HTTP/2.0")), "{told}");
+    assert_eq!(client.get("/").unwrap().text(), "a");
 }

@@ -26,6 +26,7 @@ mod http_log;
 mod http_orders;
 mod http_routes;
 mod http_tunnels;
+mod http_why;
 mod launcher;
 mod limits;
 mod listen;

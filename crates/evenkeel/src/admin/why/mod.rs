@@ -2,6 +2,7 @@
 
 mod backend;
 mod reasons;
+mod request;
 mod session;
 
 use super::args::Args;
@@ -80,19 +81,17 @@ pub async fn session(desk: &Desk, args: &Args) -> Result<Reply, Refused> {
         .parse()
         .map_err(|_| Refused::bad(format!("`{}` is not the number of a session", text.escape_debug())))?;
     let (open, _) = visit(desk, Filter { id: Some(id), ..Filter::default() }, 1, None).await?;
+    let mut kept = desk.ask(|answer| Question::Ended(Sought::Id(id), answer)).await?;
     let story = match open.into_iter().next() {
         Some(view) => Story::Open(view),
-        None => {
-            let mut kept = desk.ask(|answer| Question::Ended(Sought::Id(id), answer)).await?;
-            Story::Ended(kept.sessions.pop().ok_or_else(|| no_session(id, &kept))?)
-        }
+        None => Story::Ended(kept.sessions.pop().ok_or_else(|| no_session(id, &kept))?),
     };
     let at = Instant::now().checked_sub(story.age(SystemTime::now()));
     let candidates = match story.pool().cloned().zip(at) {
         Some((pool, at)) => desk.ask(|answer| Question::Candidates(pool, at, answer)).await?,
         None => Vec::new(),
     };
-    Ok(Reply::Json(session::explained(&*desk.look().await?, &story, &candidates)))
+    Ok(Reply::Json(session::explained(&*desk.look().await?, &story, &candidates, &kept.requests)))
 }
 
 fn no_session(id: u64, kept: &Kept) -> Refused {
@@ -126,7 +125,7 @@ pub async fn client(desk: &Desk, args: &Args) -> Result<Reply, Refused> {
     let picture = desk.look().await?;
     let goes_to: Vec<Value> =
         picture.snapshot.pools.values().filter_map(|pool| goes_to(&picture, pool, ip)).collect();
-    if open.is_empty() && kept.sessions.is_empty() && goes_to.is_empty() {
+    if open.is_empty() && kept.sessions.is_empty() && kept.requests.is_empty() && goes_to.is_empty() {
         return Err(no_client(ip, &kept));
     }
     let ended = kept.sessions.len();
@@ -138,13 +137,29 @@ pub async fn client(desk: &Desk, args: &Args) -> Result<Reply, Refused> {
     // Numbers are given by several workers, and so in no order.
     stories.sort_by_key(|it| Reverse(it.age(now)));
     let shown = &stories[stories.len().saturating_sub(limit)..];
+    let requests = &kept.requests[kept.requests.len().saturating_sub(limit)..];
     Ok(Reply::Json(json!({
         "client": ip.to_string(),
         "open": matched,
         "ended": ended,
         "sessions": shown.iter().map(session::view).collect::<Vec<_>>(),
+        "requests": requests.iter().map(request::view).collect::<Vec<_>>(),
         "goes_to": goes_to,
     })))
+}
+
+/// What became of a request.
+pub async fn request(desk: &Desk, args: &Args) -> Result<Reply, Refused> {
+    let id = args.text("id").unwrap_or_default();
+    let mut kept = desk.ask(|answer| Question::Ended(Sought::Request(id.into()), answer)).await?;
+    // The client may have named several alike: the last one is meant.
+    match kept.requests.pop() {
+        Some(request) => Ok(Reply::Json(request::view(&request))),
+        None => Err(Refused::missing(format!(
+            "no request `{}` failed over, waited or came to nothing lately: the log has those that went well",
+            id.escape_debug()
+        ))),
+    }
 }
 
 fn no_client(ip: IpAddr, kept: &Kept) -> Refused {

@@ -1,7 +1,8 @@
 //! What became of a session, as JSON.
 
 use super::super::view::{datagrams, millis};
-use crate::control::{Candidate, Picture};
+use super::request;
+use crate::control::{Candidate, PastRequest, Picture};
 use crate::logging::Rfc3339;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::Attempt;
@@ -75,7 +76,12 @@ pub fn view(story: &Story) -> Value {
 }
 
 /// The same, and whom else it could have been sent to.
-pub fn explained(picture: &Picture, story: &Story, candidates: &[Candidate]) -> Value {
+pub fn explained(
+    picture: &Picture,
+    story: &Story,
+    candidates: &[Candidate],
+    requests: &[PastRequest],
+) -> Value {
     let mut value = view(story);
     let pool = story.pool().and_then(|pool| picture.snapshot.pools.get(pool));
     let backends = pool.map_or(&[][..], |pool| &pool.backends);
@@ -91,6 +97,7 @@ pub fn explained(picture: &Picture, story: &Story, candidates: &[Candidate]) -> 
     };
     value["candidates"] = known.iter().take(CANDIDATES_MAX).map(view).collect();
     value["candidates_total"] = known.len().into();
+    value["requests"] = requests.iter().map(request::view).collect();
     value
 }
 
@@ -172,7 +179,8 @@ fn ended(record: &SessionRecord) -> Value {
     })
 }
 
-fn attempt(attempt: &Attempt) -> Value {
+/// One that failed.
+pub fn attempt(attempt: &Attempt) -> Value {
     json!({
         "backend": attempt.backend.to_string(),
         "failure": attempt.failure.word(),

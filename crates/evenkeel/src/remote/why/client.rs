@@ -3,6 +3,7 @@
 use super::super::read::{list, number, word};
 use super::super::table::{Align::Left, Align::Right, table};
 use super::page::{Page, Tone, took, when};
+use super::request;
 use crate::logging::{Bytes, count};
 use serde_json::{Value, json};
 
@@ -22,6 +23,11 @@ pub fn show(page: &mut Page, client: &Value) {
         };
         page.term(&format!("{} ->", word(&home["pool"])), Tone::Plain, &text);
     }
+    sessions(page, client, open + ended);
+    request::list_all(page, list(&client["requests"]));
+}
+
+fn sessions(page: &mut Page, client: &Value, all: usize) {
     let sessions = list(&client["sessions"]);
     if sessions.is_empty() {
         return;
@@ -36,7 +42,7 @@ pub fn show(page: &mut Page, client: &Value) {
         ("END", Left),
     ];
     page.block(&table(&head, &sessions.iter().map(row).collect::<Vec<_>>()));
-    let hidden = open + ended - sessions.len().min(open + ended);
+    let hidden = all - sessions.len().min(all);
     if hidden > 0 {
         page.note(&format!("… and {hidden} before these"));
     }

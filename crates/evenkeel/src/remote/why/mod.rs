@@ -3,6 +3,7 @@
 mod backend;
 mod client;
 mod page;
+mod request;
 mod session;
 
 use super::read::{list, word};
@@ -28,6 +29,8 @@ pub enum Subject {
     },
     /// The session with this number.
     Session(u64),
+    /// The request of this name.
+    Request(String),
     /// The sessions of a client.
     Client(IpAddr),
 }
@@ -40,6 +43,8 @@ pub fn why(whom: &Whom, subject: &Subject, json: bool) -> Result<(), RunError> {
         Subject::Session(id) => get(whom, &format!("/api/v1/sessions/{id}")).map_err(|error| {
             error.help("`evenkeel sessions` lists those that are open, `evenkeel why client IP` the last of a client")
         })?,
+        Subject::Request(id) => get(whom, &format!("/api/v1/requests/{}", encode(id)))
+            .map_err(|error| error.help("`evenkeel why client IP` lists the last of a client"))?,
         Subject::Client(ip) => get(whom, &format!("/api/v1/clients/{ip}"))?,
     };
     if json {
@@ -49,6 +54,7 @@ pub fn why(whom: &Whom, subject: &Subject, json: bool) -> Result<(), RunError> {
     match subject {
         Subject::Backend { .. } => backend::show(&mut page, &answer),
         Subject::Session(_) => session::show(&mut page, &answer),
+        Subject::Request(_) => request::show(&mut page, &answer),
         Subject::Client(_) => client::show(&mut page, &answer),
     }
     output::print(&page.finish())

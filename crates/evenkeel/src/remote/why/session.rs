@@ -3,6 +3,7 @@
 use super::super::read::{list, number, word};
 use super::super::table::{Align::Left, Align::Right, table};
 use super::page::{Page, Tone, cause, took, when};
+use super::request;
 use crate::logging::{Bytes, with_errno};
 use serde_json::{Value, json};
 
@@ -55,6 +56,7 @@ pub fn show(page: &mut Page, session: &Value) {
         let says = with_errno(says, session["errno"].as_i64());
         page.term("end", tone, &format!("{says}; by {by}, after {}", took(&session["ms"])));
     }
+    request::list_all(page, list(&session["requests"]));
     candidates(page, session);
 }
 
