@@ -23,6 +23,7 @@ to = [{backends}]
 balance = "round-robin"
 {checks}
 {tls}
+{onward}
 timeout = {{ head = "{patience}s", keep-alive = "{patience}s", response = "{patience}s", body = "{patience}s" }}
 """
 
@@ -39,7 +40,8 @@ http {{
     server {{
         listen 127.0.0.1:{port}{listen}; {tls}
         location / {{
-            proxy_pass {scheme}://web; proxy_http_version 1.1; proxy_request_buffering off; proxy_buffering off;
+            {passing}; grpc_read_timeout {patience}s;
+            proxy_http_version 1.1; proxy_request_buffering off; proxy_buffering off;
             proxy_set_header Host $http_host; proxy_set_header Connection $onward;
             proxy_set_header Upgrade $http_upgrade; proxy_read_timeout {patience}s; proxy_send_timeout {patience}s;
         }}
@@ -86,10 +88,12 @@ def secret(home):
 
 class Front:
     """A program in front of backends at these ports; it gives clients and backends `patience` seconds. The others have to be told
-    that clients speak HTTP/2. With a `secret`, a file with a key and a certificate, both sides speak TLS.
+    that clients speak HTTP/2; with `rpc` so do backends. With a `secret`, a file with a key and a certificate, both sides speak TLS,
+    or clients alone if there are `plain_backends`.
     With `access` it writes a log of requests there, in the combined format; HAProxy cannot."""
 
-    def __init__(self, name, ports, patience=60, checked=False, h2=False, secret=None, access=None):
+    def __init__(self, name, ports, patience=60, checked=False, h2=False, secret=None, access=None, rpc=False, plain_backends=False):
+        self.rpc, self.onward = rpc, None if plain_backends else secret
         self.name, self.port, self.scheme = name, free_port(), "https" if secret else "http"
         self.folder = tempfile.TemporaryDirectory(prefix=f"http-{name}-")
         folder = pathlib.Path(self.folder.name)
@@ -110,7 +114,10 @@ class Front:
         gaps = {
             "backends": ", ".join(f'"127.0.0.1:{port}"' for port in ports),
             "checks": 'health = { interval = "200ms" }' if checked else 'health = "off"\neject = "off"',
-            "tls": f'tls = "{secret}"\nto-tls = {{ ca = "{secret}", server-name = "a.test" }}' if secret else "",
+            "tls": f'tls = "{secret}"' if secret else "",
+            "onward": "\n".join(
+                [f'to-tls = {{ ca = "{secret}", server-name = "a.test" }}'] * bool(self.onward) + ['to-http = "2"'] * self.rpc
+            ),
         }
         log = ["combined", "--log-to", str(self.access)] if self.access else ["json"]
         return EVENKEEL, [BINARY, "run", "-c", str(folder / "config.toml"), "--log", *log], gaps
@@ -121,16 +128,22 @@ class Front:
             "backends": " ".join(f"server 127.0.0.1:{port} max_fails=0;" for port in ports),
             "listen": f"{' http2' if h2 else ''}{' ssl' if secret else ''}",
             "tls": f"ssl_certificate {secret}; ssl_certificate_key {secret};" if secret else "",
+            "passing": f"{'grpc' if self.rpc else 'proxy'}_pass {self._scheme('grpc' if self.rpc else 'http')}://web",
         }
         return NGINX, ["nginx", "-c", str(folder / "config.toml")], gaps
 
     def _haproxy(self, ports, folder, checked, h2, secret):
-        how = f"{'check inter 200ms' if checked else ''}{' ssl verify none' if secret else ''}"
+        how = f"{'check inter 200ms' if checked else ''}{' ssl verify none' if self.onward else ''}"
+        if self.rpc:
+            how += " alpn h2" if self.onward else " proto h2"
         gaps = {
             "backends": "\n".join(f"    server s{port} 127.0.0.1:{port} {how}" for port in ports),
-            "listen": f"{' proto h2' if h2 else ''}{f' ssl crt {secret}' if secret else ''}",
+            "listen": f"{f' ssl crt {secret}' if secret else ''}{' alpn h2' if h2 and secret else ' proto h2' if h2 else ''}",
         }
         return HAPROXY, ["haproxy", "-db", "-f", str(folder / "config.toml")], gaps
+
+    def _scheme(self, plain):
+        return plain + "s" if self.onward else plain
 
     @property
     def url(self):
