@@ -325,6 +325,11 @@ impl Worker {
             if relay.is_bulk() {
                 return self.queue(slot);
             }
+        } else if matches!(slot.stage, Stage::Flowing(_)) {
+            // One that waits for another go had more than one takes, and has its turn with others like it.
+            if slot.queued {
+                return;
+            }
         } else {
             let seen = if client { &slot.session.client_ready } else { &slot.session.backend_ready };
             seen.set(seen.get().and(readiness));

@@ -53,6 +53,7 @@ impl Worker {
                     run.start = taken.end;
                     let bytes = taken.map(|index| inbox.datagram(index).len() as u64).sum();
                     flow.count_to_client(sent as u64, bytes);
+                    self.note_moved(bytes);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     flow.session.counts.datagrams.lose(Lost::ClientFull, run.len() as u64);

@@ -9,9 +9,6 @@ use std::io::ErrorKind;
 use std::ops::Range;
 use std::rc::Rc;
 
-/// Batches that are taken from a socket in one go, before others get theirs.
-const BATCHES: usize = 4;
-
 /// So many full batches in a row show that more comes in than is taken.
 const BUSY_BATCHES: u32 = 8;
 
@@ -24,7 +21,8 @@ const BUSY_BEGINNINGS: usize = 8;
 pub const KEPT_MAX: usize = 1500;
 
 impl Worker {
-    /// Takes datagrams until there is none, or it is time to look after others.
+    /// Takes a batch of datagrams from each socket. More than that has to wait for another go: answers of backends come
+    /// between, or they would wait for as many batches.
     pub fn receive(self: &Rc<Self>, accepting: &Rc<Accepting>) {
         self.guarded(None, || self.receive_unguarded(accepting));
     }
@@ -32,19 +30,14 @@ impl Worker {
     fn receive_unguarded(self: &Rc<Self>, accepting: &Rc<Accepting>) {
         for (number, socket) in accepting.bound.numbered(self.index, self.shared.counts.len()) {
             let mut inbox = self.udp.inbox.borrow_mut();
-            for _ in 0..BATCHES {
-                // Whatever else fails here says nothing of the datagrams to come.
-                if inbox.receive(socket).is_err() {
-                    break;
-                }
-                let full = self.udp.full_batches.get();
-                let beginnings = if full < BUSY_BATCHES { usize::MAX } else { BUSY_BEGINNINGS };
-                self.pass_on(accepting, number, &inbox, beginnings);
-                self.udp.full_batches.set(if inbox.is_full() { full.saturating_add(1) } else { 0 });
-                if !inbox.is_full() {
-                    break;
-                }
+            // Whatever else fails here says nothing of the datagrams to come.
+            if inbox.receive(socket).is_err() {
+                continue;
             }
+            let full = self.udp.full_batches.get();
+            let beginnings = if full < BUSY_BATCHES { usize::MAX } else { BUSY_BEGINNINGS };
+            self.pass_on(accepting, number, &inbox, beginnings);
+            self.udp.full_batches.set(if inbox.is_full() { full.saturating_add(1) } else { 0 });
         }
     }
 
