@@ -182,12 +182,9 @@ fn add_section(sections: &mut Vec<Section>, noun: &str, section: Section, proble
                 true => problem.at(&name.place, "second one").at(&earlier.name.place, "first one"),
                 false => {
                     let other = format!("{}-{}", name.value, section.context.table());
-                    let problem = problem.at(&earlier.name.place, "first one");
-                    problem.fix(
-                        "a name means one service in logs, metrics and commands; write",
-                        &name.place,
-                        other,
-                    )
+                    let help = "a name means one service in logs, metrics and commands, and both may send to one \
+                                `[pool.NAME]`; write";
+                    problem.at(&earlier.name.place, "first one").fix(help, &name.place, other)
                 }
             });
         }
