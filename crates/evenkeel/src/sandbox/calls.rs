@@ -193,6 +193,12 @@ const OF_OLD: &[i64] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const OF_OLD: &[i64] = &[];
 
+/// Those that make a process and never a thread.
+#[cfg(target_arch = "x86_64")]
+const FORKS: &[i64] = &[libc::SYS_fork, libc::SYS_vfork];
+#[cfg(not(target_arch = "x86_64"))]
+const FORKS: &[i64] = &[];
+
 /// Kinds of sockets: to services, to Unix sockets; and to the kernel, which the resolver asks for this machine's addresses.
 const FAMILIES: [i32; 3] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6];
 
@@ -239,11 +245,9 @@ fn programs() -> Result<Vec<BpfProgram>, BackendError> {
 }
 
 fn allowed() -> Result<Rules, BackendError> {
-    let plain =
-        ALLOWED.iter().chain(OF_OLD).chain(&[libc::SYS_clone, libc::SYS_clone3]).map(|call| (*call, vec![]));
-    let mut rules: Rules = plain.collect();
-    #[cfg(target_arch = "x86_64")]
-    rules.extend([(libc::SYS_fork, vec![]), (libc::SYS_vfork, vec![])]);
+    // What makes processes is for the filter before this one to refuse.
+    let plain = [ALLOWED, OF_OLD, FORKS, &[libc::SYS_clone, libc::SYS_clone3]];
+    let mut rules: Rules = plain.into_iter().flatten().map(|call| (*call, vec![])).collect();
     let is = |argument, value: i32| SeccompCondition::new(argument, Dword, Eq, value.cast_unsigned().into());
     let mut sockets: Vec<_> = FAMILIES
         .into_iter()
@@ -262,8 +266,6 @@ fn allowed() -> Result<Rules, BackendError> {
 fn processes() -> Result<Rules, BackendError> {
     let thread = libc::CLONE_THREAD as u64;
     let no_thread = SeccompRule::new(vec![SeccompCondition::new(0, Dword, MaskedEq(thread), 0)?])?;
-    let mut rules = Rules::from([(libc::SYS_clone, vec![no_thread])]);
-    #[cfg(target_arch = "x86_64")]
-    rules.extend([(libc::SYS_fork, vec![]), (libc::SYS_vfork, vec![])]);
-    Ok(rules)
+    let forks = FORKS.iter().map(|call| (*call, vec![]));
+    Ok(forks.chain([(libc::SYS_clone, vec![no_thread])]).collect())
 }
