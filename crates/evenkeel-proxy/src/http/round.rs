@@ -349,7 +349,7 @@ impl<'a, 'r> Round<'a, 'r> {
         }
         let had = self.came.len();
         hand.scratch[..had].copy_from_slice(&self.came);
-        let room = (had + self.client.room()).min(hand.scratch.len());
+        let room = had.saturating_add(self.client.room()).min(hand.scratch.len());
         let room = &mut hand.scratch[had..room];
         let came = self.reached.lease.link.with_port(|port| port.recv(room, hand.cipher));
         let end = match came {

@@ -63,6 +63,25 @@ fn chunks_go_through_as_chunks() {
 }
 
 #[test]
+fn an_answer_and_a_request_may_come_byte_by_byte() {
+    let answers =
+        ["HTTP/1.1 103 Early Hints\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nslow"].concat();
+    let server = Server::start(&Place::any(), move |peer| {
+        while web::read_request(peer).is_ok() {
+            answers.as_bytes().chunks(1).for_each(|byte| drop(peer.send(byte)));
+        }
+    });
+    let mut rig = rig(&[&server], rules());
+    let client = rig.connect();
+    for _ in 0..20 {
+        b"GET / HTTP/1.1\r\nHost: a\r\n\r\n".chunks(1).for_each(|byte| client.send(byte).unwrap());
+        assert!(web::read_answer(&client).unwrap().first_line().ends_with("103 Early Hints"));
+        assert_eq!(web::read_answer(&client).unwrap().text(), "slow");
+        assert!(rig.request().failed_attempts.is_empty());
+    }
+}
+
+#[test]
 fn a_client_that_does_not_read_stops_its_backend() {
     let pattern = Pattern::new(3);
     let (sent, news) = channel();
