@@ -31,7 +31,7 @@ fn answers(running: &Running, requests: u32) -> String {
 fn five_answers_in_a_row_that_say_that_it_cannot_serve_take_a_backend_out_for_a_while() {
     let (good, ill) = (Arc::new(AtomicU16::new(200)), Arc::new(AtomicU16::new(503)));
     let (a, b) = (with_status(&good), with_status(&ill));
-    let mut running = in_front([&a, &b], "{ time = \"1s\" }");
+    let mut running = in_front([&a, &b], "{ time = \"60s\" }");
     assert_eq!(answers(&running, 20), "25252525252222222222", "not a sixth");
     let event = running.wait_backend("ejected", b.place());
     assert_eq!(event["cause"], "it answers 503", "{event}");
@@ -41,10 +41,23 @@ fn five_answers_in_a_row_that_say_that_it_cannot_serve_take_a_backend_out_for_a_
     let page = running.ask("GET", "/metrics").text;
     let line = format!("evenkeel_backend_request_errors_total{{pool=\"web\",backend=\"{}\"}} 5\n", b.place());
     assert!(page.contains(&line), "{page}");
+    assert_eq!(running.look("/api/v1/pools/web")["backends"][1]["requests"], json!({"sent": 5, "errors": 5}));
+    running.end();
+}
+
+#[test]
+fn one_that_is_out_for_its_answers_is_back_when_its_time_is_over() {
+    let (good, ill) = (Arc::new(AtomicU16::new(200)), Arc::new(AtomicU16::new(503)));
+    let (a, b) = (with_status(&good), with_status(&ill));
+    // The check of connects passes all the time.
+    let mut running =
+        in_front([&a, &b], "{ time = \"100ms\" }\nhealth = { interval = \"20ms\", timeout = \"1s\" }");
+    running.wait_backend("up", b.place());
+    answers(&running, 20);
+    running.wait_backend("ejected", b.place());
     ill.store(200, SeqCst);
     running.wait_backend("returned", b.place());
-    answers(&running, 4);
-    assert_eq!(running.look("/api/v1/pools/web")["backends"][1]["requests"], json!({"sent": 7, "errors": 5}));
+    assert!(answers(&running, 4).starts_with("2222"));
     running.end();
 }
 
