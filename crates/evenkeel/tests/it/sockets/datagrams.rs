@@ -1,7 +1,7 @@
 //! The same of services that take datagrams; and ways that are too narrow for what they carry.
 
 use super::Lab;
-use evenkeel_testkit::{UdpClient, UdpServer};
+use evenkeel_testkit::{Net, UdpClient, UdpServer};
 use std::net::SocketAddr;
 
 impl Lab {
@@ -42,7 +42,7 @@ fn a_backend_sees_where_datagrams_come_from_with_the_routes_that_the_doctor_prin
 
 /// Datagrams of this size go there and back, as many at once as sockets let wait.
 fn check_echo(client: &UdpClient, size: usize) {
-    let count = (40_000 / size).min(30) as u8;
+    let count = (40_000 / size.max(1)).min(30) as u8;
     let sent: Vec<Vec<u8>> = (0..count).map(|number| vec![number; size]).collect();
     sent.iter().for_each(|datagram| client.send(datagram));
     let mut came: Vec<_> = sent.iter().map(|_| client.receive()).collect();
@@ -69,4 +69,27 @@ fn datagrams_that_are_too_long_for_a_way_go_by_it_in_fragments() {
         }
         drop(server);
     }
+}
+
+#[test]
+fn what_a_card_has_put_together_is_apart_again() {
+    let Some(lab) = Lab::new() else { return };
+    let gather = |net: &Net, name| net.run(&format!("ethtool -K {name} gro on 2>&1"));
+    if !gather(&lab.balancer, "front") || !gather(&lab.balancer, "back") {
+        eprintln!("not tested, there is no ethtool, or the interfaces gather nothing");
+        return;
+    }
+    let server = lab
+        .backend
+        .within(|| UdpServer::start_at("[fd02::2]:53".parse().unwrap(), |datagram| Some(datagram.to_vec())));
+    let _running = lab.run("[udp.dns]\nlisten = \"[::]:53\"\nto = \"[fd02::2]:53\"\nhealth = \"off\"\n");
+    let client = lab.udp_client("fd01::2", "[fd01::1]:53");
+    for size in [1, 1200, 1452, 1453, 0, 100] {
+        check_echo(&client, size);
+    }
+    // Each of them ends a train.
+    let sizes = [1000, 1000, 400, 1000, 400, 400, 0, 1000, 1400, 1400, 1];
+    sizes.iter().for_each(|size| client.send(&vec![7; *size]));
+    assert_eq!(sizes.map(|_| client.receive().len()), sizes);
+    drop(server);
 }

@@ -1,7 +1,7 @@
 //! Connections of QUIC keep their backend when their client's address changes, and backends are told who that is.
 
 use super::setup::Setup;
-use evenkeel_testkit::{UdpClient, UdpServer};
+use evenkeel_testkit::{UdpClient, UdpServer, eventually};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -68,4 +68,27 @@ fn a_backend_is_told_where_the_client_is_before_its_first_datagram() {
     let other = UdpClient::to(setup.addr());
     other.send(b"");
     assert_eq!(other.receive().len(), 28, "also before one that is empty");
+}
+
+#[test]
+fn every_flow_has_its_own_header_also_over_ipv6() {
+    let server = UdpServer::start_at("[::1]:0".parse().unwrap(), |datagram| Some(datagram.to_vec()));
+    let port = evenkeel_testkit::port::free();
+    let setup = Setup::to([&server]).listen(&format!("[::]:{port}")).keys("send-proxy = \"v2\"\nanswers = 1");
+    let running = setup.clone().ready();
+    let client = UdpClient::to(format!("[::1]:{port}").parse().unwrap());
+    for question in [&b"first"[..], b"second"] {
+        client.send(question);
+        let answer = client.receive();
+        let (header, rest) = answer.split_at(52);
+        assert_eq!((&header[12..16], rest), (&[0x21, 0x22, 0, 36][..], question));
+        let local = std::net::Ipv6Addr::LOCALHOST.octets();
+        assert_eq!(header[16..48], [local, local].concat(), "where it was asked, not where it listens");
+        assert_eq!(header[48..52], [client.addr().port().to_be_bytes(), port.to_be_bytes()].concat());
+        // With its answer a flow is over.
+        eventually("the next one", || {
+            let open = running.ask("GET", "/api/v1/sessions?service=dns").json();
+            open["sessions"].as_array()?.is_empty().then_some(())
+        });
+    }
 }
