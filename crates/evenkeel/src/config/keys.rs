@@ -1920,7 +1920,9 @@ pub static KEYS: &[Key] = &[
         name: "tls.alpn",
         scope: Scope::Client,
         kind: Kind::Protocols,
-        default: Means("`h2` and `http/1.1` where requests are balanced, else nothing is said about it"),
+        default: Means(
+            "`h2`, `http/1.1` and `http/1.0` where requests are balanced, else nothing is said about it",
+        ),
         doc: "The protocols that clients may choose from (ALPN), the preferred first. Where connections are balanced backends \
               have to speak all of them.",
         why: "only the service's owner knows what its backends speak",

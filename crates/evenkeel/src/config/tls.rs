@@ -51,8 +51,8 @@ impl Paths {
     }
 }
 
-/// What is spoken where requests are balanced.
-const HTTP: [&str; 2] = ["h2", "http/1.1"];
+/// What is spoken where requests are balanced. Who offers nothing but what is not there would be sent away.
+const HTTP: [&str; 3] = ["h2", "http/1.1", "http/1.0"];
 
 /// `chain` holds one `tls` and the built-in settings, of a service that balances requests if it `is_http`.
 pub fn termination(
