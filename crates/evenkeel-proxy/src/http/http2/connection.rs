@@ -185,9 +185,10 @@ impl Connection {
     fn carry(&mut self, now: Instant) -> bool {
         let mut has_carried = false;
         for stream in &mut self.streams {
-            if stream.is_due() {
+            let is_blocked = self.wire.is_blocked();
+            if stream.is_due(is_blocked) {
                 has_carried = true;
-                if stream.advance(self.wire.is_blocked()) {
+                if stream.advance(is_blocked) {
                     self.worker.queue_row(stream.session.row);
                 }
             }

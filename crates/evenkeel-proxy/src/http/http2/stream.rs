@@ -33,6 +33,8 @@ pub struct Stream {
     /// The body, as long as it comes.
     body: Option<RecvStream>,
     framing: Framing,
+    /// Whether it could not say anything for the socket took nothing.
+    is_held_up: bool,
     /// Bytes of the body that the pipe has, and the client has no new room for.
     unreleased: usize,
     answer: Answer,
@@ -80,15 +82,16 @@ impl Stream {
             method: Method::of(asked.method),
             body: Some(body).filter(|_| !asked.is_over),
             framing,
+            is_held_up: false,
             unreleased: 0,
             answer: Answer::Head(respond),
         })
     }
 
-    /// Whether something has happened to it.
-    pub fn is_due(&self) -> bool {
+    /// Whether something has happened to it, or there is room again where there was none; unless the socket `is_blocked`.
+    pub fn is_due(&self, is_blocked: bool) -> bool {
         // Both are to be taken.
-        self.flag.take() | self.pipe.has_moved.take()
+        self.flag.take() | self.pipe.has_moved.take() || self.is_held_up && !is_blocked
     }
 
     /// Whether the session has left, and the client has what there was.
@@ -100,6 +103,7 @@ impl Stream {
     pub fn advance(&mut self, is_blocked: bool) -> bool {
         let waker = self.waker.clone();
         let cx = &mut Context::from_waker(&waker);
+        self.is_held_up = is_blocked;
         let moved = self.carry(cx, is_blocked);
         let has_left = self.pipe.left.get();
         if has_left != Left::Not && !matches!(self.answer, Answer::Over) {

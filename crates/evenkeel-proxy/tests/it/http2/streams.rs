@@ -90,6 +90,36 @@ fn a_stream_that_does_not_read_stops_its_backend_and_no_other_stream() {
 }
 
 #[test]
+fn a_client_that_reads_nothing_for_a_while_gets_everything_in_the_end() {
+    const LONG: u64 = 20_000_000;
+    let pattern = Pattern::new(5);
+    let sent = pattern.clone();
+    let server = Server::start(&Place::any(), move |peer| {
+        let _ = web::read_request(peer);
+        let _ = peer.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {LONG}\r\n\r\n").as_bytes());
+        peer.send_pattern(&sent, 0, LONG).unwrap();
+    });
+    let mut rig = rig(&[&server], rules());
+    let peer = rig.connect();
+    // All of it is let in: it is the socket that takes no more.
+    let room = 0x7000_0000_u32.to_be_bytes();
+    let settings = raw::frame(kind::SETTINGS, 0, 0, &[&[0, 4], &room[..]].concat());
+    let ask = raw::frame(kind::HEADERS, raw::END_HEADERS | raw::END_STREAM, 1, &raw::get(&[]));
+    let window = raw::frame(kind::WINDOW_UPDATE, 0, 0, &room);
+    peer.send(&[raw::PREFACE, &settings, &window, &ask].concat()).unwrap();
+    rig.pass(SOON);
+    let mut came = 0;
+    while came < LONG {
+        let frame = Frame::read(|length| peer.receive(length)).unwrap();
+        if frame.kind == kind::DATA {
+            pattern.check(came, &frame.payload);
+            came += frame.payload.len() as u64;
+        }
+    }
+    assert_eq!(fate(&rig.request()), (Some(200), "ok"));
+}
+
+#[test]
 fn what_was_cut_is_reset_and_does_not_look_like_an_end() {
     for cut in ["Content-Length: 9\r\n\r\nhalf", "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"] {
         let server = Server::start(&Place::any(), move |peer: &Peer| {
