@@ -12,21 +12,28 @@ BIG = 32 << 20
 
 
 def run(report):
-    everything(report, None)
+    everything(report, None, [])
     print("  the same by TLS on both sides", flush=True)
-    everything(report, secret(report.home))
+    everything(report, secret(report.home), ["--http1.1"])
+    print("  the same by TLS on both sides and HTTP/2 in front", flush=True)
+    everything(report, secret(report.home), ["--http2"])
 
 
-def everything(report, secret):
+def everything(report, secret, speaks):
     web = Web(secret=secret)
-    with report.fronts([web.port], secret=secret) as fronts, tempfile.NamedTemporaryFile() as big:
+    with report.fronts([web.port], secret=secret, h2="--http2" in speaks) as fronts, tempfile.NamedTemporaryFile() as big:
         big.write(pattern(BIG))
         big.flush()
-        for what, holds in downloads() + uploads(big.name) + answers() + connections():
+        for front in fronts:
+            front.speaks = speaks
+        checks = downloads() + uploads(big.name) + answers()
+        for what, holds in checks + ([] if "--http2" in speaks else of_http_1(big.name) + connections()):
             report.check(what, fronts, holds)
         report.check("a strict backend finds no fault with any of it", fronts[:1], lambda _: faultless(web))
     web.stop()
-    with report.fronts([free_port()], secret=secret) as fronts:
+    with report.fronts([free_port()], secret=secret, h2="--http2" in speaks) as fronts:
+        for front in fronts:
+            front.speaks = speaks
         report.check("nobody is there, and one who uploads is told so", fronts, nobody)
 
 
@@ -42,7 +49,7 @@ class Said:
 
     def __init__(self, front, path, *options):
         with tempfile.NamedTemporaryFile() as heads:
-            command = ["curl", "-sSk", "-m", "60", "-D", heads.name, *options, front.url + path]
+            command = ["curl", "-sSk", "-m", "60", "-D", heads.name, *front.speaks, *options, front.url + path]
             done = subprocess.run(command, capture_output=True, timeout=90)
             self.heads = [head for head in heads.read().decode().split("\r\n\r\n") if head.startswith("HTTP/")]
         assert done.returncode == 0, f"curl {done.returncode}: {done.stderr.decode().strip()}"
@@ -65,16 +72,22 @@ class Said:
 
 def downloads():
     return [
-        ("GET by HTTP/1.1", lambda it: Said(it, "/bytes?1000").has(1000)),
-        ("GET by HTTP/1.0", lambda it: Said(it, "/bytes?1000", "-0").has(1000)),
+        ("GET", lambda it: Said(it, "/bytes?1000").has(1000)),
         ("an empty answer", lambda it: Said(it, "/bytes?0").has(0)),
         ("32 MiB with a length, by digest", lambda it: Said(it, f"/bytes?{BIG}").has(BIG)),
         ("32 MiB in chunks of all sizes", lambda it: Said(it, f"/chunks?{BIG}").has(BIG)),
-        ("chunks for a client of HTTP/1.0, which knows none", lambda it: Said(it, "/chunks?5000", "-0").has(5000)),
         ("an answer that ends with its connection", lambda it: Said(it, "/until-end?300000").has(300000)),
         ("slowly, as slowly as it comes", lambda it: Said(it, "/slow?10").has(10)),
         ("a reader that takes its time", lambda it: Said(it, "/bytes?12000000", "--limit-rate", "6M").has(12000000)),
+    ]
+
+
+def of_http_1(big):
+    return [
+        ("GET by HTTP/1.0", lambda it: Said(it, "/bytes?1000", "-0").has(1000)),
+        ("chunks for a client of HTTP/1.0, which knows none", lambda it: Said(it, "/chunks?5000", "-0").has(5000)),
         ("chunks end with the fields behind them", trailers),
+        ("POST 32 MiB by HTTP/1.0", sent(BIG, "-0", "--data-binary", f"@{big}", "-H", "Expect:")),
     ]
 
 
@@ -84,24 +97,24 @@ def trailers(front):
     assert f"x-digest: {digest}".encode() in body.lower(), body[-120:]
 
 
+def sent(length, *options):
+    def holds(front):
+        said = Said(front, "/digest", *options)
+        assert said.status == 200, said.heads
+        seen = json.loads(said.body)
+        assert seen["bytes"] == length, seen
+        assert seen["sha256"] == hashlib.sha256(pattern(length)).hexdigest(), "other bytes"
+        fields = dict(seen["headers"])
+        assert ("content-length" in fields) != ("transfer-encoding" in fields), fields
+
+    return holds
+
+
 def uploads(big):
-    def sent(length, *options, framing=None):
-        def holds(front):
-            said = Said(front, "/digest", *options)
-            assert said.status == 200, said.heads
-            seen = json.loads(said.body)
-            assert seen["bytes"] == length, seen
-            assert seen["sha256"] == hashlib.sha256(pattern(length)).hexdigest(), "other bytes"
-            fields = dict(seen["headers"])
-            assert ("content-length" in fields) != ("transfer-encoding" in fields), fields
-
-        return holds
-
     chunked = ["-H", "Transfer-Encoding: chunked"]
     return [
         ("POST 32 MiB with a length, by digest", sent(BIG, "--data-binary", f"@{big}")),
         ("PUT 32 MiB in chunks", sent(BIG, "-T", big, *chunked)),
-        ("POST 32 MiB by HTTP/1.0", sent(BIG, "-0", "--data-binary", f"@{big}", "-H", "Expect:")),
         ("POST without a word on 100-continue", sent(BIG, "--data-binary", f"@{big}", "-H", "Expect:")),
         ("POST that waits for 100 Continue", waits),
         ("POST of nothing", nothing),
@@ -176,7 +189,7 @@ def reuse(front, connections, *options):
     urls = [f"{front.url}/bytes?{length}" for length in range(100)]
     out = [word for _ in urls for word in ("-o", "/dev/null")]
     done = subprocess.run(
-        ["curl", "-sSk", "-m", "60", "-w", "%{http_code} %{num_connects}\n", *options, *out, *urls],
+        ["curl", "-sSk", "-m", "60", "-w", "%{http_code} %{num_connects}\n", *front.speaks, *options, *out, *urls],
         capture_output=True,
         text=True,
         timeout=90,
