@@ -187,7 +187,7 @@ pub(crate) fn prepare(
             let sockets = match left {
                 Some(sockets) => Arc::clone(sockets),
                 None => Arc::new(
-                    bind(listener, workers, inherited)
+                    bind(listener, workers, inherited, &neighbours(current, name))
                         .map_err(|why| PrepareError::Listener(name.clone(), why))?,
                 ),
             };
@@ -255,21 +255,44 @@ fn ceiling(current: Option<&Arc<Ceiling>>, listener: &Listener) -> Arc<Ceiling> 
     ceiling
 }
 
-fn bind(listener: &Listener, workers: usize, inherited: &mut Inherited) -> Result<Bound, Unbindable> {
+/// Sockets of ours that share a part of its addresses with a listener of this name: `:80` and `127.0.0.1:80`. Nobody else has any
+/// of them.
+fn neighbours<'a>(current: Option<&'a Publication>, name: &ListenerName) -> Vec<&'a OwnedFd> {
+    let bound = current.into_iter().flat_map(|current| &current.bound);
+    let near = bound.filter(|(it, bound)| {
+        let both = bound.local.ip().zip(name.addr.ip());
+        it.protocol == name.protocol && both.is_some_and(|(one, other)| overlap(one, other))
+    });
+    near.flat_map(|(_, bound)| &bound.sockets).collect()
+}
+
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let covers = |all: IpAddr, it: IpAddr| all.is_unspecified() && (all.is_ipv6() || it.is_ipv4());
+    let (a, b) = (one.ip(), other.ip());
+    one.port() == other.port() && (a == b || covers(a, b) || covers(b, a))
+}
+
+fn bind(
+    listener: &Listener,
+    workers: usize,
+    inherited: &mut Inherited,
+    neighbours: &[&OwnedFd],
+) -> Result<Bound, Unbindable> {
     let (addr, protocol) = (&listener.name.addr, listener.name.protocol);
     if let Some(passed) = inherited.take(protocol, addr) {
         return take_over(passed, listener);
     }
     match addr {
-        Addr::Ip(ip) if protocol == Protocol::Udp => udp::bind(*ip, listener, workers),
+        Addr::Ip(ip) if protocol == Protocol::Udp => udp::bind(*ip, listener, workers, neighbours),
         Addr::Unix(path) => Ok(bind_unix(path, listener)?),
-        Addr::Ip(ip) => match bind_ip(*ip, listener, workers, listener.inward.mptcp) {
-            // Its clients are served all the same, over TCP alone.
-            Err(why) if listener.inward.mptcp && why.is_unsupported() => {
-                bind_ip(*ip, listener, workers, false)
+        Addr::Ip(ip) => {
+            let bind = |mptcp| bind_ip(*ip, listener, workers, neighbours, mptcp);
+            match bind(listener.inward.mptcp) {
+                // Its clients are served all the same, over TCP alone.
+                Err(why) if listener.inward.mptcp && why.is_unsupported() => bind(false),
+                result => result,
             }
-            result => result,
-        },
+        }
     }
 }
 
@@ -300,8 +323,14 @@ fn bind_unix(path: &Path, listener: &Listener) -> io::Result<Bound> {
 }
 
 /// The sockets of a TCP listener.
-fn bind_ip(addr: SocketAddr, listener: &Listener, workers: usize, mptcp: bool) -> Result<Bound, Unbindable> {
-    bind_everywhere(addr, |addr| bind_at(addr, listener, workers, mptcp))
+fn bind_ip(
+    addr: SocketAddr,
+    listener: &Listener,
+    workers: usize,
+    neighbours: &[&OwnedFd],
+    mptcp: bool,
+) -> Result<Bound, Unbindable> {
+    bind_everywhere(addr, |addr| bind_at(addr, listener, workers, neighbours, mptcp))
 }
 
 /// `:80` means every address that this machine has, be it without IPv6.
@@ -320,30 +349,45 @@ fn bind_everywhere(
 /// A socket for each worker. They share the port among themselves, but the first bind must find it free: two
 /// balancers that shared a port by accident would each get half of its connections. Nobody listens before all are
 /// bound: who connected to a socket that is given up again would be reset.
-fn bind_at(addr: SocketAddr, listener: &Listener, workers: usize, mptcp: bool) -> Result<Bound, Unbindable> {
+fn bind_at(
+    addr: SocketAddr,
+    listener: &Listener,
+    workers: usize,
+    neighbours: &[&OwnedFd],
+    mptcp: bool,
+) -> Result<Bound, Unbindable> {
     let interface = listener.inward.interface.as_deref();
     wish::try_interface(interface).map_err(Unbindable::Wish)?;
     let bind = |addr, share| socket::bind_ip(addr, Binding { share, interface, mptcp });
-    let (sockets, local) = bind_each(addr, workers, bind)?;
+    let (sockets, local) = bind_each(addr, workers, neighbours, bind)?;
     let addr = Addr::Ip(local);
     sockets.iter().try_for_each(|socket| apply(socket, &addr, listener))?;
     sockets.iter().try_for_each(|socket| socket::listen(socket, listener.backlog))?;
     Ok(Bound::new(sockets, addr, Protocol::Tcp))
 }
 
-/// A socket for each worker at `addr`, and where that is.
+/// A socket for each worker at `addr`, and where that is. It may be taken by `neighbours` as long as those are there: then
+/// the kernel hands connections to whose address says more.
 fn bind_each(
     addr: SocketAddr,
     workers: usize,
+    neighbours: &[&OwnedFd],
     bind: impl Fn(SocketAddr, bool) -> io::Result<OwnedFd>,
 ) -> io::Result<(Vec<OwnedFd>, SocketAddr)> {
-    let first = bind(addr, false)?;
+    let for_each_worker = |addr| (0..workers).map(|_| bind(addr, true)).collect::<io::Result<Vec<_>>>();
+    let first = match bind(addr, false) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && !neighbours.is_empty() => {
+            neighbours.iter().try_for_each(socket::share)?;
+            return Ok((for_each_worker(addr)?, addr));
+        }
+        result => result?,
+    };
     let local = socket::local_addr(&first)?.map_or(addr, |local| SocketAddr::new(addr.ip(), local.port()));
     if workers == 1 {
         return Ok((vec![first], local));
     }
     drop(first);
-    Ok(((0..workers).map(|_| bind(local, true)).collect::<io::Result<_>>()?, local))
+    Ok((for_each_worker(local)?, local))
 }
 
 /// Options that accepted sockets inherit.

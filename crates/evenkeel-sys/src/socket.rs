@@ -47,10 +47,15 @@ pub fn bind_ip(addr: SocketAddr, how: Binding<'_>) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
+/// Lets others of this user that are willing, too, have a part of a bound socket's addresses (`SO_REUSEPORT`).
+pub fn share(socket: impl AsFd) -> io::Result<()> {
+    Ok(sockopt::set_socket_reuseport(socket, true)?)
+}
+
 /// Binds a new socket of any type.
 pub(crate) fn bind(socket: impl AsFd, addr: SocketAddr, how: Binding<'_>) -> io::Result<()> {
     if how.share {
-        sockopt::set_socket_reuseport(&socket, true)?;
+        share(&socket)?;
     }
     if let Some(interface) = how.interface {
         option::set_interface(&socket, interface)?;

@@ -3,6 +3,7 @@
 use crate::harness::{Running, Setup, evenkeel};
 use evenkeel_testkit::{Ending, Peer, Place, Server, Signal, eventually, serve};
 use std::io::{ErrorKind, Write};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// A session that stays open by itself, and its balancer.
@@ -210,6 +211,38 @@ fn a_reload_opens_and_closes_listeners_and_is_refused_whole_when_one_is_taken() 
     Peer::connect(&new).check_echo("moved");
     wait_refused(&running);
     session.check_echo("of a listener that is gone");
+}
+
+#[test]
+fn a_reload_opens_a_port_to_everybody_and_closes_it_again_while_clients_come() {
+    let server = Server::echo();
+    for workers in [1, 2] {
+        let setup = Setup::to([server.place()]).top(&format!("workers = {workers}\n"));
+        let (text, own) = (setup.text(), setup.listen.clone());
+        let mut running = setup.ready();
+        let file = running.file("evenkeel.toml");
+        let port = own.to_string().rsplit_once(':').unwrap().1.to_owned();
+        let (is_over, served, reset) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
+        let switches = [format!(":{port}"), own.to_string(), format!("0.0.0.0:{port}"), own.to_string()];
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over.load(Relaxed) {
+                    let came = Peer::connect(&own).exchange(b"hello");
+                    if came.is_ok() { &served } else { &reset }.fetch_add(1, Relaxed);
+                }
+            });
+            for listen in &switches {
+                std::fs::write(&file, text.replace(&own.to_string(), listen)).unwrap();
+                running.signal(Signal::HUP);
+                running.wait_event("reloaded");
+                let before = served.load(Relaxed);
+                eventually("clients are served", || (served.load(Relaxed) > before + 1).then_some(()));
+            }
+            is_over.store(true, Relaxed);
+        });
+        // Who comes between the last look at a socket and its end, at each worker.
+        assert!(reset.into_inner() <= switches.len() * workers);
+    }
 }
 
 #[test]
