@@ -135,6 +135,16 @@ impl Client {
         wait(&self.runtime, work)
     }
 
+    /// Waits for either, and gives what comes first.
+    pub fn wait_for_one_of<T>(&self, one: impl Future<Output = T>, other: impl Future<Output = T>) -> T {
+        wait(&self.runtime, async {
+            tokio::select! {
+                first = one => first,
+                first = other => first,
+            }
+        })
+    }
+
     /// Goes on until `holds`.
     pub fn wait_until(&self, holds: impl Fn() -> bool) {
         wait(&self.runtime, until(holds));

@@ -2,10 +2,12 @@
 
 use crate::chain::Chain;
 use crate::harness::Setup;
+use evenkeel_testkit::http2::Reason;
 use evenkeel_testkit::http2::{Client, request};
 use evenkeel_testkit::{Peer, Place, Server, eventually, web};
+use serde_json::json;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 #[test]
 fn an_upgrade_tells_a_client_to_go_and_finishes_its_streams() {
@@ -34,4 +36,40 @@ fn an_upgrade_tells_a_client_to_go_and_finishes_its_streams() {
     open.store(true, SeqCst);
     assert_eq!(client.wait(answer).unwrap().text(), "done");
     chain.wait_alone();
+}
+
+#[test]
+fn a_connection_is_one_session_and_an_order_on_a_backend_ends_the_streams_there() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let silent = || {
+        let seen = Arc::clone(&asked);
+        Server::start(&Place::any(), move |peer: &Peer| {
+            if web::read_request(peer).is_ok() {
+                seen.fetch_add(1, SeqCst);
+                let _ = peer.read_to_end();
+            }
+        })
+    };
+    let (a, b) = (silent(), silent());
+    let keys = "balance = \"round-robin\"\nhealth = \"off\"";
+    let running = Setup::to([a.place(), b.place()]).http().keys(keys).ready();
+    let peer = Peer::connect(&running.place);
+    let client = Client::new(&peer);
+    let (first, _) = client.begin(request("GET", "/a"), true);
+    client.wait_until(|| asked.load(SeqCst) == 1);
+    let (second, _) = client.begin(request("GET", "/b"), true);
+    client.wait_until(|| asked.load(SeqCst) == 2);
+    let open = running.look("/api/v1/sessions");
+    assert_eq!(open["sessions"].as_array().map(Vec::len), Some(1), "{open}");
+    let there = running.look(&format!("/api/v1/sessions?backend={}", b.place()));
+    assert_eq!(there["sessions"].as_array().map(Vec::len), Some(1), "{there}");
+    running.tell("POST", "/api/v1/sessions/close", &json!({ "backend": b.place().to_string() }));
+    let gone = client.wait_for_one_of(first, second);
+    assert_eq!(gone.unwrap_err().reason(), Some(Reason::INTERNAL_ERROR));
+    assert_eq!(running.look("/api/v1/sessions")["sessions"].as_array().map(Vec::len), Some(1), "it goes on");
+    let id = &open["sessions"][0]["id"];
+    running.tell("POST", "/api/v1/sessions/close", &json!({ "id": id }));
+    client.wait_for_goodbye();
+    eventually("it is gone", || (a.open() + b.open() == 0).then_some(()));
+    running.end();
 }

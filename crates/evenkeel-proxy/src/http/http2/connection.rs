@@ -1,48 +1,28 @@
 //! A connection of HTTP/2 with a client: its streams become sessions, which it carries bytes for.
 
-use super::pipe::{Left, Pipe};
+use super::limits;
+use super::opening;
+use super::pipe::Pipe;
 use super::stream::Stream;
 use super::wire::{Io, Wire};
 use crate::http::answer::Told;
 use crate::http::arrival::Refused;
 use crate::http::exchange::Terms;
-use crate::http::{Client, serve_stream, tell};
-use crate::reactor::Row;
-use crate::session::{Course, Open, Opening, Session};
-use crate::worker::{Stage, Worker};
+use crate::http::{Client, tell};
+use crate::session::{Open, Session};
+use crate::worker::Worker;
 use bytes::Bytes;
 use evenkeel_core::end::{End, Side};
 use evenkeel_core::http::outcome::Refusal;
-use evenkeel_core::http::rules::{HeadLimits, Timeouts};
-use evenkeel_sys::poll::Readiness;
+use evenkeel_core::http::rules::Timeouts;
 use h2::server::{self, Handshake, SendResponse};
 use h2::{Reason, RecvStream};
-use http::{Request, Response, StatusCode};
-use std::cell::{Cell, OnceCell, RefCell};
+use http::Request;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
-
-/// Streams that a client may have open at once.
-const STREAMS_MAX: u32 = 100;
-
-/// Bytes of one body that a client may send before some of them were taken.
-const STREAM_WINDOW: u32 = 128 * 1024;
-
-/// Bytes of all bodies of a connection.
-const CONNECTION_WINDOW: u32 = 512 * 1024;
-
-/// Bytes of an answer that the library holds for a stream.
-const HELD_MAX: usize = 32 * 1024;
-
-/// Streams that were reset of which the library still knows, at most.
-const RESET_MAX: usize = 20;
-
-/// What HPACK counts for a field beside its bytes.
-const FIELD_BYTES: u32 = 32;
 
 /// How long a client that was told to leave may take.
 const LINGER: Duration = Duration::from_secs(2);
@@ -97,7 +77,7 @@ impl Connection {
         let now = worker.reactor.now();
         let desk = Rc::clone(&worker.http.frames);
         let wire = Rc::new(Wire::new(socket, tunnel, held, (desk, now)).watched());
-        let handshake = library(&rules.limits).handshake(Io(Rc::clone(&wire)));
+        let handshake = limits::library(&rules.limits).handshake(Io(Rc::clone(&wire)));
         Some(Self {
             talk: Talk::Greeting(Box::new(handshake)),
             streams: Vec::new(),
@@ -158,7 +138,7 @@ impl Connection {
                 Talk::Greeting(handshake) => match pin!(handshake).poll(cx) {
                     Poll::Ready(Ok(connection)) => {
                         let mut connection = Box::new(connection);
-                        connection.set_target_window_size(CONNECTION_WINDOW);
+                        connection.set_target_window_size(limits::CONNECTION_WINDOW);
                         self.talk = Talk::Speaking(connection);
                     }
                     Poll::Ready(Err(error)) => return self.on_error(&error, now),
@@ -204,20 +184,14 @@ impl Connection {
     /// The client has opened a stream: it gets a session.
     fn open(&mut self, request: Request<RecvStream>, respond: SendResponse<Bytes>, now: Instant) {
         let pipe = Rc::new(Pipe::new(Rc::clone(&self.wire)));
-        let line = format!("{} {}", request.method(), request.uri().path());
-        match Stream::new(request, respond, pipe, || session_of(&self.worker, &self.session)) {
+        match Stream::new(request, respond, pipe, || opening::session(&self.worker, &self.session)) {
             Ok(stream) => {
-                begin(&self.worker, &stream, self.session.row);
+                opening::begin(&self.worker, &stream, self.session.row);
                 self.streams.push(stream);
             }
-            Err((refusal, respond)) => {
-                refuse(refusal, respond);
-                tell::refused(
-                    &self.worker,
-                    &self.session,
-                    &Refused::new(refusal, line.as_bytes(), now),
-                    Told::default(),
-                );
+            Err(unasked) => {
+                self.tell_refused(unasked.refusal, unasked.line.as_bytes(), now);
+                unasked.answer();
             }
         }
     }
@@ -242,7 +216,7 @@ impl Connection {
             Some(_) => Some(Refusal::Frames),
         };
         if let Some(refusal) = refusal {
-            tell::refused(&self.worker, &self.session, &Refused::new(refusal, b"", now), Told::default());
+            self.tell_refused(refusal, b"", now);
             return self.say_no_more(now);
         }
         self.stop(self.left());
@@ -250,12 +224,7 @@ impl Connection {
 
     fn on_closed(&mut self, now: Instant) {
         if self.has_been_told {
-            tell::refused(
-                &self.worker,
-                &self.session,
-                &Refused::new(Refusal::Flood, b"", now),
-                Told::default(),
-            );
+            self.tell_refused(Refusal::Flood, b"", now);
         }
         match self.has_been_told || self.leaving_since.is_some() {
             true => self.say_no_more(now),
@@ -324,13 +293,12 @@ impl Connection {
     /// Streams that the library has refused.
     fn tell_of_refused(&mut self, now: Instant) {
         for _ in 0..self.wire.take_refused() {
-            tell::refused(
-                &self.worker,
-                &self.session,
-                &Refused::new(Refusal::Stream, b"", now),
-                Told::default(),
-            );
+            self.tell_refused(Refusal::Stream, b"", now);
         }
+    }
+
+    fn tell_refused(&self, refusal: Refusal, said: &[u8], now: Instant) {
+        tell::refused(&self.worker, &self.session, &Refused::new(refusal, said, now), Told::default());
     }
 }
 
@@ -338,68 +306,4 @@ impl Drop for Connection {
     fn drop(&mut self) {
         self.break_streams();
     }
-}
-
-fn library(limits: &HeadLimits) -> server::Builder {
-    let mut builder = server::Builder::new();
-    builder
-        .max_concurrent_streams(STREAMS_MAX)
-        .initial_window_size(STREAM_WINDOW)
-        // What is longer than that is refused with more words than the library has.
-        .max_header_list_size(limits.bytes.saturating_add(limits.fields.saturating_mul(FIELD_BYTES)))
-        .max_send_buffer_size(HELD_MAX)
-        .max_concurrent_reset_streams(RESET_MAX)
-        .max_pending_accept_reset_streams(RESET_MAX);
-    builder
-}
-
-/// The session of a new stream of `connection`.
-fn session_of(worker: &Worker, connection: &Rc<Session>) -> Rc<Session> {
-    let now = worker.reactor.now();
-    let serving = connection.serving().map(|serving| serving.of_stream(connection, now));
-    let opening = Opening {
-        notes: connection.opening.borrow().notes.clone(),
-        course: serving.map_or_else(Course::default, Course::ByRequest),
-    };
-    Rc::new(Session {
-        id: connection.id,
-        row: worker.next_row(),
-        listener: Arc::clone(&connection.listener),
-        pool: connection.pool.get().cloned().map_or_else(OnceCell::new, OnceCell::from),
-        peer: connection.peer.clone(),
-        origin: connection.origin.clone(),
-        accepted: now,
-        // Its request is in the pipe.
-        client_ready: Cell::new(Readiness::READABLE),
-        backend_ready: Cell::new(Readiness::NONE),
-        opening: RefCell::new(opening),
-        counts: Arc::clone(&connection.counts),
-        places: None,
-        gate: None,
-        source_place: OnceCell::new(),
-    })
-}
-
-/// Lets the session of `stream` begin. Whenever it has moved something the connection, at `row`, gets a go.
-fn begin(worker: &Rc<Worker>, stream: &Stream, row: Row) {
-    let (pipe, session) = (Rc::clone(&stream.pipe), Rc::clone(&stream.session));
-    let client = Client::at_stream(Rc::clone(&pipe));
-    let mut serving = serve_stream(Rc::clone(worker), Rc::clone(&session), client);
-    let waker = Rc::clone(worker);
-    let future = Box::pin(poll_fn(move |cx| {
-        let poll = serving.as_mut().poll(cx);
-        if pipe.has_moved.get() || pipe.left.get() != Left::Not {
-            waker.queue_row(row);
-        }
-        poll
-    }));
-    worker.take_row(Rc::clone(&session), Stage::Opening(future));
-    worker.queue_row(session.row);
-}
-
-/// Answers what is no request.
-fn refuse(refusal: Refusal, mut respond: SendResponse<Bytes>) {
-    let mut response = Response::new(());
-    *response.status_mut() = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
-    let _ = respond.send_response(response, true);
 }

@@ -11,6 +11,8 @@ mod connection;
 mod errand;
 mod fields;
 mod flag;
+mod limits;
+mod opening;
 mod pipe;
 mod stream;
 mod wire;

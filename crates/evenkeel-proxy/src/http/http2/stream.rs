@@ -16,7 +16,7 @@ use evenkeel_core::http2::wording::{self, Asked};
 use evenkeel_sys::poll::Readiness;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
-use http::Request;
+use http::{Request, StatusCode};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -50,6 +50,25 @@ enum Answer {
     Over,
 }
 
+/// A stream that is refused before it is a request.
+pub struct Unasked {
+    /// Why.
+    pub refusal: Refusal,
+    /// What it wanted.
+    pub line: String,
+    respond: SendResponse<Bytes>,
+}
+
+impl Unasked {
+    /// Tells the client.
+    pub fn answer(mut self) {
+        let mut response = http::Response::new(());
+        *response.status_mut() =
+            StatusCode::from_u16(self.refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
+        let _ = self.respond.send_response(response, true);
+    }
+}
+
 /// The connection is to be broken off by the library, or the stream by us.
 struct Broken;
 
@@ -60,7 +79,7 @@ impl Stream {
         respond: SendResponse<Bytes>,
         pipe: Rc<Pipe>,
         session: impl FnOnce() -> Rc<Session>,
-    ) -> Result<Self, (Refusal, SendResponse<Bytes>)> {
+    ) -> Result<Self, Unasked> {
         let (parts, body) = request.into_parts();
         let asked = Asked {
             method: parts.method.as_str().as_bytes(),
@@ -71,7 +90,10 @@ impl Stream {
         let written = wording::request(&asked, pairs(&parts.headers), &mut pipe.to_backend.borrow_mut());
         let framing = match written {
             Ok(framing) => framing,
-            Err(refusal) => return Err((refusal, respond)),
+            Err(refusal) => {
+                let line = format!("{} {}", parts.method, parts.uri.path());
+                return Err(Unasked { refusal, line, respond });
+            }
         };
         let (flag, waker) = Flag::raised();
         Ok(Self {
