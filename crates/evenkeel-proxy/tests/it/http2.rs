@@ -2,6 +2,7 @@
 
 mod backends;
 mod flood;
+mod mutated;
 mod refused;
 mod streams;
 
