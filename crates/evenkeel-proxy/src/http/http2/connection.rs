@@ -258,7 +258,8 @@ impl Connection {
 
     /// What it ends as when the client says nothing more.
     fn left(&self) -> End {
-        if self.streams.is_empty() { End::Closed(Side::Client) } else { End::ClientLeft }
+        let has_all = self.streams.iter().all(Stream::is_answered);
+        if has_all { End::Closed(Side::Client) } else { End::ClientLeft }
     }
 
     /// Whether the client is to open no more streams.

@@ -121,6 +121,11 @@ impl Stream {
         self.pipe.left.get() != Left::Not
     }
 
+    /// Whether the client has the whole answer, or nothing of it follows.
+    pub fn is_answered(&self) -> bool {
+        matches!(self.answer, Answer::Over)
+    }
+
     /// Moves what can be moved now; whether the session has something to look at.
     pub fn advance(&mut self, is_blocked: bool) -> bool {
         let waker = self.waker.clone();
