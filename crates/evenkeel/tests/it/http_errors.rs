@@ -2,7 +2,7 @@
 
 use crate::harness::{Running, Setup};
 use evenkeel_testkit::web;
-use evenkeel_testkit::{Peer, Place, Server};
+use evenkeel_testkit::{Peer, Place, Server, eventually};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering::SeqCst};
@@ -52,9 +52,13 @@ fn one_that_is_out_for_its_answers_is_back_when_its_time_is_over() {
     // The check of connects passes all the time.
     let mut running =
         in_front([&a, &b], "{ time = \"100ms\" }\nhealth = { interval = \"20ms\", timeout = \"1s\" }");
-    running.wait_backend("up", b.place());
-    answers(&running, 20);
-    running.wait_backend("ejected", b.place());
+    for server in [&a, &b] {
+        running.wait_backend("up", server.place());
+    }
+    eventually("it is out", || {
+        answers(&running, 10);
+        (running.count_events("ejected") > 0).then_some(())
+    });
     ill.store(200, SeqCst);
     running.wait_backend("returned", b.place());
     assert!(answers(&running, 4).starts_with("2222"));
