@@ -90,9 +90,10 @@ class Front:
     """A program in front of backends at these ports; it gives clients and backends `patience` seconds. The others have to be told
     that clients speak HTTP/2; with `rpc` so do backends. With a `secret`, a file with a key and a certificate, both sides speak TLS,
     or clients alone if there are `plain_backends`.
-    With `access` it writes a log of requests there, in the combined format; HAProxy cannot."""
+    With `access` it writes a log of requests there, in the combined format; HAProxy cannot. With `tunnels` the backends are proxies."""
 
-    def __init__(self, name, ports, patience=60, checked=False, h2=False, secret=None, access=None, rpc=False, plain_backends=False):
+    def __init__(self, name, ports, patience=60, checked=False, h2=False, secret=None, access=None, rpc=False, plain_backends=False, tunnels=False):
+        self.tunnels = tunnels
         self.rpc, self.onward = rpc, None if plain_backends else secret
         self.name, self.port, self.scheme = name, free_port(), "https" if secret else "http"
         self.folder = tempfile.TemporaryDirectory(prefix=f"http-{name}-")
@@ -116,7 +117,7 @@ class Front:
             "checks": 'health = { interval = "200ms" }' if checked else 'health = "off"\neject = "off"',
             "tls": f'tls = "{secret}"' if secret else "",
             "onward": "\n".join(
-                [f'to-tls = {{ ca = "{secret}", server-name = "a.test" }}'] * bool(self.onward) + ['to-http = "2"'] * self.rpc
+                [f'to-tls = {{ ca = "{secret}", server-name = "a.test" }}'] * bool(self.onward) + ['to-http = "2"'] * self.rpc + ["tunnels = true"] * self.tunnels
             ),
         }
         log = ["combined", "--log-to", str(self.access)] if self.access else ["json"]
