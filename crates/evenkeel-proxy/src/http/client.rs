@@ -1,6 +1,6 @@
 //! The client of a session: at a socket, or at a stream of an HTTP/2 connection.
 
-use super::http2::{Left, PIPE_BYTES, Pipe};
+use super::http2::{Left, Pipe};
 use super::port::Port;
 use crate::session::Session;
 use crate::tls::Tunnel;
@@ -87,7 +87,10 @@ impl Client {
 
     /// How much it may be told at once.
     pub fn room(&self) -> usize {
-        if self.is_stream() { PIPE_BYTES } else { usize::MAX }
+        match &self.way {
+            Way::Socket { .. } => usize::MAX,
+            Way::Stream(end) => end.0.room(),
+        }
     }
 
     /// Whether all that it was told is out of our hands.

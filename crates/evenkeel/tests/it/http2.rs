@@ -73,3 +73,31 @@ fn a_connection_is_one_session_and_an_order_on_a_backend_ends_the_streams_there(
     eventually("it is gone", || (a.open() + b.open() == 0).then_some(()));
     running.end();
 }
+
+#[test]
+fn a_service_whose_listeners_are_closed_says_goodbye_and_finishes_its_streams() {
+    let (asked, open) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (seen, gate) = (Arc::clone(&asked), Arc::clone(&open));
+    let server = Server::start(
+        &Place::any(),
+        web::serve(move |request| {
+            if request.first_line().contains("/slow") {
+                seen.store(true, SeqCst);
+                eventually("it may answer", || gate.load(SeqCst).then_some(()));
+            }
+            web::ok("done")
+        }),
+    );
+    let running = Setup::to([server.place()]).http().ready();
+    let (busy, idle) = (Peer::connect(&running.place), Peer::connect(&running.place));
+    let (busy, idle) = (Client::new(&busy), Client::new(&idle));
+    assert_eq!(idle.get("/").unwrap().text(), "done");
+    let (answer, _) = busy.begin(request("GET", "/slow"), true);
+    busy.wait_until(|| asked.load(SeqCst));
+    running.tell("POST", "/api/v1/services/web/drain", &json!({}));
+    idle.wait_for_goodbye();
+    busy.wait_for_goodbye();
+    open.store(true, SeqCst);
+    assert_eq!(busy.wait(answer).unwrap().text(), "done");
+    running.end();
+}

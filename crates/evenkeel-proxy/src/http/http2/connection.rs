@@ -175,6 +175,7 @@ impl Connection {
         }
         let had = self.streams.len();
         self.streams.retain(|stream| !stream.is_over());
+        self.wire.streams.set(self.streams.len());
         if had > 0 && self.streams.is_empty() {
             self.idle_since = now;
         }
@@ -188,6 +189,7 @@ impl Connection {
             Ok(stream) => {
                 opening::begin(&self.worker, &stream, self.session.row);
                 self.streams.push(stream);
+                self.wire.streams.set(self.streams.len());
             }
             Err(unasked) => {
                 self.tell_refused(unasked.refusal, unasked.line.as_bytes(), now);

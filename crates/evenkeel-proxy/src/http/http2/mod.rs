@@ -19,5 +19,5 @@ mod wire;
 
 pub use asking::Asking;
 pub use connection::{is_agreed, serve};
-pub use pipe::{Left, PIPE_BYTES, Pipe};
+pub use pipe::{Left, Pipe};
 pub use wire::Desk;

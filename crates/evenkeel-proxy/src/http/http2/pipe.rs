@@ -8,6 +8,12 @@ use std::rc::Rc;
 /// Bytes of a body that are put in at once, at most; of those for a backend, up to a frame more.
 pub const PIPE_BYTES: usize = 32 * 1024;
 
+/// Bytes for the client in all pipes of a connection, as long as each still gets some.
+const PIPES_BYTES: usize = 512 * 1024;
+
+/// Bytes that each gets at least.
+const PIPE_BYTES_MIN: usize = 8 * 1024;
+
 /// Both directions.
 pub struct Pipe {
     /// The connection that the stream is of.
@@ -70,6 +76,11 @@ impl Pipe {
         self.to_client.borrow_mut().extend_from_slice(bytes);
         self.has_moved.set(true);
         Ok(bytes.len())
+    }
+
+    /// How much the client may be told at once: the more streams there are the less, for one who reads nothing has all full.
+    pub fn room(&self) -> usize {
+        (PIPES_BYTES / self.wire.streams.get().max(1)).clamp(PIPE_BYTES_MIN, PIPE_BYTES)
     }
 
     /// Whether the connection has taken all that the client is told.

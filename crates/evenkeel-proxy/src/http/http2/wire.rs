@@ -42,6 +42,8 @@ impl Desk {
 pub struct Wire {
     /// The socket.
     pub socket: OwnedFd,
+    /// Streams that there are.
+    pub streams: Cell<usize>,
     tunnel: RefCell<Option<Box<Tunnel>>>,
     desk: Rc<RefCell<Desk>>,
     ready: Cell<Readiness>,
@@ -66,6 +68,7 @@ impl Wire {
     ) -> Self {
         Self {
             socket,
+            streams: Cell::default(),
             tunnel: RefCell::new(tunnel),
             desk,
             ready: Cell::new(Readiness::NONE),
