@@ -183,7 +183,6 @@ fn library() -> Builder {
         .initial_window_size(WINDOW)
         .initial_connection_window_size(WINDOW)
         .max_header_list_size(HEAD_MAX as u32)
-        .max_send_buffer_size(HELD_MAX)
-        .max_concurrent_reset_streams(4);
+        .max_send_buffer_size(HELD_MAX);
     builder
 }

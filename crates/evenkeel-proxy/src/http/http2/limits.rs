@@ -15,8 +15,12 @@ pub const CONNECTION_WINDOW: u32 = 512 * 1024;
 /// Bytes of an answer that the library holds for a stream.
 const HELD_MAX: usize = 32 * 1024;
 
-/// Streams that were reset of which the library still knows, at most.
-const RESET_MAX: usize = 20;
+/// Streams that we have reset of which the library still knows, at most: what comes of one that is forgotten breaks the
+/// connection, and a client may be in the middle of all that it has.
+const FORGIVEN_MAX: usize = 2 * STREAMS_MAX as usize;
+
+/// Streams that the client has reset before anybody has looked at them, at most.
+const UNSEEN_MAX: usize = 20;
 
 /// What HPACK counts for a field beside its bytes.
 const FIELD_BYTES: u32 = 32;
@@ -30,7 +34,7 @@ pub fn library(limits: &HeadLimits) -> Builder {
         // What is longer than that is refused with more words than the library has.
         .max_header_list_size(limits.bytes.saturating_add(limits.fields.saturating_mul(FIELD_BYTES)))
         .max_send_buffer_size(HELD_MAX)
-        .max_concurrent_reset_streams(RESET_MAX)
-        .max_pending_accept_reset_streams(RESET_MAX);
+        .max_concurrent_reset_streams(FORGIVEN_MAX)
+        .max_pending_accept_reset_streams(UNSEEN_MAX);
     builder
 }

@@ -220,3 +220,27 @@ fn nothing_of_another_protocol_is_said() {
     let peer = rig.connect();
     assert_eq!(Client::new(&peer).get("/").unwrap().status, 502);
 }
+
+#[test]
+fn many_uploads_that_are_refused_in_the_middle_break_no_connection() {
+    let server = Server::start(&Place::any(), |peer: &Peer| {
+        let Ok(head) = web::read_head(peer) else { return };
+        let answer = if head.starts_with("PUT") { "413 No" } else { "200 OK" };
+        let _ = peer
+            .send(format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").as_bytes());
+        let _ = peer.read_to_end();
+    });
+    let rig = rig(&[&server], rules());
+    let peer = rig.connect();
+    let client = Client::new(&peer);
+    // It is said how many there may be.
+    assert_eq!(client.get("/").unwrap().status, 200);
+    let mut uploads: Vec<_> = (0..90).map(|_| client.begin_both(request("PUT", "/"))).collect();
+    for (_, body) in &mut uploads {
+        body.send_data(Bytes::from(vec![b'x'; 60_000]), false).unwrap();
+    }
+    for (answer, _body) in uploads {
+        assert_eq!(client.wait(answer).unwrap().status(), 413);
+    }
+    assert_eq!(client.get("/").unwrap().status, 200);
+}
