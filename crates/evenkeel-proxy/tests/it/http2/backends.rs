@@ -174,6 +174,28 @@ fn a_request_that_was_refused_unseen_is_sent_again_whatever_it_is() {
 }
 
 #[test]
+fn a_goodbye_that_does_not_cover_a_request_is_no_answer_and_the_next_connection_has_it() {
+    let come = AtomicUsize::new(0);
+    let server = Server::start(&Place::any(), move |peer: &Peer| {
+        let settings = raw::frame(kind::SETTINGS, 0, 0, &[]);
+        let _ = peer.receive(24).and_then(|_| peer.send(&settings));
+        while Frame::read(|length| peer.receive(length)).is_ok_and(|frame| frame.kind != kind::HEADERS) {}
+        let said = match come.fetch_add(1, Relaxed) {
+            // The last stream that was looked at is none.
+            0 => raw::frame(kind::GOAWAY, 0, 0, &[0; 8]),
+            _ => raw::frame(kind::HEADERS, raw::END_HEADERS | raw::END_STREAM, 1, &[0x88]),
+        };
+        let _ = peer.send(&said);
+        let _ = peer.read_to_end();
+    });
+    let mut rig = front(&[&server], rules());
+    let client = rig.connect();
+    client.send(&web::request("POST / HTTP/1.1\nHost: a\nContent-Length: 0", "")).unwrap();
+    assert_eq!(web::read_answer(&client).unwrap().status(), 200);
+    assert_eq!((server.accepted(), rig.request().failed_attempts.len()), (2, 0), "it is no failure");
+}
+
+#[test]
 fn a_request_that_was_seen_and_reset_is_not_done_twice() {
     let asked = Arc::new(AtomicUsize::new(0));
     let seen = Arc::clone(&asked);
