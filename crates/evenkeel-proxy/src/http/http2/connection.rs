@@ -10,6 +10,7 @@ use crate::http::arrival::Refused;
 use crate::http::exchange::Terms;
 use crate::http::{Client, tell};
 use crate::session::{Open, Session};
+use crate::shared::Place;
 use crate::worker::Worker;
 use bytes::Bytes;
 use evenkeel_core::end::{End, Side};
@@ -59,6 +60,9 @@ struct Connection {
     /// How the session ends, once its streams have.
     end: Option<End>,
 }
+
+/// There is no room for another stream.
+struct NoRoom;
 
 /// How far it has come.
 enum Talk {
@@ -174,7 +178,10 @@ impl Connection {
             }
         }
         let had = self.streams.len();
-        self.streams.retain(|stream| !stream.is_over());
+        for stream in self.streams.extract_if(.., |stream| stream.is_over()) {
+            let report = stream.place.and_then(|place| place.leave(None));
+            report.into_iter().for_each(|report| self.worker.shared.report(report));
+        }
         self.wire.streams.set(self.streams.len());
         if had > 0 && self.streams.is_empty() {
             self.idle_since = now;
@@ -183,10 +190,15 @@ impl Connection {
     }
 
     /// The client has opened a stream: it gets a session.
-    fn open(&mut self, request: Request<RecvStream>, respond: SendResponse<Bytes>, now: Instant) {
+    fn open(&mut self, request: Request<RecvStream>, mut respond: SendResponse<Bytes>, now: Instant) {
+        let Ok(place) = self.place(now) else {
+            respond.send_reset(Reason::REFUSED_STREAM);
+            return;
+        };
         let pipe = Rc::new(Pipe::new(Rc::clone(&self.wire)));
         match Stream::new(request, respond, pipe, || opening::session(&self.worker, &self.session)) {
-            Ok(stream) => {
+            Ok(mut stream) => {
+                stream.place = place;
                 opening::begin(&self.worker, &stream, self.session.row);
                 self.streams.push(stream);
                 self.wire.streams.set(self.streams.len());
@@ -196,6 +208,19 @@ impl Connection {
                 unasked.answer();
             }
         }
+    }
+
+    /// Room for one more stream, each of which has a backend as a session has: the first has the place of its connection.
+    fn place(&self, now: Instant) -> Result<Option<Place>, NoRoom> {
+        if self.streams.is_empty() {
+            return Ok(None);
+        }
+        let ceiling = &self.worker.shared.sessions;
+        let place = ceiling.enter();
+        if place.is_none() {
+            ceiling.reached(None, now).into_iter().for_each(|report| self.worker.shared.report(report));
+        }
+        place.map(Some).ok_or(NoRoom)
     }
 
     /// Tells the client, once, if it costs more than it may; whether it is to be told now.

@@ -5,6 +5,7 @@ use super::fields::{self, Sent, pairs, response};
 use super::flag::Flag;
 use super::pipe::{Left, PIPE_BYTES, Pipe};
 use crate::session::Session;
+use crate::shared::Place;
 use bytes::Bytes;
 use evenkeel_core::http::body::Framing;
 use evenkeel_core::http::head::{Lines, Seeker};
@@ -27,6 +28,8 @@ pub struct Stream {
     pub session: Rc<Session>,
     /// What it says to that, and hears.
     pub pipe: Rc<Pipe>,
+    /// Its place under the ceiling of the process, unless it has that of its connection.
+    pub place: Option<Place>,
     flag: Arc<Flag>,
     waker: Waker,
     method: Method,
@@ -99,6 +102,7 @@ impl Stream {
         Ok(Self {
             session: session(),
             pipe,
+            place: None,
             flag,
             waker,
             method: Method::of(asked.method),

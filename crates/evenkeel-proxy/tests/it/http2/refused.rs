@@ -164,3 +164,24 @@ fn more_streams_than_may_be_open_are_refused_and_the_others_go_on() {
     assert_eq!(fate(&rig.request()), (None, "http2-stream"));
     eventually("the others are asked", || (server.open() == 100).then_some(()));
 }
+
+#[test]
+fn streams_count_against_the_ceiling_of_the_process_for_each_may_have_a_backend() {
+    let server = Server::start(&Place::any(), |peer: &Peer| drop(peer.read_to_end()));
+    let mut parts = Parts::to(&[server.place()]);
+    parts.reception.http = Some(Arc::new(rules()));
+    (parts.workers, parts.max_sessions) = (1, 3);
+    let mut rig = parts.start();
+    let peer = rig.connect();
+    let asked = (0..4).flat_map(|number| {
+        raw::frame(kind::HEADERS, END_HEADERS | END_STREAM, number * 2 + 1, &raw::get(&[]))
+    });
+    assert_eq!(ending(&peer, &asked.collect::<Vec<_>>()), (kind::RST_STREAM, 7), "REFUSED_STREAM");
+    assert_eq!(fate(&rig.request()), (None, "http2-stream"));
+    eventually("the others are asked", || (server.open() == 3).then_some(()));
+    peer.reset();
+    let next = rig.connect();
+    let client = Client::new(&next);
+    let _asked: Vec<_> = (0..3).map(|_| client.begin(request("GET", "/"), true)).collect();
+    client.wait_until(|| server.accepted() == 6);
+}
