@@ -76,7 +76,8 @@ pub async fn reach<'a>(
     loop {
         let (pool, index, mut seat) = match seated.take() {
             Some(seated) => seated,
-            None => connect::seat(worker, session, local).await?,
+            // Boxed, as all that only some wait for: what each request needs is then small enough to be found at once.
+            None => Box::pin(connect::seat(worker, session, local)).await?,
         };
         let backend = &pool.backends[index as usize];
         if let Some(lease) = waiting(worker, session, backend, &pool.rules, wish) {
@@ -87,7 +88,6 @@ pub async fn reach<'a>(
         let rules = pool.rules.connect;
         let began = worker.reactor.now();
         let deadline = (began + rules.timeout).min(wish.started + rules.total);
-        // Boxed, so that a session that waits for its next request is small.
         let reached = connect::reach(worker, session, local, client, (&pool, backend), deadline);
         match Box::pin(reached).await {
             Ok(connection) => {
@@ -106,7 +106,7 @@ pub async fn reach<'a>(
                 seat.failed(failure);
                 worker.on_seat_freed(local);
                 connect::note_failure(worker, session, &pool, backend, failure, began);
-                connect::go_on(worker, session, local, &rules, failure, wish.started).await?;
+                Box::pin(connect::go_on(worker, session, local, &rules, failure, wish.started)).await?;
             }
         }
     }

@@ -7,8 +7,9 @@ use super::units::Rfc3339;
 use evenkeel_core::attempt::{Attempt, ConnectFailure};
 use evenkeel_core::director::EventKind;
 use evenkeel_core::end::End;
+use evenkeel_core::http::head::Lines;
 use evenkeel_proxy::{Datagrams, RequestRecord, SessionRecord, Still};
-use std::fmt::{self, Display, Write as _};
+use std::fmt::{Display, Write as _};
 use std::time::{Duration, SystemTime};
 
 /// A JSON object in the making, at the end of `out`.
@@ -56,17 +57,58 @@ impl<'a> Object<'a> {
         self
     }
 
+    /// A field that holds what a stranger has said.
+    fn said(&mut self, name: &str, value: &[u8]) -> &mut Self {
+        self.name(name);
+        self.out.push('"');
+        let start = self.out.len();
+        self.out.push_str(&String::from_utf8_lossy(value));
+        escape(self.out, start);
+        self.out.push('"');
+        self
+    }
+
+    fn said_or_null(&mut self, name: &str, value: Option<&[u8]>) -> &mut Self {
+        match value {
+            Some(value) => self.said(name, value),
+            None => self.null(name),
+        }
+    }
+
     fn text_or_null(&mut self, name: &str, value: Option<impl Display>) -> &mut Self {
         match value {
             Some(value) => self.text(name, value),
-            None => self.raw(name, "null"),
+            None => self.null(name),
         }
+    }
+
+    fn null(&mut self, name: &str) -> &mut Self {
+        self.name(name);
+        self.out.push_str("null");
+        self
+    }
+
+    fn number(&mut self, name: &str, value: u64) -> &mut Self {
+        self.name(name);
+        push_number(self.out, value);
+        self
+    }
+
+    /// Milliseconds with three decimals.
+    fn millis(&mut self, name: &str, value: Duration) -> &mut Self {
+        // Half a million years fit; and 64 bits are divided faster than 128.
+        let micros = value.as_micros() as u64;
+        self.number(name, micros / 1000);
+        self.out.push('.');
+        let digit = |unit: u64| char::from(b'0' + (micros / unit % 10) as u8);
+        [100, 10, 1].into_iter().for_each(|unit| self.out.push(digit(unit)));
+        self
     }
 
     fn millis_or_null(&mut self, name: &str, value: Option<Duration>) -> &mut Self {
         match value {
-            Some(value) => self.raw(name, Millis(value)),
-            None => self.raw(name, "null"),
+            Some(value) => self.millis(name, value),
+            None => self.null(name),
         }
     }
 
@@ -93,15 +135,19 @@ fn escape(out: &mut String, start: usize) {
     }
 }
 
-/// Milliseconds with three decimals.
-struct Millis(Duration);
-
-impl Display for Millis {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Half a million years fit; and 64 bits are divided faster than 128.
-        let micros = self.0.as_micros() as u64;
-        write!(f, "{}.{:03}", micros / 1000, micros % 1000)
+/// Appends a number: without the machinery that also knows of signs and widths, as there are a dozen in a line.
+fn push_number(out: &mut String, mut value: u64) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (value % 10) as u8;
+        value /= 10;
+        if value == 0 {
+            break;
+        }
     }
+    out.push_str(std::str::from_utf8(&digits[at..]).unwrap_or_default());
 }
 
 /// Appends the line of `entry`.
@@ -116,27 +162,28 @@ pub fn line(out: &mut String, entry: &Entry<'_>) {
 
 /// Appends the line of a request. `ts` is when it came to its end.
 fn request(out: &mut String, record: &RequestRecord) {
-    let (said, mut line) = (record.said(), Object::new(out));
+    let mut lines = Lines::new();
+    let (said, mut line) = (record.said_in_bytes(&mut lines), Object::new(out));
     // Of what was refused, nobody knows.
     let version = (!said.method.is_empty()).then(|| record.version.word());
     line.text("ts", Rfc3339(record.began_at + record.duration))
         .word("kind", "request")
-        .text_or_null("id", said.id)
-        .raw("session", record.session)
-        .raw("number", record.number)
+        .said_or_null("id", said.id)
+        .number("session", record.session)
+        .number("number", record.number)
         .text("service", &record.listener.service)
         .text("listener", &record.listener.addr)
         .text("client", &record.client)
         .text_or_null("via", record.via.as_ref())
-        .text("method", said.method)
+        .said("method", said.method)
         .text_or_null("protocol", version)
-        .text_or_null("host", said.host)
-        .text("target", said.target)
-        .text_or_null("user_agent", said.user_agent)
-        .text_or_null("referer", said.referer);
+        .said_or_null("host", said.host)
+        .said("target", said.target)
+        .said_or_null("user_agent", said.user_agent)
+        .said_or_null("referer", said.referer);
     match record.status {
-        Some(status) => line.raw("status", status),
-        None => line.raw("status", "null"),
+        Some(status) => line.number("status", status.into()),
+        None => line.null("status"),
     };
     line.word("outcome", record.outcome.word())
         .text("by", record.outcome.by())
@@ -144,14 +191,14 @@ fn request(out: &mut String, record: &RequestRecord) {
         .text_or_null("pool", record.pool.as_ref())
         .text_or_null("backend", record.backend.as_ref());
     attempts(&mut line, &record.failed_attempts);
-    line.raw("head_ms", Millis(record.head_took))
-        .raw("queued_ms", Millis(record.queued))
+    line.millis("head_ms", record.head_took)
+        .millis("queued_ms", record.queued)
         .millis_or_null("connect_ms", record.connect)
         .millis_or_null("sent_ms", record.sent)
         .millis_or_null("first_byte_ms", record.first_byte)
-        .raw("ms", Millis(record.duration))
-        .raw("to_backend", record.to_backend)
-        .raw("to_client", record.to_client);
+        .millis("ms", record.duration)
+        .number("to_backend", record.to_backend)
+        .number("to_client", record.to_client);
     line.end();
     out.push('\n');
 }
@@ -186,7 +233,7 @@ pub fn session(out: &mut String, record: &SessionRecord) {
 fn so_far<E>(line: &mut Object<'_>, kind: &'static str, record: &SessionRecord<E>) {
     line.text("ts", Rfc3339(record.accepted_at + record.duration))
         .word("kind", kind)
-        .raw("id", record.id)
+        .number("id", record.id)
         .text("service", &record.listener.service)
         .text("listener", &record.listener.addr)
         .text("client", &record.client)
@@ -201,12 +248,12 @@ fn so_far<E>(line: &mut Object<'_>, kind: &'static str, record: &SessionRecord<E
         let _ = write!(line.out, "{comma}\"{}\"", objection.word());
     }
     line.out.push(']');
-    line.raw("queued_ms", Millis(record.queued))
+    line.millis("queued_ms", record.queued)
         .millis_or_null("connect_ms", record.connect)
         .millis_or_null("first_byte_ms", record.first_byte)
-        .raw("ms", Millis(record.duration))
-        .raw("to_backend", record.to_backend)
-        .raw("to_client", record.to_client);
+        .millis("ms", record.duration)
+        .number("to_backend", record.to_backend)
+        .number("to_client", record.to_client);
     if let Some(Datagrams { to_backend, to_client }) = record.flow() {
         line.word("protocol", "udp")
             .raw("datagrams_to_backend", to_backend)
@@ -231,7 +278,7 @@ fn attempts(line: &mut Object<'_>, failed: &[Attempt]) {
             ConnectFailure::NoAnswer(failing) => drop(item.word("detail", failing.word())),
             _ => {}
         }
-        item.raw("ms", Millis(attempt.took));
+        item.millis("ms", attempt.took);
         item.end();
     }
     line.out.push(']');
@@ -285,7 +332,7 @@ pub fn notice(out: &mut String, at: SystemTime, notice: &Notice) {
             line.text("binary", binary);
         }
         Notice::Upgraded { pid, sessions, pause, left } => {
-            line.raw("pid", pid).raw("sessions", sessions).raw("pause_ms", Millis(*pause)).raw("left", left);
+            line.raw("pid", pid).raw("sessions", sessions).millis("pause_ms", *pause).raw("left", left);
         }
         Notice::LameDuck { .. } | Notice::Draining { .. } | Notice::Stopped(_) => {
             of_the_end(&mut line, notice);
@@ -297,7 +344,7 @@ pub fn notice(out: &mut String, at: SystemTime, notice: &Notice) {
             of_the_log(&mut line, notice);
         }
         Notice::Trial { time } => {
-            line.raw("confirm_ms", Millis(*time));
+            line.millis("confirm_ms", *time);
         }
         Notice::CallRefused { calls, last } => {
             line.raw("calls", calls).raw("last", last);
@@ -320,16 +367,16 @@ pub fn notice(out: &mut String, at: SystemTime, notice: &Notice) {
 }
 
 fn ready(line: &mut Object<'_>, took: Duration) {
-    line.raw("ms", Millis(took)).raw("pid", std::process::id()).text("version", env!("CARGO_PKG_VERSION"));
+    line.millis("ms", took).raw("pid", std::process::id()).text("version", env!("CARGO_PKG_VERSION"));
 }
 
 fn of_the_end(line: &mut Object<'_>, notice: &Notice) {
     match notice {
         Notice::LameDuck { signal, time } => {
-            line.text("signal", signal).raw("lame_duck_ms", Millis(*time));
+            line.text("signal", signal).millis("lame_duck_ms", *time);
         }
         Notice::Draining { window, open } => {
-            line.raw("drain_ms", Millis(*window)).raw("open", open);
+            line.millis("drain_ms", *window).raw("open", open);
         }
         Notice::Stopped(Stopped { sessions, cut, lines_dropped, .. }) => {
             line.raw("sessions", sessions).raw("cut", cut).raw("lines_dropped", lines_dropped);
@@ -350,7 +397,7 @@ fn of_a_certificate(line: &mut Object<'_>, notice: &Notice) {
             if let Some(name) = name {
                 line.text("name", name);
             }
-            line.text("why", why).raw("wait_ms", Millis(*wait));
+            line.text("why", why).millis("wait_ms", *wait);
         }
         _ => {}
     }
@@ -388,13 +435,13 @@ fn listening(line: &mut Object<'_>, about: &Listening) {
 fn pool_event(line: &mut Object<'_>, kind: &EventKind) {
     match kind {
         EventKind::Up { passes, took } => {
-            line.raw("passes", passes).raw("check_ms", Millis(*took));
+            line.raw("passes", passes).millis("check_ms", *took);
         }
         EventKind::Down { cause, failures } => {
             line.text("cause", cause).raw("failures", failures);
         }
         EventKind::Ejected { cause, failures, time } => {
-            line.text("cause", cause).raw("failures", failures).raw("out_ms", Millis(*time));
+            line.text("cause", cause).raw("failures", failures).millis("out_ms", *time);
         }
         EventKind::NotEjected { cause } => {
             line.text("cause", cause);
