@@ -54,6 +54,11 @@ pub struct HeadLimits {
     pub target: u32,
 }
 
+impl HeadLimits {
+    /// What a head of our own making keeps.
+    pub const OURS: Self = Self { bytes: u32::MAX, fields: u32::MAX, target: u32::MAX };
+}
+
 /// What backends are told of where a request comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Forwarded {

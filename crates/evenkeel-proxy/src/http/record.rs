@@ -11,9 +11,6 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
-/// The limits that a head of our own making keeps.
-const NO_LIMITS: HeadLimits = HeadLimits { bytes: u32::MAX, fields: u32::MAX, target: u32::MAX };
-
 /// Who a client is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Who {
@@ -113,6 +110,36 @@ pub struct Said<T> {
 }
 
 impl RequestRecord {
+    /// One of which nothing else is known yet.
+    pub fn of(listener: ListenerName, client: Who, began_at: SystemTime, outcome: Outcome) -> Self {
+        Self {
+            session: 0,
+            number: 0,
+            began_at,
+            listener,
+            client,
+            via: None,
+            head: Box::default(),
+            asked: None,
+            route: None,
+            version: Version::Http11,
+            pool: None,
+            backend: None,
+            failed_attempts: Vec::new(),
+            head_took: Duration::ZERO,
+            queued: Duration::ZERO,
+            connect: None,
+            sent: None,
+            first_byte: None,
+            duration: Duration::ZERO,
+            status: None,
+            to_backend: 0,
+            to_client: 0,
+            head_to_client: 0,
+            outcome,
+        }
+    }
+
     /// What it has said, as text.
     pub fn said(&self) -> Said<String> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -130,7 +157,7 @@ impl RequestRecord {
 
     /// What it has said, to the byte; `lines` is room for its fields.
     pub fn said_in_bytes<'a>(&'a self, lines: &'a mut Lines) -> Said<&'a [u8]> {
-        let Ok(request) = Request::parse(&self.head, &NO_LIMITS, lines) else {
+        let Ok(request) = Request::parse(&self.head, &HeadLimits::OURS, lines) else {
             return Said { target: &self.head, ..Said::default() };
         };
         let field = |name: &str| request.fields.named(name.as_bytes()).next();

@@ -6,7 +6,6 @@ use super::exchange::Exchange;
 use super::{RequestRecord, Who};
 use crate::session::Session;
 use crate::worker::Worker;
-use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::Attempt;
 use evenkeel_core::http::outcome::Outcome;
 use evenkeel_core::http::request::Version;
@@ -81,28 +80,9 @@ fn record(session: &Session, named: Option<IpAddr>, outcome: Outcome, began_at: 
     RequestRecord {
         session: session.id,
         number: session.serving().map_or(0, |serving| serving.requests()),
-        began_at,
-        listener: session.listener.name.clone(),
-        client,
         via: via.cloned(),
-        head: Box::default(),
-        asked: None,
-        route: None,
         version: if session.speaks_http2() { Version::Http2 } else { Version::Http11 },
-        pool: None,
-        backend: None::<Addr>,
-        failed_attempts: Vec::new(),
-        head_took: Duration::ZERO,
-        queued: Duration::ZERO,
-        connect: None,
-        sent: None,
-        first_byte: None,
-        duration: Duration::ZERO,
-        status: None,
-        to_backend: 0,
-        to_client: 0,
-        head_to_client: 0,
-        outcome,
+        ..RequestRecord::of(session.listener.name.clone(), client, began_at, outcome)
     }
 }
 

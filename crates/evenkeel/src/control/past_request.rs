@@ -97,41 +97,19 @@ pub mod tests {
     use super::*;
     use crate::control::recent::REQUESTS_KEPT;
     use evenkeel_core::http::outcome::Refusal;
-    use evenkeel_core::http::request::Version;
     use evenkeel_core::name::{Protocol, ServiceName};
 
     /// A request with this head, and a client that left.
     pub fn record(head: &str) -> RequestRecord {
         let addr = Addr::Ip("192.0.2.1:7".parse().unwrap());
+        let listener =
+            ListenerName { service: ServiceName::new("web"), protocol: Protocol::Tcp, addr: addr.clone() };
+        let (client, left) = (Who::At(addr), Outcome::ClientLeft);
         RequestRecord {
             session: 7,
             number: 1,
-            began_at: SystemTime::UNIX_EPOCH,
-            listener: ListenerName {
-                service: ServiceName::new("web"),
-                protocol: Protocol::Tcp,
-                addr: addr.clone(),
-            },
-            client: Who::At(addr),
-            via: None,
             head: head.as_bytes().into(),
-            asked: None,
-            route: None,
-            version: Version::Http11,
-            pool: None,
-            backend: None,
-            failed_attempts: Vec::new(),
-            head_took: Duration::ZERO,
-            queued: Duration::ZERO,
-            connect: None,
-            sent: None,
-            first_byte: None,
-            duration: Duration::ZERO,
-            status: None,
-            to_backend: 0,
-            to_client: 0,
-            head_to_client: 0,
-            outcome: Outcome::ClientLeft,
+            ..RequestRecord::of(listener, client, SystemTime::UNIX_EPOCH, left)
         }
     }
 

@@ -1,23 +1,18 @@
 //! One request to a backend that speaks HTTP/2, and its answer, both in the words of HTTP/1 to who asks.
 
+use super::body::{Incoming, Outgoing, Sent};
 use super::fields;
-use super::pipe::PIPE_BYTES;
 use bytes::Bytes;
-use evenkeel_core::http::body::Framing;
 use evenkeel_core::http::head::{Lines, Seeker};
 use evenkeel_core::http::method::Method;
 use evenkeel_core::http::request::Request;
 use evenkeel_core::http::rules::HeadLimits;
-use evenkeel_core::http2::unframed::Unframed;
 use evenkeel_core::http2::wording;
+use h2::Reason;
 use h2::client::{ResponseFuture, SendRequest};
-use h2::{Reason, RecvStream, SendStream};
-use http::{HeaderMap, Response};
+use http::Response;
 use std::pin::pin;
 use std::task::{Context, Poll};
-
-/// The limits that a head of our own making keeps.
-const NO_LIMITS: HeadLimits = HeadLimits { bytes: u32::MAX, fields: u32::MAX, target: u32::MAX };
 
 /// A request and its answer.
 #[derive(Default)]
@@ -27,10 +22,7 @@ pub struct Errand {
     asking: Stage,
     method: Option<Method>,
     answer: Option<ResponseFuture>,
-    body: Option<RecvStream>,
-    framing: Option<Framing>,
-    /// Bytes of the body that are in `told`, and that the backend has no new room for.
-    unreleased: usize,
+    body: Option<Incoming>,
     /// The answer, as far as nobody has read it.
     told: Vec<u8>,
 }
@@ -40,7 +32,7 @@ pub struct Errand {
 enum Stage {
     #[default]
     Head,
-    Body(SendStream<Bytes>, Unframed, Bytes),
+    Body(Outgoing),
     Over,
     /// The backend takes nothing more.
     Deaf,
@@ -74,7 +66,7 @@ impl Errand {
 
     /// Whether the library has all of what was said.
     pub fn is_flushed(&self) -> bool {
-        self.said.is_empty() && !matches!(&self.asking, Stage::Body(_, _, rest) if !rest.is_empty())
+        self.said.is_empty() && !matches!(&self.asking, Stage::Body(body) if body.is_held())
     }
 
     /// Whether there is nothing of the answer to be heard now.
@@ -132,7 +124,8 @@ impl Errand {
             return Ok(false);
         }
         let mut lines = Lines::new();
-        let request = Request::parse(&self.said[..end], &NO_LIMITS, &mut lines).map_err(|_| Failed::SEEN)?;
+        let request =
+            Request::parse(&self.said[..end], &HeadLimits::OURS, &mut lines).map_err(|_| Failed::SEEN)?;
         let (method, framing) = (request.method, request.body);
         let asked = fields::request(&request, authority, is_tls).ok_or(Failed::SEEN)?;
         let (answer, stream) = send.send_request(asked, framing.is_empty())?;
@@ -141,24 +134,18 @@ impl Errand {
         self.answer = Some(answer);
         self.asking = match framing.is_empty() {
             true => Stage::Over,
-            false => Stage::Body(stream, Unframed::new(framing), Bytes::new()),
+            false => Stage::Body(Outgoing::new(stream, framing)),
         };
         Ok(true)
     }
 
     /// Sends as much of the body as the backend has room for; whether there may be more.
     fn send_body(&mut self, cx: &mut Context<'_>) -> Result<bool, h2::Error> {
-        let Stage::Body(send, unframed, rest) = &mut self.asking else { return Ok(false) };
-        if rest.is_empty() {
-            let mut data = Vec::with_capacity(self.said.len());
-            let used = unframed.read(&self.said, &mut data).map_err(|_| Reason::INTERNAL_ERROR)?;
-            self.said.drain(..used);
-            *rest = data.into();
-        }
-        match fields::send(send, unframed, rest, cx)? {
-            fields::Sent::All => self.asking = Stage::Over,
-            fields::Sent::Some => return Ok(true),
-            fields::Sent::Nothing => {}
+        let Stage::Body(body) = &mut self.asking else { return Ok(false) };
+        match body.carry(&mut self.said, cx)? {
+            Sent::All => self.asking = Stage::Over,
+            Sent::Some => return Ok(true),
+            Sent::Nothing => {}
         }
         Ok(false)
     }
@@ -182,39 +169,17 @@ impl Errand {
         let framing = wording::response(status, is_over, fields::pairs(head.headers()), &mut self.told)
             .map_err(|_| Failed::SEEN)?;
         self.answer = None;
-        self.framing = Some(framing);
-        self.body = Some(body).filter(|_| !is_over);
+        self.body = (!is_over).then(|| Incoming::new(body, framing));
         Ok(true)
     }
 
-    /// Takes pieces of the body, as long as there is room for them.
+    /// Takes pieces of the body, as long as there is room for them; whether the library has something to do then.
     fn take_body(&mut self, cx: &mut Context<'_>) -> Result<bool, Failed> {
-        let mut has_come = false;
-        while let (Some(body), Some(framing)) = (&mut self.body, self.framing) {
-            if self.told.is_empty() && self.unreleased > 0 {
-                let _ = body.flow_control().release_capacity(std::mem::take(&mut self.unreleased));
-                has_come = true;
-            }
-            if self.told.len() >= PIPE_BYTES {
-                break;
-            }
-            match body.poll_data(cx) {
-                Poll::Ready(Some(piece)) => {
-                    let piece = piece?;
-                    self.unreleased += piece.len();
-                    wording::piece(framing, &piece, &mut self.told);
-                    has_come = true;
-                    continue;
-                }
-                Poll::Ready(None) => {}
-                Poll::Pending => break,
-            }
-            let Poll::Ready(trailers) = body.poll_trailers(cx) else { break };
-            let trailers: HeaderMap = trailers?.unwrap_or_default();
-            wording::end(framing, fields::pairs(&trailers), &mut self.told).map_err(|_| Failed::SEEN)?;
+        let Some(body) = &mut self.body else { return Ok(false) };
+        let came = body.carry(&mut self.told, cx)?;
+        if came.end {
             self.body = None;
-            has_come = true;
         }
-        Ok(has_come)
+        Ok(came.something | came.room)
     }
 }

@@ -1,14 +1,10 @@
 //! Between the words of HTTP/1 and the types of the library.
 
-use bytes::Bytes;
 use evenkeel_core::http::request::Request;
 use evenkeel_core::http::response::Response;
-use evenkeel_core::http2::unframed::Unframed;
 use evenkeel_core::http2::wording;
-use h2::SendStream;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use std::fmt::Write as _;
-use std::task::{Context, Poll};
 
 /// Names and values.
 pub fn pairs(fields: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
@@ -53,64 +49,9 @@ fn target(bytes: &[u8]) -> String {
 }
 
 /// What cannot be is not said: it was read strictly before.
-fn add(fields: &mut HeaderMap, (name, value): (&[u8], &[u8])) {
+pub fn add(fields: &mut HeaderMap, (name, value): (&[u8], &[u8])) {
     if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
         let _ = fields.try_append(name, value);
-    }
-}
-
-/// How much of a body has gone.
-pub enum Sent {
-    /// All, and what follows it.
-    All,
-    /// A piece.
-    Some,
-    /// Nothing: there is nothing, or no room for it.
-    Nothing,
-}
-
-/// Sends of `rest`, which came out of `body`, what the other side has room for.
-pub fn send(
-    stream: &mut SendStream<Bytes>,
-    body: &Unframed,
-    rest: &mut Bytes,
-    cx: &mut Context<'_>,
-) -> Result<Sent, h2::Error> {
-    if rest.is_empty() {
-        if !body.is_done() {
-            return Ok(Sent::Nothing);
-        }
-        end(stream, body)?;
-        return Ok(Sent::All);
-    }
-    stream.reserve_capacity(rest.len());
-    let room = match stream.capacity() {
-        0 => match stream.poll_capacity(cx) {
-            Poll::Ready(Some(room)) => room?,
-            // It is told why elsewhere.
-            Poll::Ready(None) | Poll::Pending => return Ok(Sent::Nothing),
-        },
-        room => room,
-    };
-    let piece = rest.split_to(room.min(rest.len()));
-    let is_last = body.is_done() && rest.is_empty() && !has_trailers(body);
-    stream.send_data(piece, is_last)?;
-    Ok(if is_last { Sent::All } else { Sent::Some })
-}
-
-fn has_trailers(body: &Unframed) -> bool {
-    let mut has_some = false;
-    body.trailers(|_| has_some = true);
-    has_some
-}
-
-/// Says that the body is over, and what follows it.
-fn end(stream: &mut SendStream<Bytes>, body: &Unframed) -> Result<(), h2::Error> {
-    let mut trailers = HeaderMap::new();
-    body.trailers(|field| add(&mut trailers, field));
-    match trailers.is_empty() {
-        true => stream.send_data(Bytes::new(), true),
-        false => stream.send_trailers(trailers),
     }
 }
 

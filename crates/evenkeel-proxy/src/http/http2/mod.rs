@@ -2,11 +2,12 @@
 //! by a session of its own that has a row of the worker's table, and for a socket a pipe in memory ([`pipe`]).
 //!
 //! HTTP/2 with backends: a connection ([`asking`]) that takes a request in the words of HTTP/1 and gives its answer in them
-//! ([`errand`]), as one of HTTP/1 does.
+//! ([`errand`]), as one of HTTP/1 does. Their bodies are carried alike ([`body`]).
 //!
 //! Frames, windows and compression are those of a library, which is driven without a runtime over a [`wire`].
 
 mod asking;
+mod body;
 mod connection;
 mod errand;
 mod fields;

@@ -1,26 +1,25 @@
 //! One stream of a client: carries what it says into the pipe of its session, and what that says back, as far as there is room
 //! on the other side.
 
-use super::fields::{self, Sent, pairs, response};
+use super::body::{Incoming, Outgoing, Sent};
+use super::fields::{pairs, response};
 use super::flag::Flag;
-use super::pipe::{Left, PIPE_BYTES, Pipe};
+use super::pipe::{Left, Pipe};
 use crate::session::Session;
 use crate::shared::Place;
 use bytes::Bytes;
-use evenkeel_core::http::body::Framing;
 use evenkeel_core::http::head::{Lines, Seeker};
 use evenkeel_core::http::method::Method;
 use evenkeel_core::http::outcome::Refusal;
 use evenkeel_core::http::response::Response;
-use evenkeel_core::http2::unframed::Unframed;
 use evenkeel_core::http2::wording::{self, Asked};
 use evenkeel_sys::poll::Readiness;
 use h2::server::SendResponse;
-use h2::{Reason, RecvStream, SendStream};
+use h2::{Reason, RecvStream};
 use http::{Request, StatusCode};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 
 /// One stream.
 pub struct Stream {
@@ -34,12 +33,9 @@ pub struct Stream {
     waker: Waker,
     method: Method,
     /// The body, as long as it comes.
-    body: Option<RecvStream>,
-    framing: Framing,
+    body: Option<Incoming>,
     /// Whether it could not say anything for the socket took nothing.
     is_held_up: bool,
-    /// Bytes of the body that the pipe has, and the client has no new room for.
-    unreleased: usize,
     answer: Answer,
 }
 
@@ -48,7 +44,7 @@ enum Answer {
     /// Its head is awaited.
     Head(SendResponse<Bytes>),
     /// Its body goes to the client.
-    Body(SendStream<Bytes>, Unframed, Bytes),
+    Body(Outgoing),
     /// The client has it, or gets nothing more of it.
     Over,
 }
@@ -106,10 +102,8 @@ impl Stream {
             flag,
             waker,
             method: Method::of(asked.method),
-            body: Some(body).filter(|_| !asked.is_over),
-            framing,
+            body: (!asked.is_over).then(|| Incoming::new(body, framing)),
             is_held_up: false,
-            unreleased: 0,
             answer: Answer::Head(respond),
         })
     }
@@ -153,7 +147,7 @@ impl Stream {
     fn carry(&mut self, cx: &mut Context<'_>, is_blocked: bool) -> Result<bool, Broken> {
         let is_reset = match &mut self.answer {
             Answer::Head(respond) => respond.poll_reset(cx).is_ready(),
-            Answer::Body(send, ..) => send.poll_reset(cx).is_ready(),
+            Answer::Body(body) => body.stream.poll_reset(cx).is_ready(),
             Answer::Over => false,
         };
         if is_reset {
@@ -175,50 +169,23 @@ impl Stream {
     fn reset(&mut self) {
         match std::mem::replace(&mut self.answer, Answer::Over) {
             Answer::Head(mut respond) => respond.send_reset(Reason::INTERNAL_ERROR),
-            Answer::Body(mut send, ..) => send.send_reset(Reason::INTERNAL_ERROR),
+            Answer::Body(mut body) => body.stream.send_reset(Reason::INTERNAL_ERROR),
             Answer::Over => {}
         }
     }
 
     /// Carries the body into the pipe; whether something came.
     fn upload(&mut self, cx: &mut Context<'_>) -> Result<bool, Broken> {
-        let mut has_come = false;
-        while let Some(body) = &mut self.body {
-            let mut said = self.pipe.to_backend.borrow_mut();
-            if said.is_empty() && self.unreleased > 0 {
-                let _ = body.flow_control().release_capacity(std::mem::take(&mut self.unreleased));
-            }
-            if said.len() >= PIPE_BYTES {
-                break;
-            }
-            match body.poll_data(cx) {
-                Poll::Ready(Some(Ok(piece))) => {
-                    self.unreleased += piece.len();
-                    wording::piece(self.framing, &piece, &mut said);
-                    has_come = true;
-                    continue;
-                }
-                Poll::Ready(Some(Err(_))) => return Err(Broken),
-                Poll::Ready(None) => {}
-                Poll::Pending => break,
-            }
-            match body.poll_trailers(cx) {
-                Poll::Ready(Ok(trailers)) => {
-                    let trailers = trailers.unwrap_or_default();
-                    wording::end(self.framing, pairs(&trailers), &mut said).map_err(|_| Broken)?;
-                    drop(said);
-                    self.body = None;
-                    has_come = true;
-                }
-                Poll::Ready(Err(_)) => return Err(Broken),
-                Poll::Pending => break,
-            }
+        let Some(body) = &mut self.body else { return Ok(false) };
+        let came = body.carry(&mut self.pipe.to_backend.borrow_mut(), cx).map_err(|_| Broken)?;
+        if came.end {
+            self.body = None;
         }
-        if has_come {
+        if came.something {
             let ready = &self.session.client_ready;
             ready.set(ready.get().and(Readiness::READABLE));
         }
-        Ok(has_come)
+        Ok(came.something)
     }
 
     /// Carries the answer out of the pipe; whether all of what was there has gone.
@@ -226,7 +193,7 @@ impl Stream {
         let was_flushed = self.pipe.is_flushed();
         while self.send_head()? {}
         while self.send_body(cx)? {}
-        let is_held = matches!(&self.answer, Answer::Body(_, _, rest) if !rest.is_empty());
+        let is_held = matches!(&self.answer, Answer::Body(body) if body.is_held());
         self.pipe.is_held.set(is_held);
         Ok(!was_flushed && self.pipe.is_flushed())
     }
@@ -250,22 +217,15 @@ impl Stream {
         let send = respond.send_response(response, is_over).map_err(|_| Broken)?;
         self.answer = match is_over {
             true => Answer::Over,
-            false => Answer::Body(send, Unframed::new(framing), Bytes::new()),
+            false => Answer::Body(Outgoing::new(send, framing)),
         };
         Ok(false)
     }
 
     /// Sends as much of the body as there is, and as the client has room for; whether there may be more.
     fn send_body(&mut self, cx: &mut Context<'_>) -> Result<bool, Broken> {
-        let Answer::Body(send, unframed, rest) = &mut self.answer else { return Ok(false) };
-        if rest.is_empty() {
-            let mut told = self.pipe.to_client.borrow_mut();
-            let mut data = Vec::with_capacity(told.len());
-            let used = unframed.read(&told, &mut data).map_err(|_| Broken)?;
-            told.drain(..used);
-            *rest = data.into();
-        }
-        match fields::send(send, unframed, rest, cx).map_err(|_| Broken)? {
+        let Answer::Body(body) = &mut self.answer else { return Ok(false) };
+        match body.carry(&mut self.pipe.to_client.borrow_mut(), cx).map_err(|_| Broken)? {
             Sent::All => self.answer = Answer::Over,
             Sent::Some => return Ok(true),
             Sent::Nothing => {}
