@@ -187,7 +187,7 @@ pub(crate) fn prepare(
             let sockets = match left {
                 Some(sockets) => Arc::clone(sockets),
                 None => Arc::new(
-                    bind(listener, workers, inherited, &neighbours(current, name))
+                    bind(&Need { listener, workers, neighbours: neighbours(current, name) }, inherited)
                         .map_err(|why| PrepareError::Listener(name.clone(), why))?,
                 ),
             };
@@ -272,21 +272,24 @@ fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
     one.port() == other.port() && (a == b || covers(a, b) || covers(b, a))
 }
 
-fn bind(
-    listener: &Listener,
+/// For whom sockets are bound.
+struct Need<'a> {
+    listener: &'a Listener,
     workers: usize,
-    inherited: &mut Inherited,
-    neighbours: &[&OwnedFd],
-) -> Result<Bound, Unbindable> {
+    neighbours: Vec<&'a OwnedFd>,
+}
+
+fn bind(need: &Need<'_>, inherited: &mut Inherited) -> Result<Bound, Unbindable> {
+    let listener = need.listener;
     let (addr, protocol) = (&listener.name.addr, listener.name.protocol);
     if let Some(passed) = inherited.take(protocol, addr) {
         return take_over(passed, listener);
     }
     match addr {
-        Addr::Ip(ip) if protocol == Protocol::Udp => udp::bind(*ip, listener, workers, neighbours),
+        Addr::Ip(ip) if protocol == Protocol::Udp => udp::bind(*ip, need),
         Addr::Unix(path) => Ok(bind_unix(path, listener)?),
         Addr::Ip(ip) => {
-            let bind = |mptcp| bind_ip(*ip, listener, workers, neighbours, mptcp);
+            let bind = |mptcp| bind_ip(*ip, need, mptcp);
             match bind(listener.inward.mptcp) {
                 // Its clients are served all the same, over TCP alone.
                 Err(why) if listener.inward.mptcp && why.is_unsupported() => bind(false),
@@ -323,14 +326,8 @@ fn bind_unix(path: &Path, listener: &Listener) -> io::Result<Bound> {
 }
 
 /// The sockets of a TCP listener.
-fn bind_ip(
-    addr: SocketAddr,
-    listener: &Listener,
-    workers: usize,
-    neighbours: &[&OwnedFd],
-    mptcp: bool,
-) -> Result<Bound, Unbindable> {
-    bind_everywhere(addr, |addr| bind_at(addr, listener, workers, neighbours, mptcp))
+fn bind_ip(addr: SocketAddr, need: &Need<'_>, mptcp: bool) -> Result<Bound, Unbindable> {
+    bind_everywhere(addr, |addr| bind_at(addr, need, mptcp))
 }
 
 /// `:80` means every address that this machine has, be it without IPv6.
@@ -349,29 +346,23 @@ fn bind_everywhere(
 /// A socket for each worker. They share the port among themselves, but the first bind must find it free: two
 /// balancers that shared a port by accident would each get half of its connections. Nobody listens before all are
 /// bound: who connected to a socket that is given up again would be reset.
-fn bind_at(
-    addr: SocketAddr,
-    listener: &Listener,
-    workers: usize,
-    neighbours: &[&OwnedFd],
-    mptcp: bool,
-) -> Result<Bound, Unbindable> {
+fn bind_at(addr: SocketAddr, need: &Need<'_>, mptcp: bool) -> Result<Bound, Unbindable> {
+    let listener = need.listener;
     let interface = listener.inward.interface.as_deref();
     wish::try_interface(interface).map_err(Unbindable::Wish)?;
     let bind = |addr, share| socket::bind_ip(addr, Binding { share, interface, mptcp });
-    let (sockets, local) = bind_each(addr, workers, neighbours, bind)?;
+    let (sockets, local) = bind_each(addr, need, bind)?;
     let addr = Addr::Ip(local);
     sockets.iter().try_for_each(|socket| apply(socket, &addr, listener))?;
     sockets.iter().try_for_each(|socket| socket::listen(socket, listener.backlog))?;
     Ok(Bound::new(sockets, addr, Protocol::Tcp))
 }
 
-/// A socket for each worker at `addr`, and where that is. It may be taken by `neighbours` as long as those are there: then
+/// A socket for each worker at `addr`, and where that is. It may be taken by neighbours as long as those are there: then
 /// the kernel hands connections to whose address says more.
 fn bind_each(
     addr: SocketAddr,
-    workers: usize,
-    neighbours: &[&OwnedFd],
+    &Need { workers, ref neighbours, .. }: &Need<'_>,
     bind: impl Fn(SocketAddr, bool) -> io::Result<OwnedFd>,
 ) -> io::Result<(Vec<OwnedFd>, SocketAddr)> {
     let for_each_worker = |addr| (0..workers).map(|_| bind(addr, true)).collect::<io::Result<Vec<_>>>();

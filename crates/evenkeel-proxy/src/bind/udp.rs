@@ -1,6 +1,6 @@
 //! The sockets of a listener that takes datagrams.
 
-use super::{Bound, bind_each, bind_everywhere};
+use super::{Bound, Need, bind_each, bind_everywhere};
 use crate::{Unbindable, wish};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::name::Protocol;
@@ -15,25 +15,16 @@ use std::os::fd::OwnedFd;
 const WAITING_MAX: usize = 4 * 1024 * 1024;
 
 /// A socket for each worker. The kernel deals clients out among them by their addresses, so that a client stays with one.
-pub fn bind(
-    addr: SocketAddr,
-    listener: &Listener,
-    workers: usize,
-    neighbours: &[&OwnedFd],
-) -> Result<Bound, Unbindable> {
-    bind_everywhere(addr, |addr| bind_at(addr, listener, workers, neighbours))
+pub fn bind(addr: SocketAddr, need: &Need<'_>) -> Result<Bound, Unbindable> {
+    bind_everywhere(addr, |addr| bind_at(addr, need))
 }
 
-fn bind_at(
-    addr: SocketAddr,
-    listener: &Listener,
-    workers: usize,
-    neighbours: &[&OwnedFd],
-) -> Result<Bound, Unbindable> {
+fn bind_at(addr: SocketAddr, need: &Need<'_>) -> Result<Bound, Unbindable> {
+    let listener = need.listener;
     let interface = listener.inward.interface.as_deref();
     wish::try_interface(interface).map_err(Unbindable::Wish)?;
     let bind = |addr, share| datagram::bind(addr, Binding { share, interface, mptcp: false });
-    let (sockets, local) = bind_each(addr, workers, neighbours, bind)?;
+    let (sockets, local) = bind_each(addr, need, bind)?;
     sockets.iter().try_for_each(|socket| apply(socket, listener))?;
     Ok(Bound::new(sockets, Addr::Ip(local), Protocol::Udp))
 }
