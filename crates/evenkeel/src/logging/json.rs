@@ -39,10 +39,17 @@ impl<'a> Object<'a> {
 
     /// A field that holds text.
     fn text(&mut self, name: &str, value: impl Display) -> &mut Self {
+        self.quoted(name, |out| {
+            let _ = write!(out, "{value}");
+        })
+    }
+
+    /// A field that holds what `write` writes.
+    fn quoted(&mut self, name: &str, write: impl FnOnce(&mut String)) -> &mut Self {
         self.name(name);
         self.out.push('"');
         let start = self.out.len();
-        let _ = write!(self.out, "{value}");
+        write(self.out);
         escape(self.out, start);
         self.out.push('"');
         self
@@ -59,13 +66,7 @@ impl<'a> Object<'a> {
 
     /// A field that holds what a stranger has said.
     fn said(&mut self, name: &str, value: &[u8]) -> &mut Self {
-        self.name(name);
-        self.out.push('"');
-        let start = self.out.len();
-        self.out.push_str(&String::from_utf8_lossy(value));
-        escape(self.out, start);
-        self.out.push('"');
-        self
+        self.quoted(name, |out| out.push_str(&String::from_utf8_lossy(value)))
     }
 
     fn said_or_null(&mut self, name: &str, value: Option<&[u8]>) -> &mut Self {

@@ -202,11 +202,11 @@ impl Duty {
         if getppid().is_some_and(Pid::is_init) {
             command.env(SUPERVISED, "1");
         }
-        self.attend(command, line, answers).map_err(|error| error.to_string())
+        self.start_by_copy(command, line, answers).map_err(|error| error.to_string())
     }
 
     /// Leaves it to a copy of this process to start `command` and tell of its end, and notes them once that is done.
-    fn attend(&mut self, mut command: Command, line: Channel, answers: &Channel) -> io::Result<()> {
+    fn start_by_copy(&mut self, mut command: Command, line: Channel, answers: &Channel) -> io::Result<()> {
         let (told, tells) = io::pipe()?;
         let parent = fork(|| attend(&mut command, line, tells, answers))?;
         // Dropped here, or the answer would have no end.

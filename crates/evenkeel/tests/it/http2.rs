@@ -9,8 +9,8 @@ use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
-#[test]
-fn an_upgrade_tells_a_client_to_go_and_finishes_its_streams() {
+/// A backend that says by the first flag that it was asked for `/slow`, and answers that when the second one is up.
+fn gated() -> (Server, Arc<AtomicBool>, Arc<AtomicBool>) {
     let (asked, open) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let (seen, gate) = (Arc::clone(&asked), Arc::clone(&open));
     let server = Server::start(
@@ -23,6 +23,12 @@ fn an_upgrade_tells_a_client_to_go_and_finishes_its_streams() {
             web::ok("done")
         }),
     );
+    (server, asked, open)
+}
+
+#[test]
+fn an_upgrade_tells_a_client_to_go_and_finishes_its_streams() {
+    let (server, asked, open) = gated();
     let mut chain = Chain::new(Setup::to([server.place()]).http());
     let peer = Peer::connect(&chain.place);
     let client = Client::new(&peer);
@@ -76,18 +82,7 @@ fn a_connection_is_one_session_and_an_order_on_a_backend_ends_the_streams_there(
 
 #[test]
 fn a_service_whose_listeners_are_closed_says_goodbye_and_finishes_its_streams() {
-    let (asked, open) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-    let (seen, gate) = (Arc::clone(&asked), Arc::clone(&open));
-    let server = Server::start(
-        &Place::any(),
-        web::serve(move |request| {
-            if request.first_line().contains("/slow") {
-                seen.store(true, SeqCst);
-                eventually("it may answer", || gate.load(SeqCst).then_some(()));
-            }
-            web::ok("done")
-        }),
-    );
+    let (server, asked, open) = gated();
     let running = Setup::to([server.place()]).http().ready();
     let (busy, idle) = (Peer::connect(&running.place), Peer::connect(&running.place));
     let (busy, idle) = (Client::new(&busy), Client::new(&idle));
