@@ -6,6 +6,7 @@ mod echo;
 mod figures;
 mod histogram;
 mod http;
+mod http2;
 mod load;
 mod memory;
 mod meter;
@@ -34,8 +35,8 @@ enum Command {
     Run(run::Run),
     /// Serve the wishes of the load, on many ports
     Backend {
-        /// Serve HTTP
-        #[arg(long)]
+        /// Serve HTTP, 1.1 and 2
+        #[arg(long, alias = "http2")]
         http: bool,
         /// Send datagrams back
         #[arg(long, conflicts_with = "http")]

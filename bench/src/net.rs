@@ -94,6 +94,13 @@ pub fn send(socket: impl AsFd, bytes: &[u8]) -> io::Result<usize> {
     Ok(later(sent)?.unwrap_or(0))
 }
 
+/// The same, and takes out of `bytes` what the socket took.
+pub fn send_off(socket: impl AsFd, bytes: &mut Vec<u8>) -> io::Result<()> {
+    let sent = send(socket, bytes)?;
+    bytes.drain(..sent);
+    Ok(())
+}
+
 fn later<T>(result: rustix::io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Ok(done) => Ok(Some(done)),

@@ -1,6 +1,7 @@
 //! The test backends of HTTP: one thread, many ports, answers that are made once.
 
 use super::{head, response};
+use crate::http2::{self, Answering};
 use crate::net::{self, Ready};
 use crate::peers::{self, Peers};
 use anyhow::{Context, Result, ensure};
@@ -38,6 +39,8 @@ struct Peer {
     answer: Option<(u32, usize)>,
     /// Whether the connection ends behind that answer.
     closes: bool,
+    /// One who speaks HTTP/2: the load, where there is no balancer.
+    answering: Option<Box<Answering>>,
 }
 
 /// Answers by the length of their bodies.
@@ -58,24 +61,28 @@ impl AsFd for Peer {
 
 impl peers::Peer for Peer {
     fn new(socket: OwnedFd) -> Self {
-        Self { socket, part: Vec::new(), answer: None, closes: false }
+        Self { socket, part: Vec::new(), answer: None, closes: false, answering: None }
     }
 
     fn is_blocked(&self) -> bool {
-        self.answer.is_some()
+        self.answer.is_some() || self.answering.as_ref().is_some_and(|it| !it.unsent.is_empty())
     }
 }
 
 impl Peer {
     /// Reads a request unless an answer is under way, and sends what is due. Whether the connection stays.
     fn serve(&mut self, ready: Ready, answers: &mut Answers) -> Result<bool> {
-        if self.answer.is_none() && ready.intersects(Ready::IN | Ready::HUP | Ready::ERR) {
+        if !peers::Peer::is_blocked(self) && ready.intersects(Ready::IN | Ready::HUP | Ready::ERR) {
             let mut buffer = [0; head::LONGEST];
             match net::receive(&self.socket, &mut buffer)? {
                 None => return Ok(true),
                 Some(0) => return Ok(false),
                 Some(received) => self.on_received(&buffer[..received], answers)?,
             }
+        }
+        if let Some(answering) = &mut self.answering {
+            net::send_off(&self.socket, &mut answering.unsent)?;
+            return Ok(true);
         }
         let Some((length, unsent)) = self.answer else { return Ok(true) };
         let answer = answers.of(length);
@@ -86,6 +93,13 @@ impl Peer {
 
     /// Makes the answer due that these bytes complete the request for.
     fn on_received(&mut self, bytes: &[u8], answers: &mut Answers) -> Result<()> {
+        // The load says it at once.
+        if bytes.starts_with(http2::PREFACE) {
+            self.answering = Some(Box::new(Answering::new()));
+        }
+        if let Some(answering) = &mut self.answering {
+            return answering.on_received(bytes);
+        }
         let held = std::mem::take(&mut self.part);
         let joined = if held.is_empty() { bytes } else { &[&held, bytes].concat() };
         let Some(head) = head::parse(joined)? else {

@@ -1,5 +1,6 @@
 //! HTTP/1.1 as the load and the backends speak it: a GET whose path says how many bytes the answer has. Little of the
-//! protocol, but that strictly: what a balancer may not do to a message fails the measurement.
+//! protocol, but that strictly: what a balancer may not do to a message fails the measurement. The backends also
+//! understand who begins with [`crate::http2`].
 
 mod answer;
 mod backend;
@@ -12,7 +13,7 @@ pub use backend::serve;
 pub use backend::serve_on;
 
 /// What bodies are made of.
-const BODY: u8 = b'h';
+pub const BODY: u8 = b'h';
 
 /// The request for an answer with so many bytes; the last one on its connection unless that `stays` open.
 pub fn request(bytes: u32, stays: bool) -> Vec<u8> {

@@ -1,12 +1,11 @@
 //! Connections that are open and do nothing: what each takes of memory, and all of them of CPU.
 
-use super::talk::Talk;
-use super::{Ports, Window, exchange_once};
+use super::line::{Line, Speech};
+use super::{Ports, Window};
 use crate::figures::Figures;
 use crate::memory::Memory;
 use crate::meter::Meter;
 use anyhow::Result;
-use std::net::TcpStream;
 use std::time::Duration;
 
 /// Connections to let the balancer make what it makes once.
@@ -20,16 +19,17 @@ const LOOKS: u32 = 30;
 /// Opens `connections`, exchanges once on each, and watches for the window what holding them costs.
 pub fn hold(
     connections: usize,
-    talk: &Talk,
+    speech: &Speech,
     ports: &mut Ports,
     window: Window,
     meter: &Meter,
 ) -> Result<Figures> {
-    let first = open(FIRST, talk, ports)?;
+    let mut first = open(FIRST, speech, ports)?;
     std::thread::sleep(window.warm);
     let empty = settled(meter)?;
-    let held = open(connections, talk, ports)?;
+    let mut held = open(connections, speech, ports)?;
     std::thread::sleep(window.warm);
+    held.iter_mut().try_for_each(Line::listen)?;
     let full = settled(meter)?;
     let before = meter.read();
     std::thread::sleep(window.length);
@@ -40,9 +40,7 @@ pub fn hold(
     figures.set("own_bytes", each(empty.own, full.own));
     figures.set("kernel_bytes", each(empty.kernel, full.kernel));
     after.since(&before).note(meter, &mut figures);
-    let (mut first, mut held) = (first, held);
-    let broken =
-        first.iter_mut().chain(&mut held).filter_map(|stream| exchange_once(stream, talk).err()).count();
+    let broken = first.iter_mut().chain(&mut held).filter_map(|line| line.exchange().err()).count();
     figures.set("errors", broken as f64);
     Ok(figures)
 }
@@ -61,12 +59,6 @@ fn settled(meter: &Meter) -> Result<Memory> {
     Ok(last)
 }
 
-fn open(connections: usize, talk: &Talk, ports: &mut Ports) -> Result<Vec<TcpStream>> {
-    (0..connections)
-        .map(|_| {
-            let mut stream = ports.open()?;
-            exchange_once(&mut stream, talk)?;
-            Ok(stream)
-        })
-        .collect()
+fn open(connections: usize, speech: &Speech, ports: &mut Ports) -> Result<Vec<Line>> {
+    (0..connections).map(|_| Line::open(ports, speech)).collect()
 }

@@ -6,8 +6,10 @@ mod datagrams;
 mod exchange;
 mod flight;
 mod hold;
+mod line;
 mod order;
 mod schedule;
+mod streams;
 mod talk;
 
 pub use order::Order;
@@ -17,6 +19,8 @@ use connect::Connect;
 use datagrams::{Datagrams, Pace, wait_until_echoed};
 use exchange::Exchange;
 use hold::hold;
+use line::{Speech, wait_until_served};
+use streams::Streams;
 use talk::Talk;
 
 use crate::figures::Figures;
@@ -24,7 +28,6 @@ use crate::histogram::Histogram;
 use crate::meter::Meter;
 use crate::net;
 use anyhow::{Result, ensure};
-use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -142,31 +145,5 @@ impl Ports {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         Ok(stream)
-    }
-}
-
-/// One exchange on a connection that blocks.
-fn exchange_once(stream: &mut TcpStream, talk: &Talk) -> Result<()> {
-    stream.write_all(&talk.request)?;
-    let (mut reply, mut buffer) = (talk.reply(), [0; 4096]);
-    loop {
-        let received = stream.read(&mut buffer)?;
-        ensure!(received > 0, "closed before the reply");
-        if reply.on_received(&buffer[..received])? {
-            return Ok(());
-        }
-    }
-}
-
-/// Waits until an exchange works.
-fn wait_until_served(talk: &Talk, ports: &mut Ports, patience: Duration) -> Result<()> {
-    let begin = Instant::now();
-    loop {
-        let served = ports.open().and_then(|mut stream| exchange_once(&mut stream, talk));
-        if served.is_ok() {
-            return Ok(());
-        }
-        ensure!(begin.elapsed() < patience, "not served within {patience:?}");
-        std::thread::sleep(Duration::from_micros(200));
     }
 }

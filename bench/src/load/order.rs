@@ -2,10 +2,11 @@
 
 use super::schedule::Schedule;
 use super::{
-    Bulk, Connect, Datagrams, Exchange, Pace, Ports, TURN, Talk, Tally, Traffic, Window, hold, measure,
-    wait_until_echoed, wait_until_served,
+    Bulk, Connect, Datagrams, Exchange, Pace, Ports, Speech, Streams, TURN, Talk, Tally, Traffic, Window,
+    hold, measure, wait_until_echoed, wait_until_served,
 };
 use crate::figures::Figures;
+use crate::http2::Asking;
 use crate::meter::{Meter, monotonic_ns};
 use crate::wish::Wish;
 use anyhow::{Result, anyhow, ensure};
@@ -40,8 +41,11 @@ pub struct Order {
     /// Ask by HTTP, for replies of the size
     #[arg(long)]
     http: bool,
-    /// Send datagrams
+    /// Ask by HTTP/2
     #[arg(long, conflicts_with = "http")]
+    http2: bool,
+    /// Send datagrams
+    #[arg(long, conflicts_with_all = ["http", "http2"])]
     udp: bool,
     #[command(subcommand)]
     kind: Kind,
@@ -69,6 +73,17 @@ enum Kind {
         /// Bulk transfers to the clients beside it
         #[arg(long, default_value_t = 0)]
         beside: usize,
+    },
+    /// Ask and reply by HTTP/2 over connections that stay open
+    Streams {
+        #[arg(long)]
+        connections: usize,
+        /// Requests at once on each of them
+        #[arg(long)]
+        streams: usize,
+        /// Bytes of each reply
+        #[arg(long)]
+        size: u32,
     },
     /// Open, exchange 64 bytes once, close
     Connect {
@@ -122,6 +137,11 @@ impl Kind {
     fn has_bulk(&self) -> bool {
         matches!(self, Self::Bulk { .. } | Self::Exchange { beside: 1.., .. })
     }
+
+    /// Whether it can be made by HTTP/2.
+    fn is_http2(&self) -> bool {
+        matches!(self, Self::Streams { .. } | Self::Hold { .. } | Self::Await)
+    }
 }
 
 impl Order {
@@ -131,6 +151,7 @@ impl Order {
         let window =
             Window { warm: Duration::from_millis(self.warm), length: Duration::from_millis(self.window) };
         ensure!(!(self.http && self.kind.has_bulk()), "bulk transfers are no HTTP");
+        ensure!(!self.http2 || self.kind.is_http2(), "not by HTTP/2");
         let others: Vec<u32> = self.backends.into_iter().chain([std::process::id()]).collect();
         let meter = Meter::new(self.balancer, &others);
         match self.kind {
@@ -150,14 +171,17 @@ impl Order {
                 let bulk = Bulk::open(beside, Wish::Down, &mut ports, self.backend)?;
                 besides(bulk, || measure(&mut exchange, window, &meter))
             }
+            Kind::Streams { connections, streams, size } => measure(
+                &mut Streams::open(connections, streams, &Asking::new(size)?, &mut ports)?,
+                window,
+                &meter,
+            ),
             Kind::Connect { concurrency, rate } => measure(
                 &mut Connect::new(concurrency, rate, self.talk(EXCHANGE, false), ports)?,
                 window,
                 &meter,
             ),
-            Kind::Hold { connections } => {
-                hold(connections, &self.talk(EXCHANGE, true), &mut ports, window, &meter)
-            }
+            Kind::Hold { connections } => hold(connections, &self.speech()?, &mut ports, window, &meter),
             Kind::Datagrams { flows, size, in_flight, rate } => {
                 let schedule = rate.map(|rate| Schedule::new(rate, Instant::now())).transpose()?;
                 let pace = schedule.map_or(Pace::InFlight(in_flight), Pace::Rate);
@@ -166,7 +190,7 @@ impl Order {
             Kind::Await => {
                 match self.udp {
                     true => wait_until_echoed(&mut ports, START)?,
-                    false => wait_until_served(&self.talk(EXCHANGE, true), &mut ports, START)?,
+                    false => wait_until_served(&self.speech()?, &mut ports, START)?,
                 }
                 let mut figures = Figures::default();
                 figures.set("served_at_ns", monotonic_ns() as f64);
@@ -180,6 +204,14 @@ impl Order {
     /// An exchange of this size on connections that `stay` open or not.
     fn talk(&self, size: u32, stay: bool) -> Talk {
         if self.http { Talk::http(size, stay) } else { Talk::wish(size, size) }
+    }
+
+    /// One exchange after the other on a connection.
+    fn speech(&self) -> Result<Speech> {
+        Ok(match self.http2 {
+            true => Speech::Http2(Asking::new(EXCHANGE)?),
+            false => Speech::Talk(self.talk(EXCHANGE, true)),
+        })
     }
 }
 
@@ -227,19 +259,32 @@ mod tests {
     }
 
     fn figures_of(kind: Kind) -> Figures {
-        figures_by(false, kind)
+        figures_at(backend(false), "", kind)
     }
 
-    fn figures_by(http: bool, kind: Kind) -> Figures {
-        figures_at(backend(http), http, false, kind)
+    fn figures_by(protocol: &str, kind: Kind) -> Figures {
+        figures_at(backend(true), protocol, kind)
     }
 
-    fn figures_at(port: u16, http: bool, udp: bool, kind: Kind) -> Figures {
+    fn figures_at(port: u16, protocol: &str, kind: Kind) -> Figures {
         let within = |window| {
             let kind = kind.clone();
             let (balancer, backends) = (None, None);
-            Order { port, ports: 1, backend: port, balancer, backends, warm: 10, window, http, udp, kind }
-                .carry_out()
+            let [http, http2, udp] = ["http", "http2", "udp"].map(|name| name == protocol);
+            Order {
+                port,
+                ports: 1,
+                backend: port,
+                balancer,
+                backends,
+                warm: 10,
+                window,
+                http,
+                http2,
+                udp,
+                kind,
+            }
+            .carry_out()
         };
         // Where others keep us from the cores, nothing may come through for a while.
         let figures = within(50).or_else(|_| within(500)).or_else(|_| within(5000)).unwrap();
@@ -280,17 +325,27 @@ mod tests {
     #[test]
     fn answers_of_http_come_through_and_are_timed() {
         for (size, rate) in [(64, None), (300_000, None), (64, Some(2000))] {
-            let figures = figures_by(true, Kind::Exchange { connections: 3, size, rate, beside: 0 });
+            let figures = figures_by("http", Kind::Exchange { connections: 3, size, rate, beside: 0 });
             assert!(figures.get("p50_ns").unwrap() > 0.0, "{figures:?}");
         }
-        let figures = figures_by(true, Kind::Connect { concurrency: 4, rate: None });
+        let figures = figures_by("http", Kind::Connect { concurrency: 4, rate: None });
         assert!(figures.get("p50_ns").unwrap() > 0.0, "{figures:?}");
-        assert!(figures_by(true, Kind::Hold { connections: 20 }).get("kernel_bytes").is_some());
+        assert!(figures_by("http", Kind::Hold { connections: 20 }).get("kernel_bytes").is_some());
+    }
+
+    #[test]
+    fn answers_of_http2_come_through_and_are_timed() {
+        for (size, streams) in [(64, 1), (64, 10), (300_000, 10)] {
+            let figures = figures_by("http2", Kind::Streams { connections: 3, streams, size });
+            assert!(figures.get("p50_ns").unwrap() > 0.0, "{figures:?}");
+        }
+        assert!(figures_by("http2", Kind::Hold { connections: 20 }).get("kernel_bytes").is_some());
     }
 
     #[test]
     fn the_first_exchange_is_awaited() {
-        for figures in [figures_of(Kind::Await), figures_at(echo(), false, true, Kind::Await)] {
+        let by_http2 = figures_by("http2", Kind::Await);
+        for figures in [figures_of(Kind::Await), by_http2, figures_at(echo(), "udp", Kind::Await)] {
             assert!(figures.get("served_at_ns").unwrap() <= monotonic_ns() as f64);
         }
     }
@@ -300,7 +355,7 @@ mod tests {
         for (flows, size, rate) in [(1, 64, None), (20, 1200, None), (1, 8, Some(2000)), (20, 64, Some(2000))]
         {
             let kind = Kind::Datagrams { flows, size, in_flight: 64, rate };
-            let figures = figures_at(echo(), false, true, kind);
+            let figures = figures_at(echo(), "udp", kind);
             assert!(figures.get("done").unwrap() > 0.0, "{figures:?}");
             assert!(figures.get("p50_ns").unwrap() > 0.0, "{figures:?}");
         }

@@ -39,7 +39,7 @@ const SPLICE: &str = "haproxy-splice";
 pub fn yardstick(scenario: &Scenario) -> &'static str {
     match scenario.setup.protocol {
         Protocol::Tcp => SPLICE,
-        Protocol::Http | Protocol::Udp => "nginx",
+        Protocol::Http | Protocol::Http2 | Protocol::Udp => "nginx",
     }
 }
 
@@ -65,16 +65,33 @@ impl Kind {
             (Protocol::Tcp, Self::Haproxy { .. }) => Some(include_str!("../../rivals/haproxy.cfg")),
             (Protocol::Tcp, Self::Nginx) => Some(include_str!("../../rivals/nginx.conf")),
             (Protocol::Tcp, Self::Envoy) => Some(include_str!("../../rivals/envoy.yaml")),
-            (Protocol::Http, Self::Evenkeel) => Some(include_str!("../../rivals/http/evenkeel.toml")),
-            (Protocol::Http, Self::Haproxy { splice: false }) => {
+            (Protocol::Http | Protocol::Http2, Self::Evenkeel) => {
+                Some(include_str!("../../rivals/http/evenkeel.toml"))
+            }
+            (Protocol::Http | Protocol::Http2, Self::Haproxy { splice: false }) => {
                 Some(include_str!("../../rivals/http/haproxy.cfg"))
             }
-            (Protocol::Http, Self::Nginx) => Some(include_str!("../../rivals/http/nginx.conf")),
-            (Protocol::Http, Self::Envoy) => Some(include_str!("../../rivals/http/envoy.yaml")),
+            (Protocol::Http | Protocol::Http2, Self::Nginx) => {
+                Some(include_str!("../../rivals/http/nginx.conf"))
+            }
+            (Protocol::Http | Protocol::Http2, Self::Envoy) => {
+                Some(include_str!("../../rivals/http/envoy.yaml"))
+            }
             (Protocol::Udp, Self::Evenkeel) => Some(include_str!("../../rivals/udp/evenkeel.toml")),
             (Protocol::Udp, Self::Nginx) => Some(include_str!("../../rivals/udp/nginx.conf")),
             (Protocol::Udp, Self::Envoy) => Some(include_str!("../../rivals/udp/envoy.yaml")),
             (_, Self::Haproxy { .. } | Self::Naive | Self::Direct) => None,
+        }
+    }
+
+    /// How its configuration says which HTTP clients speak.
+    fn version(self, protocol: Protocol) -> &'static str {
+        match (self, protocol) {
+            (Self::Haproxy { .. }, Protocol::Http2) => " proto h2",
+            (Self::Nginx, Protocol::Http2) => " http2",
+            (Self::Envoy, Protocol::Http2) => "HTTP2",
+            (Self::Envoy, _) => "AUTO",
+            _ => "",
         }
     }
 }
@@ -180,12 +197,12 @@ impl Rival {
     pub fn config(&self, setup: Setup, dir: &Path) -> Option<String> {
         let dir = dir.display().to_string();
         let log = |on: String, off: &str| if setup.log { on } else { off.to_owned() };
-        let is_http = setup.protocol == Protocol::Http;
+        let is_tcp = setup.protocol == Protocol::Tcp;
         let (backend, log, splice) = match self.kind {
             Kind::Evenkeel => ("    \"{addr}\",", String::new(), ""),
             Kind::Haproxy { splice } => (
                 "    server s{number} {addr}",
-                log(format!("log global\n    option {}log", if is_http { "http" } else { "tcp" }), ""),
+                log(format!("log global\n    option {}log", if is_tcp { "tcp" } else { "http" }), ""),
                 if splice { "option splice-request\n    option splice-response" } else { "" },
             ),
             Kind::Nginx => (
@@ -211,6 +228,7 @@ impl Rival {
             ("{workers}", &setup.workers.to_string()),
             ("{log}", &log),
             ("{splice}", splice),
+            ("{version}", self.kind.version(setup.protocol)),
             ("{health}", if setup.is_checked() { "tcp" } else { "off" }),
             ("{dir}", &dir),
         ];
@@ -249,6 +267,7 @@ mod tests {
                 "{workers}",
                 "{log}",
                 "{splice}",
+                "{version}",
                 "{dir}",
                 "{addr}",
                 "{ip}",

@@ -97,9 +97,13 @@ impl Report<'_> {
 
     fn configurations(&self) -> String {
         let mut text = String::new();
-        for (rival, protocol) in self.rivals.iter().flat_map(|rival| PROTOCOLS.map(|it| (rival, it))) {
-            let shown = Setup { backends: 1, protocol, ..USUAL };
-            if let Some(config) = rival.config(shown, std::path::Path::new("/dir")) {
+        for rival in self.rivals {
+            let shown = PROTOCOLS.map(|protocol| Setup { backends: 1, protocol, ..USUAL });
+            let configs = shown.iter().filter_map(|setup| rival.config(*setup, std::path::Path::new("/dir")));
+            let mut configs: Vec<String> = configs.collect();
+            // Some need no word for another protocol.
+            configs.dedup();
+            for config in configs {
                 text += &format!("**{}**\n\n```text\n{}\n```\n\n", rival.name, config.trim_end());
             }
         }

@@ -9,7 +9,7 @@ const FEW: u32 = 3;
 pub fn all() -> Vec<Scenario> {
     let main = main();
     let scale = scale(&main);
-    main.into_iter().chain(http()).chain(datagrams()).chain(scale).chain(reloads()).collect()
+    main.into_iter().chain(http()).chain(http2()).chain(datagrams()).chain(scale).chain(reloads()).collect()
 }
 
 /// What is usual, in the order of the report.
@@ -64,6 +64,19 @@ fn http() -> impl Iterator<Item = Scenario> {
     ];
     let setup = Setup { protocol: Protocol::Http, ..USUAL };
     scenarios.into_iter().map(move |scenario| Scenario { setup, ..scenario })
+}
+
+/// Requests that clients make by HTTP/2, in the order of the report.
+#[rustfmt::skip]
+fn http2() -> impl Iterator<Item = Scenario> {
+    use Key::{Memory, PerOne};
+    let scenarios = [
+        of("http2-small-100", "HTTP/2, 64 B, 100 connections with 10 streams", PerOne, "streams --size 64 --connections 100 --streams 10"),
+        of("http2-large-100", "HTTP/2, 16 KiB, 100 connections with 10 streams", PerOne, "streams --size 16384 --connections 100 --streams 10"),
+        of("http2-memory", "HTTP/2, memory of an idle connection, 5,000 open", Memory, "hold --connections 5000"),
+    ];
+    let setup = Setup { protocol: Protocol::Http2, ..USUAL };
+    scenarios.into_iter().map(move |scenario| goal(Goal::Share(1.0), Scenario { setup, ..scenario }))
 }
 
 /// Datagrams there and back, in the order of the report.

@@ -88,12 +88,14 @@ pub enum Protocol {
     Tcp,
     /// Each request of HTTP/1.1.
     Http,
+    /// Each request that clients make by HTTP/2.
+    Http2,
     /// Datagrams, and nothing of what is in them.
     Udp,
 }
 
 /// All of them.
-pub const PROTOCOLS: [Protocol; 3] = [Protocol::Tcp, Protocol::Http, Protocol::Udp];
+pub const PROTOCOLS: [Protocol; 4] = [Protocol::Tcp, Protocol::Http, Protocol::Http2, Protocol::Udp];
 
 /// What holds unless a scenario is about something else.
 pub const USUAL: Setup = Setup { backends: 3, workers: 1, log: true, protocol: Protocol::Tcp };
@@ -118,6 +120,7 @@ impl Setup {
         match self.protocol {
             Protocol::Tcp => &[],
             Protocol::Http => &["--http"],
+            Protocol::Http2 => &["--http2"],
             Protocol::Udp => &["--udp"],
         }
     }
