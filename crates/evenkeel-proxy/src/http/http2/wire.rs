@@ -149,7 +149,7 @@ impl Wire {
     /// Takes what comes for nothing; whether there will be no more, or so much that nobody should wait for its end.
     pub fn ignore(&self) -> bool {
         loop {
-            match self.recv(&mut [0; 1024]) {
+            match self.recv(&mut ReadBuf::new(&mut [0; 1024])) {
                 Came::Bytes(_) => {}
                 Came::Nothing => return self.budget.get() == 0,
                 Came::End | Came::Lost => return true,
@@ -164,15 +164,13 @@ impl Wire {
         work(&mut Port::new(&self.socket, tunnel.as_deref_mut(), &self.ready), plain, cipher)
     }
 
-    fn recv(&self, room: &mut [u8]) -> Came {
+    /// Puts into `room` what has come. More of it than that is not touched: a page that nobody has written costs nothing.
+    fn recv(&self, room: &mut ReadBuf<'_>) -> Came {
         let mut held = self.held.borrow_mut();
         if !held.is_empty() {
-            let taken = {
-                let length = held.len().min(room.len());
-                held.split_to(length)
-            };
-            room[..taken.len()].copy_from_slice(&taken);
-            return Came::Bytes(taken.len());
+            let length = held.len().min(room.remaining());
+            room.put_slice(&held.split_to(length));
+            return Came::Bytes(length);
         }
         if self.budget.get() == 0 || self.is_exhausted.get() {
             return Came::Nothing;
@@ -183,8 +181,8 @@ impl Wire {
                 if let Some(watch) = self.watch.borrow_mut().as_mut() {
                     self.is_exhausted.set(watch.on_came(&plain[..bytes], self.now.get()).is_err());
                 }
-                let length = bytes.min(room.len());
-                room[..length].copy_from_slice(&plain[..length]);
+                let length = bytes.min(room.remaining());
+                room.put_slice(&plain[..length]);
                 *held = Bytes::copy_from_slice(&plain[length..bytes]);
                 Came::Bytes(length)
             }
@@ -235,13 +233,11 @@ pub struct Io(pub Rc<Wire>);
 
 impl AsyncRead for Io {
     fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, room: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.0.recv(room.initialize_unfilled()) {
-            Came::Bytes(bytes) => room.advance(bytes),
-            Came::Nothing => return Poll::Pending,
-            Came::End => {}
-            Came::Lost => return Poll::Ready(Err(ErrorKind::ConnectionReset.into())),
+        match self.0.recv(room) {
+            Came::Bytes(_) | Came::End => Poll::Ready(Ok(())),
+            Came::Nothing => Poll::Pending,
+            Came::Lost => Poll::Ready(Err(ErrorKind::ConnectionReset.into())),
         }
-        Poll::Ready(Ok(()))
     }
 }
 
