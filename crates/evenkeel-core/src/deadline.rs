@@ -9,7 +9,9 @@ use std::time::Instant;
 pub struct Deadlines {
     established: Instant,
     active: Instant,
-    half_closed: bool,
+    /// Once one side has sent everything: since when the other is waited for. Later than `active` where bytes were still
+    /// under way when its time was over.
+    half_closed: Option<Instant>,
     /// Rare, and so not in the row of a session.
     drain: Option<Box<Instant>>,
 }
@@ -17,11 +19,17 @@ pub struct Deadlines {
 impl Deadlines {
     /// For a session established `now`.
     pub fn new(now: Instant) -> Self {
-        Self { established: now, active: now, half_closed: false, drain: None }
+        Self { established: now, active: now, half_closed: None, drain: None }
     }
 
-    /// For a session that another process established and watched so far.
-    pub fn resume(established: Instant, active: Instant, half_closed: bool, drain: Option<Instant>) -> Self {
+    /// For a session that another process established and watched so far; where one side has sent everything, the other
+    /// is waited for anew, since `half_closed`.
+    pub fn resume(
+        established: Instant,
+        active: Instant,
+        half_closed: Option<Instant>,
+        drain: Option<Instant>,
+    ) -> Self {
         Self { established, active, half_closed, drain: drain.map(Box::new) }
     }
 
@@ -32,8 +40,14 @@ impl Deadlines {
 
     /// One side has sent everything.
     pub fn on_half_closed(&mut self, now: Instant) {
-        self.half_closed = true;
+        self.half_closed = Some(now);
         self.active = now;
+    }
+
+    /// It was silent for as long as one side may be alone, but bytes are still under way: to a side that reads slowly or
+    /// pauses, for which the other can only wait. It is no more abandoned than any session that is idle.
+    pub fn on_under_way(&mut self, now: Instant) {
+        self.half_closed = Some(now);
     }
 
     /// The session must be over by `at`; of several such times the first counts.
@@ -54,7 +68,7 @@ impl Deadlines {
 
     /// Whether one side has sent everything.
     pub fn is_half_closed(&self) -> bool {
-        self.half_closed
+        self.half_closed.is_some()
     }
 
     /// When bytes last moved.
@@ -62,15 +76,21 @@ impl Deadlines {
         self.active
     }
 
-    /// The next deadline under these limits, and what the session ends as when it passes.
+    /// The next deadline under these limits, and what the session ends as when it passes. One that would end as
+    /// half-closed does not while bytes are [under way](Self::on_under_way).
     pub fn next(&self, limits: &SessionLimits) -> Option<(Instant, End)> {
-        let silence = match limits.half_close {
-            Some(limit) if self.half_closed => Some((self.active + limit, End::HalfClosed)),
-            _ => limits.idle.map(|limit| (self.active + limit, End::Idle)),
-        };
+        let alone = self.half_closed.zip(limits.half_close);
+        let alone = alone.map(|(since, limit)| (since.max(self.active) + limit, End::HalfClosed));
+        let may_be_idle = alone.is_none() || self.is_under_way();
+        let idle = limits.idle.filter(|_| may_be_idle).map(|limit| (self.active + limit, End::Idle));
         let lifetime = limits.lifetime.map(|limit| (self.established + limit, End::Lifetime));
         let drain = self.drain.as_deref().map(|at| (*at, End::Drained));
-        [silence, lifetime, drain].into_iter().flatten().min_by_key(|(at, _)| *at)
+        [alone, idle, lifetime, drain].into_iter().flatten().min_by_key(|(at, _)| *at)
+    }
+
+    /// Whether bytes were under way when that was looked at last, and none has moved since.
+    fn is_under_way(&self) -> bool {
+        self.half_closed.is_some_and(|since| since > self.active)
     }
 }
 
@@ -98,6 +118,26 @@ mod tests {
         assert_eq!(deadlines.next(&limits), Some((start + 10 * SECOND, End::HalfClosed)));
         deadlines.on_drain(start + 9 * SECOND);
         assert_eq!(deadlines.next(&limits), Some((start + 9 * SECOND, End::Drained)));
+    }
+
+    #[test]
+    fn while_bytes_are_under_way_idle_counts_and_then_half_close_anew() {
+        let start = Instant::now();
+        let at = |seconds: u32| start + seconds * SECOND;
+        let limits =
+            |idle| SessionLimits { idle, half_close: Some(10 * SECOND), lifetime: None, bandwidth: None };
+        let (long, short) = (limits(Some(25 * SECOND)), limits(Some(5 * SECOND)));
+        let mut deadlines = Deadlines::new(start);
+        deadlines.on_half_closed(start);
+        assert_eq!(deadlines.next(&short), Some((at(10), End::HalfClosed)), "the shorter one does not count");
+        deadlines.on_under_way(at(10));
+        assert_eq!(deadlines.next(&long), Some((at(20), End::HalfClosed)));
+        assert_eq!(deadlines.next(&limits(None)), Some((at(20), End::HalfClosed)));
+        assert_eq!(deadlines.next(&short), Some((at(5), End::Idle)));
+        deadlines.on_under_way(at(20));
+        assert_eq!(deadlines.next(&long), Some((at(25), End::Idle)), "nobody holds it for ever");
+        deadlines.on_activity(at(21));
+        assert_eq!(deadlines.next(&long), Some((at(31), End::HalfClosed)));
     }
 
     #[test]

@@ -118,7 +118,7 @@ impl Worker {
 
     fn resume_relay(&self, session: Rc<Session>, seat: CountedSeat, relay: SuspendedRelay<OwnedFd>) {
         let row = session.row;
-        let relay = Relay::resume(relay, &self.tools.borrow());
+        let relay = Relay::resume(relay, self.reactor.now(), &self.tools.borrow());
         let [client, backend] = relay.sockets();
         let watched = self
             .reactor

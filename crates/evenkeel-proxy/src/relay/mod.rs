@@ -250,10 +250,11 @@ impl Relay {
         }
     }
 
-    /// The relay that was suspended. Its sockets have to be watched, and what they are ready for told, before it
-    /// advances.
-    pub fn resume(suspended: SuspendedRelay<OwnedFd>, tools: &Tools) -> Self {
-        let SuspendedRelay { established, active, is_half_closed, drain, .. } = suspended;
+    /// The relay that was suspended, from `now` on. Its sockets have to be watched, and what they are ready for told,
+    /// before it advances.
+    pub fn resume(suspended: SuspendedRelay<OwnedFd>, now: Instant, tools: &Tools) -> Self {
+        let SuspendedRelay { established, active, drain, .. } = suspended;
+        let half_closed = suspended.is_half_closed.then_some(now);
         let mut rare = Rare::of(&suspended.rules, active);
         if let Some((side, end, since)) = suspended.lost {
             rare.get_or_insert_default().lost = Some(Lost { side, end, since, both: false });
@@ -264,7 +265,7 @@ impl Relay {
             to_backend: Direction::resume(suspended.to_backend, tools),
             to_client: Direction::resume(suspended.to_client, tools),
             rules: suspended.rules,
-            deadlines: Deadlines::resume(established, active, is_half_closed, drain),
+            deadlines: Deadlines::resume(established, active, half_closed, drain),
             first_byte: suspended.first_byte,
             rare,
             first_closed: suspended.first_closed,
@@ -369,9 +370,7 @@ impl Relay {
 
     /// Ends it for a reason of ours.
     pub fn cut(&mut self, now: Instant) {
-        let holds = self.to_backend.half.held() + self.to_client.half.held() > 0;
-        let holds = holds || !self.is_flushed(Side::Client) || !self.is_flushed(Side::Backend);
-        if holds || now.saturating_duration_since(self.deadlines.last_active()) < QUIET {
+        if self.holds_bytes() || now.saturating_duration_since(self.deadlines.last_active()) < QUIET {
             reset_on_close(&self.client);
             reset_on_close(&self.backend);
         } else if let Some(Rare { tunnels: Some(tunnels), .. }) = self.rare.as_deref_mut() {
@@ -537,10 +536,27 @@ impl Relay {
                 if now < at {
                     return None;
                 }
+                if end == End::HalfClosed && self.is_under_way() {
+                    self.deadlines.on_under_way(now);
+                    return None;
+                }
                 self.cut(now);
                 Some(end)
             }
         }
+    }
+
+    /// Whether bytes have been taken from one side and not by the other, as far as its kernel tells.
+    fn is_under_way(&self) -> bool {
+        let sockets = [&self.client, &self.backend];
+        let is_owed = |socket: &OwnedFd| socket::unacknowledged(socket).is_ok_and(|bytes| bytes > 0);
+        self.holds_bytes() || sockets.into_iter().any(is_owed)
+    }
+
+    /// Whether bytes are in hand for either side.
+    fn holds_bytes(&self) -> bool {
+        let held = self.to_backend.half.held() + self.to_client.half.held();
+        held > 0 || !self.is_flushed(Side::Client) || !self.is_flushed(Side::Backend)
     }
 
     /// The reset is passed on when everything that came before it has arrived, or there is nobody left for it.

@@ -7,6 +7,7 @@ mod conservation;
 mod counts;
 mod early;
 mod gate;
+mod half_close;
 mod handover;
 mod header;
 mod http;

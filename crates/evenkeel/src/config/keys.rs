@@ -1171,7 +1171,8 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Pool,
         kind: at_least_or_off(1),
         default: Is("60s"),
-        doc: "How long one direction may be silent once the other has ended. Then it is closed too.",
+        doc: "How long one direction may be silent once the other has ended. Then it is closed too. As long as bytes wait for \
+              a side that reads slowly or pauses, `timeout.idle` counts instead, if that is longer.",
         why: "a cut upload is worse than a lingering session, a session that never ends is worse still",
         example: "5m",
         aliases: &["client-fin", "server-fin"],
