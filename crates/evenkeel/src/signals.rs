@@ -2,7 +2,15 @@
 
 use evenkeel_sys::signal;
 use std::io::{self, IsTerminal};
+use std::time::Duration;
 use tokio::signal::unix::{self, SignalKind};
+
+/// Another signal to stop this soon is the same one, sent twice: `timeout` sends it to the process and then to its group,
+/// and so do some that supervise others. Those come within microseconds, and nobody presses Ctrl-C twice in this time.
+const ECHO: Duration = Duration::from_millis(100);
+
+/// Told when that happens.
+const IS_ECHO: &str = "it came right behind the one before; another one ends it at once";
 
 /// A signal that is not left to the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,15 +90,18 @@ pub enum Manner {
 /// What holds when a signal comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Situation {
-    /// Whether it was told to stop before.
+    /// Whether it is stopping.
     pub stopping: bool,
+    /// How long ago a signal first told it to.
+    pub told: Option<Duration>,
     /// Whether there is a terminal; one that was closed is none.
     pub on_terminal: bool,
 }
 
 /// What `signal` asks for. Once it is stopping, asking again ends at once.
 pub fn order(signal: Signal, manner: Manner, situation: Situation) -> Order {
-    let Situation { stopping, on_terminal } = situation;
+    let Situation { stopping, told, on_terminal } = situation;
+    let is_echo = told.is_some_and(|ago| ago < ECHO);
     match (signal, manner) {
         (Signal::Usr1, Manner::Demo { .. }) => Order::Ignore("the demo has no file of a log to open again"),
         (Signal::Usr1, _) => Order::Reopen,
@@ -104,8 +115,9 @@ pub fn order(signal: Signal, manner: Manner, situation: Situation) -> Order {
         }
         (Signal::Hup, _) if stopping => Order::Ignore("it is stopping"),
         (Signal::Hup, _) => Order::Reload,
-        (Signal::Term | Signal::Int, _) if stopping => Order::End,
         (Signal::Int, Manner::Terminal) => Order::End,
+        (Signal::Term | Signal::Int, _) if is_echo => Order::Ignore(IS_ECHO),
+        (Signal::Term | Signal::Int, _) if stopping => Order::End,
         (Signal::Term | Signal::Int, _) => Order::Drain,
     }
 }
@@ -169,9 +181,13 @@ mod tests {
     use Manner::{Service, Terminal};
 
     const DEMO: Manner = Manner::Demo { on_terminal: true };
-    const RUNNING: Situation = Situation { stopping: false, on_terminal: true };
-    const STOPPING: Situation = Situation { stopping: true, on_terminal: true };
-    const HUNG_UP: Situation = Situation { stopping: false, on_terminal: false };
+    const RUNNING: Situation = Situation { stopping: false, told: None, on_terminal: true };
+    const STOPPING: Situation = told_ago(100);
+    const HUNG_UP: Situation = Situation { on_terminal: false, ..RUNNING };
+
+    const fn told_ago(ms: u64) -> Situation {
+        Situation { stopping: true, told: Some(Duration::from_millis(ms)), on_terminal: true }
+    }
 
     #[test]
     fn term_drains_and_twice_ends() {
@@ -179,6 +195,19 @@ mod tests {
             assert_eq!(order(Signal::Term, manner, RUNNING), Order::Drain);
             assert_eq!(order(Signal::Term, manner, STOPPING), Order::End);
         }
+    }
+
+    #[test]
+    fn a_signal_to_stop_that_is_sent_twice_is_one() {
+        for signal in [Signal::Term, Signal::Int] {
+            for ago in [0, 99] {
+                assert_eq!(order(signal, Service, told_ago(ago)), Order::Ignore(IS_ECHO));
+            }
+            let drains_without_being_told = Situation { told: None, ..STOPPING };
+            assert_eq!(order(signal, Service, drains_without_being_told), Order::End);
+        }
+        assert_eq!(order(Signal::Int, Terminal, told_ago(0)), Order::End, "a person wants it gone");
+        assert_eq!(order(Signal::Quit, Service, told_ago(0)), Order::End);
     }
 
     #[test]

@@ -272,8 +272,8 @@ fn run() -> Command {
         }))
         .arg(user())
         .after_help(
-            "SIGTERM drains and ends, a second one ends at once. SIGHUP, or `evenkeel reload`, loads the file again; \
-             SIGUSR2, or `evenkeel upgrade`, hands everything over to a new process.",
+            "SIGTERM drains and ends, another one after that ends at once. SIGHUP, or `evenkeel reload`, loads the file \
+             again; SIGUSR2, or `evenkeel upgrade`, hands everything over to a new process.",
         )
 }
 

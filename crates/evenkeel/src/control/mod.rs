@@ -37,7 +37,7 @@ use crate::logging::{Log, Notice};
 use crate::notify;
 use crate::probe::{self, PROBES_MAX};
 use crate::sandbox::{self, Sandbox};
-use crate::signals::{self, Manner, Signal, Signals, Situation};
+use crate::signals::{self, Manner, Signal, Signals};
 use crate::tls::{Material, Trouble};
 use crate::upgrade::arrive::Receiving;
 use crate::upgrade::counted::Closings;
@@ -151,6 +151,8 @@ pub struct Control {
 struct Loop {
     control: Control,
     phase: Phase,
+    /// When a signal first told it to stop.
+    told_to_stop: Option<Instant>,
     permits: Arc<Semaphore>,
     /// Refused system calls that were told.
     told_refused: u64,
@@ -250,6 +252,7 @@ impl Loop {
         Self {
             control,
             phase: Phase::Running,
+            told_to_stop: None,
             permits,
             told_refused: 0,
             told_dropped: 0,
@@ -349,9 +352,7 @@ impl Loop {
         if let Some(successor) = self.successor.filter(|_| supervise::passes_signals_on()) {
             return supervise::pass_on(successor, signal);
         }
-        let stopping = self.phase != Phase::Running;
-        let situation = Situation { stopping, on_terminal: signals::on_terminal() };
-        match signals::order(signal, self.control.manner, situation) {
+        match signals::order(signal, self.control.manner, self.situation()) {
             signals::Order::Reload => self.reload(signal),
             signals::Order::Upgrade => self.upgrade(signal),
             signals::Order::Reopen => self.reopen_log_on(signal),

@@ -3,7 +3,7 @@
 use super::{Input, Loop};
 use crate::logging::{Notice, Stopped};
 use crate::notify;
-use crate::signals::Signal;
+use crate::signals::{self, Signal, Situation};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::Receiver;
 
@@ -22,8 +22,18 @@ pub enum Phase {
 }
 
 impl Loop {
+    /// What holds as far as signals are concerned.
+    pub(super) fn situation(&self) -> Situation {
+        Situation {
+            stopping: self.phase != Phase::Running,
+            told: self.told_to_stop.map(|told| told.elapsed()),
+            on_terminal: signals::on_terminal(),
+        }
+    }
+
     /// Begins to end in order.
     pub(super) fn stop(&mut self, signal: Signal) {
+        self.told_to_stop.get_or_insert_with(Instant::now);
         if self.postpones(signal) {
             return;
         }

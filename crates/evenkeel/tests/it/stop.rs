@@ -58,9 +58,25 @@ fn what_has_not_ended_in_time_is_closed() {
 }
 
 #[test]
-fn a_second_signal_ends_at_once() {
+fn a_signal_that_is_sent_twice_at_once_is_one() {
     for second in [Signal::TERM, Signal::INT] {
         let (_server, mut running, client) = open(|setup| setup);
+        running.signal(Signal::TERM);
+        running.signal(second);
+        running.wait_event("draining");
+        client.check_echo("still served");
+        running.check_alive();
+        drop(client);
+        assert_eq!(running.exit_code(), 0);
+        assert_eq!(running.wait_event("stopped")["cut"], 0);
+    }
+}
+
+#[test]
+fn a_second_signal_ends_at_once() {
+    for second in [Signal::TERM, Signal::INT] {
+        // So that it is seen when the two are not taken for one any more.
+        let (_server, mut running, client) = open(|setup| setup.top("lame-duck = \"150ms\""));
         running.signal(Signal::TERM);
         running.wait_event("draining");
         running.signal(second);
