@@ -129,7 +129,7 @@ pub async fn seat(
     let place = local.join_line(session.row).ok_or(End::QueueFull)?;
     session.set_reach(Reach::InLine(began));
     let deadline = began + local.newest().rules.queue.timeout;
-    let waited = session.until(worker, deadline, || place.is_first().then(choose).flatten()).await;
+    let waited = session.until(worker, deadline, || place.choose(choose)).await;
     drop(place);
     // There may be room for the next in line as well.
     worker.on_seat_freed(local);

@@ -16,6 +16,7 @@ mod hello;
 mod helm;
 mod http;
 mod inherited;
+mod line;
 mod listener;
 mod plane;
 mod pools;

@@ -1,6 +1,7 @@
 //! A pool as one worker sees it: the newest snapshot of it, the dice of its picks, and who waits for a seat.
 
 use crate::books::{CountedSeat, PoolBook};
+use crate::line::Line;
 use crate::reactor::Row;
 use crate::tls::Keyring;
 use evenkeel_core::addr::Addr;
@@ -13,7 +14,6 @@ use evenkeel_core::load::Load;
 use evenkeel_core::snapshot::Pool;
 use rustls::ClientConfig;
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
@@ -31,9 +31,7 @@ pub struct LocalPool {
     tls: RefCell<Option<Arc<ClientConfig>>>,
     dice: RefCell<Dice>,
     budget: RefCell<RetryBudget>,
-    line: RefCell<VecDeque<Row>>,
-    /// Waiting sessions whose go is under way, so that it is not asked for twice.
-    beckoned: Cell<bool>,
+    line: RefCell<Line>,
     /// Whose turn it is among the pool's source addresses.
     turn: Cell<u32>,
     /// What its backends are called by clients that named one lately.
@@ -61,7 +59,6 @@ impl LocalPool {
             dice: RefCell::new(Dice::new(seed)),
             budget: RefCell::new(RetryBudget::new(now)),
             line: RefCell::default(),
-            beckoned: Cell::new(false),
             turn: Cell::new(0),
             tags: RefCell::default(),
         }
@@ -163,7 +160,7 @@ impl LocalPool {
 
     /// Whether somebody in this worker waits for a seat.
     pub fn has_line(&self) -> bool {
-        !self.line.borrow().is_empty()
+        self.line.borrow().len() > 0
     }
 
     /// Joins the end of the line, unless all lines together are as long as they may be.
@@ -172,14 +169,13 @@ impl LocalPool {
         let length = pool.rules.queue.length;
         let join = |waiting| (waiting < length).then_some(waiting + 1);
         pool.waiting.fetch_update(Relaxed, Relaxed, join).ok()?;
-        self.line.borrow_mut().push_back(row);
+        self.line.borrow_mut().join(row);
         Some(PlaceInLine { local: self, row, pool })
     }
 
-    /// Who waits first, if anybody waits who was not beckoned already.
+    /// Who waits first of those that were not beckoned already, if anybody does.
     pub fn beckon(&self) -> Option<Row> {
-        let first = self.line.borrow().front().copied()?;
-        (!self.beckoned.replace(true)).then_some(first)
+        self.line.borrow_mut().beckon()
     }
 
     /// Whether somebody waits in another worker.
@@ -196,21 +192,22 @@ pub struct PlaceInLine<'a> {
 }
 
 impl PlaceInLine<'_> {
-    /// Whether it is this session's go: the others in line came later.
-    pub fn is_first(&self) -> bool {
-        let first = self.local.line.borrow().front() == Some(&self.row);
-        if first {
-            self.local.beckoned.set(false);
+    /// Makes the `choice` if it is this session's: the others in line came later.
+    pub fn choose<T>(&self, choice: impl FnOnce() -> Option<T>) -> Option<T> {
+        if !self.local.line.borrow().is_first(self.row) {
+            return None;
         }
-        first
+        let chosen = choice();
+        if chosen.is_none() {
+            self.local.line.borrow_mut().rest();
+        }
+        chosen
     }
 }
 
 impl Drop for PlaceInLine<'_> {
     fn drop(&mut self) {
         self.pool.waiting.fetch_sub(1, Relaxed);
-        self.local.line.borrow_mut().retain(|row| *row != self.row);
-        // Whoever is first now has not been beckoned.
-        self.local.beckoned.set(false);
+        self.local.line.borrow_mut().leave(self.row);
     }
 }
