@@ -36,6 +36,14 @@ impl Unframed {
         }
     }
 
+    /// Whether all that came is carried as it stands. If it is it has been taken in.
+    pub fn takes_whole(&mut self, came: &[u8]) -> bool {
+        let From::Length(left) = &mut self.from else { return false };
+        let rest = left.checked_sub(came.len() as u64);
+        *left = rest.unwrap_or(*left);
+        rest.is_some()
+    }
+
     /// Takes in what came and adds what it carries to `out`; says how many of the bytes were of this body.
     pub fn read(&mut self, came: &[u8], out: &mut Vec<u8>) -> Result<usize, Refusal> {
         match &mut self.from {

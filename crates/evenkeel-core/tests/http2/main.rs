@@ -106,6 +106,11 @@ fn a_body_comes_out_of_its_chunks_as_it_went_in_with_what_follows_it() {
         body.trailers(|(name, value)| trailers.push((name.to_vec(), value.to_vec())));
         assert_eq!(trailers, [(b"grpc-status".to_vec(), b"0".to_vec())], "what frames a body is no trailer");
     }
+    let mut whole = Unframed::new(Framing::Length(3));
+    assert!(whole.takes_whole(b"ab") && !whole.is_done());
+    assert!(!whole.takes_whole(b"cd"), "more than the body");
+    assert!(whole.takes_whole(b"c") && whole.is_done());
+    assert!(!Unframed::new(Framing::Chunked).takes_whole(b"3"));
     let (mut body, mut data) = (Unframed::new(Framing::Length(3)), Vec::new());
     assert_eq!((body.read(b"abcd", &mut data), body.is_done()), (Ok(3), true));
 }

@@ -98,10 +98,7 @@ impl Outgoing {
     /// Takes `words` once all before has gone, and sends what the other side has room for.
     pub fn carry(&mut self, words: &mut Vec<u8>, cx: &mut Context<'_>) -> Result<Sent, h2::Error> {
         if self.rest.is_empty() {
-            let mut data = Vec::with_capacity(words.len());
-            let used = self.words.read(words, &mut data).map_err(|_| Reason::INTERNAL_ERROR)?;
-            words.drain(..used);
-            self.rest = data.into();
+            self.rest = self.take(words)?;
         }
         if self.rest.is_empty() {
             if !self.words.is_done() {
@@ -123,6 +120,17 @@ impl Outgoing {
         let is_last = self.words.is_done() && self.rest.is_empty() && !self.has_trailers();
         self.stream.send_data(piece, is_last)?;
         Ok(if is_last { Sent::All } else { Sent::Some })
+    }
+
+    /// What `words` carry. Nearly always that is all of them, which need not be copied then.
+    fn take(&mut self, words: &mut Vec<u8>) -> Result<Bytes, h2::Error> {
+        if self.words.takes_whole(words) {
+            return Ok(std::mem::take(words).into());
+        }
+        let mut data = Vec::with_capacity(words.len());
+        let used = self.words.read(words, &mut data).map_err(|_| Reason::INTERNAL_ERROR)?;
+        words.drain(..used);
+        Ok(data.into())
     }
 
     fn has_trailers(&self) -> bool {
