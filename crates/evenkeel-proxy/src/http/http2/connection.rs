@@ -184,6 +184,8 @@ impl Connection {
         }
         self.wire.streams.set(self.streams.len());
         if had > 0 && self.streams.is_empty() {
+            // An idle connection is to hold as little as it can.
+            self.streams = Vec::new();
             self.idle_since = now;
         }
         has_carried

@@ -28,6 +28,8 @@ const READ_BYTES: usize = 64 * 1024;
 pub struct Desk {
     plain: Vec<u8>,
     cipher: Vec<u8>,
+    /// For whoever has something to gather next: an idle connection has no room of its own for that.
+    gathered: Vec<u8>,
 }
 
 impl Desk {
@@ -193,17 +195,15 @@ impl Wire {
     /// Sends what was gathered; whether nothing is left.
     fn send(&self) -> io::Result<bool> {
         let mut gathered = self.gathered.borrow_mut();
-        self.with_port(|port, _, cipher| {
-            if !gathered.is_empty() {
-                let sent = port.send(&gathered, cipher)?;
-                gathered.drain(..sent);
-                if !gathered.is_empty() {
-                    return Ok(false);
-                }
-                *gathered = Vec::new();
-            }
-            port.flush()
-        })
+        let is_flushed = self.with_port(|port, _, cipher| {
+            let sent = port.send(&gathered, cipher)?;
+            gathered.drain(..sent);
+            Ok::<_, io::Error>(gathered.is_empty() && port.flush()?)
+        })?;
+        if gathered.is_empty() && gathered.capacity() > 0 {
+            self.desk.borrow_mut().gathered = std::mem::take(&mut *gathered);
+        }
+        Ok(is_flushed)
     }
 
     /// Takes `pieces` to go out; how many bytes.
@@ -212,6 +212,9 @@ impl Wire {
             return Ok(None);
         }
         let mut gathered = self.gathered.borrow_mut();
+        if gathered.capacity() == 0 {
+            *gathered = std::mem::take(&mut self.desk.borrow_mut().gathered);
+        }
         let had = gathered.len();
         for piece in pieces {
             gathered.extend_from_slice(piece);
