@@ -132,13 +132,6 @@ impl Records {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
-
-    /// Adds those of `other`.
-    pub fn append(&mut self, mut other: Self) {
-        self.open.append(&mut other.open);
-        self.ended.append(&mut other.ended);
-        self.requests.append(&mut other.requests);
-    }
 }
 
 impl<E> SessionRecord<E> {
@@ -172,19 +165,19 @@ pub struct Batch {
 impl Batch {
     /// Adds one of a session that has ended.
     pub fn push(&mut self, record: SessionRecord, now: Instant) {
-        self.records.ended.push(record);
+        add(&mut self.records.ended, record);
         self.due.get_or_insert(now + GATHER);
     }
 
     /// Adds one of a session that is open.
     pub fn push_open(&mut self, record: SessionRecord<Still>, now: Instant) {
-        self.records.open.push(record);
+        add(&mut self.records.open, record);
         self.due.get_or_insert(now + GATHER);
     }
 
     /// Adds one of a request.
     pub fn push_request(&mut self, record: RequestRecord, now: Instant) {
-        self.records.requests.push(record);
+        add(&mut self.records.requests, record);
         self.due.get_or_insert(now + GATHER);
     }
 
@@ -203,4 +196,12 @@ impl Batch {
         self.due = None;
         std::mem::take(&mut self.records)
     }
+}
+
+/// Adds `record`, and before the first one the room for all that will go with it.
+fn add<T>(records: &mut Vec<T>, record: T) {
+    if records.is_empty() {
+        records.reserve(BATCH);
+    }
+    records.push(record);
 }

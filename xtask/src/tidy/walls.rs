@@ -5,7 +5,7 @@ use toml::Table;
 
 /// All that these crates may depend on. A further name is a decision, and its commit says what it saves.
 const ALLOWED: [(&str, &[&str]); 4] = [
-    ("crates/evenkeel-core", &["siphasher"]),
+    ("crates/evenkeel-core", &["memchr", "siphasher"]),
     ("crates/evenkeel-sys", &["libc", "rustix", "socket2"]),
     // Of tokio only what a stream of bytes is to `h2`.
     (

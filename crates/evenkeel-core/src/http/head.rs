@@ -3,6 +3,7 @@
 use super::outcome::Refusal;
 use super::request::Version;
 use super::token::{are_alike, is_token, is_value, list, trim};
+use memchr::{memchr, memchr_iter};
 
 /// Looks for the end of a head among bytes that come little by little, each once.
 #[derive(Clone, Copy, Debug, Default)]
@@ -13,7 +14,7 @@ pub struct Seeker {
 impl Seeker {
     /// The length of the head that `bytes`, all that came so far, begin with; `None` if there is more to come.
     pub fn end(&mut self, bytes: &[u8]) -> Result<Option<usize>, Refusal> {
-        while let Some(found) = bytes[self.seen..].iter().position(|byte| *byte == b'\n') {
+        while let Some(found) = memchr(b'\n', &bytes[self.seen..]) {
             let at = self.seen + found;
             self.seen = at + 1;
             if at == 0 || bytes[at - 1] != b'\r' {
@@ -26,6 +27,16 @@ impl Seeker {
         self.seen = bytes.len();
         Ok(None)
     }
+}
+
+/// The lines of a whole head of ours, without their ends and the empty one.
+pub fn lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut start = 0;
+    memchr_iter(b'\n', head).filter_map(move |end| {
+        let line = head[start..end].strip_suffix(b"\r");
+        start = end + 1;
+        line.filter(|line| !line.is_empty())
+    })
 }
 
 /// Where one field lies in its head.

@@ -2,10 +2,9 @@
 
 use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::Attempt;
-use evenkeel_core::http::head::Lines;
+use evenkeel_core::http::head;
 use evenkeel_core::http::outcome::Outcome;
-use evenkeel_core::http::request::{Request, Version};
-use evenkeel_core::http::rules::HeadLimits;
+use evenkeel_core::http::request::Version;
 use evenkeel_core::name::{ListenerName, PoolName};
 use std::fmt;
 use std::net::IpAddr;
@@ -55,7 +54,7 @@ pub struct RequestRecord {
     /// The proxy in front that has said so.
     pub via: Option<Addr>,
     /// The head as a backend gets it; of one that was refused, the beginning of its first line.
-    pub head: Box<[u8]>,
+    pub head: Vec<u8>,
     /// What the client asked for, where a backend was asked for something else.
     pub asked: Option<Box<[u8]>>,
     /// The route that it took, as it is written in the configuration.
@@ -109,6 +108,30 @@ pub struct Said<T> {
     pub referer: Option<T>,
 }
 
+impl<'a> Said<&'a [u8]> {
+    /// This field stands in its head; of two alike the first one counts.
+    fn note(&mut self, line: &'a [u8]) {
+        let wanted = [
+            (&b"host"[..], &mut self.host),
+            (b"x-request-id", &mut self.id),
+            (b"user-agent", &mut self.user_agent),
+            (b"referer", &mut self.referer),
+        ];
+        for (name, value) in wanted {
+            if value.is_none() {
+                *value = value_of(line, name);
+            }
+        }
+    }
+}
+
+/// What this field says, if it has this name, in small letters.
+fn value_of<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let (start, rest) = line.split_at_checked(name.len())?;
+    let value = rest.strip_prefix(b":")?;
+    start.eq_ignore_ascii_case(name).then(|| value.trim_ascii())
+}
+
 impl RequestRecord {
     /// One of which nothing else is known yet.
     pub fn of(listener: ListenerName, client: Who, began_at: SystemTime, outcome: Outcome) -> Self {
@@ -119,7 +142,7 @@ impl RequestRecord {
             listener,
             client,
             via: None,
-            head: Box::default(),
+            head: Vec::new(),
             asked: None,
             route: None,
             version: Version::Http11,
@@ -143,8 +166,7 @@ impl RequestRecord {
     /// What it has said, as text.
     pub fn said(&self) -> Said<String> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let mut lines = Lines::new();
-        let Said { method, target, host, id, user_agent, referer } = self.said_in_bytes(&mut lines);
+        let Said { method, target, host, id, user_agent, referer } = self.said_in_bytes();
         Said {
             method: text(method),
             target: text(target),
@@ -155,24 +177,66 @@ impl RequestRecord {
         }
     }
 
-    /// What it has said, to the byte; `lines` is room for its fields.
-    pub fn said_in_bytes<'a>(&'a self, lines: &'a mut Lines) -> Said<&'a [u8]> {
-        let Ok(request) = Request::parse(&self.head, &HeadLimits::OURS, lines) else {
+    /// What it has said, to the byte.
+    pub fn said_in_bytes(&self) -> Said<&[u8]> {
+        let mut lines = head::lines(&self.head);
+        let Some(first) = lines.next() else {
             return Said { target: &self.head, ..Said::default() };
         };
-        let field = |name: &str| request.fields.named(name.as_bytes()).next();
-        Said {
-            method: request.method_name,
-            target: self.asked.as_deref().unwrap_or(request.target),
-            host: request.host,
-            id: field("x-request-id"),
-            user_agent: field("user-agent"),
-            referer: field("referer"),
-        }
+        let mut words = first.split(|byte| *byte == b' ');
+        let mut said = Said { method: words.next().unwrap_or_default(), ..Said::default() };
+        let target = words.next().unwrap_or_default();
+        said.target = self.asked.as_deref().unwrap_or(target);
+        lines.for_each(|line| said.note(line));
+        said
     }
 
     /// Whether something was not as it should be.
     pub fn is_noteworthy(&self) -> bool {
         !self.outcome.is_ok() || !self.failed_attempts.is_empty() || !self.queued.is_zero()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use evenkeel_core::http::outcome::Refusal;
+    use evenkeel_core::name::{Protocol, ServiceName};
+
+    fn record(head: &str) -> RequestRecord {
+        let addr = Addr::Ip(([127, 0, 0, 1], 1).into());
+        let listener =
+            ListenerName { service: ServiceName::new("web"), addr: addr.clone(), protocol: Protocol::Tcp };
+        let outcome = Outcome::Refused(Refusal::FieldName);
+        let client = Who::At(addr);
+        RequestRecord {
+            head: head.into(),
+            ..RequestRecord::of(listener, client, SystemTime::UNIX_EPOCH, outcome)
+        }
+    }
+
+    #[test]
+    fn what_a_request_says_is_found_in_its_head() {
+        let head = "PUT /a?b HTTP/1.1\r\nHost: a:80\r\nREFERER:\t x y \r\nUser-Agent-Of: no\r\nreferer: z\r\n\
+                    user-agent:\r\nX_Request_Id: no\r\nX-Request-Id: 7\r\n\r\n";
+        let mut record = record(head);
+        let said = Said {
+            method: &b"PUT"[..],
+            target: b"/a?b",
+            host: Some(b"a:80"),
+            id: Some(b"7"),
+            user_agent: Some(b""),
+            referer: Some(b"x y"),
+        };
+        assert_eq!(record.said_in_bytes(), said);
+        record.asked = Some((*b"/asked").into());
+        assert_eq!(record.said_in_bytes(), Said { target: &b"/asked"[..], ..said });
+    }
+
+    #[test]
+    fn of_a_request_that_was_refused_its_first_line_is_all_there_is() {
+        for line in ["", "\u{1f}GET / host: a", "GET / HTTP/1.1"] {
+            assert_eq!(record(line).said(), Said { target: line.to_owned(), ..Said::default() });
+        }
     }
 }

@@ -32,7 +32,7 @@ pub fn ended(worker: &Worker, session: &Session, exchange: &mut Exchange, outcom
     }
     let named = exchange.way.client.filter(|client| session.source() != Some(*client));
     let record = RequestRecord {
-        head: std::mem::take(&mut exchange.head).into(),
+        head: std::mem::take(&mut exchange.head),
         head_took: exchange.head_took,
         version: exchange.onward(true).version,
         asked: exchange.way.asked.take(),
@@ -61,7 +61,7 @@ pub fn refused(worker: &Worker, session: &Session, refused: &Refused, told: Told
     let now = worker.reactor.now();
     let duration = now.saturating_duration_since(refused.at);
     let record = RequestRecord {
-        head: refused.said.clone(),
+        head: refused.said.to_vec(),
         status: outcome.status(),
         to_client: told.head + told.body,
         head_to_client: told.head,

@@ -45,26 +45,26 @@ const QUIET: Duration = Duration::from_secs(1);
 /// What a worker lends to its relays.
 pub struct Tools {
     scratch: Box<[u8]>,
-    /// For what is sealed; empty until there is such.
-    cipher: Vec<u8>,
+    /// For what is sealed. As long as there is none, no memory is behind it: what is all zero from the beginning takes none.
+    cipher: Box<[u8]>,
     pipes: PipePool,
 }
 
 impl Tools {
     /// Tools with so many pipes at most.
     pub fn new(pipes: u32) -> Self {
-        Self { scratch: vec![0; SCRATCH_BYTES].into(), cipher: Vec::new(), pipes: PipePool::new(pipes) }
+        let room = |bytes| vec![0; bytes].into();
+        Self { scratch: room(SCRATCH_BYTES), cipher: room(CIPHER_BYTES), pipes: PipePool::new(pipes) }
     }
 
     /// Room for plain bytes, and for sealed ones.
     pub fn buffers(&mut self) -> (&mut [u8], &mut [u8]) {
-        self.cipher.resize(CIPHER_BYTES, 0);
         (&mut self.scratch, &mut self.cipher)
     }
 
     /// Room for sealed bytes.
     pub fn cipher(&mut self) -> &mut [u8] {
-        self.buffers().1
+        &mut self.cipher
     }
 
     /// Pipes that are open now.

@@ -18,8 +18,8 @@ pub const REQUESTS_KEPT: usize = 2048;
 /// Clients that are named to somebody who asks for one that is not there.
 const CLIENTS_MAX: usize = 1000;
 
-/// Batches of them on their way to the control loop, at most.
-const UNDER_WAY_MAX: usize = 4;
+/// Batches of them on their way to the control loop, at most; most have some 64.
+const UNDER_WAY_MAX: usize = 64;
 
 /// Sessions that have ended, on their way to the control loop.
 pub struct Ended {
@@ -183,7 +183,7 @@ mod tests {
             ended: vec![record(1, "192.0.2.1:1", End::Idle), record(2, "192.0.2.1:1", End::Idle)],
             ..Records::default()
         };
-        (0..10).for_each(|_| keeper.keep(two()));
+        (0..UNDER_WAY_MAX + 6).for_each(|_| keeper.keep(two()));
         let mut recent = Recent::default();
         while let Ok(Input::Ended(ended)) = received.try_recv() {
             recent.take(ended);

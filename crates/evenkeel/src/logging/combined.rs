@@ -2,7 +2,6 @@
 //! `%h - - %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"`.
 
 use super::units::unix_seconds;
-use evenkeel_core::http::head::Lines;
 use evenkeel_proxy::{RequestRecord, Said};
 use evenkeel_sys::clock::{LocalTime, local_time};
 use std::fmt::Write as _;
@@ -20,15 +19,13 @@ pub struct Combined {
     /// The second that `clock` shows, since the Unix epoch.
     second: Option<i64>,
     clock: String,
-    /// Room for the fields of a request.
-    lines: Lines,
 }
 
 impl Combined {
     /// Appends the line of a request; its time is that of its beginning.
     pub fn request(&mut self, out: &mut String, record: &RequestRecord) {
         self.set_clock(record.began_at);
-        let said = record.said_in_bytes(&mut self.lines);
+        let said = record.said_in_bytes();
         let _ = match record.client.ip() {
             Some(ip) => write!(out, "{ip} - - [{}] \"", self.clock),
             // It came by a Unix socket.

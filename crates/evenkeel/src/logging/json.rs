@@ -7,7 +7,6 @@ use super::units::Rfc3339;
 use evenkeel_core::attempt::{Attempt, ConnectFailure};
 use evenkeel_core::director::EventKind;
 use evenkeel_core::end::End;
-use evenkeel_core::http::head::Lines;
 use evenkeel_proxy::{Datagrams, RequestRecord, SessionRecord, Still};
 use std::fmt::{Display, Write as _};
 use std::time::{Duration, SystemTime};
@@ -163,8 +162,7 @@ pub fn line(out: &mut String, entry: &Entry<'_>) {
 
 /// Appends the line of a request. `ts` is when it came to its end.
 fn request(out: &mut String, record: &RequestRecord) {
-    let mut lines = Lines::new();
-    let (said, mut line) = (record.said_in_bytes(&mut lines), Object::new(out));
+    let (said, mut line) = (record.said_in_bytes(), Object::new(out));
     // Of what was refused, nobody knows.
     let version = (!said.method.is_empty()).then(|| record.version.word());
     line.text("ts", Rfc3339(record.began_at + record.duration))

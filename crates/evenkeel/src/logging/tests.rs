@@ -680,21 +680,26 @@ fn an_open_session_has_the_same_fields_but_no_end() {
 }
 
 #[test]
-fn the_collector_joins_what_waits_and_ends_with_the_plane() {
+fn the_collector_keeps_the_order_hands_on_what_is_written_and_ends_with_the_plane() {
     let (plane, records) = channel();
     let (items, received) = channel();
-    for _ in 0..50 {
-        plane.send(ended(vec![record(), record()])).unwrap();
-    }
+    (1..=50).for_each(|length| plane.send(ended(vec![record(); length])).unwrap());
     drop(plane);
-    let collector = thread::spawn(move || collect::run(&records, &items, drop));
+    let (keep, kept) = channel();
+    let collector = thread::spawn(move || collect::run(&records, &items, |it| keep.send(it.len()).unwrap()));
     let mut batches = Vec::new();
     for item in received {
         let Item::Sessions(records, give_back) = item else { panic!("only sessions are collected") };
+        assert_eq!(
+            kept.try_iter().count(),
+            usize::from(!batches.is_empty()),
+            "once those before are written"
+        );
         batches.push(records.len());
-        give_back.send(Records::default()).unwrap();
+        give_back.send(records).unwrap();
     }
-    assert_eq!(batches, [100]);
+    assert_eq!(batches, (1..=50).collect::<Vec<_>>());
+    assert_eq!(kept.iter().sum::<usize>(), 50);
     collector.join().unwrap();
 }
 
