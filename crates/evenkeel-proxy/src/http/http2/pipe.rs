@@ -14,6 +14,9 @@ const PIPES_BYTES: usize = 512 * 1024;
 /// Bytes that each gets at least.
 const PIPE_BYTES_MIN: usize = 8 * 1024;
 
+/// Bytes that nearly every request fits into.
+const HEAD_BYTES: usize = 512;
+
 /// Both directions.
 pub struct Pipe {
     /// The connection that the stream is of.
@@ -47,7 +50,7 @@ impl Pipe {
     pub fn new(wire: Rc<Wire>) -> Self {
         Self {
             wire,
-            to_backend: RefCell::default(),
+            to_backend: RefCell::new(Vec::with_capacity(HEAD_BYTES)),
             to_client: RefCell::default(),
             is_held: Cell::default(),
             left: Cell::default(),
