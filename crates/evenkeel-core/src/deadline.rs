@@ -2,16 +2,18 @@
 
 use crate::end::End;
 use crate::snapshot::SessionLimits;
+use crate::span::Span;
 use std::time::Instant;
 
 /// The deadlines of one established session.
 #[derive(Clone, Debug)]
 pub struct Deadlines {
     established: Instant,
-    active: Instant,
-    /// Once one side has sent everything: since when the other is waited for. Later than `active` where bytes were still
-    /// under way when its time was over.
-    half_closed: Option<Instant>,
+    /// How long after that bytes last moved.
+    active: Span,
+    /// Once one side has sent everything: how long after that the other is waited for. More than `active` where bytes were
+    /// still under way when its time was over.
+    half_closed: Option<Span>,
     /// Rare, and so not in the row of a session.
     drain: Option<Box<Instant>>,
 }
@@ -19,7 +21,7 @@ pub struct Deadlines {
 impl Deadlines {
     /// For a session established `now`.
     pub fn new(now: Instant) -> Self {
-        Self { established: now, active: now, half_closed: None, drain: None }
+        Self { established: now, active: Span::ZERO, half_closed: None, drain: None }
     }
 
     /// For a session that another process established and watched so far; where one side has sent everything, the other
@@ -30,24 +32,30 @@ impl Deadlines {
         half_closed: Option<Instant>,
         drain: Option<Instant>,
     ) -> Self {
-        Self { established, active, half_closed, drain: drain.map(Box::new) }
+        let since = |at| Span::between(established, at);
+        Self {
+            established,
+            active: since(active),
+            half_closed: half_closed.map(since),
+            drain: drain.map(Box::new),
+        }
     }
 
     /// Bytes have moved.
     pub fn on_activity(&mut self, now: Instant) {
-        self.active = now;
+        self.active = self.since(now);
     }
 
     /// One side has sent everything.
     pub fn on_half_closed(&mut self, now: Instant) {
-        self.half_closed = Some(now);
-        self.active = now;
+        self.active = self.since(now);
+        self.half_closed = Some(self.active);
     }
 
     /// It was silent for as long as one side may be alone, but bytes are still under way: to a side that reads slowly or
     /// pauses, for which the other can only wait. It is no more abandoned than any session that is idle.
     pub fn on_under_way(&mut self, now: Instant) {
-        self.half_closed = Some(now);
+        self.half_closed = Some(self.since(now));
     }
 
     /// The session must be over by `at`; of several such times the first counts.
@@ -73,19 +81,24 @@ impl Deadlines {
 
     /// When bytes last moved.
     pub fn last_active(&self) -> Instant {
-        self.active
+        self.active.after(self.established)
     }
 
     /// The next deadline under these limits, and what the session ends as when it passes. One that would end as
     /// half-closed does not while bytes are [under way](Self::on_under_way).
     pub fn next(&self, limits: &SessionLimits) -> Option<(Instant, End)> {
         let alone = self.half_closed.zip(limits.half_close);
-        let alone = alone.map(|(since, limit)| (since.max(self.active) + limit, End::HalfClosed));
+        let after = |span: Span, limit| span.after(self.established) + limit;
+        let alone = alone.map(|(since, limit)| (after(since.max(self.active), limit), End::HalfClosed));
         let may_be_idle = alone.is_none() || self.is_under_way();
-        let idle = limits.idle.filter(|_| may_be_idle).map(|limit| (self.active + limit, End::Idle));
+        let idle = limits.idle.filter(|_| may_be_idle).map(|limit| (after(self.active, limit), End::Idle));
         let lifetime = limits.lifetime.map(|limit| (self.established + limit, End::Lifetime));
         let drain = self.drain.as_deref().map(|at| (*at, End::Drained));
         [alone, idle, lifetime, drain].into_iter().flatten().min_by_key(|(at, _)| *at)
+    }
+
+    fn since(&self, now: Instant) -> Span {
+        Span::between(self.established, now)
     }
 
     /// Whether bytes were under way when that was looked at last, and none has moved since.

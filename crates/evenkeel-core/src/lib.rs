@@ -44,6 +44,7 @@ pub mod route;
 pub mod snapshot;
 pub mod sockets;
 pub mod sources;
+pub mod span;
 pub mod tls;
 pub mod vanish;
 pub mod wire;

@@ -70,7 +70,7 @@ pub async fn with_retry(
                 let took = worker.reactor.now() - began;
                 seat.connected(took);
                 worker.on_seat_freed(local);
-                session.set_reach(Reach::Connected(backend.addr.clone(), took));
+                session.set_reach(Reach::Connected(backend.addr.clone(), took.into()));
                 return Ok(Connected { socket, tunnel, seat, rules: Arc::clone(&pool.rules) });
             }
             Err(NotConnected::ClientLeft) => return Err(End::ClientLeft),
@@ -127,7 +127,7 @@ pub async fn seat(
     }
     let began = worker.reactor.now();
     let place = local.join_line(session.row).ok_or(End::QueueFull)?;
-    session.set_reach(Reach::InLine(began));
+    session.set_reach(Reach::InLine(session.since(began)));
     let deadline = began + local.newest().rules.queue.timeout;
     let waited = session.until(worker, deadline, || place.choose(choose)).await;
     drop(place);
@@ -276,7 +276,8 @@ async fn connect(
     let connected = socket::connect(&socket, name(&backend.addr)).map_err(|error| failed(&error))?;
     worker.reactor.add_stream(&socket, session.row, false).map_err(|error| failed(&error))?;
     if !connected {
-        session.set_reach(Reach::Connecting(backend.addr.clone(), worker.reactor.now()));
+        let since = session.since(worker.reactor.now());
+        session.set_reach(Reach::Connecting(backend.addr.clone(), since));
         let is_first = session.opening.borrow().notes.failed_attempts.is_empty();
         let settled = || {
             let told = session.backend_ready.get().writable();

@@ -27,6 +27,7 @@ use evenkeel_core::observe::{Objection, Objections};
 use evenkeel_core::reception::Rejection;
 use evenkeel_core::snapshot::Listener;
 use evenkeel_core::sources::SourcePlace;
+use evenkeel_core::span::Span;
 use evenkeel_core::tls::Agreed;
 use evenkeel_core::wire::client_hello::ClientHello;
 use evenkeel_sys::poll::Readiness;
@@ -295,19 +296,19 @@ pub enum Reach {
     /// Nobody is chosen.
     #[default]
     Nobody,
-    /// Waits in line for a seat, since then.
-    InLine(Instant),
-    /// Waits for an answer of this backend, since then.
-    Connecting(Addr, Instant),
+    /// Waits in line for a seat, since so long after it was accepted.
+    InLine(Span),
+    /// Waits for an answer of this backend, since so long after it was accepted.
+    Connecting(Addr, Span),
     /// Is connected to this backend, which took so long.
-    Connected(Addr, Duration),
+    Connected(Addr, Span),
 }
 
 impl Reach {
     /// Who it is connected to, and how long that took.
     pub fn connected(self) -> Option<(Addr, Duration)> {
         match self {
-            Self::Connected(backend, took) => Some((backend, took)),
+            Self::Connected(backend, took) => Some((backend, took.into())),
             Self::Nobody | Self::InLine(_) | Self::Connecting(..) => None,
         }
     }
@@ -392,6 +393,11 @@ impl Session {
         }
     }
 
+    /// How long after it was accepted it is `now`.
+    pub fn since(&self, now: Instant) -> Span {
+        Span::between(self.accepted, now)
+    }
+
     /// The session of the connection that this one serves a single stream of, if it does.
     pub fn connection(&self) -> Option<Rc<Session>> {
         self.serving().and_then(|serving| serving.connection())
@@ -409,7 +415,7 @@ impl Session {
 
     /// What it has carried in all, if it was more than one thing: requests, and then another protocol.
     pub fn carried(&self, now: Option<Carried>) -> Option<Carried> {
-        let Some(served) = self.serving().map(|serving| serving.carried()) else { return now };
+        let Some(served) = self.serving().map(|serving| serving.carried(self)) else { return now };
         Some(now.map_or(served, |now| Carried {
             to_backend: served.to_backend + now.to_backend,
             to_client: served.to_client + now.to_client,

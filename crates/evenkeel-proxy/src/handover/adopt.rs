@@ -97,7 +97,7 @@ impl Worker {
                     tls: None,
                     queued: suspended.queued,
                 }),
-                course: Course::Once(Reach::Connected(backend.clone(), suspended.connect)),
+                course: Course::Once(Reach::Connected(backend.clone(), suspended.connect.into())),
             }),
             counts,
             source_place: OnceCell::new(),

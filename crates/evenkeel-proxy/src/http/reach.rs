@@ -168,5 +168,5 @@ pub fn can_be_shared(rules: &PoolRules) -> bool {
 }
 
 fn note(session: &Session, backend: &Addr, took: Duration) {
-    session.set_reach(Reach::Connected(backend.clone(), took));
+    session.set_reach(Reach::Connected(backend.clone(), took.into()));
 }

@@ -520,7 +520,7 @@ impl<'a, 'r> Round<'a, 'r> {
         self.moved_at = self.worker.reactor.now();
         self.worker.note_moved(bytes as u64);
         if let Some(serving) = self.session.serving() {
-            serving.on_moved(taken, self.moved_at);
+            serving.on_moved(self.session, taken, self.moved_at);
             serving.set_bulk(self.moved >= BULK_BYTES);
         }
     }

@@ -4,6 +4,7 @@ use super::way::Wanted;
 use crate::record::Carried;
 use crate::session::{Reach, Session};
 use crate::worker::Worker;
+use evenkeel_core::span::Span;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Instant;
@@ -15,8 +16,8 @@ pub struct Serving {
     requests: Cell<u32>,
     to_backend: Cell<u64>,
     to_client: Cell<u64>,
-    /// When bytes last moved, or a request ended.
-    active: Cell<Instant>,
+    /// How long after the session was accepted bytes last moved, or a request ended.
+    active: Cell<Span>,
     busy: Cell<Option<Box<Busy>>>,
 }
 
@@ -36,24 +37,25 @@ impl Serving {
         session.listener.reception.http.as_ref()?;
         let accepting = worker.accepting.borrow();
         let own = accepting.values().find(|accepting| accepting.listener.name == session.listener.name);
-        Some(Self::begin(own.map_or(u32::MAX, |accepting| accepting.number), worker.reactor.now()))
+        let number = own.map_or(u32::MAX, |accepting| accepting.number);
+        Some(Self::begin(number, session.since(worker.reactor.now())))
     }
 
     /// For a stream of `connection`, whose session is served like this.
-    pub fn of_stream(&self, connection: &Rc<Session>, now: Instant) -> Self {
-        let serving = Self::begin(self.listener, now);
+    pub fn of_stream(&self, connection: &Rc<Session>) -> Self {
+        let serving = Self::begin(self.listener, Span::ZERO);
         serving.requests.set(self.requests.get());
         serving.change(|busy| busy.connection = Some(Rc::clone(connection)));
         serving
     }
 
-    fn begin(listener: u32, now: Instant) -> Self {
+    fn begin(listener: u32, active: Span) -> Self {
         Self {
             listener,
             requests: Cell::default(),
             to_backend: Cell::default(),
             to_client: Cell::default(),
-            active: Cell::new(now),
+            active: Cell::new(active),
             busy: Cell::default(),
         }
     }
@@ -134,9 +136,9 @@ impl Serving {
         self.requests.set(self.requests.get().saturating_add(1));
     }
 
-    /// A request has ended.
-    pub fn on_answered(&self, now: Instant) {
-        self.active.set(now);
+    /// A request of `session`, its own, has ended.
+    pub fn on_answered(&self, session: &Session, now: Instant) {
+        self.active.set(session.since(now));
     }
 
     /// It waits for the next request, and holds nothing.
@@ -144,24 +146,25 @@ impl Serving {
         self.busy.take();
     }
 
-    /// A backend has taken so many bytes, and the client so many.
-    pub fn on_moved(&self, (to_backend, to_client): (usize, usize), now: Instant) {
+    /// A backend has taken so many bytes, and the client so many, for `session`, its own.
+    pub fn on_moved(&self, session: &Session, (to_backend, to_client): (usize, usize), now: Instant) {
         self.to_backend.set(self.to_backend.get() + to_backend as u64);
         self.to_client.set(self.to_client.get() + to_client as u64);
-        self.active.set(now);
-        let connection = self.connection();
-        let whole = connection.as_deref().and_then(Session::serving);
-        whole.into_iter().for_each(|whole| whole.on_moved((to_backend, to_client), now));
+        self.active.set(session.since(now));
+        if let Some(connection) = self.connection() {
+            let whole = connection.serving();
+            whole.into_iter().for_each(|whole| whole.on_moved(&connection, (to_backend, to_client), now));
+        }
     }
 
-    /// What was carried for its requests.
-    pub fn carried(&self) -> Carried {
+    /// What was carried for the requests of `session`, its own.
+    pub fn carried(&self, session: &Session) -> Carried {
         Carried {
             to_backend: self.to_backend.get(),
             to_client: self.to_client.get(),
             datagrams: None,
             first_byte: None,
-            active: self.active.get(),
+            active: self.active.get().after(session.accepted),
         }
     }
 }

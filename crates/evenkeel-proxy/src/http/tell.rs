@@ -24,7 +24,7 @@ pub fn ended(worker: &Worker, session: &Session, exchange: &mut Exchange, outcom
     let route = exchange.terms.counts(worker, exchange.way.route);
     route.into_iter().for_each(|route| route.end(exchange.status, duration));
     if let Some(serving) = session.serving() {
-        serving.on_answered(now);
+        serving.on_answered(session, now);
     }
     let is_smooth = outcome.is_ok() && failed_attempts.is_empty() && queued.is_zero();
     if is_smooth && !worker.telling.get().all {

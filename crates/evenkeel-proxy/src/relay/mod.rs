@@ -25,6 +25,7 @@ use evenkeel_core::deadline::Deadlines;
 use evenkeel_core::end::{End, Side};
 use evenkeel_core::observe::{Mode, Rule};
 use evenkeel_core::snapshot::{PoolRules, SocketOptions};
+use evenkeel_core::span::Span;
 use evenkeel_sys::{poll::Readiness, socket};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -83,7 +84,8 @@ pub struct Relay {
     /// What the session was born with.
     rules: Arc<PoolRules>,
     deadlines: Deadlines,
-    first_byte: Option<Instant>,
+    /// How long after it was established the first byte for the client came.
+    first_byte: Option<Span>,
     /// What most sessions do not have, and so is not in the row.
     rare: Option<Box<Rare>>,
     first_closed: Option<Side>,
@@ -220,13 +222,17 @@ impl Relay {
         self.to_client.half.moved()
     }
 
+    fn first_byte(&self) -> Option<Instant> {
+        self.first_byte.map(|span| span.after(self.deadlines.established()))
+    }
+
     /// What it has carried.
     pub fn carried(&self) -> Carried {
         Carried {
             to_backend: self.to_backend(),
             to_client: self.to_client(),
             datagrams: None,
-            first_byte: self.first_byte,
+            first_byte: self.first_byte(),
             active: self.deadlines.last_active(),
         }
     }
@@ -243,7 +249,7 @@ impl Relay {
             active: self.deadlines.last_active(),
             is_half_closed: self.deadlines.is_half_closed(),
             drain: self.deadlines.drain(),
-            first_byte: self.first_byte,
+            first_byte: self.first_byte(),
             lost: self.lost().map(|lost| (lost.side, lost.end, lost.since)),
             first_closed: self.first_closed,
             patience: self.patience,
@@ -266,7 +272,7 @@ impl Relay {
             to_client: Direction::resume(suspended.to_client, tools),
             rules: suspended.rules,
             deadlines: Deadlines::resume(established, active, half_closed, drain),
-            first_byte: suspended.first_byte,
+            first_byte: suspended.first_byte.map(|at| Span::between(established, at)),
             rare,
             first_closed: suspended.first_closed,
             patience: suspended.patience,
@@ -325,7 +331,7 @@ impl Relay {
             self.deadlines.on_activity(now);
         }
         if self.first_byte.is_none() && self.to_client() + self.to_client.half.held() as u64 > 0 {
-            self.first_byte = Some(now);
+            self.first_byte = Some(Span::between(self.deadlines.established(), now));
         }
         match self.end(now) {
             Some(end) => Progress::Ended(end),

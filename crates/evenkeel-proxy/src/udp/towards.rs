@@ -14,12 +14,12 @@ use evenkeel_core::balance::client_hash;
 use evenkeel_core::end::End;
 use evenkeel_core::name::Protocol;
 use evenkeel_core::snapshot::{Backend, Pool, PoolRules};
+use evenkeel_core::span::Span;
 use evenkeel_sys::datagram;
 use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// A backend that the session has not tried yet, and a socket that is connected to it and watched. The one that is `meant` is
 /// tried first.
@@ -40,7 +40,7 @@ pub fn find(
         match open(worker, session, local, backend, &pool.rules) {
             Ok(socket) => {
                 seat.opened();
-                session.set_reach(Reach::Connected(backend.addr.clone(), Duration::ZERO));
+                session.set_reach(Reach::Connected(backend.addr.clone(), Span::ZERO));
                 let (backend, rules) = (backend.addr.clone(), Arc::clone(&pool.rules));
                 return Ok(Towards { socket: Rc::new(socket), backend, since: now, seat, rules });
             }

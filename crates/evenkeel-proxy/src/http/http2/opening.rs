@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// The session of a new stream of `connection`.
 pub fn session(worker: &Worker, connection: &Rc<Session>) -> Rc<Session> {
     let now = worker.reactor.now();
-    let serving = connection.serving().map(|serving| serving.of_stream(connection, now));
+    let serving = connection.serving().map(|serving| serving.of_stream(connection));
     let opening = Opening {
         notes: connection.opening.borrow().notes.clone(),
         course: serving.map_or_else(Course::default, Course::ByRequest),

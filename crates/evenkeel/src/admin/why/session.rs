@@ -104,9 +104,9 @@ pub fn explained(
 fn open(view: &SessionView) -> Value {
     let (stage, since, connect) = match &view.reach {
         Reach::Nobody => ("choosing", None, None),
-        Reach::InLine(since) => ("in-line", Some(since), None),
-        Reach::Connecting(_, since) => ("connecting", Some(since), None),
-        Reach::Connected(_, took) => ("connected", None, Some(*took)),
+        Reach::InLine(since) => ("in-line", Some(*since), None),
+        Reach::Connecting(_, since) => ("connecting", Some(*since), None),
+        Reach::Connected(_, took) => ("connected", None, Some(Duration::from(*took))),
     };
     let trying = match &view.reach {
         Reach::Connecting(addr, _) => Some(addr.to_string()),
@@ -116,7 +116,7 @@ fn open(view: &SessionView) -> Value {
         "id": view.id,
         "state": "open",
         "stage": stage,
-        "stage_ms": since.map(|since| millis(since.elapsed())),
+        "stage_ms": since.map(|since| millis(view.age.saturating_sub(since.into()))),
         "trying": trying,
         "service": view.listener.service.as_str(),
         "listener": view.listener.addr.to_string(),
