@@ -25,6 +25,9 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+/// Streams that are carried before the library writes what came of it: it keeps the room that it has needed for that.
+const CARRIED_AT_ONCE: usize = 16;
+
 /// How long a client that was told to leave may take.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -71,6 +74,15 @@ enum Talk {
     /// We have said all, and wait for the client to leave.
     Leaving,
     Over,
+}
+
+impl Talk {
+    /// Has the library write what it was told. How that went is seen when it is driven.
+    fn push(&mut self) {
+        if let Self::Speaking(connection) = self {
+            let _ = connection.poll_closed(&mut Context::from_waker(Waker::noop()));
+        }
+    }
 }
 
 impl Connection {
@@ -167,13 +179,16 @@ impl Connection {
 
     /// Carries bytes of the streams that have something to do; whether the library has something to do then.
     fn carry(&mut self, now: Instant) -> bool {
-        let mut has_carried = false;
+        let mut carried = 0;
         for stream in &mut self.streams {
             let is_blocked = self.wire.is_blocked();
             if stream.is_due(is_blocked) {
-                has_carried = true;
+                carried += 1;
                 if stream.advance(is_blocked) {
                     self.worker.queue_row(stream.session.row);
+                }
+                if carried % CARRIED_AT_ONCE == 0 {
+                    self.talk.push();
                 }
             }
         }
@@ -188,7 +203,7 @@ impl Connection {
             self.streams = Vec::new();
             self.idle_since = now;
         }
-        has_carried
+        carried > 0
     }
 
     /// The client has opened a stream: it gets a session.

@@ -63,6 +63,25 @@ fn long_bodies_go_both_ways_by_many_streams_at_once() {
 }
 
 #[test]
+fn a_hundred_streams_that_are_answered_at_once_have_their_own_answers() {
+    let come = AtomicUsize::new(0);
+    let server = Server::start(
+        &Place::any(),
+        web::serve(move |asked| {
+            come.fetch_add(1, Relaxed);
+            eventually("all have come", || (come.load(Relaxed) == 100).then_some(()));
+            web::ok(&asked.first_line().repeat(100))
+        }),
+    );
+    let rig = rig(&[&server], rules());
+    let peer = rig.connect();
+    let paths: Vec<String> = (0..100).map(|number| format!("/{number}")).collect();
+    for (path, answer) in paths.iter().zip(Client::new(&peer).get_all(&paths)) {
+        assert_eq!(answer.unwrap().text(), format!("GET {path} HTTP/1.1").repeat(100));
+    }
+}
+
+#[test]
 fn a_stream_that_does_not_read_stops_its_backend_and_no_other_stream() {
     let pattern = Pattern::new(3);
     let taken = Arc::new(AtomicUsize::new(0));
