@@ -14,6 +14,7 @@ use evenkeel_core::dice::Dice;
 use evenkeel_core::flow::Trail;
 use evenkeel_core::name::{ListenerName, PoolName, Protocol, ServiceName};
 use evenkeel_core::snapshot::{Listener, PoolRules, Snapshot};
+use evenkeel_sys::farewell;
 use evenkeel_sys::socket::{self, Binding};
 use rustix::io::Errno;
 use std::collections::BTreeMap;
@@ -23,14 +24,19 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
+
+/// The sockets of each listener.
+type ByListener = BTreeMap<ListenerName, Arc<Bound>>;
 
 /// A snapshot, with everything bound that it needs.
 #[derive(Clone)]
 pub struct Publication {
     /// What the workers obey.
     pub(crate) snapshot: Arc<Snapshot>,
-    pub(crate) bound: BTreeMap<ListenerName, Arc<Bound>>,
+    pub(crate) bound: ByListener,
+    /// What was bound before and takes its last connections now.
+    leaving: Vec<Weak<Bound>>,
     pub(crate) services: BTreeMap<ServiceName, Arc<Ceiling>>,
     pub(crate) gates: Gates,
     pub(crate) books: Books,
@@ -44,7 +50,15 @@ impl Publication {
         let services = current.map(|current| current.services.clone()).unwrap_or_default();
         let books = books(&snapshot, current, workers);
         let gates = current.map(|current| current.gates.clone()).unwrap_or_default();
-        Self { snapshot, bound: BTreeMap::new(), services, gates, books, keyring: keyring(current) }
+        Self {
+            snapshot,
+            bound: BTreeMap::new(),
+            leaving: Vec::new(),
+            services,
+            gates,
+            books,
+            keyring: keyring(current),
+        }
     }
 
     /// The same with this for its TLS instead of what was published before.
@@ -61,6 +75,22 @@ impl Publication {
             |it: &ListenerName| it.addr == name.addr && it.protocol == name.protocol && !is_open(it);
         let left = || self.bound.iter().find(|(it, _)| is_left(it)).map(|(_, bound)| bound);
         self.bound.get(name).or_else(left)
+    }
+
+    /// Lets nobody begin to connect to the sockets that are not among `wanted` any more.
+    pub(crate) fn turn_away(&self, wanted: &ByListener) {
+        self.unwanted(wanted).for_each(|sockets| sockets.turn_away());
+    }
+
+    fn unwanted(&self, wanted: &ByListener) -> impl Iterator<Item = &Arc<Bound>> {
+        self.bound.values().filter(|sockets| !wanted.values().any(|it| Arc::ptr_eq(it, sockets)))
+    }
+
+    /// The sockets that leave, or have left but not gone, when these are those that are wanted.
+    fn leaving(&self, wanted: &ByListener) -> Vec<Weak<Bound>> {
+        // To others of a port for datagrams the kernel would go on dealing some of them out.
+        let leave = self.unwanted(wanted).filter(|it| it.protocol == Protocol::Tcp).map(Arc::downgrade);
+        self.leaving.iter().filter(|it| it.strong_count() > 0).cloned().chain(leave).collect()
     }
 
     /// Lets sockets that were bound before `self` follow a change of their listener's options. They hold for connections
@@ -94,7 +124,7 @@ impl Publication {
     }
 }
 
-/// The sockets of one listener.
+/// The sockets of one listener; by default none.
 pub(crate) struct Bound {
     /// One for each worker, or one for all; others when they come from a process with more or fewer workers.
     pub sockets: Vec<OwnedFd>,
@@ -104,14 +134,23 @@ pub(crate) struct Bound {
     protocol: Protocol,
     /// Where the QUIC connections of its clients belong.
     trail: OnceLock<Trail>,
-    /// Whether a Unix socket's file goes with them.
-    removes_file: AtomicBool,
+    /// Whether no other process has them: else they, and a Unix socket's file, do not end here.
+    is_ours_alone: AtomicBool,
+    /// Whether nobody can begin to connect any more, but some may have begun.
+    awaits_last: AtomicBool,
 }
 
 impl Bound {
     fn new(sockets: Vec<OwnedFd>, local: Addr, protocol: Protocol) -> Self {
-        let trail = OnceLock::new();
-        Self { sockets, local, ours: true, protocol, trail, removes_file: AtomicBool::new(true) }
+        Self {
+            sockets,
+            local,
+            ours: true,
+            protocol,
+            trail: OnceLock::new(),
+            is_ours_alone: AtomicBool::new(true),
+            awaits_last: AtomicBool::new(false),
+        }
     }
 
     /// Where the QUIC connections of its clients belong, as far as that was seen.
@@ -136,7 +175,31 @@ impl Bound {
     /// Keeps the file of a Unix socket that evenkeel bound when the sockets go, or not: it goes with the last process
     /// that has them.
     pub fn keep_file(&self, keep: bool) {
-        self.removes_file.store(!keep && self.ours, Relaxed);
+        self.is_ours_alone.store(!keep && self.ours, Relaxed);
+    }
+
+    /// Refuses whoever begins to connect from now on, unless another process has the sockets, too. All of them at once: as
+    /// long as the kernel deals clients out among them, one that refuses already would leave its own without an answer.
+    fn turn_away(&self) {
+        if self.protocol == Protocol::Udp || !self.is_ours_alone.load(Relaxed) {
+            return;
+        }
+        if self.local.ip().is_none() {
+            // Who has begun to connect to a Unix socket waits to be accepted.
+            return self.sockets.iter().for_each(|socket| drop(farewell::turn_away_unix(socket)));
+        }
+        let turned_away = self.sockets.iter().filter(|socket| farewell::turn_away(socket).is_ok()).count();
+        self.awaits_last.store(turned_away > 0, Relaxed);
+    }
+
+    /// Whether nobody can begin to connect any more, but some may have begun.
+    pub fn awaits_last(&self) -> bool {
+        self.awaits_last.load(Relaxed)
+    }
+
+    /// Closes the sockets, one after the other, each when everybody was taken who waits there.
+    pub fn close(mut self, take_all: impl Fn(BorrowedFd<'_>)) {
+        std::mem::take(&mut self.sockets).into_iter().for_each(|socket| take_all(socket.as_fd()));
     }
 
     fn set_options(&self, listener: &Listener) -> Result<(), Unbindable> {
@@ -161,9 +224,17 @@ impl Bound {
     }
 }
 
+impl Default for Bound {
+    fn default() -> Self {
+        let bound = Self::new(Vec::new(), Addr::Unix(Path::new("").into()), Protocol::Tcp);
+        bound.keep_file(true);
+        bound
+    }
+}
+
 impl Drop for Bound {
     fn drop(&mut self) {
-        if let (true, Addr::Unix(path)) = (self.removes_file.load(Relaxed), &self.local) {
+        if let (true, Addr::Unix(path)) = (self.is_ours_alone.load(Relaxed), &self.local) {
             // A file that is gone already is as good.
             let _ = std::fs::remove_file(path);
         }
@@ -199,7 +270,8 @@ pub(crate) fn prepare(
     }
     let books = books(&snapshot, current, workers);
     let gates = gate::gates(&snapshot, current.map(|current| (&*current.snapshot, &current.gates)));
-    Ok(Publication { snapshot, bound, services, gates, books, keyring: keyring(current) })
+    let leaving = current.map(|current| current.leaving(&bound)).unwrap_or_default();
+    Ok(Publication { snapshot, bound, leaving, services, gates, books, keyring: keyring(current) })
 }
 
 /// Whether the kernel grants what is wanted of sockets that are bound already, and of those to the backends, as far as
@@ -255,15 +327,16 @@ fn ceiling(current: Option<&Arc<Ceiling>>, listener: &Listener) -> Arc<Ceiling> 
     ceiling
 }
 
-/// Sockets of ours that share a part of its addresses with a listener of this name: `:80` and `127.0.0.1:80`. Nobody else has any
-/// of them.
-fn neighbours<'a>(current: Option<&'a Publication>, name: &ListenerName) -> Vec<&'a OwnedFd> {
-    let bound = current.into_iter().flat_map(|current| &current.bound);
-    let near = bound.filter(|(it, bound)| {
+/// Sockets of ours that share a part of its addresses with a listener of this name: `:80` and `127.0.0.1:80`, or the same one
+/// that is just closing. Nobody else has any of them.
+fn neighbours(current: Option<&Publication>, name: &ListenerName) -> Vec<Arc<Bound>> {
+    let Some(current) = current else { return Vec::new() };
+    let leaving = current.leaving.iter().filter_map(Weak::upgrade);
+    let near = |bound: &Arc<Bound>| {
         let both = bound.local.ip().zip(name.addr.ip());
-        it.protocol == name.protocol && both.is_some_and(|(one, other)| overlap(one, other))
-    });
-    near.flat_map(|(_, bound)| &bound.sockets).collect()
+        bound.protocol == name.protocol && both.is_some_and(|(one, other)| overlap(one, other))
+    };
+    current.bound.values().cloned().chain(leaving).filter(near).collect()
 }
 
 fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
@@ -276,7 +349,7 @@ fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
 struct Need<'a> {
     listener: &'a Listener,
     workers: usize,
-    neighbours: Vec<&'a OwnedFd>,
+    neighbours: Vec<Arc<Bound>>,
 }
 
 fn bind(need: &Need<'_>, inherited: &mut Inherited) -> Result<Bound, Unbindable> {
@@ -305,8 +378,9 @@ fn take_over(passed: Passed, listener: &Listener) -> Result<Bound, Unbindable> {
     let local = sockets.first().and_then(|socket| socket::local_addr(socket).ok().flatten());
     let local = local.map_or_else(|| listener.name.addr.clone(), Addr::Ip);
     let protocol = listener.name.protocol;
-    let (trail, removes_file) = (OnceLock::new(), AtomicBool::new(false));
-    let bound = Bound { sockets, local, ours, protocol, trail, removes_file };
+    let mut bound = Bound::new(sockets, local, protocol);
+    bound.ours = ours;
+    bound.keep_file(true);
     for socket in &bound.sockets {
         socket::set_nonblocking(socket)?;
         match protocol {
@@ -368,7 +442,7 @@ fn bind_each(
     let for_each_worker = |addr| (0..workers).map(|_| bind(addr, true)).collect::<io::Result<Vec<_>>>();
     let first = match bind(addr, false) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse && !neighbours.is_empty() => {
-            neighbours.iter().try_for_each(socket::share)?;
+            neighbours.iter().flat_map(|it| &it.sockets).try_for_each(socket::share)?;
             return Ok((for_each_worker(addr)?, addr));
         }
         result => result?,

@@ -103,7 +103,7 @@ impl Worker {
         accepting.bound.sockets(self.index, self.shared.counts.len())
     }
 
-    fn accept_one(self: &Rc<Self>, accepting: &Rc<Accepting>, socket: BorrowedFd<'_>) -> Result<(), Stop> {
+    fn accept_one(self: &Rc<Self>, accepting: &Accepting, socket: BorrowedFd<'_>) -> Result<(), Stop> {
         let places = self.admit(accepting)?;
         match socket::accept(socket) {
             Ok((client, peer)) => {
@@ -217,15 +217,23 @@ impl Worker {
         }
     }
 
-    /// Takes everybody who waits to be accepted already, and closes this worker's side of the listener.
-    pub fn close(self: &Rc<Self>, accepting: &Rc<Accepting>) {
+    /// Takes everybody who waits to be accepted already, and closes this worker's side of the listener. The last worker to
+    /// do so takes who has come to the others since they did, and closes the sockets.
+    pub fn close(self: &Rc<Self>, accepting: Rc<Accepting>) {
         if accepting.flows.is_some() {
-            return self.close_port(accepting);
+            return self.close_port(&accepting);
         }
         if accepting.resting.get().is_none() {
-            self.unwatch(accepting);
+            self.unwatch(&accepting);
         }
-        self.sockets(accepting).for_each(|socket| while self.accept_one(accepting, socket).is_ok() {});
+        self.sockets(&accepting).for_each(|socket| self.accept_all(&accepting, socket));
+        let Some(mut accepting) = Rc::into_inner(accepting) else { return };
+        let Some(bound) = Arc::into_inner(std::mem::take(&mut accepting.bound)) else { return };
+        bound.close(|socket| self.accept_all(&accepting, socket));
+    }
+
+    fn accept_all(self: &Rc<Self>, accepting: &Accepting, socket: BorrowedFd<'_>) {
+        while self.accept_one(accepting, socket).is_ok() {}
     }
 
     /// Accepts nowhere until [`accept_again`](Self::accept_again); who connects meanwhile waits.

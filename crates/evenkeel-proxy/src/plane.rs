@@ -258,17 +258,19 @@ impl UserPlane {
     pub fn publish(&mut self, publication: Publication) {
         if let Some(before) = self.current.replace(publication.clone()) {
             publication.follow(&before);
+            before.turn_away(&publication.bound);
         }
         let publication = Arc::new(publication);
         self.helm.command(|_| Command::Publish(Arc::clone(&publication)));
     }
 
-    /// Stops accepting for good and lets sessions end, within `window`; what is left is closed, spread over the
+    /// Stops accepting for good, as soon as nobody is half connected, and lets sessions end, within `window`; what is left is closed, spread over the
     /// window's second half. [`Report::Drained`] tells when the last has ended.
     pub fn drain(&mut self, window: Duration) {
         self.draining = true;
         // The kernel goes on taking connections into a socket's backlog until its last owner has closed it.
         if let Some(current) = &mut self.current {
+            current.turn_away(&BTreeMap::new());
             current.bound.clear();
         }
         self.helm.command(|_| Command::Drain(window));

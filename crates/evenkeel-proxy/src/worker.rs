@@ -1,5 +1,6 @@
 //! One thread, one reactor, one session table: a worker takes connections, opens them and drives their relays.
 
+mod closing;
 mod obey;
 
 use crate::Report;
@@ -17,6 +18,7 @@ use crate::session::{self, Established, Open, Opened, Session};
 use crate::shared::{Ceiling, Counts, Shared, count};
 use crate::udp::{Flow, Udp};
 use crate::visit::{Progressing, Visit};
+use closing::Closing;
 use evenkeel_core::admit::Gate;
 use evenkeel_core::dice::Dice;
 use evenkeel_core::end::{End, Side};
@@ -113,6 +115,10 @@ pub struct Worker {
     pub settling: RefCell<Option<Settling>>,
     listeners_begun: Cell<u32>,
     draining: Cell<Option<Drain>>,
+    /// Where it soon accepts no more.
+    closing: RefCell<Vec<Closing>>,
+    /// Whether it drains and accepts nowhere.
+    shut: Cell<bool>,
     told_drained: Cell<bool>,
     told_accept_failure: Cell<Option<Instant>>,
     /// How the session ends that is being dropped, and with it the request that it serves.
@@ -232,6 +238,8 @@ impl Worker {
             settling: RefCell::default(),
             listeners_begun: Cell::new(0),
             draining: Cell::new(None),
+            closing: RefCell::default(),
+            shut: Cell::new(false),
             told_drained: Cell::new(false),
             told_accept_failure: Cell::new(None),
             ending: Cell::new(None),
@@ -251,6 +259,7 @@ impl Worker {
                 self.heartbeat_due(),
                 self.flows_due(),
                 self.http.links.due(self.reactor.now()),
+                self.closing_due(),
             ];
             let at_most = pauses.into_iter().flatten().min();
             if self.reactor.wait(&mut events, at_most).is_err() {
@@ -270,6 +279,7 @@ impl Worker {
             self.expire_flows();
             self.review();
             self.http.links.sweep(self.reactor.now());
+            self.end_closing();
             // And after it: the call that was taken note of meanwhile may have been for more.
             let stopped = stopped || self.obey(inbox);
             self.settle();
@@ -301,7 +311,7 @@ impl Worker {
             Token::Session { row, client } => self.on_ready(row, client, readiness),
             Token::Link(place) => self.on_link(place, readiness).into_iter().for_each(|row| self.go(row)),
             Token::Listener(number) => {
-                let accepting = self.accepting.borrow().get(&number).cloned();
+                let accepting = self.listener(number);
                 accepting.into_iter().for_each(|accepting| self.accept(&accepting));
             }
             Token::Port(number) => {
@@ -561,12 +571,11 @@ impl Worker {
             return;
         }
         let mut slot = table.remove(row.index as usize);
-        let last = table.is_empty();
         drop(table);
         self.reactor.disarm(row.index);
         if let Some(connection) = slot.session.connection() {
             self.drop_request(&mut slot, end);
-            return self.end_stream(slot, connection, last);
+            return self.end_stream(slot, connection);
         }
         if self.draining.get().is_some() && end == End::Drained || end == End::Stopped {
             count(&self.counts().cut, 1);
@@ -580,9 +589,7 @@ impl Worker {
         drop(slot);
         session.seated_in().into_iter().for_each(|pool| self.on_seat_freed(&pool));
         self.on_room(session);
-        if last {
-            self.tell_drained();
-        }
+        self.tell_drained();
     }
 
     /// Drops the request that a session serves which ends: it is told of before that is.
@@ -595,7 +602,7 @@ impl Worker {
     }
 
     /// A stream is over, which is no session to anybody else: its connection has to look after what it left.
-    fn end_stream(&self, slot: Slot, connection: Rc<Session>, last: bool) {
+    fn end_stream(&self, slot: Slot, connection: Rc<Session>) {
         let session = Rc::clone(&slot.session);
         drop(slot);
         session.seated_in().into_iter().for_each(|pool| self.on_seat_freed(&pool));
@@ -603,9 +610,7 @@ impl Worker {
         self.queue_row(connection.row);
         // The connection may have gone first.
         self.on_room(connection);
-        if last {
-            self.tell_drained();
-        }
+        self.tell_drained();
     }
 
     /// What this worker counts.

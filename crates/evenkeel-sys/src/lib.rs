@@ -3,6 +3,7 @@
 pub mod activation;
 pub mod clock;
 pub mod datagram;
+pub mod farewell;
 pub mod handoff;
 pub mod limits;
 pub mod option;

@@ -1,5 +1,6 @@
 //! What the control plane wants of a worker: to accept and pick as published, to drain, to stop.
 
+use super::closing::ROUND_TRIP;
 use super::{Command, Drain, Service, Slot, Stage, Worker, tenant};
 use crate::bind::Publication;
 use crate::listener::Accepting;
@@ -49,13 +50,16 @@ impl Worker {
         if self.draining.get().is_some() {
             return;
         }
-        let current: BTreeMap<ListenerName, Rc<Accepting>> =
+        let mut current: BTreeMap<ListenerName, Rc<Accepting>> =
             self.accepting.borrow().values().map(|a| (a.listener.name.clone(), Rc::clone(a))).collect();
         let has = |it: &Listener| it.open || publication.bound.contains_key(&it.name);
         let open = || publication.snapshot.listeners.iter().filter(|(_, listener)| has(listener));
         // Those who go first: another may listen on their sockets from now on.
-        let gone = current.values().filter(|a| !open().any(|(name, _)| *name == a.listener.name));
-        gone.for_each(|accepting| self.forget(accepting));
+        let gone: Vec<_> =
+            current.keys().filter(|it| !open().any(|(name, _)| name == *it)).cloned().collect();
+        gone.iter()
+            .filter_map(|name| current.remove(name))
+            .for_each(|accepting| self.forget(accepting, ROUND_TRIP));
         for (name, listener) in open() {
             let pool = listener.pool.as_ref().and_then(|name| self.pools.borrow().get(name).cloned());
             let known = current.get(name);
@@ -129,28 +133,21 @@ impl Worker {
         number
     }
 
-    /// Stops accepting on one listener; who waits there already is served.
-    fn forget(self: &Rc<Self>, accepting: &Rc<Accepting>) {
-        self.close(accepting);
-        self.accepting.borrow_mut().remove(&accepting.number);
-        self.wake_serving(|serving| serving.listener == accepting.number);
+    fn drain(self: &Rc<Self>, window: Duration) {
+        self.draining.set(Some(Drain { began: self.reactor.now(), window }));
+        // Whoever still comes has some of the window left.
+        self.close_doors(ROUND_TRIP.min(window / 2));
     }
 
-    fn drain(self: &Rc<Self>, window: Duration) {
-        let drain = Drain { began: self.reactor.now(), window };
-        self.draining.set(Some(drain));
-        // Those of flows stay open: what belongs to a flow goes on.
-        let accepting: Vec<_> =
-            self.accepting.borrow().values().filter(|it| it.flows.is_none()).cloned().collect();
-        accepting.iter().for_each(|accepting| self.forget(accepting));
+    /// Has every session end in time; no more can come.
+    pub(super) fn hurry(&self) {
+        let Some(drain) = self.draining.get() else { return };
         for (_, slot) in self.table.borrow_mut().iter_mut() {
             let by = slot.stage.drain_by(self.drain_deadline(drain)).or(self.drains_by());
             by.into_iter().for_each(|at| self.reactor.arm_by(slot.session.row.index, at));
         }
         self.wake_serving(|_| true);
-        if self.table.borrow().is_empty() {
-            self.tell_drained();
-        }
+        self.tell_drained();
     }
 
     /// Sees to it that the session at `row` is over by `at`, if it is established.
@@ -174,8 +171,10 @@ impl Worker {
         self.draining.get().map(|drain| drain.began + drain.window)
     }
 
+    /// Tells that the last session has ended, if it has and none can come any more.
     pub(super) fn tell_drained(&self) {
-        if self.draining.get().is_some() && !self.told_drained.replace(true) {
+        let is_drained = self.shut.get() && self.table.borrow().is_empty();
+        if is_drained && !self.told_drained.replace(true) {
             self.flush_records();
             self.shared.on_drained();
         }
@@ -184,6 +183,7 @@ impl Worker {
     /// Ends every session at once.
     fn stop(self: &Rc<Self>) {
         self.accepting.borrow_mut().clear();
+        self.closing.borrow_mut().clear();
         let rows: Vec<Row> = self.table.borrow().iter().map(|(_, slot)| slot.session.row).collect();
         rows.into_iter().for_each(|row| self.cut(row, End::Stopped));
     }

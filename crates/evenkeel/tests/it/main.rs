@@ -13,6 +13,7 @@ mod chain;
 mod changes;
 mod choose;
 mod cli;
+mod closing;
 mod dashboard;
 mod failover;
 mod gate;

@@ -85,8 +85,8 @@ fn a_service_that_drains_stays_closed_and_its_sessions_move() {
     refused(&chain);
     let service = chain.look("/api/v1/services/web");
     assert_eq!((&service["duty"], &service["sessions"]["open"]), (&json!("drain"), &json!(1)));
-    // Somebody else may take the address meanwhile, and that is no reason to fail.
-    let (_taken, _) = chain.place.listen(1).unwrap();
+    // Somebody else may take the address meanwhile, as soon as nobody is half connected, and that is no reason to fail.
+    let (_taken, _) = eventually("the address is free", || chain.place.listen(1).ok());
     done(&mut chain, "upgrade");
     drop(_taken);
     done(&mut chain, "enable web");
