@@ -1,5 +1,6 @@
 //! Listening sockets: bound on the control thread before a snapshot is published, so that binding can fail whole.
 
+mod closing;
 mod udp;
 
 use crate::books::Books;
@@ -14,7 +15,6 @@ use evenkeel_core::dice::Dice;
 use evenkeel_core::flow::Trail;
 use evenkeel_core::name::{ListenerName, PoolName, Protocol, ServiceName};
 use evenkeel_core::snapshot::{Listener, PoolRules, Snapshot};
-use evenkeel_sys::farewell;
 use evenkeel_sys::socket::{self, Binding};
 use rustix::io::Errno;
 use std::collections::BTreeMap;
@@ -178,30 +178,6 @@ impl Bound {
         self.is_ours_alone.store(!keep && self.ours, Relaxed);
     }
 
-    /// Refuses whoever begins to connect from now on, unless another process has the sockets, too. All of them at once: as
-    /// long as the kernel deals clients out among them, one that refuses already would leave its own without an answer.
-    fn turn_away(&self) {
-        if self.protocol == Protocol::Udp || !self.is_ours_alone.load(Relaxed) {
-            return;
-        }
-        if self.local.ip().is_none() {
-            // Who has begun to connect to a Unix socket waits to be accepted.
-            return self.sockets.iter().for_each(|socket| drop(farewell::turn_away_unix(socket)));
-        }
-        let turned_away = self.sockets.iter().filter(|socket| farewell::turn_away(socket).is_ok()).count();
-        self.awaits_last.store(turned_away > 0, Relaxed);
-    }
-
-    /// Whether nobody can begin to connect any more, but some may have begun.
-    pub fn awaits_last(&self) -> bool {
-        self.awaits_last.load(Relaxed)
-    }
-
-    /// Closes the sockets, one after the other, each when everybody was taken who waits there.
-    pub fn close(mut self, take_all: impl Fn(BorrowedFd<'_>)) {
-        std::mem::take(&mut self.sockets).into_iter().for_each(|socket| take_all(socket.as_fd()));
-    }
-
     fn set_options(&self, listener: &Listener) -> Result<(), Unbindable> {
         if let (true, Addr::Unix(path)) = (self.ours, &self.local) {
             socket::set_mode(path, listener.unix_mode)?;
@@ -234,10 +210,7 @@ impl Default for Bound {
 
 impl Drop for Bound {
     fn drop(&mut self) {
-        if let (true, Addr::Unix(path)) = (self.is_ours_alone.load(Relaxed), &self.local) {
-            // A file that is gone already is as good.
-            let _ = std::fs::remove_file(path);
-        }
+        self.remove_file();
     }
 }
 

@@ -108,19 +108,21 @@ fn who_is_half_connected_when_it_stops_is_served() {
 
 #[test]
 fn a_listener_that_is_gone_can_be_back_at_once() {
-    let server = Server::echo();
-    let setup = setup(&server, None);
-    let (text, listen) = (setup.text(), setup.listen.to_string());
-    let mut running = setup.ready();
-    let file = running.file("evenkeel.toml");
-    let elsewhere = text.replace(&listen, &Place::local(port::free()).to_string());
-    for text in [&elsewhere, &text, &elsewhere, &text] {
-        std::fs::write(&file, text).unwrap();
-        running.forget();
-        running.signal(Signal::HUP);
-        running.wait_event("reloaded");
-    }
-    for _ in 0..50 {
-        assert!(come(&running.place), "the one that closes has no part in it");
-    }
+    each_kind(|place| {
+        let server = Server::echo();
+        let setup = setup(&server, place);
+        let (text, listen) = (setup.text(), setup.listen.to_string());
+        let mut running = setup.ready();
+        let file = running.file("evenkeel.toml");
+        let elsewhere = text.replace(&listen, &Place::local(port::free()).to_string());
+        for text in [&elsewhere, &text, &elsewhere, &text] {
+            std::fs::write(&file, text).unwrap();
+            running.forget();
+            running.signal(Signal::HUP);
+            running.wait_event("reloaded");
+        }
+        for _ in 0..50 {
+            assert!(come(&running.place), "the one that closes has no part in it");
+        }
+    });
 }
