@@ -57,6 +57,12 @@ impl Machine {
     }
 }
 
+/// How TCP finds out how fast it may send, where nobody asks for something else.
+pub fn congestion() -> String {
+    let name = fs::read_to_string("/proc/sys/net/ipv4/tcp_congestion_control").unwrap_or_default();
+    name.trim().to_owned()
+}
+
 fn revision() -> Option<String> {
     let mut git = Command::new("git");
     git.args(["-C", env!("CARGO_MANIFEST_DIR"), "describe", "--always", "--dirty", "--abbrev=12"]);

@@ -65,6 +65,9 @@ pub struct Run {
     /// The core of load and backends
     #[arg(long, default_value_t = 0)]
     load_core: usize,
+    /// How TCP finds out how fast it may send, on all sides [default: as the machine]
+    #[arg(long, value_name = "NAME")]
+    congestion: Option<String>,
     /// Write docs/benchmarks.md too
     #[arg(long)]
     write: bool,
@@ -82,11 +85,13 @@ impl Run {
         let program = std::env::current_exe()?;
         // Beside the programs: where builds leave everything that is not part of the repository.
         let tools = program.parent().and_then(Path::parent).context("no directory of builds")?.join("bench");
+        let congestion = self.congestion.clone().unwrap_or_else(machine::congestion);
         let theatre = Theatre {
             program: program.clone(),
             dir: tools.join("stage"),
             balancer_core: self.balancer_core,
             load_core: self.load_core,
+            congestion: congestion.clone(),
             warm: if self.quick { 150 } else { 400 },
             window: self.window.unwrap_or(if self.quick { 500 } else { 1500 }),
         };
@@ -106,6 +111,7 @@ impl Run {
             window: theatre.window,
             seconds: begin.elapsed().as_secs(),
             machine: before.until(Machine::look()),
+            congestion,
         };
         let report = report::Report { results: &results, scenarios: &scenarios, rivals: &rivals };
         report.write(&tools)?;

@@ -58,6 +58,8 @@ pub struct Results {
     pub seconds: u64,
     /// What it was measured on.
     pub machine: Machine,
+    /// How TCP found out how fast it might send.
+    pub congestion: String,
 }
 
 impl Results {
@@ -92,7 +94,7 @@ impl Results {
     pub fn to_json(&self) -> Value {
         let cells: Vec<Value> = self.cells.iter().map(Cell::to_json).collect();
         json!({
-            "machine": self.machine.lines(), "rounds": self.rounds, "window_ms": self.window,
+            "machine": self.machine.lines(), "congestion": self.congestion, "rounds": self.rounds, "window_ms": self.window,
             "missing": self.missing, "seconds": self.seconds, "cells": cells,
         })
     }
@@ -117,8 +119,15 @@ mod tests {
             }),
         };
         let cells = vec![cell(0, Ok(3.0)), cell(1, Err("no")), cell(2, Ok(9.0)), cell(3, Ok(4.0))];
-        let results =
-            Results { cells, missing: vec![], rounds: 4, window: 1, seconds: 1, machine: Machine::default() };
+        let results = Results {
+            cells,
+            missing: vec![],
+            rounds: 4,
+            window: 1,
+            seconds: 1,
+            machine: Machine::default(),
+            congestion: String::new(),
+        };
         let connect = all().into_iter().find(|scenario| scenario.name == "connect").unwrap();
         assert_eq!(results.key(&connect, "a"), Some(4.0));
         assert_eq!(results.key(&connect, "b"), None);

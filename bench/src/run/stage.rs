@@ -31,6 +31,8 @@ pub struct Theatre {
     pub balancer_core: usize,
     /// The core of the load and the backends.
     pub load_core: usize,
+    /// How TCP finds out how fast it may send.
+    pub congestion: String,
     /// Milliseconds before anything counts.
     pub warm: u64,
     /// Milliseconds that count.
@@ -73,9 +75,11 @@ impl Theatre {
     /// Backends in a new network with nothing but loopback, which lives as long as they do.
     fn start_backends(&self, setup: Setup) -> Result<Running> {
         const PREPARE: &str = "ip link set lo up \
-            && echo '22000 65535' > /proc/sys/net/ipv4/ip_local_port_range && exec \"$0\" \"$@\"";
+            && echo '22000 65535' > /proc/sys/net/ipv4/ip_local_port_range \
+            && echo \"$0\" > /proc/sys/net/ipv4/tcp_congestion_control && exec \"$@\"";
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--", "unshare", "--net", "--", "sh", "-c", PREPARE]);
+        command.arg(&self.congestion);
         command.args(["taskset", "-c", &self.load_core.to_string()]).arg(&self.program);
         command.args(["backend", "--first", &FIRST.to_string(), "--count", &setup.ports().to_string()]);
         command.args(setup.flags());

@@ -186,10 +186,10 @@ impl Bound {
             return self.sockets.iter().try_for_each(|socket| udp::apply(socket, listener));
         }
         self.sockets.iter().try_for_each(|socket| {
-            apply(socket, &self.local, listener)?;
             if self.local.ip().is_some() {
                 wish::take_back(socket, &listener.inward);
             }
+            apply(socket, &self.local, listener)?;
             Ok(socket::listen(socket, listener.backlog)?)
         })
     }
@@ -430,9 +430,12 @@ fn bind_each(
 
 /// Options that accepted sockets inherit.
 fn apply(socket: &OwnedFd, addr: &Addr, listener: &Listener) -> Result<(), Unbindable> {
-    if addr.ip().is_some() {
+    if let Some(addr) = addr.ip() {
         socket::set_nodelay(socket)?;
         set_keepalive(socket, &listener.socket)?;
+        if listener.inward.congestion.is_none() {
+            wish::spare_pacing(socket, addr.ip());
+        }
         wish::grant(socket, &listener.inward).map_err(Unbindable::Wish)?;
     }
     Ok(())

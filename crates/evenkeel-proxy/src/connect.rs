@@ -196,6 +196,10 @@ fn open(
         wish::prepare(&socket, wanted, Protocol::Tcp, addr, client, local.turn())
             .map_err(|refused| ConnectFailure::Unprepared(refused.source.raw_os_error().unwrap_or(0)))?;
     }
+    let is_chosen = rules.outward.as_ref().is_some_and(|wanted| wanted.congestion.is_some());
+    if let Some(addr) = backend.addr.ip().filter(|_| !is_chosen) {
+        wish::spare_pacing(&socket, addr.ip());
+    }
     Ok(socket)
 }
 

@@ -83,6 +83,18 @@ pub fn grant_for_datagrams(port: &OwnedFd, wanted: &Inward) -> Result<(), Refuse
     set("mark", mark)
 }
 
+/// What connections within this machine use where the usual algorithm would pace them: any kernel has it.
+const UNPACED: &str = "reno";
+
+/// Where nobody has chosen an algorithm of congestion control: nothing is paced on the way from or to `addr` if that is this
+/// machine. There is nothing to be overrun, and the timers cost more than all the rest (docs/decisions/0018-loopback.md).
+pub fn spare_pacing(socket: &OwnedFd, addr: IpAddr) {
+    if addr.to_canonical().is_loopback() && option::is_usually_paced() {
+        // Without it bytes flow as well.
+        let _ = option::set_congestion(socket, UNPACED);
+    }
+}
+
 /// Grants the wishes of a pool for a socket that is to connect to `backend` on behalf of `client`.
 pub fn prepare(
     socket: &OwnedFd,

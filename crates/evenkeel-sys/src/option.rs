@@ -1,10 +1,12 @@
 //! Socket options that only some services and pools ask for. Each fails with what the kernel says: most of them need a
 //! capability, or something that a kernel may be built without.
 
+use crate::socket::{self, Name};
 use rustix::net::sockopt;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// A number that the kernel reads as an `int`.
@@ -76,6 +78,15 @@ pub fn usual_congestion() -> io::Result<String> {
     Ok(std::fs::read_to_string("/proc/sys/net/ipv4/tcp_congestion_control")?.trim().to_owned())
 }
 
+/// Whether the algorithm that sockets get which ask for none paces what they send, as BBR does: a timer of the kernel says when
+/// each piece may go. Looked at once.
+pub fn is_usually_paced() -> bool {
+    static PACED: OnceLock<bool> = OnceLock::new();
+    let nowhere = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
+    let look = || congestion(socket::open(Name::Ip(nowhere))?);
+    *PACED.get_or_init(|| look().is_ok_and(|name| name.starts_with("bbr")))
+}
+
 /// Accepts a connection only once its first bytes are there, or after about this time (`TCP_DEFER_ACCEPT`, tcp(7)), in
 /// whole seconds; 0 is at once.
 pub fn set_defer_accept(listener: impl AsFd, time: Duration) -> io::Result<()> {
@@ -118,7 +129,7 @@ pub fn set_transparent(socket: impl AsFd, is_ipv6: bool) -> io::Result<()> {
 pub fn set_source(socket: impl AsFd, source: IpAddr) -> io::Result<()> {
     let socket = socket.as_fd();
     set(socket, libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, 1)?;
-    Ok(rustix::net::bind(socket, &std::net::SocketAddr::new(source, 0))?)
+    Ok(rustix::net::bind(socket, &SocketAddr::new(source, 0))?)
 }
 
 /// Whether a socket speaks Multipath TCP.

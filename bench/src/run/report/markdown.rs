@@ -46,7 +46,8 @@ impl Report<'_> {
     fn noise(&self) -> String {
         let mut text: String =
             self.results.machine.lines().iter().map(|line| format!("- {line}\n")).collect();
-        let Results { rounds, window, seconds, .. } = self.results;
+        let Results { rounds, window, seconds, congestion, .. } = self.results;
+        text += &format!("- congestion control of TCP, but where a program chooses another: {congestion}\n");
         text += &format!(
             "- {rounds} rounds of {window} ms each; all of it took {} min {} s\n",
             seconds / 60,

@@ -1734,10 +1734,13 @@ pub static KEYS: &[Key] = &[
         name: "congestion",
         scope: Scope::Pool,
         kind: Kind::Name(15),
-        default: Means("what `net.ipv4.tcp_congestion_control` says"),
+        default: Means(
+            "what `net.ipv4.tcp_congestion_control` says; on a loopback address `reno` where that is `bbr`",
+        ),
         doc: "How TCP finds out how fast it may send: `\"bbr\"`, `\"cubic\"`, or what else the kernel has. In a service it holds \
               towards clients and backends alike.",
-        why: "the machine's owner has chosen one",
+        why: "the machine's owner has chosen one; but within the machine there is nothing to be overrun, and the timers by which \
+              BBR paces what is sent would take half of the CPU time of bulk",
         example: "bbr",
         aliases: &["congestion-control", "tcp-congestion", "cc"],
     },

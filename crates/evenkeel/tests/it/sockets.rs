@@ -277,7 +277,9 @@ fn congestion_of(port: u16) -> String {
 fn both_sides_use_the_congestion_control_that_was_asked_for() {
     let known = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_available_congestion_control").unwrap();
     let usual = std::fs::read_to_string("/proc/sys/net/ipv4/tcp_congestion_control").unwrap();
-    let Some(other) = known.split_whitespace().find(|it| *it != usual.trim()) else {
+    // Nobody is asked to pace what stays within the machine.
+    let unasked = if usual.starts_with("bbr") { "reno" } else { usual.trim() };
+    let Some(other) = known.split_whitespace().find(|it| *it != unasked) else {
         return eprintln!("not tested, there is only {known}");
     };
     if std::process::Command::new("ss").arg("-V").output().is_err() {
@@ -295,7 +297,7 @@ fn both_sides_use_the_congestion_control_that_was_asked_for() {
         let told = congestion_of(port);
         assert!(told.split_whitespace().any(|word| word == other), "{port}: {told}");
     }
-    // What is taken out of the file is the kernel's again.
+    // What is taken out of the file is as if nobody had asked.
     let path = running.file("evenkeel.toml");
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replace(&format!("congestion = \"{other}\""), "")).unwrap();
@@ -304,7 +306,8 @@ fn both_sides_use_the_congestion_control_that_was_asked_for() {
     eventually("a worker that knows", || {
         let _later = running.connect();
         let outward = sockets.recv_timeout(evenkeel_testkit::PATIENCE).unwrap();
-        congestion_of(outward).split_whitespace().any(|word| word == usual.trim()).then_some(())
+        let uses = |port| congestion_of(port).split_whitespace().any(|word| word == unasked);
+        (uses(outward) && uses(running.place.port())).then_some(())
     });
 }
 
