@@ -19,18 +19,35 @@ fn quic_server(name: &'static str) -> UdpServer {
 
 const HELLO: &[u8] = &[0xc0, 0, 0, 0, 1, 4, b'a', b'b', b'c', b'd', 0, b'h', b'i'];
 
-/// Begins a connection from a port of its own: what its server called it.
-fn connect(setup: &Setup) -> Vec<u8> {
-    let client = setup.client();
-    client.send(HELLO);
-    client.receive()[7..15].to_vec()
+/// Clients at a port each. All are kept: a port that another client gets anew belongs to a flow that is known.
+struct Clients<'a> {
+    setup: &'a Setup,
+    kept: Vec<UdpClient>,
 }
 
-/// Who answers this connection at another port.
-fn move_on(setup: &Setup, id: &[u8]) -> String {
-    let client = setup.client();
-    client.send(&[&[0x40], id, b"sealed"].concat());
-    String::from_utf8(client.receive()).unwrap()
+impl<'a> Clients<'a> {
+    fn of(setup: &'a Setup) -> Self {
+        Self { setup, kept: Vec::new() }
+    }
+
+    /// What is answered to a client that was not there before.
+    fn ask(&mut self, datagram: &[u8]) -> Vec<u8> {
+        let client = self.setup.client();
+        client.send(datagram);
+        let answer = client.receive();
+        self.kept.push(client);
+        answer
+    }
+
+    /// Begins a connection: what its server called it.
+    fn connect(&mut self) -> Vec<u8> {
+        self.ask(HELLO)[7..15].to_vec()
+    }
+
+    /// Who answers this connection at another port.
+    fn move_on(&mut self, id: &[u8]) -> String {
+        String::from_utf8(self.ask(&[&[0x40], id, b"sealed"].concat())).unwrap()
+    }
 }
 
 #[test]
@@ -38,16 +55,17 @@ fn a_connection_keeps_its_backend_when_its_clients_port_changes() {
     let servers = [quic_server("a"), quic_server("b"), quic_server("c")];
     let setup = Setup::to(&servers).keys("quic = true\nbalance = \"round-robin\"");
     let _running = setup.clone().ready();
-    let connections: Vec<Vec<u8>> = (0..6).map(|_| connect(&setup)).collect();
+    let mut clients = Clients::of(&setup);
+    let connections: Vec<Vec<u8>> = (0..6).map(|_| clients.connect()).collect();
     let owner = |id: &[u8]| char::from(id[0]).to_string();
     assert_eq!(connections.iter().map(|id| owner(id)).collect::<BTreeSet<_>>().len(), 3, "all are in use");
     for id in &connections {
         // Of so many ports some belong to the other worker.
         for _ in 0..8 {
-            assert_eq!(move_on(&setup, id), owner(id));
+            assert_eq!(clients.move_on(id), owner(id));
         }
     }
-    let strangers: BTreeSet<String> = (0..6).map(|_| move_on(&setup, b"stranger")).collect();
+    let strangers: BTreeSet<String> = (0..6).map(|_| clients.move_on(b"stranger")).collect();
     assert_eq!(strangers.len(), 3, "whom nobody knows goes where the balance says");
 }
 
