@@ -77,6 +77,12 @@ impl Process {
         self.files.path().join(name)
     }
 
+    /// Writes its configuration anew, and has it loaded.
+    pub fn reload(&self, text: impl AsRef<[u8]>) {
+        std::fs::write(self.file("evenkeel.toml"), text).expect("a folder of its own");
+        self.signal(Signal::HUP);
+    }
+
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.pid().cast_signed()).expect("a process id is not 0");

@@ -127,8 +127,7 @@ fn a_reload_that_adds_a_name_keeps_the_others() {
     assert_eq!(shown(&running, NAME).unwrap(), kept.chain[0].to_vec());
     eventually("both are known", || (certificates(&running).len() == 2).then_some(()));
 
-    fs::write(running.file("evenkeel.toml"), text).unwrap();
-    running.signal(Signal::HUP);
+    running.reload(text);
     eventually("one is left", || (certificates(&running).len() == 1).then_some(()));
     running.end();
 }

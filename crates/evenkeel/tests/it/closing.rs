@@ -77,12 +77,9 @@ fn a_reload_without_a_listener_resets_nobody_who_has_connected() {
         let setup = setup(&server, place);
         let (text, listen) = (setup.text(), setup.listen.to_string());
         let mut running = setup.ready();
-        let file = running.file("evenkeel.toml");
         let elsewhere = Place::local(port::free());
-        served_until_refused(&mut running, |running| {
-            std::fs::write(&file, text.replace(&listen, &elsewhere.to_string())).unwrap();
-            running.signal(Signal::HUP);
-        });
+        let moved = text.replace(&listen, &elsewhere.to_string());
+        served_until_refused(&mut running, |running| running.reload(&moved));
         assert!(come(&elsewhere));
         assert_eq!(running.count_events("accept-failed"), 0);
     });
@@ -113,12 +110,10 @@ fn a_listener_that_is_gone_can_be_back_at_once() {
         let setup = setup(&server, place);
         let (text, listen) = (setup.text(), setup.listen.to_string());
         let mut running = setup.ready();
-        let file = running.file("evenkeel.toml");
         let elsewhere = text.replace(&listen, &Place::local(port::free()).to_string());
         for text in [&elsewhere, &text, &elsewhere, &text] {
-            std::fs::write(&file, text).unwrap();
             running.forget();
-            running.signal(Signal::HUP);
+            running.reload(text);
             running.wait_event("reloaded");
         }
         for _ in 0..50 {

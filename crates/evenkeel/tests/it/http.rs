@@ -88,8 +88,7 @@ fn a_reload_moves_kept_connections_to_what_holds_now() {
     assert_eq!(web::get(&client, "/").unwrap().text(), "a");
     let path = running.file("evenkeel.toml");
     let text = std::fs::read_to_string(&path).unwrap();
-    std::fs::write(&path, text.replace(&a.place().to_string(), &b.place().to_string())).unwrap();
-    running.signal(evenkeel_testkit::Signal::HUP);
+    running.reload(text.replace(&a.place().to_string(), &b.place().to_string()));
     running.wait_event("reloaded");
     assert_eq!(web::get(&client, "/").unwrap().text(), "b", "the same connection");
     eventually("what waited is closed", || (a.open() == 0).then_some(()));

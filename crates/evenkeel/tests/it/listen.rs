@@ -39,8 +39,7 @@ fn a_reload_changes_the_options_of_a_socket_that_is_bound_already() {
     setup.listen = Place::Unix(path.clone());
     let text = setup.text();
     let running = setup.ready();
-    std::fs::write(running.file("evenkeel.toml"), text.replace("0604", "0640")).unwrap();
-    running.signal(Signal::HUP);
+    running.reload(text.replace("0604", "0640"));
     eventually("the new mode", || {
         (std::fs::metadata(&path).unwrap().permissions().mode() & 0o777 == 0o640).then_some(())
     });

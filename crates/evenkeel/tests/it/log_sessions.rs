@@ -2,7 +2,7 @@
 
 use crate::harness::{Running, Setup};
 use evenkeel_testkit::limits::have_descriptors;
-use evenkeel_testkit::{Server, Signal, eventually};
+use evenkeel_testkit::{Server, eventually};
 use serde_json::Value;
 
 fn of_kind(lines: &[Value], kind: &str) -> Vec<Value> {
@@ -42,8 +42,7 @@ fn without_those_keys_there_is_one_line_and_a_reload_turns_them_on() {
     client.check_echo("hello");
     let path = running.file("evenkeel.toml");
     let text = std::fs::read_to_string(&path).unwrap();
-    std::fs::write(&path, format!("log-heartbeat = \"1s\"\n{text}")).unwrap();
-    running.signal(Signal::HUP);
+    running.reload(format!("log-heartbeat = \"1s\"\n{text}"));
     running.wait_event("reloaded");
     let beat = running.wait_for("a beat", |line| line["kind"] == "alive");
     assert_eq!(beat["client"], client.local().to_string());

@@ -152,8 +152,7 @@ fn without_the_capability_a_transparent_pool_is_refused_as_a_whole_with_what_to_
     let plain = text.replace("mark = 7", "health = \"off\"");
     let mut running = stripped(BINARY).config(&plain).spawn();
     running.wait_event("ready");
-    std::fs::write(running.file("evenkeel.toml"), format!("{plain}transparent = true\n")).unwrap();
-    running.signal(Signal::HUP);
+    running.reload(format!("{plain}transparent = true\n"));
     let refused = running.wait_event("reload-refused").to_string();
     assert!(refused.contains("cannot have `transparent` for `web`"), "{refused}");
     assert_eq!(lab.ask("10.1.0.1:8000"), "10.2.0.1");
@@ -260,8 +259,7 @@ fn a_client_that_says_nothing_is_no_session_where_accepts_are_deferred() {
     // A reload takes it back: then even who says nothing reaches the backend.
     let path = running.file("evenkeel.toml");
     let text = std::fs::read_to_string(&path).unwrap();
-    std::fs::write(&path, text.replace("30s", "off")).unwrap();
-    running.signal(Signal::HUP);
+    running.reload(text.replace("30s", "off"));
     running.wait_event("reloaded");
     let _silent = running.connect();
     eventually("a silent session", || (server.accepted() == 3).then_some(()));
@@ -300,8 +298,7 @@ fn both_sides_use_the_congestion_control_that_was_asked_for() {
     // What is taken out of the file is as if nobody had asked.
     let path = running.file("evenkeel.toml");
     let text = std::fs::read_to_string(&path).unwrap();
-    std::fs::write(&path, text.replace(&format!("congestion = \"{other}\""), "")).unwrap();
-    running.signal(Signal::HUP);
+    running.reload(text.replace(&format!("congestion = \"{other}\""), ""));
     running.wait_event("reloaded");
     eventually("a worker that knows", || {
         let _later = running.connect();
@@ -372,17 +369,14 @@ fn two_services_share_an_address_at_two_interfaces() {
     running.wait_session("by the back", service("back"));
 
     // What a reload cannot change on bound sockets is told; what cannot be at all is refused.
-    let file = running.file("evenkeel.toml");
-    std::fs::write(&file, text.replace("\"back\"\n", "\"lo\"\nmptcp = true\n")).unwrap();
-    running.signal(Signal::HUP);
+    running.reload(text.replace("\"back\"\n", "\"lo\"\nmptcp = true\n"));
     for wish in
         ["`mptcp` of `back` holds from the next start", "`interface` of `back` holds from the next start"]
     {
         running.wait_for(wish, |line| line["message"].as_str().is_some_and(|it| it.contains(wish)));
     }
     let gone = text.replace("\"back\"\n", "\"gone\"\n");
-    std::fs::write(&file, &gone).unwrap();
-    running.signal(Signal::HUP);
+    running.reload(&gone);
     running.wait_event("reload-refused");
 
     let (code, _, errors) = lab.balancer.start(BINARY).config(&gone).spawn().output();

@@ -167,14 +167,11 @@ fn hup_loads_the_file_again_and_cuts_nobody() {
     let mut running = setup.ready();
     let client = running.connect();
     assert_eq!(client.receive(1).unwrap(), b"a");
-    let file = running.file("evenkeel.toml");
-    std::fs::write(&file, text.replace(&a.place().to_string(), &b.place().to_string())).unwrap();
-    running.signal(Signal::HUP);
+    running.reload(text.replace(&a.place().to_string(), &b.place().to_string()));
     running.wait_event("reloaded");
     eventually("the new backend serves", || (running.connect().receive(1).unwrap() == b"b").then_some(()));
     assert_eq!(a.open(), 1, "a session keeps what it was born with");
-    std::fs::write(&file, "[tcp.web]\nlisen = 1\n").unwrap();
-    running.signal(Signal::HUP);
+    running.reload("[tcp.web]\nlisen = 1\n");
     let refused = running.wait_event("reload-refused");
     assert!(refused["message"].as_str().unwrap().contains("evenkeel check"), "{refused}");
     assert_eq!(running.connect().receive(1).unwrap(), b"b");
@@ -212,17 +209,14 @@ fn a_reload_opens_and_closes_listeners_and_is_refused_whole_when_one_is_taken() 
     let session = running.connect();
     session.check_echo("hello");
     let new = Place::local(evenkeel_testkit::port::free());
-    let file = running.file("evenkeel.toml");
     let (_taken, taken) = Place::any().listen(1).unwrap();
     let both = format!("[\"{new}\", \"{taken}\"]");
-    std::fs::write(&file, text.replace(&format!("\"{old}\""), &both)).unwrap();
-    running.signal(Signal::HUP);
+    running.reload(text.replace(&format!("\"{old}\""), &both));
     let refused = running.wait_event("reload-refused");
     assert!(refused["message"].as_str().unwrap().contains(&taken.to_string()), "{refused}");
     assert!(Peer::try_connect(&new).is_err(), "nothing of it holds");
     running.connect().check_echo("as before");
-    std::fs::write(&file, text.replace(&old.to_string(), &new.to_string())).unwrap();
-    running.signal(Signal::HUP);
+    running.reload(text.replace(&old.to_string(), &new.to_string()));
     running.wait_event("reloaded");
     Peer::connect(&new).check_echo("moved");
     wait_refused(&running);
@@ -236,7 +230,6 @@ fn a_reload_opens_a_port_to_everybody_and_closes_it_again_while_clients_come() {
         let setup = Setup::to([server.place()]).top(&format!("workers = {workers}\n"));
         let (text, own) = (setup.text(), setup.listen.clone());
         let mut running = setup.ready();
-        let file = running.file("evenkeel.toml");
         let port = own.to_string().rsplit_once(':').unwrap().1.to_owned();
         let (is_over, served, reset) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
         let switches = [format!(":{port}"), own.to_string(), format!("0.0.0.0:{port}"), own.to_string()];
@@ -248,8 +241,7 @@ fn a_reload_opens_a_port_to_everybody_and_closes_it_again_while_clients_come() {
                 }
             });
             for listen in &switches {
-                std::fs::write(&file, text.replace(&own.to_string(), listen)).unwrap();
-                running.signal(Signal::HUP);
+                running.reload(text.replace(&own.to_string(), listen));
                 running.wait_event("reloaded");
                 let before = served.load(Relaxed);
                 eventually("clients are served", || (served.load(Relaxed) > before + 1).then_some(()));
@@ -268,8 +260,7 @@ fn a_reload_may_give_a_service_another_name() {
     let mut running = setup.ready();
     let session = running.connect();
     session.check_echo("hello");
-    std::fs::write(running.file("evenkeel.toml"), text.replace("[tcp.web]", "[tcp.site]")).unwrap();
-    running.signal(Signal::HUP);
+    running.reload(text.replace("[tcp.web]", "[tcp.site]"));
     running.wait_event("reloaded");
     eventually("the new name holds", || {
         running.connect().check_echo("it listens all the time");
