@@ -11,6 +11,7 @@ mod admit;
 mod balance;
 mod director;
 mod half;
+mod hpack;
 mod http_route;
 mod timing;
 mod wire;
@@ -23,4 +24,5 @@ fn main() {
     wire::cases(&mut bench);
     admit::cases(&mut bench);
     http_route::cases(&mut bench);
+    hpack::cases(&mut bench);
 }

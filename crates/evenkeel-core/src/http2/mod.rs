@@ -1,11 +1,12 @@
 //! HTTP/2, as far as it is decided here: messages are told in the words of HTTP/1, strictly, so that whatever holds for those
 //! holds for these ([`wording`], [`unframed`]); frames are looked at as their bytes pass ([`watch`], [`frames`]), and who
-//! sends too many that carry nothing is told to calm down ([`credit`]).
+//! sends too many that carry nothing is told to calm down ([`credit`]). Fields are compressed in next to no memory ([`hpack`]).
 //!
-//! Streams, windows and compression are the business of a library.
+//! Streams and windows are the business of a library.
 
 pub mod credit;
 pub mod frames;
+pub mod hpack;
 pub mod unframed;
 pub mod watch;
 pub mod wording;

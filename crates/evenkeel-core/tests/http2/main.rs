@@ -1,5 +1,7 @@
 //! Messages of HTTP/2 in the words of HTTP/1.
 
+mod hpack;
+
 use evenkeel_core::http::body::Framing;
 use evenkeel_core::http::head::Lines;
 use evenkeel_core::http::method::Method;
