@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod model;
+mod recorded;
 mod rfc;
 mod strict;
 mod written;
