@@ -15,6 +15,7 @@ use std::fmt::Debug;
 use std::sync::LazyLock;
 
 pub mod examples;
+pub mod hpack;
 pub mod http;
 pub mod http2;
 pub mod mutate;

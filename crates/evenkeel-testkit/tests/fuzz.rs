@@ -1,5 +1,6 @@
 //! Thousands of changes to good examples, the same ones for the same `SEED`.
 
+use evenkeel_core::http2::hpack::Decoder;
 use evenkeel_testkit::fuzz::{self, examples, mutate};
 use evenkeel_testkit::{Dice, seed};
 
@@ -64,6 +65,14 @@ fn no_fields_of_http_2_break_a_promise() {
 }
 
 #[test]
+fn no_compressed_fields_break_a_promise() {
+    let blocks = examples::compressed();
+    let is_read = |block: &Vec<u8>| Decoder::new().read(block, &mut Vec::new(), |_, _| {}).is_ok();
+    assert!(blocks.iter().all(is_read));
+    run(fuzz::hpack::blocks, &blocks);
+}
+
+#[test]
 fn no_path_of_a_request_breaks_a_promise() {
     run(fuzz::path, &examples::paths());
 }
@@ -80,6 +89,7 @@ fn nothing_is_no_matter() {
     fuzz::http::chunks(b"");
     fuzz::http2::frames(b"");
     fuzz::http2::fields(b"");
+    fuzz::hpack::blocks(b"");
     fuzz::dns_answer(b"");
     fuzz::quic(b"");
     fuzz::proxy(b"");

@@ -166,3 +166,11 @@ pub fn fields() -> Vec<Vec<u8>> {
         .map(|fields| fields.as_bytes().to_vec())
         .to_vec()
 }
+
+/// Compressed fields: packed or not, in the table or not, of a table whose size changes.
+pub fn compressed() -> Vec<Vec<u8>> {
+    let packed = b"\x3f\xe1\x01\x82\x86\x84\x41\x8c\xf1\xe3\xc2\xe5\xf2\x3a\x6b\xa0\xab\x90\xf4\xff\xbe\x58\x86\xa8\xeb\x10\x64\x9c\xbf";
+    let plain = b"\x20\x3f\xe1\x1f\x88\x40\x03X-A\x01b\x7e\x01c\xbe\xbf\x0f\x0d\x0212\x1f\x11\x03a=1\x00\x01d\x00\x40\x7f\x01";
+    let long = [plain, &[b'n'; 128][..], b"\x7f\x64", &[b'v'; 227][..], b"\xbe\xc0"].concat();
+    vec![packed.to_vec(), long]
+}
