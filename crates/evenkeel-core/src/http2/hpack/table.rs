@@ -70,21 +70,33 @@ impl Table {
 
     /// Takes along the entries from `first` on, into an allocation with room for so many bytes more.
     fn renew(&mut self, first: usize, more: usize) {
-        let left = first..self.records();
-        let wanted = self.reach(left.end) - self.reach(left.start) + RECORD * left.len() + more;
-        let room = vec![0; (wanted + wanted / 8).next_multiple_of(STEP)].into();
-        let mut renewed = Self { room, limit: self.limit, ..Self::new() };
-        left.for_each(|number| renewed.put(self.name(number), self.entry(number)));
+        let (gone, left) = (self.reach(first), first..self.records());
+        let bytes = self.reach(left.end) - gone;
+        let wanted = bytes + RECORD * left.len() + more;
+        let size = (wanted + wanted / 8).next_multiple_of(STEP);
+        let mut renewed = Self { room: vec![0; size].into(), limit: self.limit, ..Self::new() };
+        let end = self.room.len() - gone;
+        renewed.room[size - bytes..].copy_from_slice(&self.room[end - bytes..end]);
+        for number in left {
+            renewed.record(self.reach(number + 1) - gone, self.name(number));
+        }
         *self = renewed;
     }
 
     /// Adds an entry for which there is room.
     fn put(&mut self, name: usize, entry: &[u8]) {
         let reach = self.reach(self.records()) + entry.len();
-        let (record, place) = (RECORD * self.records(), self.room.len() - reach);
+        let place = self.room.len() - reach;
         self.room[place..][..entry.len()].copy_from_slice(entry);
-        self.set(record, reach);
-        self.set(record + 2, name);
+        self.record(reach, name);
+    }
+
+    /// No number here is above the size of the allocation, which is below 5 KiB.
+    fn record(&mut self, reach: usize, name: usize) {
+        let [a, b] = (reach as u16).to_le_bytes();
+        let [c, d] = (name as u16).to_le_bytes();
+        let place = RECORD * self.records();
+        self.room[place..][..RECORD].copy_from_slice(&[a, b, c, d]);
         self.records += 1;
     }
 
@@ -104,11 +116,6 @@ impl Table {
 
     fn at(&self, place: usize) -> usize {
         u16::from_le_bytes([self.room[place], self.room[place + 1]]).into()
-    }
-
-    /// No number in a record is above the size of the allocation, which is below 5 KiB.
-    fn set(&mut self, place: usize, number: usize) {
-        self.room[place..place + 2].copy_from_slice(&(number as u16).to_le_bytes());
     }
 
     fn records(&self) -> usize {
