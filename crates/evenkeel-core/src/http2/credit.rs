@@ -4,7 +4,7 @@
 //! down, and is gone. That is one rule for streams that are opened only to be reset, and for floods of settings, pings,
 //! priorities, windows, continuations and empty pieces of bodies.
 
-use super::frames::{Frame, Kind};
+use super::frame::{Head, Kind};
 use std::time::{Duration, Instant};
 
 /// What a connection has at first, and at most.
@@ -46,24 +46,24 @@ impl Credit {
         Self { left: MOST, at: now }
     }
 
-    /// The client has sent `frame`.
-    pub fn on_came(&mut self, frame: &Frame, now: Instant) -> Result<(), Exhausted> {
+    /// The client has sent `frame`, which carries so many bytes of a body.
+    pub fn on_came(&mut self, frame: Head, carries: u32, now: Instant) -> Result<(), Exhausted> {
         self.gain_by_time(now);
-        match cost(frame) {
-            0 => self.gain(frame.carries() / BYTES),
+        match cost(frame, carries) {
+            0 => self.gain(carries / BYTES),
             cost => self.left = self.left.checked_sub(cost).ok_or(Exhausted)?,
         }
         Ok(())
     }
 
-    /// The client is sent `frame`: it has to make room for the next ones, and may measure how long they take.
-    pub fn on_sent(&mut self, frame: &Frame) {
-        if frame.carries() > 0 {
-            self.gain(BOTHER);
-        }
-        if frame.ends_stream() {
-            self.gain(RESET);
-        }
+    /// The client is sent a piece of a body: it has to make room for the next ones, and may measure how long they take.
+    pub fn on_body_sent(&mut self) {
+        self.gain(BOTHER);
+    }
+
+    /// The client is sent the end of a stream.
+    pub fn on_end_sent(&mut self) {
+        self.gain(RESET);
     }
 
     fn gain_by_time(&mut self, now: Instant) {
@@ -80,11 +80,12 @@ impl Credit {
     }
 }
 
-fn cost(frame: &Frame) -> u32 {
+fn cost(frame: Head, carries: u32) -> u32 {
     match frame.kind {
-        Kind::Data if frame.carries() == 0 && !frame.ends_stream() => BOTHER,
-        Kind::Data if frame.carries() < CRUMB && !frame.ends_stream() => NOISE,
-        Kind::Data | Kind::Headers | Kind::GoAway => 0,
+        Kind::Data if carries == 0 && !frame.ends_stream() => BOTHER,
+        Kind::Data if carries < CRUMB && !frame.ends_stream() => NOISE,
+        // A push is answered by the end.
+        Kind::Data | Kind::Headers | Kind::GoAway | Kind::Push => 0,
         Kind::Reset => RESET,
         Kind::Settings | Kind::Ping | Kind::Continuation => BOTHER,
         Kind::Priority | Kind::WindowUpdate | Kind::Other => NOISE,
@@ -95,36 +96,36 @@ fn cost(frame: &Frame) -> u32 {
 mod tests {
     use super::*;
 
-    fn frame(kind: Kind, length: u32, flags: u8) -> Frame {
-        Frame { kind, flags, length, stream: 1, first: [0; 4] }
+    fn frame(kind: Kind, flags: u8) -> Head {
+        Head { kind, flags, length: 9, stream: 1 }
     }
 
     /// How many of these are taken from somebody who sends nothing else.
-    fn taken(frame: Frame) -> u32 {
+    fn taken(frame: Head, carries: u32) -> u32 {
         let now = Instant::now();
         let mut credit = Credit::new(now);
-        (0..1_000_000).take_while(|_| credit.on_came(&frame, now).is_ok()).count() as u32
+        (0..1_000_000).take_while(|_| credit.on_came(frame, carries, now).is_ok()).count() as u32
     }
 
     #[test]
     fn each_flood_comes_to_an_end() {
-        assert_eq!(taken(frame(Kind::Reset, 4, 0)), 200);
+        assert_eq!(taken(frame(Kind::Reset, 0), 0), 200);
         for kind in [Kind::Ping, Kind::Settings, Kind::Continuation] {
-            assert_eq!(taken(frame(kind, 8, 0)), 400);
+            assert_eq!(taken(frame(kind, 0), 0), 400);
         }
         for kind in [Kind::Priority, Kind::WindowUpdate, Kind::Other] {
-            assert_eq!(taken(frame(kind, 5, 0)), 2000);
+            assert_eq!(taken(frame(kind, 0), 0), 2000);
         }
-        assert_eq!(taken(frame(Kind::Data, 0, 0)), 400, "empty");
-        assert_eq!(taken(frame(Kind::Data, 1, 0)), 2000, "crumbs");
-        let all_padding = Frame { first: [99, 0, 0, 0], ..frame(Kind::Data, 100, 0x8) };
-        assert_eq!(taken(all_padding), 400);
+        assert_eq!(taken(frame(Kind::Data, 0), 0), 400, "empty, or padding");
+        assert_eq!(taken(frame(Kind::Data, 0), 1), 2000, "crumbs");
     }
 
     #[test]
     fn what_is_of_use_is_not_counted() {
-        for frame in [frame(Kind::Data, 1000, 0), frame(Kind::Data, 0, 0x1), frame(Kind::Headers, 9, 0x5)] {
-            assert_eq!(taken(frame), 1_000_000);
+        for (frame, carries) in
+            [(frame(Kind::Data, 0), 1000), (frame(Kind::Data, 0x1), 0), (frame(Kind::Headers, 0x5), 0)]
+        {
+            assert_eq!(taken(frame, carries), 1_000_000);
         }
     }
 
@@ -133,11 +134,11 @@ mod tests {
         let now = Instant::now();
         let mut credit = Credit::new(now);
         for _ in 0..10_000 {
-            credit.on_sent(&frame(Kind::Data, 9, 0x1));
-            assert_eq!(credit.on_came(&frame(Kind::Reset, 4, 0), now), Ok(()));
-            credit.on_sent(&frame(Kind::Data, 9, 0));
+            credit.on_end_sent();
+            assert_eq!(credit.on_came(frame(Kind::Reset, 0), 0, now), Ok(()));
+            credit.on_body_sent();
             for _ in 0..4 {
-                assert_eq!(credit.on_came(&frame(Kind::WindowUpdate, 4, 0), now), Ok(()));
+                assert_eq!(credit.on_came(frame(Kind::WindowUpdate, 0), 0, now), Ok(()));
             }
         }
     }
@@ -146,12 +147,13 @@ mod tests {
     fn time_brings_it_back_up_to_a_limit() {
         let mut now = Instant::now();
         let mut credit = Credit::new(now);
+        let ping = frame(Kind::Ping, 0);
         for _ in 0..100_000 {
             now += Duration::from_millis(200);
-            assert_eq!(credit.on_came(&frame(Kind::Ping, 8, 0), now), Ok(()), "five in a second");
+            assert_eq!(credit.on_came(ping, 0, now), Ok(()), "five in a second");
         }
         now += Duration::from_secs(1_000_000);
-        let more = (0..1000).take_while(|_| credit.on_came(&frame(Kind::Ping, 8, 0), now).is_ok()).count();
+        let more = (0..1000).take_while(|_| credit.on_came(ping, 0, now).is_ok()).count();
         assert_eq!(more, 400);
     }
 }

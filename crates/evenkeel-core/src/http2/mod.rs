@@ -1,14 +1,23 @@
-//! HTTP/2, as far as it is decided here: messages are told in the words of HTTP/1, strictly, so that whatever holds for those
-//! holds for these ([`wording`], [`unframed`]); frames are looked at as their bytes pass ([`watch`], [`frames`]), and who
-//! sends too many that carry nothing is told to calm down ([`credit`]). Fields are compressed in next to no memory ([`hpack`]).
+//! HTTP/2, as RFC 9113 has it, as far as it is decided here.
 //!
-//! Streams and windows are the business of a library.
+//! An [`endpoint`] takes in bytes and says what happened: frames ([`frame`]) whose messages are unpacked ([`hpack`],
+//! [`unpacked`]), windows ([`window`]), settings ([`settings`]). Who sends too many frames that carry nothing is told to calm down
+//! ([`credit`]).
+//!
+//! Messages ([`message`]) are told in the words of HTTP/1 ([`wording`], [`framed`], [`unframed`]), strictly, so that whatever
+//! holds for those holds for these.
 
 pub mod credit;
-pub mod frames;
+pub mod endpoint;
+pub mod frame;
+pub mod framed;
 pub mod hpack;
+pub mod message;
+pub mod reason;
+pub mod settings;
 pub mod unframed;
-pub mod watch;
+pub mod unpacked;
+pub mod window;
 pub mod wording;
 
 /// What every HTTP/2 connection begins with.

@@ -1,6 +1,10 @@
-//! Messages of HTTP/2 in the words of HTTP/1.
+//! HTTP/2: one end of a connection, packed fields, and messages in the words of HTTP/1.
+#![expect(clippy::disallowed_methods, reason = "a virtual clock has to begin somewhere")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod endpoint;
 mod hpack;
+mod messages;
 
 use evenkeel_core::http::body::Framing;
 use evenkeel_core::http::head::Lines;

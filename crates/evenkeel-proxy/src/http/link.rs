@@ -45,7 +45,7 @@ enum Speaks {
     /// HTTP/1, through TLS if there is a tunnel.
     Http1 { socket: OwnedFd, tunnel: RefCell<Option<Tunnel>> },
     /// HTTP/2.
-    Http2(Box<RefCell<Asking>>),
+    Http2(RefCell<Box<Asking>>),
 }
 
 impl Link {
@@ -115,7 +115,7 @@ pub enum Made {
     /// One of HTTP/1: its socket, and TLS if that is spoken.
     Http1(OwnedFd, Option<Tunnel>),
     /// One of HTTP/2.
-    Http2(Asking),
+    Http2(Box<Asking>),
 }
 
 /// The links of one worker.
@@ -153,7 +153,7 @@ impl Links {
         let place = Row::new(table.vacant_key() as u32, begun);
         let speaks = match made {
             Made::Http1(socket, tunnel) => Speaks::Http1 { socket, tunnel: RefCell::new(tunnel) },
-            Made::Http2(asking) => Speaks::Http2(Box::new(RefCell::new(asking))),
+            Made::Http2(asking) => Speaks::Http2(RefCell::new(asking)),
         };
         match &speaks {
             Speaks::Http1 { socket, .. } => reactor.rename(socket, Token::Link(place))?,

@@ -128,7 +128,7 @@ fn made(
         (None, Addr::Unix(_)) => "localhost".to_owned(),
     };
     let desk = Rc::clone(&worker.http.frames);
-    Made::Http2(Asking::new(connection, authority, (desk, worker.reactor.now())))
+    Made::Http2(Box::new(Asking::new(connection, authority, (desk, worker.reactor.now()))))
 }
 
 /// A seat, if there is one and nobody waits for one.

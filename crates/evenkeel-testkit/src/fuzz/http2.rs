@@ -3,29 +3,68 @@
 use evenkeel_core::http::head::{Lines, Seeker};
 use evenkeel_core::http::request::Request;
 use evenkeel_core::http::rules::HeadLimits;
-use evenkeel_core::http2::frames::{Frame, Frames};
+use evenkeel_core::http2::PREFACE;
+use evenkeel_core::http2::endpoint::{Endpoint, Event, Limits};
+use evenkeel_core::http2::frame::{HEAD_BYTES, Head, Kind};
+use evenkeel_core::http2::reason::Reason;
+use evenkeel_core::http2::unpacked::Unpacked;
 use evenkeel_core::http2::wording::{self, Asked};
+use std::time::Instant;
 
 const LIMITS: HeadLimits = HeadLimits { bytes: 1 << 16, fields: 1000, target: 1 << 15 };
 
-/// What a client says behind its preface: seen byte by byte, it is what it is at once, and as an independent reader sees it.
+/// What a client may have open, and how much of it.
+const ENDPOINT: Limits =
+    Limits { streams: 3, stream_window: 1000, connection_window: 70_000, fields: 1 << 16 };
+
+/// What became of a conversation: each thing that happened, what was answered, and why it ended.
+type Fate = (Vec<String>, Vec<u8>, Option<Reason>);
+
+/// What a client says behind its preface: heard byte by byte, it is what it is at once, and what is answered are whole frames.
 pub fn frames(bytes: &[u8]) {
-    let seen = |piece: usize| {
-        let (mut frames, mut seen) = (Frames::default(), Vec::new());
-        bytes.chunks(piece).for_each(|came| frames.pass(came, |frame| seen.push(frame)));
-        (seen, frames.is_inside())
-    };
-    let whole = seen(bytes.len().max(1));
-    assert!([1, 2, 7, 64].into_iter().all(|piece| seen(piece) == whole));
-    let told: Vec<_> = whole.0.iter().map(|frame: &Frame| (frame.length as usize, frame.stream)).collect();
-    let mut rest = bytes;
-    for (length, stream) in told {
-        let head = &rest[..9];
-        assert_eq!(length, usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]));
-        assert_eq!(stream, u32::from_be_bytes([head[5] & 0x7f, head[6], head[7], head[8]]));
-        rest = rest.get(9 + length..).unwrap_or_default();
+    let said = [&PREFACE[..], &[0, 0, 0, 4, 0, 0, 0, 0, 0], bytes].concat();
+    let whole = fate(&said, said.len());
+    assert!([1, 2, 7, 64].into_iter().all(|piece| fate(&said, piece) == whole));
+    let mut rest = &whole.1[..];
+    while !rest.is_empty() {
+        let head = Head::read(rest).expect("a head");
+        assert!(head.kind != Kind::Other);
+        rest = &rest[HEAD_BYTES + head.length..];
     }
-    assert!(rest.len() < 13 || whole.1, "no frame is left out");
+}
+
+fn fate(said: &[u8], piece: usize) -> Fate {
+    let (now, mut out, mut unpacked) = (Instant::now(), Vec::new(), Unpacked::default());
+    let mut endpoint = Endpoint::server(ENDPOINT, now, &mut out);
+    let mut happened: Vec<String> = Vec::new();
+    let mut data: Option<(u32, Vec<u8>)> = None;
+    for mut came in said.chunks(piece) {
+        loop {
+            let event = match endpoint.next(&mut came, &mut unpacked, &mut out, now) {
+                Ok(Some(event)) => event,
+                Ok(None) => break,
+                Err(why) => return (happened, out, Some(why)),
+            };
+            if let Event::Data { stream, bytes, is_over } = event {
+                // It comes in as many pieces as its bytes.
+                let (whose, all) = data.get_or_insert_default();
+                if *whose != stream {
+                    (*whose, *all) = (stream, Vec::new());
+                }
+                all.extend_from_slice(bytes);
+                if is_over {
+                    happened.push(format!("{:?}", data.take()));
+                }
+                continue;
+            }
+            let fields = unpacked.all().map(|(name, value)| [name, value].concat());
+            happened.push(match event {
+                Event::Fields { .. } => format!("{event:?} {:?}", fields.collect::<Vec<_>>()),
+                _ => format!("{event:?}"),
+            });
+        }
+    }
+    (happened, out, None)
 }
 
 /// Pieces of any bytes, as pseudo-fields and fields: what they are written as is one request that says the same, or refused.

@@ -1,45 +1,32 @@
 //! A connection to a backend that speaks HTTP/2, for one request after the other: it looks like one of HTTP/1 to who asks.
 
 use super::errand::{Errand, Failed};
-use super::wire::{Desk, Io, Wire};
+use super::limits;
+use super::wire::{Desk, Turn, Wire};
+use crate::http::port::Came;
 use crate::tls::Tunnel;
-use bytes::Bytes;
-use evenkeel_core::http::response::HEAD_MAX;
+use evenkeel_core::http2::endpoint::{Endpoint, Event};
+use evenkeel_core::http2::unpacked::Unpacked;
 use evenkeel_sys::poll::Readiness;
-use h2::client::{Builder, Connection, SendRequest};
 use std::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
-use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
 use std::time::Instant;
-
-/// Bytes of an answer that a backend may send before some of them were taken.
-const WINDOW: u32 = 128 * 1024;
-
-/// Bytes of a request that the library holds.
-const HELD_MAX: usize = 32 * 1024;
 
 /// The connection.
 pub struct Asking {
     wire: Rc<Wire>,
     /// Whom a request is for that does not say so.
     authority: Box<str>,
-    talk: Talk,
+    endpoint: Endpoint,
+    /// When it was made. Nobody asks how long a backend takes for a frame: requests have their own deadlines.
+    made: Instant,
+    /// Whether nothing more comes or goes.
+    is_over: bool,
     errand: Option<Errand>,
     /// What became of the last request, if that failed.
     failed: Option<Failed>,
-}
-
-type Greeting = dyn Future<Output = Result<(SendRequest<Bytes>, Connection<Io, Bytes>), h2::Error>>;
-
-/// How far it has come.
-enum Talk {
-    Greeting(Pin<Box<Greeting>>),
-    Speaking(Box<Connection<Io, Bytes>>, SendRequest<Bytes>),
-    /// Nothing can be asked any more.
-    Over,
 }
 
 impl Asking {
@@ -50,16 +37,21 @@ impl Asking {
         (desk, now): (Rc<RefCell<Desk>>, Instant),
     ) -> Self {
         let early = tunnel.as_mut().map(Tunnel::take_early).unwrap_or_default();
-        let wire = Rc::new(Wire::new(socket, tunnel.map(Box::new), early, (desk, now)));
-        let io = Io(Rc::clone(&wire));
-        let greeting = async move { library().handshake(io).await };
-        Self {
-            wire,
+        let wire = Rc::new(Wire::new(socket, tunnel.map(Box::new), desk));
+        let mut turn = wire.begin(Readiness::NONE);
+        let endpoint = Endpoint::client(limits::of_backends(), &mut turn.out);
+        let mut asking = Self {
+            wire: Rc::clone(&wire),
             authority: authority.into(),
-            talk: Talk::Greeting(Box::pin(greeting)),
+            endpoint,
+            made: now,
+            is_over: false,
             errand: None,
             failed: None,
-        }
+        };
+        asking.take(&early, &mut turn.desk.unpacked, &mut turn.out);
+        drop(turn);
+        asking
     }
 
     /// Its socket.
@@ -72,7 +64,7 @@ impl Asking {
         self.failed.as_ref().is_some_and(|failed| failed.is_unseen)
     }
 
-    /// Takes bytes of a request, but nothing more before the library has those.
+    /// Takes bytes of a request, but nothing more before those are on their way.
     pub fn write(&mut self, bytes: &[u8], ready: &Cell<Readiness>) -> io::Result<usize> {
         let errand = self.errand.get_or_insert_with(Errand::default);
         if !errand.is_flushed() {
@@ -95,7 +87,7 @@ impl Asking {
         }
     }
 
-    /// Whether the library and the socket have taken all that was said.
+    /// Whether all that was said is out of our hands.
     pub fn flush(&mut self, ready: &Cell<Readiness>) -> io::Result<bool> {
         self.drive(ready)?;
         Ok(self.is_flushed())
@@ -108,81 +100,85 @@ impl Asking {
 
     /// The request that was asked is over, or given up: whether another one can be asked.
     pub fn finish(&mut self, ready: &Cell<Readiness>) -> bool {
-        // Dropped, a stream that is not over is reset.
-        (self.errand, self.failed) = (None, None);
+        if let Some(errand) = self.errand.take() {
+            let mut turn = self.wire.begin(ready.get());
+            errand.leave(&mut self.endpoint, &mut turn.out);
+        }
+        self.failed = None;
         self.is_usable(ready)
     }
 
     /// Whether a request can be asked.
     pub fn is_usable(&mut self, ready: &Cell<Readiness>) -> bool {
-        let cx = &mut Context::from_waker(Waker::noop());
-        self.drive(ready).is_ok()
-            && !self.wire.is_blocked()
-            && match &mut self.talk {
-                Talk::Speaking(_, send) => matches!(send.poll_ready(cx), Poll::Ready(Ok(()))),
-                Talk::Greeting(_) | Talk::Over => false,
-            }
+        self.drive(ready).is_ok() && !self.is_over && !self.wire.is_blocked() && self.endpoint.may_open()
     }
 
-    /// Goes on until nothing moves.
+    /// Moves what can be moved.
     fn drive(&mut self, ready: &Cell<Readiness>) -> io::Result<()> {
-        self.wire.begin_turn(ready.get());
-        let driven = self.go_on();
-        ready.set(self.wire.ready());
-        driven
-    }
-
-    fn go_on(&mut self) -> io::Result<()> {
-        let cx = &mut Context::from_waker(Waker::noop());
-        loop {
-            self.poll_library(cx);
-            let Some(errand) = &mut self.errand else { return Ok(()) };
-            if self.failed.is_some() {
-                return Err(ErrorKind::ConnectionReset.into());
+        let wire = Rc::clone(&self.wire);
+        let mut turn = wire.begin(ready.get());
+        self.listen(&mut turn);
+        self.go_on(&mut turn);
+        self.is_over |= turn.send().is_err();
+        ready.set(turn.ready());
+        let has_more = self.errand.as_ref().is_some_and(|errand| !errand.has_nothing());
+        match self.errand {
+            Some(_) if self.failed.is_some() || self.is_over && !has_more => {
+                Err(ErrorKind::ConnectionReset.into())
             }
-            let has_moved = match &mut self.talk {
-                Talk::Speaking(_, send) => errand.go_on(send, &self.authority, self.wire.is_tls(), cx),
-                Talk::Greeting(_) => return Ok(()),
-                Talk::Over => errand.go_on_without(cx),
-            };
-            match has_moved {
-                Ok(true) => {}
-                Ok(false) if !matches!(self.talk, Talk::Over) => return Ok(()),
-                Ok(false) if !errand.has_nothing() => return Ok(()),
-                Ok(false) => return Err(ErrorKind::ConnectionReset.into()),
-                Err(failed) => self.failed = Some(failed),
-            }
+            _ => Ok(()),
         }
     }
 
-    /// Drives the library, twice: it may have something to do for what it has just done.
-    fn poll_library(&mut self, cx: &mut Context<'_>) {
-        if let Talk::Greeting(greeting) = &mut self.talk {
-            match greeting.as_mut().poll(cx) {
-                Poll::Ready(Ok((send, connection))) => {
-                    self.talk = Talk::Speaking(Box::new(connection), send);
+    fn listen(&mut self, turn: &mut Turn<'_>) {
+        while !self.is_over {
+            match turn.recv() {
+                Came::Bytes(bytes) => {
+                    let (came, unpacked, out) = turn.parts(bytes);
+                    self.take(came, unpacked, out);
                 }
-                Poll::Ready(Err(_)) => self.talk = Talk::Over,
-                Poll::Pending => {}
-            }
-        }
-        for _ in 0..2 {
-            if let Talk::Speaking(connection, _) = &mut self.talk
-                && pin!(connection).poll(cx).is_ready()
-            {
-                self.talk = Talk::Over;
+                Came::Nothing => return,
+                Came::End | Came::Lost => self.is_over = true,
             }
         }
     }
-}
 
-fn library() -> Builder {
-    let mut builder = Builder::new();
-    builder
-        .enable_push(false)
-        .initial_window_size(WINDOW)
-        .initial_connection_window_size(WINDOW)
-        .max_header_list_size(HEAD_MAX as u32)
-        .max_send_buffer_size(HELD_MAX);
-    builder
+    fn take(&mut self, mut came: &[u8], unpacked: &mut Unpacked, out: &mut Vec<u8>) {
+        loop {
+            match self.endpoint.next(&mut came, unpacked, out, self.made) {
+                Ok(Some(event)) => self.on_event(event, unpacked),
+                Ok(None) => return,
+                Err(why) => {
+                    self.endpoint.go_away(why, out);
+                    self.is_over = true;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn on_event(&mut self, event: Event<'_>, unpacked: &Unpacked) {
+        // It has one stream at most; what was given up is not told of any more.
+        let Some(errand) = &mut self.errand else { return };
+        let done = match event {
+            Event::Fields { is_over, .. } => errand.take_fields(unpacked, is_over),
+            Event::Data { bytes, is_over, .. } => errand.take_piece(bytes, is_over),
+            Event::Reset { is_unseen, .. } => errand.on_reset(is_unseen),
+            Event::Room => Ok(()),
+        };
+        if let Err(failed) = done {
+            self.failed.get_or_insert(failed);
+        }
+    }
+
+    /// Goes on with the request.
+    fn go_on(&mut self, turn: &mut Turn<'_>) {
+        let Some(errand) = self.errand.as_mut().filter(|_| !self.is_over && self.failed.is_none()) else {
+            return;
+        };
+        let whom = (&*self.authority, self.wire.is_tls());
+        if let Err(failed) = errand.go_on(&mut self.endpoint, whom, &mut turn.out) {
+            self.failed = Some(failed);
+        }
+    }
 }

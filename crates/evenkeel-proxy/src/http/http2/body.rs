@@ -1,151 +1,144 @@
 //! Bodies, between the words of HTTP/1 and the frames of HTTP/2.
 
-use super::fields::{add, pairs};
-use super::pipe::PIPE_BYTES;
-use bytes::Bytes;
 use evenkeel_core::http::body::Framing;
+use evenkeel_core::http::outcome::Refusal;
+use evenkeel_core::http2::endpoint::Endpoint;
+use evenkeel_core::http2::framed::Framed;
+use evenkeel_core::http2::hpack;
+use evenkeel_core::http2::message::{self, Malformed};
 use evenkeel_core::http2::unframed::Unframed;
-use evenkeel_core::http2::wording;
-use h2::{Reason, RecvStream, SendStream};
-use http::HeaderMap;
-use std::task::{Context, Poll};
+use evenkeel_core::http2::unpacked::Unpacked;
 
 /// A body that comes in frames.
+#[derive(Debug, Default)]
 pub struct Incoming {
-    stream: RecvStream,
-    framing: Framing,
+    /// As long as it comes, and somebody wants it.
+    framed: Option<Framed>,
     /// Bytes of it that were written down, and that the other side has no new room for.
-    unreleased: usize,
-}
-
-/// What came of a look at it.
-#[derive(Default)]
-pub struct Came {
-    /// Whether something was written down.
-    pub something: bool,
-    /// Whether the other side got new room.
-    pub room: bool,
-    /// Whether nothing follows.
-    pub end: bool,
+    unreleased: u32,
 }
 
 impl Incoming {
-    /// What `stream` brings, to be written down like this.
-    pub fn new(stream: RecvStream, framing: Framing) -> Self {
-        Self { stream, framing, unreleased: 0 }
+    /// One that is to be written down like this.
+    pub fn new(framing: Framing) -> Self {
+        Self { framed: Some(Framed::new(framing)), unreleased: 0 }
     }
 
-    /// Writes down what has come, as long as there is room. The other side gets new room when all of that was taken.
-    pub fn carry(&mut self, words: &mut Vec<u8>, cx: &mut Context<'_>) -> Result<Came, h2::Error> {
-        let mut came = Came::default();
-        loop {
-            if words.is_empty() && self.unreleased > 0 {
-                let _ = self.stream.flow_control().release_capacity(std::mem::take(&mut self.unreleased));
-                came.room = true;
-            }
-            if words.len() >= PIPE_BYTES {
-                return Ok(came);
-            }
-            match self.stream.poll_data(cx) {
-                Poll::Ready(Some(piece)) => {
-                    let piece = piece?;
-                    self.unreleased += piece.len();
-                    wording::piece(self.framing, &piece, words);
-                    came.something = true;
-                    continue;
-                }
-                Poll::Ready(None) => {}
-                Poll::Pending => return Ok(came),
-            }
-            let Poll::Ready(trailers) = self.stream.poll_trailers(cx) else { return Ok(came) };
-            let trailers = trailers?.unwrap_or_default();
-            wording::end(self.framing, pairs(&trailers), words).map_err(|_| Reason::INTERNAL_ERROR)?;
-            return Ok(Came { something: true, end: true, ..came });
+    /// Writes a piece down, and the end if that was all.
+    pub fn piece(&mut self, piece: &[u8], is_over: bool, words: &mut Vec<u8>) -> Result<(), Malformed> {
+        self.unreleased += piece.len() as u32;
+        let Some(framed) = &mut self.framed else { return Ok(()) };
+        framed.piece(piece, words)?;
+        if is_over {
+            framed.end(std::iter::empty(), words)?;
+            self.framed = None;
+        }
+        Ok(())
+    }
+
+    /// Writes down its end, and what follows it.
+    pub fn trailers(&mut self, unpacked: &Unpacked, words: &mut Vec<u8>) -> Result<(), Malformed> {
+        message::trailers(unpacked)?;
+        self.framed.take().map_or(Ok(()), |framed| framed.end(unpacked.fields(), words))
+    }
+
+    /// Whether it has come to its end, or there is none.
+    pub fn is_over(&self) -> bool {
+        self.framed.is_none()
+    }
+
+    /// Nobody wants what is still to come.
+    pub fn forget(&mut self) {
+        self.framed = None;
+    }
+
+    /// Gives the other side new room when all `words` were taken.
+    pub fn release(&mut self, stream: u32, words: &[u8], endpoint: &mut Endpoint, out: &mut Vec<u8>) {
+        if words.is_empty() && self.unreleased > 0 {
+            endpoint.release(stream, std::mem::take(&mut self.unreleased), out);
         }
     }
 }
 
 /// A body that goes in frames.
+#[derive(Debug)]
 pub struct Outgoing {
-    /// Where it goes.
-    pub stream: SendStream<Bytes>,
     words: Unframed,
-    /// What was taken of it, and has not gone.
-    rest: Bytes,
-}
-
-/// How much of it has gone.
-pub enum Sent {
-    /// All, and what follows it.
-    All,
-    /// A piece.
-    Some,
-    /// Nothing: there is nothing, or no room for it.
-    Nothing,
+    /// What was taken of it.
+    taken: Vec<u8>,
+    /// How much of that has gone.
+    gone: usize,
 }
 
 impl Outgoing {
-    /// What stands in words of this `framing` and goes to `stream`.
-    pub fn new(stream: SendStream<Bytes>, framing: Framing) -> Self {
-        Self { stream, words: Unframed::new(framing), rest: Bytes::new() }
+    /// What stands in words of this `framing`.
+    pub fn new(framing: Framing) -> Self {
+        Self { words: Unframed::new(framing), taken: Vec::new(), gone: 0 }
     }
 
     /// Whether something was taken that has not gone.
     pub fn is_held(&self) -> bool {
-        !self.rest.is_empty()
+        self.gone < self.taken.len()
     }
 
-    /// Takes `words` once all before has gone, and sends what the other side has room for.
-    pub fn carry(&mut self, words: &mut Vec<u8>, cx: &mut Context<'_>) -> Result<Sent, h2::Error> {
-        if self.rest.is_empty() {
-            self.rest = self.take(words)?;
-        }
-        if self.rest.is_empty() {
-            if !self.words.is_done() {
-                return Ok(Sent::Nothing);
+    /// Takes `words` once all before has gone, and sends what the other side has room for; whether that was the end.
+    pub fn carry(
+        &mut self,
+        (stream, endpoint): (u32, &mut Endpoint),
+        words: &mut Vec<u8>,
+        out: &mut Vec<u8>,
+    ) -> Result<bool, Refusal> {
+        loop {
+            if !self.is_held() {
+                self.take(words)?;
             }
-            self.end()?;
-            return Ok(Sent::All);
+            let is_end = self.words.is_done();
+            let length = endpoint.room(stream).min(self.taken.len() - self.gone);
+            let is_last = is_end && self.gone + length == self.taken.len();
+            if is_last && self.has_trailers() {
+                self.send(stream, length, false, endpoint, out);
+                endpoint.fields(stream, true, out, |out| {
+                    self.words.trailers(|(name, value)| hpack::field(name, value, out));
+                });
+                return Ok(true);
+            }
+            self.send(stream, length, is_last, endpoint, out);
+            if is_last || length == 0 {
+                return Ok(is_last);
+            }
         }
-        self.stream.reserve_capacity(self.rest.len());
-        let room = match self.stream.capacity() {
-            0 => match self.stream.poll_capacity(cx) {
-                Poll::Ready(Some(room)) => room?,
-                // It is told why elsewhere.
-                Poll::Ready(None) | Poll::Pending => return Ok(Sent::Nothing),
-            },
-            room => room,
-        };
-        let piece = self.rest.split_to(room.min(self.rest.len()));
-        let is_last = self.words.is_done() && self.rest.is_empty() && !self.has_trailers();
-        self.stream.send_data(piece, is_last)?;
-        Ok(if is_last { Sent::All } else { Sent::Some })
+    }
+
+    fn send(
+        &mut self,
+        stream: u32,
+        length: usize,
+        is_last: bool,
+        endpoint: &mut Endpoint,
+        out: &mut Vec<u8>,
+    ) {
+        if length > 0 || is_last {
+            endpoint.data(stream, &self.taken[self.gone..self.gone + length], is_last, out);
+            self.gone += length;
+        }
     }
 
     /// What `words` carry. Nearly always that is all of them, which need not be copied then.
-    fn take(&mut self, words: &mut Vec<u8>) -> Result<Bytes, h2::Error> {
+    fn take(&mut self, words: &mut Vec<u8>) -> Result<(), Refusal> {
+        self.gone = 0;
+        self.taken.clear();
         if self.words.takes_whole(words) {
-            return Ok(std::mem::take(words).into());
+            std::mem::swap(&mut self.taken, words);
+            return Ok(());
         }
-        let mut data = Vec::with_capacity(words.len());
-        let used = self.words.read(words, &mut data).map_err(|_| Reason::INTERNAL_ERROR)?;
+        let used = self.words.read(words, &mut self.taken)?;
         words.drain(..used);
-        Ok(data.into())
+        Ok(())
     }
 
     fn has_trailers(&self) -> bool {
         let mut has_some = false;
         self.words.trailers(|_| has_some = true);
         has_some
-    }
-
-    /// Says that it is over, and what follows it.
-    fn end(&mut self) -> Result<(), h2::Error> {
-        let mut trailers = HeaderMap::new();
-        self.words.trailers(|field| add(&mut trailers, field));
-        match trailers.is_empty() {
-            true => self.stream.send_data(Bytes::new(), true),
-            false => self.stream.send_trailers(trailers),
-        }
     }
 }

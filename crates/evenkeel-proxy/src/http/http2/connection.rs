@@ -4,29 +4,29 @@ use super::limits;
 use super::opening;
 use super::pipe::Pipe;
 use super::stream::Stream;
-use super::wire::{Io, Wire};
+use super::wire::{Turn, Wire};
 use crate::http::answer::Told;
 use crate::http::arrival::Refused;
 use crate::http::exchange::Terms;
+use crate::http::port::Came;
 use crate::http::{Client, tell};
 use crate::session::{Open, Session};
 use crate::shared::Place;
 use crate::worker::Worker;
-use bytes::Bytes;
 use evenkeel_core::end::{End, Side};
+use evenkeel_core::http::method::Method;
 use evenkeel_core::http::outcome::Refusal;
 use evenkeel_core::http::rules::Timeouts;
-use h2::server::{self, Handshake, SendResponse};
-use h2::{Reason, RecvStream};
-use http::Request;
+use evenkeel_core::http2::endpoint::{Endpoint, Event};
+use evenkeel_core::http2::hpack;
+use evenkeel_core::http2::message::{self, Malformed};
+use evenkeel_core::http2::reason::Reason;
+use evenkeel_core::http2::unpacked::Unpacked;
+use evenkeel_core::http2::wording::{self, Asked};
 use std::future::poll_fn;
-use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 use std::time::{Duration, Instant};
-
-/// Streams that are carried before the library writes what came of it: it keeps the room that it has needed for that.
-const CARRIED_AT_ONCE: usize = 16;
 
 /// How long a client that was told to leave may take.
 const LINGER: Duration = Duration::from_secs(2);
@@ -51,15 +51,17 @@ struct Connection {
     worker: Rc<Worker>,
     session: Rc<Session>,
     wire: Rc<Wire>,
+    endpoint: Endpoint,
     talk: Talk,
+    /// By their numbers, which grow.
     streams: Vec<Stream>,
+    /// Whose go it is first: the room that the client has for all of them goes round.
+    first: u32,
     timeouts: Timeouts,
     /// Since when it has no streams.
     idle_since: Instant,
     /// Since when the client is to open no more of them.
     leaving_since: Option<Instant>,
-    /// Whether the client was told to calm down.
-    has_been_told: bool,
     /// How the session ends, once its streams have.
     end: Option<End>,
 }
@@ -68,21 +70,14 @@ struct Connection {
 struct NoRoom;
 
 /// How far it has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Talk {
-    Greeting(Box<Handshake<Io, Bytes>>),
-    Speaking(Box<server::Connection<Io, Bytes>>),
+    Speaking,
+    /// What is on its way is all that we say.
+    Ending,
     /// We have said all, and wait for the client to leave.
     Leaving,
     Over,
-}
-
-impl Talk {
-    /// Has the library write what it was told. How that went is seen when it is driven.
-    fn push(&mut self) {
-        if let Self::Speaking(connection) = self {
-            let _ = connection.poll_closed(&mut Context::from_waker(Waker::noop()));
-        }
-    }
 }
 
 impl Connection {
@@ -91,31 +86,35 @@ impl Connection {
         session.serving()?.speak_http2();
         let (socket, tunnel, held) = client.into_parts()?;
         let now = worker.reactor.now();
-        let desk = Rc::clone(&worker.http.frames);
-        let wire = Rc::new(Wire::new(socket, tunnel, held, (desk, now)).watched());
-        let handshake = limits::library(&rules.limits).handshake(Io(Rc::clone(&wire)));
-        Some(Self {
-            talk: Talk::Greeting(Box::new(handshake)),
+        let wire = Rc::new(Wire::new(socket, tunnel, Rc::clone(&worker.http.frames)));
+        let mut turn = wire.begin(session.client_ready.get());
+        let endpoint = Endpoint::server(limits::of_clients(&rules.limits), now, &mut turn.out);
+        let mut connection = Self {
+            wire: Rc::clone(&wire),
+            endpoint,
+            talk: Talk::Speaking,
             streams: Vec::new(),
+            first: 0,
             timeouts: rules.timeouts,
             idle_since: now,
             leaving_since: None,
-            has_been_told: false,
             end: None,
             worker,
             session,
-            wire,
-        })
+        };
+        connection.take(&held, &mut turn.desk.unpacked, &mut turn.out, now);
+        drop(turn);
+        Some(connection)
     }
 
     fn advance(&mut self) -> Poll<End> {
         let now = self.worker.reactor.now();
-        self.wire.set_now(now);
-        self.wire.begin_turn(self.session.client_ready.get());
-        self.talk_on(now);
-        self.session.client_ready.set(self.wire.ready());
-        self.worker.note_moved(self.wire.came() as u64);
-        if self.wire.has_more() {
+        let wire = Rc::clone(&self.wire);
+        let mut turn = wire.begin(self.session.client_ready.get());
+        self.talk_on(&mut turn, now);
+        self.session.client_ready.set(turn.ready());
+        self.worker.note_moved(turn.came() as u64);
+        if turn.is_to_go_on() {
             self.worker.queue_row(self.session.row);
         }
         if let Some(end) = self.end.filter(|_| self.streams.is_empty()) {
@@ -126,105 +125,174 @@ impl Connection {
         Poll::Pending
     }
 
-    fn talk_on(&mut self, now: Instant) {
-        if self.session.client_ready.get().broken() {
+    fn talk_on(&mut self, turn: &mut Turn<'_>, now: Instant) {
+        if turn.ready().broken() {
             self.stop(self.left());
         }
-        loop {
-            self.listen(now);
-            let has_carried = self.carry(now);
-            if !self.calm_down() && !has_carried {
-                break;
-            }
+        if self.talk == Talk::Leaving && turn.ignore() {
+            self.stop(End::Closed(Side::Evenkeel));
         }
+        self.send(turn);
+        self.listen(turn, now);
+        self.carry(turn, now);
         self.tell_of_refused(now);
         if self.leaving_since.is_none() && self.is_to_leave(now) {
-            self.leave(now);
+            self.leave(&mut turn.out, now);
         }
+        if self.talk == Talk::Speaking && self.endpoint.is_left() {
+            self.say_no_more(now);
+        }
+        self.send(turn);
         if now >= self.deadline() {
             self.stop(End::Closed(Side::Evenkeel));
         }
     }
 
-    /// Drives the library, and takes the streams that it has.
-    fn listen(&mut self, now: Instant) {
-        let cx = &mut Context::from_waker(Waker::noop());
-        loop {
-            match &mut self.talk {
-                Talk::Greeting(handshake) => match pin!(handshake).poll(cx) {
-                    Poll::Ready(Ok(connection)) => {
-                        let mut connection = Box::new(connection);
-                        connection.set_target_window_size(limits::CONNECTION_WINDOW);
-                        self.talk = Talk::Speaking(connection);
-                    }
-                    Poll::Ready(Err(error)) => return self.on_error(&error, now),
-                    Poll::Pending => return,
-                },
-                Talk::Speaking(connection) => match connection.poll_accept(cx) {
-                    Poll::Ready(Some(Ok((request, respond)))) => self.open(request, respond, now),
-                    Poll::Ready(Some(Err(error))) => return self.on_error(&error, now),
-                    Poll::Ready(None) => return self.on_closed(now),
-                    Poll::Pending => return,
-                },
-                Talk::Leaving => {
-                    if self.wire.ignore() {
-                        self.stop(End::Closed(Side::Evenkeel));
-                    }
-                    return;
+    /// Sends what is to go out, and the end if that was all.
+    fn send(&mut self, turn: &mut Turn<'_>) {
+        match turn.send() {
+            Ok(true) if self.talk == Talk::Ending => {
+                turn.close();
+                self.talk = Talk::Leaving;
+            }
+            Ok(_) => {}
+            Err(_) => self.stop(self.left()),
+        }
+    }
+
+    /// Takes what has come.
+    fn listen(&mut self, turn: &mut Turn<'_>, now: Instant) {
+        while self.talk == Talk::Speaking {
+            match turn.recv() {
+                Came::Bytes(bytes) => {
+                    let (came, unpacked, out) = turn.parts(bytes);
+                    self.take(came, unpacked, out, now);
                 }
-                Talk::Over => return,
+                Came::Nothing => return,
+                Came::End | Came::Lost => return self.stop(self.left()),
             }
         }
     }
 
-    /// Carries bytes of the streams that have something to do; whether the library has something to do then.
-    fn carry(&mut self, now: Instant) -> bool {
-        let mut carried = 0;
-        for stream in &mut self.streams {
-            let is_blocked = self.wire.is_blocked();
-            if stream.is_due(is_blocked) {
-                carried += 1;
-                if stream.advance(is_blocked) {
-                    self.worker.queue_row(stream.session.row);
-                }
-                if carried % CARRIED_AT_ONCE == 0 {
-                    self.talk.push();
+    fn take(&mut self, mut came: &[u8], unpacked: &mut Unpacked, out: &mut Vec<u8>, now: Instant) {
+        loop {
+            match self.endpoint.next(&mut came, unpacked, out, now) {
+                Ok(Some(event)) => self.on_event(event, unpacked, out, now),
+                Ok(None) => return,
+                Err(why) => {
+                    let is_flood = why == Reason::ENHANCE_YOUR_CALM;
+                    self.tell_refused(if is_flood { Refusal::Flood } else { Refusal::Frames }, b"", now);
+                    self.endpoint.go_away(why, out);
+                    return self.say_no_more(now);
                 }
             }
         }
-        let had = self.streams.len();
+    }
+
+    fn on_event(&mut self, event: Event<'_>, unpacked: &Unpacked, out: &mut Vec<u8>, now: Instant) {
+        match event {
+            Event::Fields { stream, is_new: true, is_over } => {
+                self.open((stream, is_over), unpacked, out, now);
+            }
+            Event::Fields { stream, .. } => self.pass(stream, out, |it| it.take_trailers(unpacked)),
+            Event::Data { stream, bytes, is_over } => {
+                self.pass(stream, out, |it| it.take(bytes, is_over));
+            }
+            Event::Reset { stream, .. } => self.give_up(stream),
+            // Each is asked whether it waits for that.
+            Event::Room => {}
+        }
+    }
+
+    fn stream(&mut self, id: u32) -> Option<&mut Stream> {
+        self.streams.binary_search_by_key(&id, |stream| stream.id).ok().map(|at| &mut self.streams[at])
+    }
+
+    /// Has a stream take what came.
+    fn pass(&mut self, id: u32, out: &mut Vec<u8>, take: impl FnOnce(&mut Stream) -> Result<(), Malformed>) {
+        let Some(stream) = self.stream(id) else { return };
+        let (taken, row) = (take(stream), stream.session.row);
+        self.worker.queue_row(row);
+        if taken.is_err() {
+            self.endpoint.reset(id, Reason::PROTOCOL_ERROR, out);
+            self.give_up(id);
+        }
+    }
+
+    /// A stream is over before its time.
+    fn give_up(&mut self, id: u32) {
+        if let Some(stream) = self.stream(id) {
+            stream.give_up();
+            let row = stream.session.row;
+            self.worker.queue_row(row);
+        }
+    }
+
+    /// Carries bytes of the streams that have something to do, beginning where the room of the client was used up.
+    fn carry(&mut self, turn: &mut Turn<'_>, now: Instant) {
+        let begin = self.streams.partition_point(|stream| stream.id < self.first);
+        let count = self.streams.len();
+        let mut was_full = self.endpoint.is_full();
+        for at in (begin..count).chain(0..begin) {
+            if turn.is_full() {
+                self.send(turn);
+            }
+            let is_full = turn.is_full();
+            let stream = &mut self.streams[at];
+            if stream.is_due(&self.endpoint, is_full)
+                && stream.advance(&mut self.endpoint, &mut turn.out, is_full)
+            {
+                self.worker.queue_row(stream.session.row);
+            }
+            if !was_full && self.endpoint.is_full() {
+                (was_full, self.first) = (true, stream.id + 1);
+            }
+        }
         for stream in self.streams.extract_if(.., |stream| stream.is_over()) {
             let report = stream.place.and_then(|place| place.leave(None));
             report.into_iter().for_each(|report| self.worker.shared.report(report));
         }
         self.wire.streams.set(self.streams.len());
-        if had > 0 && self.streams.is_empty() {
+        if count > 0 && self.streams.is_empty() {
             // An idle connection is to hold as little as it can.
             self.streams = Vec::new();
             self.idle_since = now;
         }
-        carried > 0
     }
 
     /// The client has opened a stream: it gets a session.
-    fn open(&mut self, request: Request<RecvStream>, mut respond: SendResponse<Bytes>, now: Instant) {
+    fn open(&mut self, (id, is_over): (u32, bool), unpacked: &Unpacked, out: &mut Vec<u8>, now: Instant) {
+        let Ok(asked) = message::request(unpacked, is_over) else {
+            return self.endpoint.reset(id, Reason::PROTOCOL_ERROR, out);
+        };
         let Ok(place) = self.place(now) else {
-            respond.send_reset(Reason::REFUSED_STREAM);
-            return;
+            return self.endpoint.reset(id, Reason::REFUSED_STREAM, out);
         };
         let pipe = Rc::new(Pipe::new(Rc::clone(&self.wire)));
-        match Stream::new(request, respond, pipe, || opening::session(&self.worker, &self.session)) {
-            Ok(mut stream) => {
-                stream.place = place;
-                opening::begin(&self.worker, &stream, self.session.row);
-                self.streams.push(stream);
-                self.wire.streams.set(self.streams.len());
-            }
-            Err(unasked) => {
-                self.tell_refused(unasked.refusal, unasked.line.as_bytes(), now);
-                unasked.answer();
-            }
-        }
+        let written = match unpacked.is_too_long() {
+            true => Err(Refusal::HeadTooLong),
+            false => wording::request(&asked, unpacked.fields(), &mut pipe.to_backend.borrow_mut()),
+        };
+        let framing = match written {
+            Ok(framing) => framing,
+            Err(refusal) => return self.refuse(id, refusal, &asked, out, now),
+        };
+        let session = opening::session(&self.worker, &self.session);
+        let request = (Method::of(asked.method), (!is_over).then_some(framing));
+        let mut stream = Stream::new(id, session, pipe, request);
+        stream.place = place;
+        opening::begin(&self.worker, &stream, self.session.row);
+        self.streams.push(stream);
+        self.wire.streams.set(self.streams.len());
+    }
+
+    /// A stream is refused before it is a request.
+    fn refuse(&mut self, id: u32, why: Refusal, asked: &Asked<'_>, out: &mut Vec<u8>, now: Instant) {
+        let path = asked.path.and_then(|path| path.split(|byte| *byte == b'?').next());
+        let line = [asked.method, path.unwrap_or_default()].join(&b' ');
+        self.tell_refused(why, &line, now);
+        self.endpoint.fields(id, true, out, |out| hpack::status(why.status(), out));
+        self.endpoint.reset(id, Reason::NO_ERROR, out);
     }
 
     /// Room for one more stream, each of which has a backend as a session has: the first has the place of its connection.
@@ -240,49 +308,11 @@ impl Connection {
         place.map(Some).ok_or(NoRoom)
     }
 
-    /// Tells the client, once, if it costs more than it may; whether it is to be told now.
-    fn calm_down(&mut self) -> bool {
-        match &mut self.talk {
-            Talk::Speaking(connection) if self.wire.is_exhausted() && !self.has_been_told => {
-                connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
-                self.has_been_told = true;
-                true
-            }
-            _ => false,
-        }
-    }
-
-    fn on_error(&mut self, error: &h2::Error, now: Instant) {
-        let refusal = match error.reason() {
-            _ if error.is_io() || error.is_remote() => None,
-            Some(Reason::ENHANCE_YOUR_CALM) => Some(Refusal::Flood),
-            Some(Reason::NO_ERROR) | None => None,
-            Some(_) => Some(Refusal::Frames),
-        };
-        if let Some(refusal) = refusal {
-            self.tell_refused(refusal, b"", now);
-            return self.say_no_more(now);
-        }
-        self.stop(self.left());
-    }
-
-    fn on_closed(&mut self, now: Instant) {
-        if self.has_been_told {
-            self.tell_refused(Refusal::Flood, b"", now);
-        }
-        match self.has_been_told || self.leaving_since.is_some() {
-            true => self.say_no_more(now),
-            false => self.stop(self.left()),
-        }
-    }
-
     /// Waits for the client to end its side, having ended ours: a socket that is closed with bytes unread is reset, which might
     /// overtake what was said.
     fn say_no_more(&mut self, now: Instant) {
-        self.wire.unwatch();
-        self.wire.close();
         self.leaving_since = Some(now);
-        self.talk = Talk::Leaving;
+        self.talk = Talk::Ending;
         self.break_streams();
     }
 
@@ -312,20 +342,18 @@ impl Connection {
         is_idle || Terms::last(&self.worker, &self.session)
     }
 
-    fn leave(&mut self, now: Instant) {
+    fn leave(&mut self, out: &mut Vec<u8>, now: Instant) {
         self.leaving_since = Some(now);
-        match &mut self.talk {
-            Talk::Speaking(connection) => {
-                connection.graceful_shutdown();
-                self.listen(now);
-            }
+        match self.talk {
+            Talk::Speaking if self.endpoint.has_begun() => self.endpoint.leave(out),
             _ => self.stop(End::Closed(Side::Evenkeel)),
         }
     }
 
     /// By when it is over, or something is to be done.
     fn deadline(&self) -> Instant {
-        let head = self.wire.inside_since().map(|since| since + self.timeouts.head);
+        let inside = self.endpoint.inside_since().filter(|_| self.talk == Talk::Speaking);
+        let head = inside.map(|since| since + self.timeouts.head);
         let idle = match self.leaving_since {
             _ if !self.streams.is_empty() => None,
             Some(since) => Some(since.max(self.idle_since) + LINGER),
@@ -335,9 +363,9 @@ impl Connection {
         [head, idle].into_iter().flatten().min().unwrap_or(far)
     }
 
-    /// Streams that the library has refused.
+    /// Streams that were reset for the client's fault.
     fn tell_of_refused(&mut self, now: Instant) {
-        for _ in 0..self.wire.take_refused() {
+        for _ in 0..self.endpoint.take_refused() {
             self.tell_refused(Refusal::Stream, b"", now);
         }
     }

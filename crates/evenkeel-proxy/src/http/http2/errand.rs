@@ -1,28 +1,27 @@
 //! One request to a backend that speaks HTTP/2, and its answer, both in the words of HTTP/1 to who asks.
 
-use super::body::{Incoming, Outgoing, Sent};
-use super::fields;
-use bytes::Bytes;
+use super::body::{Incoming, Outgoing};
+use super::heads;
 use evenkeel_core::http::head::{Lines, Seeker};
 use evenkeel_core::http::method::Method;
+use evenkeel_core::http::outcome::Refusal;
 use evenkeel_core::http::request::Request;
 use evenkeel_core::http::rules::HeadLimits;
+use evenkeel_core::http2::endpoint::Endpoint;
+use evenkeel_core::http2::message::{self, Malformed};
+use evenkeel_core::http2::reason::Reason;
+use evenkeel_core::http2::unpacked::Unpacked;
 use evenkeel_core::http2::wording;
-use h2::Reason;
-use h2::client::{ResponseFuture, SendRequest};
-use http::Response;
-use std::pin::pin;
-use std::task::{Context, Poll};
 
 /// A request and its answer.
 #[derive(Default)]
 pub struct Errand {
-    /// What was said of the request, and is not with the library.
+    /// What was said of the request, and has not gone.
     said: Vec<u8>,
     asking: Stage,
+    stream: u32,
     method: Option<Method>,
-    answer: Option<ResponseFuture>,
-    body: Option<Incoming>,
+    answer: Answer,
     /// The answer, as far as nobody has read it.
     told: Vec<u8>,
 }
@@ -32,10 +31,16 @@ pub struct Errand {
 enum Stage {
     #[default]
     Head,
-    Body(Outgoing),
+    Body(Box<Outgoing>),
     Over,
-    /// The backend takes nothing more.
-    Deaf,
+}
+
+/// How far the answer has come.
+#[derive(Default)]
+enum Answer {
+    #[default]
+    Head,
+    Body(Incoming),
 }
 
 /// It comes to nothing.
@@ -48,23 +53,27 @@ impl Failed {
     const SEEN: Self = Self { is_unseen: false };
 }
 
-impl From<h2::Error> for Failed {
-    fn from(error: h2::Error) -> Self {
-        let is_refused = error.is_remote() && error.reason() == Some(Reason::REFUSED_STREAM);
-        // Streams that a goodbye covers go on.
-        Self { is_unseen: is_refused || error.is_go_away() && error.is_remote() }
+impl From<Malformed> for Failed {
+    fn from(_: Malformed) -> Self {
+        Self::SEEN
+    }
+}
+
+impl From<Refusal> for Failed {
+    fn from(_: Refusal) -> Self {
+        Self::SEEN
     }
 }
 
 impl Errand {
-    /// Goes on with the request.
+    /// Goes on with the request, as long as the backend wants it.
     pub fn say(&mut self, bytes: &[u8]) {
-        if !matches!(self.asking, Stage::Deaf) {
+        if !matches!(self.asking, Stage::Over) {
             self.said.extend_from_slice(bytes);
         }
     }
 
-    /// Whether the library has all of what was said.
+    /// Whether all of what was said has gone.
     pub fn is_flushed(&self) -> bool {
         self.said.is_empty() && !matches!(&self.asking, Stage::Body(body) if body.is_held())
     }
@@ -82,104 +91,99 @@ impl Errand {
         length
     }
 
-    /// Moves what can be moved; whether something did.
+    /// Moves what can be moved.
     pub fn go_on(
         &mut self,
-        send: &mut SendRequest<Bytes>,
-        authority: &str,
-        is_tls: bool,
-        cx: &mut Context<'_>,
-    ) -> Result<bool, Failed> {
-        let mut has_moved = self.ask(send, authority, is_tls, cx)?;
-        loop {
-            match self.send_body(cx) {
-                Ok(false) => break,
-                Ok(true) => has_moved = true,
-                // Who wants no more of it may have answered.
-                Err(_) => {
-                    self.asking = Stage::Deaf;
-                    self.said.clear();
-                }
-            }
+        endpoint: &mut Endpoint,
+        whom: (&str, bool),
+        out: &mut Vec<u8>,
+    ) -> Result<(), Failed> {
+        self.ask(endpoint, whom, out)?;
+        if let Stage::Body(body) = &mut self.asking
+            && body.carry((self.stream, endpoint), &mut self.said, out)?
+        {
+            self.asking = Stage::Over;
         }
-        Ok(self.go_on_without(cx)? | has_moved)
-    }
-
-    /// The same, when the connection is over: what has come is still there.
-    pub fn go_on_without(&mut self, cx: &mut Context<'_>) -> Result<bool, Failed> {
-        Ok(self.take_head(cx)? | self.take_body(cx)?)
+        if let Answer::Body(body) = &mut self.answer {
+            body.release(self.stream, &self.told, endpoint, out);
+        }
+        Ok(())
     }
 
     /// Asks, once the head is complete.
     fn ask(
         &mut self,
-        send: &mut SendRequest<Bytes>,
-        authority: &str,
-        is_tls: bool,
-        cx: &mut Context<'_>,
-    ) -> Result<bool, Failed> {
-        let Stage::Head = self.asking else { return Ok(false) };
-        let Ok(Some(end)) = Seeker::default().end(&self.said) else { return Ok(false) };
-        if send.poll_ready(cx)?.is_pending() {
-            return Ok(false);
-        }
+        endpoint: &mut Endpoint,
+        (authority, is_tls): (&str, bool),
+        out: &mut Vec<u8>,
+    ) -> Result<(), Failed> {
+        let Stage::Head = self.asking else { return Ok(()) };
+        let Ok(Some(end)) = Seeker::default().end(&self.said) else { return Ok(()) };
         let mut lines = Lines::new();
-        let request =
-            Request::parse(&self.said[..end], &HeadLimits::OURS, &mut lines).map_err(|_| Failed::SEEN)?;
+        let request = Request::parse(&self.said[..end], &HeadLimits::OURS, &mut lines)?;
         let (method, framing) = (request.method, request.body);
-        let asked = fields::request(&request, authority, is_tls).ok_or(Failed::SEEN)?;
-        let (answer, stream) = send.send_request(asked, framing.is_empty())?;
+        let opened =
+            endpoint.open(framing.is_empty(), out, |out| heads::request(&request, authority, is_tls, out));
+        // That it can be was seen before it was given a request.
+        self.stream = opened.ok_or(Failed { is_unseen: true })?;
         self.said.drain(..end);
         self.method = Some(method);
-        self.answer = Some(answer);
         self.asking = match framing.is_empty() {
             true => Stage::Over,
-            false => Stage::Body(Outgoing::new(stream, framing)),
+            false => Stage::Body(Box::new(Outgoing::new(framing))),
         };
-        Ok(true)
+        Ok(())
     }
 
-    /// Sends as much of the body as the backend has room for; whether there may be more.
-    fn send_body(&mut self, cx: &mut Context<'_>) -> Result<bool, h2::Error> {
-        let Stage::Body(body) = &mut self.asking else { return Ok(false) };
-        match body.carry(&mut self.said, cx)? {
-            Sent::All => self.asking = Stage::Over,
-            Sent::Some => return Ok(true),
-            Sent::Nothing => {}
+    /// The fields of an answer have come, or those that follow its body.
+    pub fn take_fields(&mut self, unpacked: &Unpacked, is_over: bool) -> Result<(), Failed> {
+        let Some(method) = self.method else { return Err(Failed::SEEN) };
+        if unpacked.is_too_long() {
+            return Err(Failed::SEEN);
         }
-        Ok(false)
+        if let Answer::Body(body) = &mut self.answer {
+            return match is_over {
+                true => Ok(body.trailers(unpacked, &mut self.told)?),
+                false => Err(Failed::SEEN),
+            };
+        }
+        let status = message::response(unpacked)?;
+        let framing = wording::response((status, method), is_over, unpacked.fields(), &mut self.told)?;
+        match status {
+            100..200 if is_over || status == 101 => return Err(Failed::SEEN),
+            100..200 => return Ok(()),
+            _ => {}
+        }
+        self.answer = Answer::Body(match is_over {
+            true => Incoming::default(),
+            false => Incoming::new(framing),
+        });
+        Ok(())
     }
 
-    /// Takes heads of answers.
-    fn take_head(&mut self, cx: &mut Context<'_>) -> Result<bool, Failed> {
-        let (Some(answer), Some(method)) = (&mut self.answer, self.method) else { return Ok(false) };
-        let mut has_come = false;
-        while let Poll::Ready(Some(interim)) = answer.poll_informational(cx) {
-            let interim = interim?;
-            let head = (interim.status().as_u16(), method);
-            wording::response(head, false, fields::pairs(interim.headers()), &mut self.told)
-                .map_err(|_| Failed::SEEN)?;
-            has_come = true;
+    /// A piece of its body has come.
+    pub fn take_piece(&mut self, piece: &[u8], is_over: bool) -> Result<(), Failed> {
+        match &mut self.answer {
+            Answer::Body(body) => Ok(body.piece(piece, is_over, &mut self.told)?),
+            Answer::Head => Err(Failed::SEEN),
         }
-        let Poll::Ready(response) = pin!(answer).poll(cx) else { return Ok(has_come) };
-        let (head, body) = response?.into_parts();
-        let head: Response<()> = Response::from_parts(head, ());
-        let is_over = body.is_end_stream();
-        let status = (head.status().as_u16(), method);
-        let framing = wording::response(status, is_over, fields::pairs(head.headers()), &mut self.told)
-            .map_err(|_| Failed::SEEN)?;
-        self.answer = None;
-        self.body = (!is_over).then(|| Incoming::new(body, framing));
-        Ok(true)
     }
 
-    /// Takes pieces of the body, as long as there is room for them; whether the library has something to do then.
-    fn take_body(&mut self, cx: &mut Context<'_>) -> Result<bool, Failed> {
-        let Some(body) = &mut self.body else { return Ok(false) };
-        let came = body.carry(&mut self.told, cx)?;
-        if came.end {
-            self.body = None;
+    /// The backend has reset the stream. Who wants no more of a request may have answered it.
+    pub fn on_reset(&mut self, is_unseen: bool) -> Result<(), Failed> {
+        self.asking = Stage::Over;
+        self.said.clear();
+        match &self.answer {
+            Answer::Body(body) if body.is_over() => Ok(()),
+            _ => Err(Failed { is_unseen }),
         }
-        Ok(came.something | came.room)
+    }
+
+    /// Nobody asks any more.
+    pub fn leave(mut self, endpoint: &mut Endpoint, out: &mut Vec<u8>) {
+        if let Answer::Body(body) = &mut self.answer {
+            body.release(self.stream, &[], endpoint, out);
+        }
+        endpoint.reset(self.stream, Reason::CANCEL, out);
     }
 }

@@ -4,14 +4,13 @@
 //! HTTP/2 with backends: a connection ([`asking`]) that takes a request in the words of HTTP/1 and gives its answer in them
 //! ([`errand`]), as one of HTTP/1 does. Their bodies are carried alike ([`body`]).
 //!
-//! Frames, windows and compression are those of a library, which is driven without a runtime over a [`wire`].
+//! Frames, windows and compression are decided upon in the core; what comes and goes is read and written through a [`wire`].
 
 mod asking;
 mod body;
 mod connection;
 mod errand;
-mod fields;
-mod flag;
+mod heads;
 mod limits;
 mod opening;
 mod pipe;
