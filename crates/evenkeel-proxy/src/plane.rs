@@ -36,9 +36,6 @@ const SESSIONS_PER_PIPE: usize = 8;
 /// Reports that may wait to be read.
 const REPORTS: usize = 1024;
 
-/// Batches of records that may wait to be read; a batch is what ended in one turn of a worker.
-const RECORD_BATCHES: usize = 256;
-
 /// How the plane is set up; fixed while it lives.
 #[derive(Clone, Debug)]
 pub struct PlaneOptions {
@@ -179,18 +176,20 @@ pub struct Started {
     pub plane: UserPlane,
     /// What it reports. Bounded: what does not fit is dropped and counted.
     pub reports: Receiver<Report>,
-    /// Records of sessions, in batches. Bounded: what does not fit is dropped and counted.
-    pub records: Receiver<Records>,
 }
 
 impl UserPlane {
     /// Starts the workers; they do nothing until something is published, tell of sessions at which something is worth a look
     /// until [`tell_of`](Self::tell_of) says otherwise, and hold what clients say without a limit over all of them until
     /// [`limit_early`](Self::limit_early) gives one. Fails when the kernel gives no thread or descriptor.
-    pub fn start(options: &PlaneOptions) -> io::Result<Started> {
+    ///
+    /// Workers call `take` with their records, in batches. It must not wait; what it does not take is dropped and counted.
+    pub fn start(
+        options: &PlaneOptions,
+        take: impl Fn(Records) -> bool + Send + Sync + 'static,
+    ) -> io::Result<Started> {
         let (report_sender, reports) = mpsc::sync_channel(REPORTS);
-        let (record_sender, records) = mpsc::sync_channel(RECORD_BATCHES);
-        let shared = Arc::new(Shared::new(options, report_sender, record_sender)?);
+        let shared = Arc::new(Shared::new(options, report_sender, Box::new(take))?);
         let helm = Helm { shared, inboxes: Vec::new() };
         let mut plane = Self { helm, threads: Vec::new(), current: None, draining: false };
         for index in 0..options.workers {
@@ -198,7 +197,7 @@ impl UserPlane {
             plane.helm.inboxes.push(inbox);
             plane.threads.push(thread);
         }
-        Ok(Started { plane, reports, records })
+        Ok(Started { plane, reports })
     }
 
     fn start_worker(&self, index: usize, pipes: u32) -> io::Result<(Sender<Command>, JoinHandle<()>)> {

@@ -152,7 +152,7 @@ impl SessionRecord {
 const BATCH: usize = 64;
 
 /// How long a record waits for others.
-const GATHER: Duration = Duration::from_millis(5);
+const GATHER: Duration = Duration::from_millis(20);
 
 /// Records on their way to whoever reads them: many at once, so that the reader is seldom woken.
 #[derive(Debug, Default)]

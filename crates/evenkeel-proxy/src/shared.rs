@@ -12,6 +12,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering:
 use std::sync::mpsc::SyncSender;
 use std::time::Instant;
 
+/// Takes records, unless there is no room for them.
+type TakeRecords = Box<dyn Fn(Records) -> bool + Send + Sync>;
+
 /// Shared by all workers of a plane.
 pub struct Shared {
     /// Every session takes a place here.
@@ -27,7 +30,7 @@ pub struct Shared {
     wakes: Box<[Wake]>,
     reports: SyncSender<Report>,
     reports_dropped: AtomicU64,
-    records: SyncSender<Records>,
+    take_records: TakeRecords,
     undrained: AtomicUsize,
     /// A connect to one of these ports may have it as its source port as well.
     pub source_ports: RangeInclusive<u16>,
@@ -49,7 +52,7 @@ pub struct Counts {
     pub panics: AtomicU64,
     /// Sessions that were still open when the plane ended, or its time to drain.
     pub cut: AtomicU64,
-    /// Records that found their channel full.
+    /// Records for which there was no room.
     pub records_dropped: AtomicU64,
 }
 
@@ -59,11 +62,11 @@ pub fn count(counter: &AtomicU64, n: u64) {
 }
 
 impl Shared {
-    /// For a plane with these options, and the sending ends of its channels.
+    /// For a plane with these options, and those who are told.
     pub fn new(
         options: &PlaneOptions,
         reports: SyncSender<Report>,
-        records: SyncSender<Records>,
+        take_records: TakeRecords,
     ) -> io::Result<Self> {
         Ok(Self {
             sessions: Arc::new(Ceiling::new(options.max_sessions)),
@@ -74,7 +77,7 @@ impl Shared {
             wakes: (0..options.workers).map(|_| Wake::new()).collect::<io::Result<_>>()?,
             reports,
             reports_dropped: AtomicU64::new(0),
-            records,
+            take_records,
             undrained: AtomicUsize::new(options.workers),
             source_ports: limits::source_ports(),
         })
@@ -100,7 +103,7 @@ impl Shared {
     /// Hands over records; what there is no room for is dropped and counted.
     pub fn hand_over(&self, worker: usize, records: Records) {
         let number = records.len() as u64;
-        if self.records.try_send(records).is_err() {
+        if !(self.take_records)(records) {
             count(&self.counts[worker].records_dropped, number);
         }
     }

@@ -83,7 +83,9 @@ fn bytes_go_through_and_are_accounted_for() {
     let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let config = config(&[dead, backend.local_addr().unwrap()]);
     let options = PlaneOptions { workers: 2, max_sessions: 100 };
-    let Started { mut plane, records, .. } = UserPlane::start(&options).unwrap();
+    let (sender, records) = std::sync::mpsc::channel();
+    let Started { mut plane, .. } =
+        UserPlane::start(&options, move |batch| sender.send(batch).is_ok()).unwrap();
     plane.tell_of(Telling::ENDS);
     let director = Director::new(Instant::now(), config, 1);
     let publication = plane.prepare(director.snapshot(), &mut Default::default()).unwrap();

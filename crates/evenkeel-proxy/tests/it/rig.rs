@@ -18,7 +18,7 @@ use evenkeel_proxy::{
 use evenkeel_testkit::{PATIENCE, Peer, Place, port};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 /// What a rig is built of; [`Parts::to`] gives something sensible to change.
@@ -81,7 +81,9 @@ impl Parts {
     /// Starts a plane that listens there.
     pub fn start_at(self, place: Place) -> Rig {
         let options = PlaneOptions { workers: self.workers, max_sessions: self.max_sessions };
-        let Started { mut plane, reports, records } = UserPlane::start(&options).unwrap();
+        let (sender, records) = channel();
+        let Started { mut plane, reports } =
+            UserPlane::start(&options, move |batch| sender.send(batch).is_ok()).unwrap();
         plane.tell_of(Telling::ENDS);
         plane.limit_early(self.early_bytes);
         let keyring = Arc::new(self.keyring.clone());

@@ -1,7 +1,6 @@
 //! The log: one line per event and one per ended session, wherever that is wanted. The data path is never delayed: between
 //! it and the writer are bounded channels, and what does not fit is dropped, counted and told.
 
-mod collect;
 mod combined;
 mod datagrams;
 mod entry;
@@ -12,6 +11,7 @@ mod json;
 mod line;
 mod notice;
 mod outlet;
+mod queue;
 mod sink;
 mod syslog;
 #[cfg(test)]
@@ -27,16 +27,20 @@ pub use units::{Bytes, Grouped, Rfc3339, Took, count, cut, with_errno};
 
 use evenkeel_proxy::Records;
 use events::Events;
+use queue::{Inlet, Place};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::mpsc::{Receiver, channel, sync_channel};
+use std::thread::{self, Thread};
+use std::time::{Duration, SystemTime};
 use tokio::sync::broadcast;
 use writer::Writer;
 
 /// Events on their way to the writer, at most: thousands of backends may go down at once.
 const WAITING_MAX: usize = 32 * 1024;
+
+/// Batches of records on their way to the writer, at most; most have some 64.
+const BATCHES_MAX: usize = 256;
 
 /// Outlets on their way to the writer, at most: each may hold a file open.
 const TURNS_MAX: usize = 4;
@@ -48,8 +52,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 enum Item {
     /// An event, when it happened, and its place among those that wait.
     Notice(SystemTime, Notice, Place),
-    /// Records, and where they go once they are written.
-    Sessions(Records, SyncSender<Records>),
+    /// Records, and their place among those that wait.
+    Sessions(Records, Place),
     /// Where all that follows goes; the other is counted until it is taken.
     Turn(Box<Outlet>, Arc<()>),
 }
@@ -63,29 +67,11 @@ struct Tally {
     left_out: AtomicU64,
 }
 
-/// One of [`WAITING_MAX`], given back on drop.
-struct Place(Arc<AtomicUsize>);
-
-impl Place {
-    fn take(waiting: &Arc<AtomicUsize>) -> Option<Self> {
-        let place = Self(Arc::clone(waiting));
-        (waiting.fetch_add(1, Relaxed) < WAITING_MAX).then_some(place)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
-    }
-}
-
 /// The way to the log.
 pub struct Log {
-    items: Sender<Item>,
+    inlet: Inlet,
     /// Events that the writer has not taken yet.
     waiting: Arc<AtomicUsize>,
-    /// Closed when the thread that collects records has ended.
-    collected: Option<Receiver<()>>,
     /// Closed when the writer has ended.
     written: Receiver<()>,
     /// Notices that did not fit.
@@ -97,20 +83,19 @@ pub struct Log {
 }
 
 impl Log {
-    /// Starts to write to `outlet`.
-    pub fn start(outlet: Outlet) -> std::io::Result<Self> {
+    /// Starts to write to `outlet`, and gives records to `keep` behind that.
+    pub fn start(outlet: Outlet, keep: impl FnMut(Records) + Send + 'static) -> std::io::Result<Self> {
         let ((items, receiver), tally) = (channel(), Arc::<Tally>::default());
-        let writer = Writer::new(outlet, Arc::clone(&tally));
-        let written = spawn("log", move || writer.run(&receiver))?;
-        let (waiting, events) = (Arc::default(), Events::default());
-        let turns = Arc::default();
-        Ok(Self { items, waiting, collected: None, written, dropped: 0, turns, tally, events })
+        let writer = Writer::new(outlet, keep, Arc::clone(&tally));
+        let (thread, written) = spawn("log", move || writer.run(&receiver))?;
+        let inlet = Inlet::new(items, thread);
+        let (waiting, turns, events) = (Arc::default(), Arc::default(), Events::default());
+        Ok(Self { inlet, waiting, written, dropped: 0, turns, tally, events })
     }
 
     /// Whatever is told from now on goes to `outlet`, and what was told before to where it would have gone.
     pub fn turn_to(&self, outlet: Outlet) {
-        // Fails only when the writer is gone, and so is the log.
-        let _ = self.items.send(Item::Turn(Box::new(outlet), Arc::clone(&self.turns)));
+        self.inlet.put(Item::Turn(Box::new(outlet), Arc::clone(&self.turns)));
     }
 
     /// Whether it has turned so often without coming to it that another outlet would only be held open.
@@ -118,26 +103,21 @@ impl Log {
         Arc::strong_count(&self.turns) > TURNS_MAX
     }
 
-    /// Starts to write a line for each of these records, and hands them on to `keep`.
-    pub fn collect(
-        &mut self,
-        records: Receiver<Records>,
-        keep: impl FnMut(Records) + Send + 'static,
-    ) -> std::io::Result<()> {
-        let items = self.items.clone();
-        self.collected = Some(spawn("records", move || collect::run(&records, &items, keep))?);
-        Ok(())
+    /// What has a line written for each record, or says that there is no room. Never waits.
+    pub fn recorder(&self) -> impl Fn(Records) -> bool + Send + Sync + 'static {
+        let (inlet, waiting) = (self.inlet.clone(), Arc::default());
+        move |records| {
+            Place::take(&waiting, BATCHES_MAX).is_some_and(|place| inlet.put(Item::Sessions(records, place)))
+        }
     }
 
     /// Tells of an event, or counts it as dropped when the log is read too slowly. Never waits.
     pub fn tell(&mut self, notice: Notice) {
         let now = SystemTime::now();
         self.events.note(now, &notice);
-        let sent = Place::take(&self.waiting)
-            .and_then(|place| self.items.send(Item::Notice(now, notice, place)).ok());
-        if sent.is_none() {
-            self.dropped += 1;
-        }
+        let is_sent = Place::take(&self.waiting, WAITING_MAX)
+            .is_some_and(|place| self.inlet.put(Item::Notice(now, notice, place)));
+        self.dropped += u64::from(!is_sent);
     }
 
     /// The last events, whether they are written anywhere or not, and all that will follow.
@@ -160,30 +140,23 @@ impl Log {
         self.tally.left_out.load(Relaxed)
     }
 
-    /// Ends the log with one last event, once all records before it are written. Waits a second at most.
+    /// Ends the log with one last event, behind all that was put in before it: the plane has ended, if there was one.
+    /// Waits a second at most.
     pub fn end(self, last: Notice) {
-        let deadline = Instant::now() + PATIENCE;
-        self.collected.into_iter().for_each(|collected| wait(&collected, deadline));
-        let place = Place(self.waiting);
-        place.0.fetch_add(1, Relaxed);
-        // Fails only when the writer is gone already.
-        let _ = self.items.send(Item::Notice(SystemTime::now(), last, place));
-        drop(self.items);
-        wait(&self.written, deadline);
+        let place = Place::take(&self.waiting, usize::MAX);
+        place.map(|place| self.inlet.put(Item::Notice(SystemTime::now(), last, place)));
+        drop(self.inlet);
+        // Nothing is ever sent: this ends when the writer has.
+        let _ = self.written.recv_timeout(PATIENCE);
     }
 }
 
 /// Runs `work` on a thread; the channel closes when it has ended.
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<Receiver<()>> {
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<(Thread, Receiver<()>)> {
     let (running, ended) = sync_channel::<()>(0);
-    thread::Builder::new().name(name.to_owned()).spawn(move || {
+    let handle = thread::Builder::new().name(name.to_owned()).spawn(move || {
         work();
         drop(running);
     })?;
-    Ok(ended)
-}
-
-fn wait(ended: &Receiver<()>, deadline: Instant) {
-    // Nothing is ever sent: this ends when the other side is gone, or at the deadline.
-    let _ = ended.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+    Ok((handle.thread().clone(), ended))
 }

@@ -18,6 +18,7 @@ use evenkeel_core::reception::Rejection;
 use evenkeel_core::tls::{Agreed, Fault, Version};
 use evenkeel_proxy::{Datagrams, RequestRecord, SessionRecord, Still, Who};
 use std::io;
+use std::sync::mpsc::{RecvTimeoutError, Sender};
 use std::time::UNIX_EPOCH;
 
 fn at() -> SystemTime {
@@ -177,17 +178,24 @@ fn write_to(outlet: Outlet, items: impl IntoIterator<Item = Item>) -> Arc<Tally>
     items.into_iter().for_each(|item| sender.send(item).unwrap());
     drop(sender);
     let tally = Arc::<Tally>::default();
-    Writer::new(outlet, Arc::clone(&tally)).run(&receiver);
+    Writer::new(outlet, drop, Arc::clone(&tally)).run(&receiver);
     tally
 }
 
 fn sessions(ended: Vec<SessionRecord>) -> Item {
-    let (nobody, _) = sync_channel(1);
-    Item::Sessions(Records { ended, ..Records::default() }, nobody)
+    records(ended_only(ended))
 }
 
-fn ended(ended: Vec<SessionRecord>) -> Records {
+fn ended_only(ended: Vec<SessionRecord>) -> Records {
     Records { ended, ..Records::default() }
+}
+
+fn records(records: Records) -> Item {
+    Item::Sessions(records, place())
+}
+
+fn place() -> Place {
+    Place::take(&Arc::default(), 1).unwrap()
 }
 
 /// The session of [`record`] while it is open.
@@ -214,12 +222,11 @@ fn open(still: Still) -> Item {
         datagrams: Datagrams::default(),
         end: still,
     };
-    let (nobody, _) = sync_channel(1);
-    Item::Sessions(Records { open: vec![open], ..Records::default() }, nobody)
+    records(Records { open: vec![open], ..Records::default() })
 }
 
 fn event(notice: Notice) -> Item {
-    Item::Notice(at(), notice, Place::take(&Arc::default()).unwrap())
+    Item::Notice(at(), notice, place())
 }
 
 #[test]
@@ -493,8 +500,7 @@ fn request_record() -> RequestRecord {
 }
 
 fn requests(requests: Vec<RequestRecord>) -> Item {
-    let (nobody, _) = sync_channel(1);
-    Item::Sessions(Records { requests, ..Records::default() }, nobody)
+    records(Records { requests, ..Records::default() })
 }
 
 #[test]
@@ -680,50 +686,49 @@ fn an_open_session_has_the_same_fields_but_no_end() {
 }
 
 #[test]
-fn the_collector_keeps_the_order_hands_on_what_is_written_and_ends_with_the_plane() {
-    let (plane, records) = channel();
-    let (items, received) = channel();
-    (1..=50).for_each(|length| plane.send(ended(vec![record(); length])).unwrap());
-    drop(plane);
-    let (keep, kept) = channel();
-    let collector = thread::spawn(move || collect::run(&records, &items, |it| keep.send(it.len()).unwrap()));
-    let mut batches = Vec::new();
-    for item in received {
-        let Item::Sessions(records, give_back) = item else { panic!("only sessions are collected") };
-        assert_eq!(
-            kept.try_iter().count(),
-            usize::from(!batches.is_empty()),
-            "once those before are written"
-        );
-        batches.push(records.len());
-        give_back.send(records).unwrap();
-    }
-    assert_eq!(batches, (1..=50).collect::<Vec<_>>());
-    assert_eq!(kept.iter().sum::<usize>(), 50);
-    collector.join().unwrap();
+fn records_are_handed_on_in_order_once_they_are_written_and_the_log_ends_behind_them() {
+    let ((out, written), (keep, kept)) = (paper(usize::MAX, 0), channel());
+    let keep = move |it: Records| keep.send((it.len(), written.text().lines().count())).unwrap();
+    let log = Log::start(outlet(Format::Json, out), keep).unwrap();
+    let take = log.recorder();
+    (1..=50).for_each(|length| assert!(take(ended_only(vec![record(); length]))));
+    drop(take);
+    log.end(down());
+    let expected: Vec<_> = (1..=50).map(|length| (length, length)).collect();
+    assert_eq!(kept.iter().collect::<Vec<_>>(), expected);
 }
 
 #[test]
-fn while_the_writer_is_stuck_records_wait_in_the_channel_of_the_plane() {
-    let (plane, records) = sync_channel(3);
-    let (items, received) = channel();
-    let collector = thread::spawn(move || collect::run(&records, &items, drop));
-    plane.send(ended(vec![record()])).unwrap();
-    let stuck = received.recv().unwrap();
-    (0..3).for_each(|_| plane.send(ended(vec![record()])).unwrap());
-    assert!(plane.try_send(ended(vec![record()])).is_err(), "nobody takes them");
-    // A writer that ends takes the collector with it.
-    drop((stuck, received, plane));
-    collector.join().unwrap();
+fn a_writer_that_waits_is_woken_by_whatever_comes_and_by_the_end() {
+    let (sender, kept) = channel();
+    let keep = move |records: Records| sender.send(records.len()).unwrap();
+    let log = Log::start(outlet(Format::Json, paper(usize::MAX, 0).0), keep).unwrap();
+    let take = log.recorder();
+    for length in 1..=100 {
+        assert!(take(ended_only(vec![record(); length])));
+        assert_eq!(kept.recv_timeout(10 * PATIENCE), Ok(length));
+    }
+    drop((log, take));
+    assert_eq!(kept.recv_timeout(10 * PATIENCE), Err(RecvTimeoutError::Disconnected));
+}
+
+#[test]
+fn records_that_nobody_writes_are_refused_until_there_is_room_again() {
+    let (log, received) = stuck();
+    let take = log.recorder();
+    let taken = (0..BATCHES_MAX + 3).filter(|_| take(ended_only(vec![record()]))).count();
+    assert_eq!(taken, BATCHES_MAX);
+    drop(received.recv());
+    assert!(take(ended_only(vec![record()])));
+    assert!(!take(ended_only(vec![record()])));
 }
 
 /// A log of which nobody writes a line, and what waits for that.
 fn stuck() -> (Log, Receiver<Item>) {
     let (items, received) = channel();
     let log = Log {
-        items,
+        inlet: Inlet::new(items, thread::current()),
         waiting: Arc::default(),
-        collected: None,
         written: sync_channel(0).1,
         dropped: 0,
         turns: Arc::default(),

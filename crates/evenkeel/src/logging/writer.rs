@@ -3,7 +3,7 @@
 use super::entry::Entry;
 use super::notice::Notice;
 use super::outlet::{Format, Outlet};
-use super::{Item, Tally, json};
+use super::{Item, Tally, json, queue};
 use evenkeel_proxy::Records;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -17,8 +17,10 @@ const BUFFER_KEPT: usize = 64 * 1024;
 const TOLD_EVERY: Duration = Duration::from_secs(1);
 
 /// Turns items into lines, and writes them.
-pub struct Writer {
+pub struct Writer<K> {
     outlet: Outlet,
+    /// Takes records that are written.
+    keep: K,
     buffer: String,
     /// Lines that go aside.
     beside: String,
@@ -29,20 +31,16 @@ pub struct Writer {
     told: Option<Instant>,
 }
 
-impl Writer {
-    /// Writes to `outlet`, and counts in `tally` what is not written.
-    pub fn new(outlet: Outlet, tally: Arc<Tally>) -> Self {
-        Self { outlet, buffer: String::new(), beside: String::new(), tally, lost: 0, told: None }
+impl<K: FnMut(Records)> Writer<K> {
+    /// Writes to `outlet`, counts in `tally` what is not written, and then gives records to `keep`.
+    pub fn new(outlet: Outlet, keep: K, tally: Arc<Tally>) -> Self {
+        Self { outlet, keep, buffer: String::new(), beside: String::new(), tally, lost: 0, told: None }
     }
 
     /// Writes whatever comes, until nobody is left to send.
     pub fn run(mut self, items: &Receiver<Item>) {
         loop {
-            let next = match self.outlet.gate.ends() {
-                Some(due) => items.recv_timeout(due.saturating_duration_since(Instant::now())),
-                None => items.recv().map_err(RecvTimeoutError::from),
-            };
-            match next {
+            match queue::next(items, self.outlet.gate.ends()) {
                 Ok(item) => self.take(item),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -69,12 +67,11 @@ impl Writer {
                 drop(place);
                 self.put(&Entry::Notice(at, &notice));
             }
-            Item::Sessions(records, give_back) => {
+            Item::Sessions(records, _place) => {
                 self.sessions(&records);
-                // The collector hands over more when this is written, not before.
+                // Before its place is free: while the output is stuck, no more are taken.
                 self.flush();
-                // It may have ended meanwhile.
-                let _ = give_back.send(records);
+                (self.keep)(records);
             }
             Item::Turn(outlet, _turn) => {
                 self.sum_up();

@@ -20,7 +20,7 @@ use crate::upgrade::intent::Intent;
 use crate::upgrade::past::Past;
 use crate::upgrade::supervise::{self, supervise};
 use evenkeel_core::director::{Config, Director, Memory};
-use evenkeel_proxy::{Inherited, PlaneOptions, Publication, Report, Reserved, Started, UserPlane};
+use evenkeel_proxy::{Inherited, PlaneOptions, Publication, Records, Report, Reserved, Started, UserPlane};
 use evenkeel_sys::limits;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -110,12 +110,11 @@ pub fn start(loaded: Loaded, mut options: Options, inputs: mpsc::Sender<Input>) 
     let sandbox = enclose(&loaded, &reach, &options)?;
     let Loaded { settings, config, material, warnings, files } = loaded;
 
-    let mut log = Log::start(outlet).map_err(|error| system("start the log", &error))?;
-    warnings.iter().for_each(|warning| log.tell(Notice::Warning(warning.to_string())));
-    let Started { mut plane, reports, records } = start_plane(&settings, &room)?;
     let keeper = Keeper::new(inputs.clone());
-    log.collect(records, move |records| keeper.keep(records))
-        .map_err(|error| system("start the log", &error))?;
+    let log = Log::start(outlet, move |records| keeper.keep(records));
+    let mut log = log.map_err(|error| system("start the log", &error))?;
+    warnings.iter().for_each(|warning| log.tell(Notice::Warning(warning.to_string())));
+    let Started { mut plane, reports } = start_plane(&settings, &room, log.recorder())?;
     forward(reports, inputs.clone()).map_err(|error| system("start the control loop", &error))?;
 
     let (mut predecessor, mut reserved) = (options.predecessor, None);
@@ -244,9 +243,13 @@ fn go_on_from(
     Ok((publication, Some(reserved)))
 }
 
-fn start_plane(settings: &Settings, room: &Room) -> Result<Started, RunError> {
+fn start_plane(
+    settings: &Settings,
+    room: &Room,
+    take: impl Fn(Records) -> bool + Send + Sync + 'static,
+) -> Result<Started, RunError> {
     let options = PlaneOptions { workers: room.workers, max_sessions: room.max_sessions };
-    let started = UserPlane::start(&options).map_err(|error| system("start the workers", &error))?;
+    let started = UserPlane::start(&options, take).map_err(|error| system("start the workers", &error))?;
     started.plane.tell_of(telling(&settings.log));
     started.plane.limit_early(settings.max_early_bytes);
     Ok(started)
