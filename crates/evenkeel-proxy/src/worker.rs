@@ -274,6 +274,7 @@ impl Worker {
                 index += 1;
             }
             self.carry_on();
+            self.guarded(None, || self.drive_links());
             self.reactor.expire(&mut expired);
             expired.drain(..).for_each(|index| self.on_deadline(index));
             self.expire_flows();
@@ -309,7 +310,9 @@ impl Worker {
     fn on_event(self: &Rc<Self>, token: Token, readiness: Readiness) {
         match token {
             Token::Session { row, client } => self.on_ready(row, client, readiness),
-            Token::Link(place) => self.on_link(place, readiness).into_iter().for_each(|row| self.go(row)),
+            Token::Link(place) => self.guarded(None, || {
+                self.on_link(place, readiness).into_iter().for_each(|row| self.go(row));
+            }),
             Token::Listener(number) => {
                 let accepting = self.listener(number);
                 accepting.into_iter().for_each(|accepting| self.accept(&accepting));

@@ -436,6 +436,20 @@ fn it_is_known_since_when_the_other_side_has_not_come_to_an_end() {
 }
 
 #[test]
+fn before_the_other_side_says_how_many_streams_there_may_be_there_is_one() {
+    let (now, mut out) = (Instant::now(), Vec::new());
+    let endpoint = Endpoint::client(LIMITS, &mut out);
+    let mut end = End { endpoint, out: Vec::new(), unpacked: Unpacked::default(), now };
+    let open = |end: &mut End| end.endpoint.open(false, &mut end.out, |out| hpack::method(b"PUT", out));
+    assert_eq!([open(&mut end), open(&mut end)], [Some(1), None]);
+    end.take(&set(settings::MAX_CONCURRENT_STREAMS, 2)).unwrap();
+    assert_eq!([open(&mut end), open(&mut end)], [Some(3), None]);
+    assert_eq!(end.endpoint.streams_max(), 2);
+    end.take(&frame(Kind::GoAway, 0, 0, &[0, 0, 0, 3, 0, 0, 0, 0])).unwrap();
+    assert_eq!(end.endpoint.streams_max(), 0);
+}
+
+#[test]
 fn who_asks_has_the_odd_numbers_and_hears_which_were_not_looked_at() {
     let mut end = End::client();
     let open = |end: &mut End| end.endpoint.open(false, &mut end.out, |out| hpack::method(b"PUT", out));

@@ -192,10 +192,14 @@ impl Exchange {
             return (Outcome::Refused(Refusal::Connect), None);
         }
         pool.note_session();
-        let mut wish =
-            Wish { fresh: false, alive: !self.method.is_idempotent(), started: worker.reactor.now() };
+        let mut wish = Wish {
+            fresh: false,
+            alone: self.terms.rules.links.idle_max == 0,
+            alive: !self.method.is_idempotent(),
+            started: worker.reactor.now(),
+        };
         loop {
-            let reached = match reach::reach(worker, session, &pool, client.socket(), wish).await {
+            let mut reached = match reach::reach(worker, session, &pool, client.socket(), wish).await {
                 Ok(reached) => reached,
                 Err(End::ClientLeft) => return (Outcome::ClientLeft, None),
                 Err(End::NotConnected(ConnectFailure::NoAnswer(failing))) => {
@@ -214,7 +218,7 @@ impl Exchange {
             worker.on_seat_freed(&pool);
             match end {
                 RoundEnd::Done => {
-                    self.part(worker, &pool, reached, in_order);
+                    self.keep(worker, &pool, &mut reached, in_order);
                     return (Outcome::Answered, None);
                 }
                 RoundEnd::Upgraded(to_client) => {
@@ -230,18 +234,18 @@ impl Exchange {
                     }
                 }
                 RoundEnd::Over(outcome) => {
-                    self.part(worker, &pool, reached, false);
+                    self.keep(worker, &pool, &mut reached, false);
                     return (outcome, None);
                 }
             }
         }
     }
 
-    /// The backend has done what it can for it. Of a link of HTTP/2 a request can be taken back.
-    fn part(&self, worker: &Worker, pool: &LocalPool, reached: Reached<'_>, in_order: bool) {
+    /// The backend has done what it can for it: its link goes on, if that is in order. Of HTTP/2 a request can be taken back.
+    fn keep(&self, worker: &Worker, pool: &LocalPool, reached: &mut Reached<'_>, in_order: bool) {
         let can_go_on = in_order || reached.lease.link.is_http2();
-        if can_go_on && reach::can_be_shared(&reached.pool.rules) && reached.is_eligible(pool) {
-            reached.lease.give_back(&self.terms.rules.links, worker.reactor.now());
+        if can_go_on && reached.is_eligible(pool) {
+            reached.lease.keep(&self.terms.rules.links, worker.reactor.now());
         }
     }
 
@@ -251,12 +255,16 @@ impl Exchange {
         worker: &Worker,
         session: &Session,
         pool: &LocalPool,
-        reached: Reached<'_>,
+        mut reached: Reached<'_>,
         failing: Failing,
         wish: &mut Wish,
     ) -> Option<Outcome> {
+        let is_unseen = reached.lease.was_refused();
+        if failing == Failing::Reset && !is_unseen {
+            // Of several requests it may be this one only.
+            self.keep(worker, pool, &mut reached, false);
+        }
         let Reached { lease, seat, pool: chosen, index, .. } = reached;
-        let is_unseen = lease.link.was_refused();
         let may_repeat = self.may_repeat(is_unseen);
         let has_ended_meanwhile =
             (lease.is_reused || is_unseen) && matches!(failing, Failing::Closed | Failing::Reset);

@@ -1,7 +1,7 @@
 //! HTTP: a session whose requests are balanced one by one. Nothing of it is known to the way of a TCP session, which turns
 //! off to here where it would be connected.
 //!
-//! A request arrives ([`arrival`]), gets a connection to a backend ([`reach`], [`link`]), goes there and its answer comes
+//! A request arrives ([`arrival`]), gets a connection to a backend ([`reach`], [`links`]), goes there and its answer comes
 //! back ([`round`]), or another backend is tried ([`exchange`]); what is said by us instead is in [`answer`]. Then it is
 //! told of ([`tell`]), and the next one may come. Between requests nothing is held but the connection.
 
@@ -11,7 +11,9 @@ mod client;
 mod exchange;
 mod http2;
 mod judge;
+mod lease;
 mod link;
+mod links;
 mod order;
 mod port;
 mod reach;
@@ -19,6 +21,7 @@ mod record;
 mod round;
 mod running;
 mod serving;
+mod shelf;
 mod tell;
 mod way;
 
@@ -27,7 +30,7 @@ pub use client::Client;
 pub use record::{RequestRecord, Said, Who};
 pub use serving::Serving;
 
-use link::Links;
+use links::Links;
 
 use crate::reactor::Row;
 use crate::session::{Established, Open, Opened, Session};
@@ -188,8 +191,13 @@ async fn conclude(
 }
 
 impl Worker {
-    /// A connection to a backend became ready: whoever uses it gets a go; if nobody does, it is of no use any more.
+    /// A link became ready: whose go it is at once. Others that it has news for get one after that.
     pub fn on_link(&self, place: Row, readiness: Readiness) -> Option<Row> {
-        self.http.links.on_ready(place, readiness)
+        self.http.links.on_ready(place, readiness, |row| self.queue_row(row))
+    }
+
+    /// Sends what requests have put into their links since those were driven.
+    pub fn drive_links(&self) {
+        self.http.links.drive_due(|row| self.queue_row(row));
     }
 }

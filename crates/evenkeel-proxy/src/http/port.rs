@@ -1,6 +1,6 @@
 //! One of the two ends of an exchange: a socket, with TLS or without, or a stream of HTTP/2.
 
-use super::http2::{Asking, Pipe};
+use super::http2::{Errand, Pipe};
 use crate::tls::Tunnel;
 use evenkeel_sys::poll::Readiness;
 use evenkeel_sys::socket;
@@ -23,8 +23,8 @@ enum Way<'a> {
     Tls(&'a OwnedFd, &'a mut Tunnel),
     /// Through a stream of a client.
     Stream(&'a Pipe),
-    /// Through a connection to a backend that speaks HTTP/2.
-    Asking(&'a mut Asking),
+    /// Through one of the requests to a backend that speaks HTTP/2, if there still is that.
+    Errand(Option<&'a mut Errand>),
 }
 
 /// What a read brought.
@@ -55,15 +55,14 @@ impl<'a> Port<'a> {
         Self { way: Way::Stream(pipe), ready }
     }
 
-    /// A connection to a backend that speaks HTTP/2.
-    pub fn of_asking(asking: &'a mut Asking, ready: &'a Cell<Readiness>) -> Self {
-        Self { way: Way::Asking(asking), ready }
+    /// A request to a backend that speaks HTTP/2.
+    pub fn of_errand(errand: Option<&'a mut Errand>, ready: &'a Cell<Readiness>) -> Self {
+        Self { way: Way::Errand(errand), ready }
     }
 
     /// Reads what is there, once.
     pub fn recv(&mut self, plain: &mut [u8], cipher: &mut [u8]) -> Came {
-        // What came for a request of HTTP/2 may have been read before.
-        if !self.ready.get().readable() && !matches!(self.way, Way::Asking(_)) {
+        if !self.is_readable() {
             return Came::Nothing;
         }
         loop {
@@ -72,19 +71,29 @@ impl<'a> Port<'a> {
                 Ok((0, _)) => return Came::End,
                 Ok((bytes, drained)) => {
                     if drained && !self.ready.get().read_closing() {
-                        self.ready.set(self.ready.get().read_up());
+                        self.read_up();
                     }
                     return Came::Bytes(bytes);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    if !matches!(self.way, Way::Asking(_)) {
-                        self.ready.set(self.ready.get().read_up());
-                    }
+                    self.read_up();
                     return Came::Nothing;
                 }
                 Err(_) => return Came::Lost,
             }
+        }
+    }
+
+    /// Whether something may be there. What has come for an errand was read from the socket before.
+    fn is_readable(&self) -> bool {
+        matches!(self.way, Way::Errand(_)) || self.ready.get().readable()
+    }
+
+    /// Nothing more is there.
+    fn read_up(&self) {
+        if !matches!(self.way, Way::Errand(_)) {
+            self.ready.set(self.ready.get().read_up());
         }
     }
 
@@ -105,7 +114,7 @@ impl<'a> Port<'a> {
                 Ok((read.bytes, read.drained))
             }
             Way::Stream(pipe) => pipe.read(plain),
-            Way::Asking(asking) => asking.read(plain, self.ready),
+            Way::Errand(errand) => some(errand)?.read(plain),
         }
     }
 
@@ -118,7 +127,7 @@ impl<'a> Port<'a> {
                 Way::Plain(socket) => socket::send(socket, rest),
                 Way::Tls(socket, tunnel) => tunnel.write(&socket.as_fd(), rest, cipher),
                 Way::Stream(pipe) => pipe.write(rest),
-                Way::Asking(asking) => asking.write(rest, self.ready),
+                Way::Errand(errand) => some(errand).and_then(|errand| errand.write(rest)),
             };
             match taken {
                 Ok(taken) => sent += taken,
@@ -135,7 +144,7 @@ impl<'a> Port<'a> {
         match &mut self.way {
             Way::Plain(_) => Ok(true),
             Way::Stream(pipe) => Ok(pipe.is_flushed()),
-            Way::Asking(asking) => asking.flush(self.ready),
+            Way::Errand(errand) => some(errand)?.flush(),
             Way::Tls(socket, tunnel) => match tunnel.flush(&socket.as_fd()) {
                 Ok(()) => Ok(true),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
@@ -152,8 +161,12 @@ impl<'a> Port<'a> {
                 let _ = tunnel.close(&socket.as_fd(), cipher);
                 let _ = socket::shutdown_write(socket);
             }
-            // That its session leaves says so, or that the next request is asked.
-            Way::Stream(_) | Way::Asking(_) => {}
+            // That its session leaves says so.
+            Way::Stream(_) | Way::Errand(_) => {}
         }
     }
+}
+
+fn some<'e>(errand: &'e mut Option<&mut Errand>) -> io::Result<&'e mut Errand> {
+    errand.as_deref_mut().ok_or_else(|| ErrorKind::NotConnected.into())
 }

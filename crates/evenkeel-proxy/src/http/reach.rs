@@ -1,7 +1,8 @@
-//! From a request to a connection that may carry it: a seat at a backend, and there a link that waits, or a new one.
+//! From a request to a connection that may carry it: a seat at a backend, and there a link that has room, or a new one.
 
 use super::http2::Asking;
-use super::link::{Lease, Made};
+use super::lease::Lease;
+use super::link::Made;
 use crate::books::CountedSeat;
 use crate::connect::{self, NotConnected};
 use crate::pools::{LocalPool, Seating};
@@ -57,6 +58,8 @@ impl Reached<'_> {
 pub struct Wish {
     /// It must be new.
     pub fresh: bool,
+    /// It must not be anybody else's, neither now nor later.
+    pub alone: bool,
     /// It must not have ended already, as far as that can be known: what goes there cannot be sent again.
     pub alive: bool,
     /// Since when the request is on its way to a backend.
@@ -96,7 +99,8 @@ pub async fn reach<'a>(
                 worker.on_seat_freed(local);
                 note(session, &backend.addr, took);
                 let ready = session.backend_ready.get();
-                let made = made(worker, connection, backend, &pool.rules);
+                let is_kept = !wish.alone && can_be_shared(&pool.rules);
+                let made = (made(worker, connection, backend, &pool.rules), is_kept);
                 let lease = worker.http.links.add(&worker.reactor, made, &backend.load, ready, session.row);
                 let lease = lease.map_err(|error| End::Failed(error.raw_os_error().unwrap_or(0)))?;
                 return Ok(Reached { lease, seat, pool, index, connect: Some(took) });
@@ -142,7 +146,7 @@ fn at_once(session: &Session, local: &LocalPool) -> Option<(Arc<Pool>, u32, Coun
     }
 }
 
-/// A link to `backend` that waits and suits.
+/// A link to `backend` that has room and suits.
 fn waiting<'a>(
     worker: &'a Worker,
     session: &Session,
@@ -150,7 +154,7 @@ fn waiting<'a>(
     rules: &PoolRules,
     wish: Wish,
 ) -> Option<Lease<'a>> {
-    if wish.fresh || !can_be_shared(rules) {
+    if wish.fresh || wish.alone || !can_be_shared(rules) {
         return None;
     }
     loop {
@@ -163,7 +167,7 @@ fn waiting<'a>(
 }
 
 /// Whether a connection says nothing of whom it was made for.
-pub fn can_be_shared(rules: &PoolRules) -> bool {
+fn can_be_shared(rules: &PoolRules) -> bool {
     rules.send_proxy.is_none() && !matches!(rules.source(), Source::Client)
 }
 

@@ -162,7 +162,7 @@ impl<'a, 'r> Round<'a, 'r> {
     /// Whether the backend's socket has taken the whole request: it may answer before that, and what follows on the link would
     /// be the rest to it.
     fn is_taken(&self) -> bool {
-        let is_flushed = self.to_backend.bytes.is_empty() && self.reached.lease.link.is_flushed();
+        let is_flushed = self.to_backend.bytes.is_empty() && self.reached.lease.is_flushed();
         self.exchange.body.is_done() && !self.is_deaf && is_flushed
     }
 
@@ -246,7 +246,7 @@ impl<'a, 'r> Round<'a, 'r> {
         }
         let mut taken = 0;
         let rest = &mut self.to_backend;
-        let flushed = self.reached.lease.link.with_port(|port| rest.flush(port, hand.cipher, &mut taken));
+        let flushed = self.reached.lease.with_port(|port| rest.flush(port, hand.cipher, &mut taken));
         self.note_to_backend(taken);
         match flushed {
             Ok(true) if !self.exchange.body.is_done() => self.send_body(hand),
@@ -324,7 +324,7 @@ impl<'a, 'r> Round<'a, 'r> {
 
     /// What is not taken now is kept. A backend that takes nothing may have answered already.
     fn give_to_backend(&mut self, bytes: &[u8], cipher: &mut [u8]) {
-        match self.reached.lease.link.with_port(|port| port.send(bytes, cipher)) {
+        match self.reached.lease.with_port(|port| port.send(bytes, cipher)) {
             Ok(taken) => {
                 if taken < bytes.len() {
                     self.to_backend = Rest::of(&bytes[taken..]);
@@ -351,7 +351,7 @@ impl<'a, 'r> Round<'a, 'r> {
         hand.scratch[..had].copy_from_slice(&self.came);
         let room = had.saturating_add(self.client.room()).min(hand.scratch.len());
         let room = &mut hand.scratch[had..room];
-        let came = self.reached.lease.link.with_port(|port| port.recv(room, hand.cipher));
+        let came = self.reached.lease.with_port(|port| port.recv(room, hand.cipher));
         let end = match came {
             Came::Bytes(bytes) => {
                 self.exchange.first_byte.get_or_insert(self.worker.reactor.now());

@@ -4,6 +4,7 @@ mod backends;
 mod flood;
 mod mutated;
 mod refused;
+mod shared;
 mod streams;
 
 use crate::http::{SOON, fate, mirror, named, rig, rules};

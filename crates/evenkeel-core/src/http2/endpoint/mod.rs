@@ -171,11 +171,19 @@ impl Endpoint {
         self.goodbye == Goodbye::Known && self.streams.is_empty()
     }
 
+    /// How many streams may be open there at once: one before the other side has said how many, none after its goodbye.
+    pub fn streams_max(&self) -> usize {
+        let has_numbers = self.streams.last() < (1 << 31) - 2;
+        match self.last_seen {
+            None if has_numbers && self.has_begun() => self.theirs.streams as usize,
+            None if has_numbers => 1,
+            _ => 0,
+        }
+    }
+
     /// Whether another stream may be opened there.
     pub fn may_open(&self) -> bool {
-        self.last_seen.is_none()
-            && self.streams.len() < self.theirs.streams as usize
-            && self.streams.last() < (1 << 31) - 2
+        self.streams.len() < self.streams_max()
     }
 
     /// Whether a stream is neither over nor reset.

@@ -1,15 +1,17 @@
-//! A connection to a backend that speaks HTTP/2, for one request after the other: it looks like one of HTTP/1 to who asks.
+//! A connection to a backend that speaks HTTP/2, and the requests that it carries.
+//!
+//! Who asks has to do with an errand only, in memory. The connection is driven apart from that, and says whom it has news for.
 
-use super::errand::{Errand, Failed};
+use super::errand::Errand;
 use super::limits;
 use super::wire::{Desk, Turn, Wire};
 use crate::http::port::Came;
+use crate::reactor::Row;
 use crate::tls::Tunnel;
 use evenkeel_core::http2::endpoint::{Endpoint, Event};
 use evenkeel_core::http2::unpacked::Unpacked;
 use evenkeel_sys::poll::Readiness;
 use std::cell::{Cell, RefCell};
-use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Instant;
@@ -24,9 +26,11 @@ pub struct Asking {
     made: Instant,
     /// Whether nothing more comes or goes.
     is_over: bool,
-    errand: Option<Errand>,
-    /// What became of the last request, if that failed.
-    failed: Option<Failed>,
+    /// By their numbers, which grow.
+    errands: Vec<Errand>,
+    begun: u64,
+    /// Whose go it is first: the room for all of them goes round.
+    first: u64,
 }
 
 impl Asking {
@@ -46,8 +50,9 @@ impl Asking {
             endpoint,
             made: now,
             is_over: false,
-            errand: None,
-            failed: None,
+            errands: Vec::new(),
+            begun: 0,
+            first: 0,
         };
         asking.take(&early, &mut turn.desk.unpacked, &mut turn.out);
         drop(turn);
@@ -59,74 +64,56 @@ impl Asking {
         &self.wire.socket
     }
 
-    /// Whether the last request was certainly not looked at.
-    pub fn was_refused(&self) -> bool {
-        self.failed.as_ref().is_some_and(|failed| failed.is_unseen)
+    /// How many requests it has.
+    pub fn requests(&self) -> usize {
+        self.errands.iter().filter(|errand| !errand.is_left()).count()
     }
 
-    /// Takes bytes of a request, but nothing more before those are on their way.
-    pub fn write(&mut self, bytes: &[u8], ready: &Cell<Readiness>) -> io::Result<usize> {
-        let errand = self.errand.get_or_insert_with(Errand::default);
-        if !errand.is_flushed() {
-            return Err(ErrorKind::WouldBlock.into());
-        }
-        errand.say(bytes);
-        self.drive(ready)?;
-        Ok(bytes.len())
+    /// Whether it may have another request. Where bytes of those that it has must wait, others are better off elsewhere.
+    pub fn has_room(&self) -> bool {
+        let most = self.endpoint.streams_max().min(limits::REQUESTS_MAX);
+        let is_stuck = self.wire.is_blocked() || self.endpoint.is_full();
+        !self.is_over && !is_stuck && self.requests() < most
     }
 
-    /// Gives bytes of the answer; whether those were all that are here now.
-    pub fn read(&mut self, room: &mut [u8], ready: &Cell<Readiness>) -> io::Result<(usize, bool)> {
-        if self.errand.as_ref().is_none_or(Errand::has_nothing) {
-            self.drive(ready)?;
-        }
-        let read = self.errand.as_mut().map_or(0, |errand| errand.hear(room));
-        match read {
-            0 => Err(ErrorKind::WouldBlock.into()),
-            read => Ok((read, false)),
-        }
+    /// Another request, of the session at `row`: its number.
+    pub fn begin(&mut self, row: Row) -> u64 {
+        self.begun += 1;
+        self.errands.push(Errand::new(self.begun, row));
+        self.begun
     }
 
-    /// Whether all that was said is out of our hands.
-    pub fn flush(&mut self, ready: &Cell<Readiness>) -> io::Result<bool> {
-        self.drive(ready)?;
-        Ok(self.is_flushed())
+    /// The request of this number, as long as it has not left.
+    pub fn errand(&mut self, number: u64) -> Option<&mut Errand> {
+        let at = self.errands.binary_search_by_key(&number, |errand| errand.number).ok()?;
+        Some(&mut self.errands[at])
     }
 
-    /// The same, without an attempt.
-    pub fn is_flushed(&self) -> bool {
-        self.errand.as_ref().is_none_or(Errand::is_flushed) && !self.wire.is_blocked()
-    }
-
-    /// The request that was asked is over, or given up: whether another one can be asked.
-    pub fn finish(&mut self, ready: &Cell<Readiness>) -> bool {
-        if let Some(errand) = self.errand.take() {
-            let mut turn = self.wire.begin(ready.get());
-            errand.leave(&mut self.endpoint, &mut turn.out);
-        }
-        self.failed = None;
-        self.is_usable(ready)
-    }
-
-    /// Whether a request can be asked.
-    pub fn is_usable(&mut self, ready: &Cell<Readiness>) -> bool {
-        self.drive(ready).is_ok() && !self.is_over && !self.wire.is_blocked() && self.endpoint.may_open()
-    }
-
-    /// Moves what can be moved.
-    fn drive(&mut self, ready: &Cell<Readiness>) -> io::Result<()> {
+    /// Moves what can be moved, and lets `wake` know of each session that has something to look at. Says whether there is
+    /// something to do that nothing will tell of.
+    pub fn drive(&mut self, ready: &Cell<Readiness>, wake: impl FnMut(Row)) -> bool {
         let wire = Rc::clone(&self.wire);
         let mut turn = wire.begin(ready.get());
+        self.part(&mut turn.out);
         self.listen(&mut turn);
         self.go_on(&mut turn);
-        self.is_over |= turn.send().is_err();
+        self.send(&mut turn);
         ready.set(turn.ready());
-        let has_more = self.errand.as_ref().is_some_and(|errand| !errand.has_nothing());
-        match self.errand {
-            Some(_) if self.failed.is_some() || self.is_over && !has_more => {
-                Err(ErrorKind::ConnectionReset.into())
-            }
-            _ => Ok(()),
+        if self.is_over {
+            self.errands.iter_mut().for_each(Errand::on_lost);
+        }
+        self.errands.iter_mut().filter_map(Errand::take_news).for_each(wake);
+        turn.is_to_go_on() && !self.is_over
+    }
+
+    /// Takes leave of the requests that nobody waits for any more.
+    fn part(&mut self, out: &mut Vec<u8>) {
+        for mut errand in self.errands.extract_if(.., |errand| errand.is_left()) {
+            errand.give_up(&mut self.endpoint, out);
+        }
+        if self.errands.is_empty() {
+            // An idle connection is to hold as little as it can.
+            self.errands = Vec::new();
         }
     }
 
@@ -146,7 +133,7 @@ impl Asking {
     fn take(&mut self, mut came: &[u8], unpacked: &mut Unpacked, out: &mut Vec<u8>) {
         loop {
             match self.endpoint.next(&mut came, unpacked, out, self.made) {
-                Ok(Some(event)) => self.on_event(event, unpacked),
+                Ok(Some(event)) => self.on_event(event, unpacked, out),
                 Ok(None) => return,
                 Err(why) => {
                     self.endpoint.go_away(why, out);
@@ -157,28 +144,51 @@ impl Asking {
         }
     }
 
-    fn on_event(&mut self, event: Event<'_>, unpacked: &Unpacked) {
-        // It has one stream at most; what was given up is not told of any more.
-        let Some(errand) = &mut self.errand else { return };
-        let done = match event {
+    fn on_event(&mut self, event: Event<'_>, unpacked: &Unpacked, out: &mut Vec<u8>) {
+        let (Event::Fields { stream, .. } | Event::Data { stream, .. } | Event::Reset { stream, .. }) = event
+        else {
+            // There is room: each is asked whether it waits for that.
+            return;
+        };
+        // What was given up is not told of any more.
+        let Some(errand) = self.errands.iter_mut().find(|errand| errand.stream() == stream) else { return };
+        let taken = match event {
             Event::Fields { is_over, .. } => errand.take_fields(unpacked, is_over),
             Event::Data { bytes, is_over, .. } => errand.take_piece(bytes, is_over),
             Event::Reset { is_unseen, .. } => errand.on_reset(is_unseen),
             Event::Room => Ok(()),
         };
-        if let Err(failed) = done {
-            self.failed.get_or_insert(failed);
+        if let Err(failed) = taken {
+            errand.fail(failed);
+            errand.give_up(&mut self.endpoint, out);
         }
     }
 
-    /// Goes on with the request.
+    /// Goes on with the requests, beginning where the room for all of them was used up.
     fn go_on(&mut self, turn: &mut Turn<'_>) {
-        let Some(errand) = self.errand.as_mut().filter(|_| !self.is_over && self.failed.is_none()) else {
-            return;
-        };
-        let whom = (&*self.authority, self.wire.is_tls());
-        if let Err(failed) = errand.go_on(&mut self.endpoint, whom, &mut turn.out) {
-            self.failed = Some(failed);
+        let begin = self.errands.partition_point(|errand| errand.number < self.first);
+        let count = self.errands.len();
+        let mut was_full = self.endpoint.is_full();
+        for at in (begin..count).chain(0..begin) {
+            if turn.is_full() {
+                self.send(turn);
+            }
+            if self.is_over {
+                return;
+            }
+            let errand = &mut self.errands[at];
+            if turn.is_full() {
+                self.first = errand.number;
+                return;
+            }
+            errand.go_on(&mut self.endpoint, (&self.authority, self.wire.is_tls()), &mut turn.out);
+            if !was_full && self.endpoint.is_full() {
+                (was_full, self.first) = (true, errand.number + 1);
+            }
         }
+    }
+
+    fn send(&mut self, turn: &mut Turn<'_>) {
+        self.is_over |= turn.send().is_err();
     }
 }

@@ -1,49 +1,56 @@
-//! One request to a backend that speaks HTTP/2, and its answer, both in the words of HTTP/1 to who asks.
+//! One request to a backend that speaks HTTP/2, and its answer, both in the words of HTTP/1 to who asks: the two ends of a
+//! connection, in memory.
 
 use super::body::{Incoming, Outgoing};
 use super::heads;
+use crate::reactor::Row;
 use evenkeel_core::http::head::{Lines, Seeker};
 use evenkeel_core::http::method::Method;
 use evenkeel_core::http::outcome::Refusal;
 use evenkeel_core::http::request::Request;
+use evenkeel_core::http::response::HEAD_MAX;
 use evenkeel_core::http::rules::HeadLimits;
 use evenkeel_core::http2::endpoint::Endpoint;
 use evenkeel_core::http2::message::{self, Malformed};
 use evenkeel_core::http2::reason::Reason;
 use evenkeel_core::http2::unpacked::Unpacked;
 use evenkeel_core::http2::wording;
+use std::io::{self, ErrorKind};
 
 /// A request and its answer.
-#[derive(Default)]
 pub struct Errand {
+    /// By which it is known.
+    pub number: u64,
+    /// Whose it is; nobody's, once its session has left.
+    row: Option<Row>,
     /// What was said of the request, and has not gone.
     said: Vec<u8>,
     asking: Stage,
+    /// Its stream, once it was asked.
     stream: u32,
     method: Option<Method>,
-    answer: Answer,
+    /// Whether the head of the answer has come.
+    is_answered: bool,
+    answer: Incoming,
     /// The answer, as far as nobody has read it.
     told: Vec<u8>,
+    /// What became of it, if that is nothing.
+    failed: Option<Failed>,
+    /// Whether the session has done something that the connection has not looked at.
+    is_due: bool,
+    /// Whether there is something that the session has not looked at.
+    has_news: bool,
 }
 
 /// How far the request has gone.
-#[derive(Default)]
 enum Stage {
-    #[default]
     Head,
     Body(Box<Outgoing>),
     Over,
 }
 
-/// How far the answer has come.
-#[derive(Default)]
-enum Answer {
-    #[default]
-    Head,
-    Body(Incoming),
-}
-
 /// It comes to nothing.
+#[derive(Clone, Copy)]
 pub struct Failed {
     /// The backend has not looked at the request.
     pub is_unseen: bool,
@@ -65,49 +72,112 @@ impl From<Refusal> for Failed {
     }
 }
 
+/// What the session has to do with.
 impl Errand {
-    /// Goes on with the request, as long as the backend wants it.
-    pub fn say(&mut self, bytes: &[u8]) {
-        if !matches!(self.asking, Stage::Over) {
-            self.said.extend_from_slice(bytes);
+    /// A request of the session at `row`, of which nothing was said yet.
+    pub fn new(number: u64, row: Row) -> Self {
+        Self {
+            number,
+            row: Some(row),
+            said: Vec::new(),
+            asking: Stage::Head,
+            stream: 0,
+            method: None,
+            is_answered: false,
+            answer: Incoming::default(),
+            told: Vec::new(),
+            failed: None,
+            is_due: false,
+            has_news: false,
         }
     }
 
-    /// Whether all of what was said has gone.
+    /// Takes bytes of the request, but nothing more before those are on their way. What the backend does not want is gone.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if !self.flush()? {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        if !matches!(self.asking, Stage::Over) {
+            self.said.extend_from_slice(bytes);
+            self.is_due = true;
+        }
+        Ok(bytes.len())
+    }
+
+    /// Gives bytes of the answer; whether those were all that are here now.
+    pub fn read(&mut self, room: &mut [u8]) -> io::Result<(usize, bool)> {
+        if self.told.is_empty() {
+            let why = self.failed.map_or(ErrorKind::WouldBlock, |_| ErrorKind::ConnectionReset);
+            return Err(why.into());
+        }
+        let length = self.told.len().min(room.len());
+        room[..length].copy_from_slice(&self.told[..length]);
+        self.told.drain(..length);
+        self.is_due |= self.told.is_empty();
+        Ok((length, self.told.is_empty()))
+    }
+
+    /// Whether all of what was said is on its way.
+    pub fn flush(&self) -> io::Result<bool> {
+        match self.failed {
+            Some(_) => Err(ErrorKind::ConnectionReset.into()),
+            None => Ok(self.is_flushed()),
+        }
+    }
+
+    /// The same, whatever became of it.
     pub fn is_flushed(&self) -> bool {
         self.said.is_empty() && !matches!(&self.asking, Stage::Body(body) if body.is_held())
     }
 
-    /// Whether there is nothing of the answer to be heard now.
-    pub fn has_nothing(&self) -> bool {
-        self.told.is_empty()
+    /// Whether it was certainly not looked at.
+    pub fn was_refused(&self) -> bool {
+        self.failed.is_some_and(|failed| failed.is_unseen)
     }
 
-    /// Moves what there is of the answer into `room`; how many bytes.
-    pub fn hear(&mut self, room: &mut [u8]) -> usize {
-        let length = self.told.len().min(room.len());
-        room[..length].copy_from_slice(&self.told[..length]);
-        self.told.drain(..length);
-        length
+    /// Whether the connection has to look at it.
+    pub fn is_due(&self) -> bool {
+        self.is_due
+    }
+
+    /// The session wants nothing more of it.
+    pub fn leave(&mut self) {
+        self.row = None;
+    }
+}
+
+/// What the connection has to do with.
+impl Errand {
+    /// Whether its session has left.
+    pub fn is_left(&self) -> bool {
+        self.row.is_none()
+    }
+
+    /// The stream that it is asked by; 0: none yet.
+    pub fn stream(&self) -> u32 {
+        self.stream
+    }
+
+    /// Whose it is, if that has something to look at now.
+    pub fn take_news(&mut self) -> Option<Row> {
+        self.row.filter(|_| std::mem::take(&mut self.has_news))
     }
 
     /// Moves what can be moved.
-    pub fn go_on(
-        &mut self,
-        endpoint: &mut Endpoint,
-        whom: (&str, bool),
-        out: &mut Vec<u8>,
-    ) -> Result<(), Failed> {
-        self.ask(endpoint, whom, out)?;
-        if let Stage::Body(body) = &mut self.asking
-            && body.carry((self.stream, endpoint), &mut self.said, out)?
-        {
-            self.asking = Stage::Over;
+    pub fn go_on(&mut self, endpoint: &mut Endpoint, whom: (&str, bool), out: &mut Vec<u8>) {
+        self.is_due = false;
+        if self.failed.is_some() {
+            return;
         }
-        if let Answer::Body(body) = &mut self.answer {
-            body.release(self.stream, &self.told, endpoint, out);
+        let was_flushed = self.is_flushed();
+        if let Err(failed) = self.ask(endpoint, whom, out).and_then(|()| self.send(endpoint, out)) {
+            self.fail(failed);
+            return self.give_up(endpoint, out);
         }
-        Ok(())
+        self.answer.release(self.stream, &self.told, endpoint, out);
+        // Who has said all does not wait for that.
+        let has_more = !matches!(self.asking, Stage::Over);
+        self.has_news |= has_more && !was_flushed && self.is_flushed();
     }
 
     /// Asks, once the head is complete.
@@ -124,7 +194,7 @@ impl Errand {
         let (method, framing) = (request.method, request.body);
         let opened =
             endpoint.open(framing.is_empty(), out, |out| heads::request(&request, authority, is_tls, out));
-        // That it can be was seen before it was given a request.
+        // There was room when it was given to this connection; the backend may have changed its mind.
         self.stream = opened.ok_or(Failed { is_unseen: true })?;
         self.said.drain(..end);
         self.method = Some(method);
@@ -135,55 +205,78 @@ impl Errand {
         Ok(())
     }
 
+    /// Sends as much of the body as there is, and as the backend has room for.
+    fn send(&mut self, endpoint: &mut Endpoint, out: &mut Vec<u8>) -> Result<(), Failed> {
+        if let Stage::Body(body) = &mut self.asking
+            && body.carry((self.stream, endpoint), &mut self.said, out)?
+        {
+            self.asking = Stage::Over;
+        }
+        Ok(())
+    }
+
     /// The fields of an answer have come, or those that follow its body.
     pub fn take_fields(&mut self, unpacked: &Unpacked, is_over: bool) -> Result<(), Failed> {
+        self.has_news = true;
         let Some(method) = self.method else { return Err(Failed::SEEN) };
         if unpacked.is_too_long() {
             return Err(Failed::SEEN);
         }
-        if let Answer::Body(body) = &mut self.answer {
+        if self.is_answered {
             return match is_over {
-                true => Ok(body.trailers(unpacked, &mut self.told)?),
+                true => Ok(self.answer.trailers(unpacked, &mut self.told)?),
                 false => Err(Failed::SEEN),
             };
         }
         let status = message::response(unpacked)?;
         let framing = wording::response((status, method), is_over, unpacked.fields(), &mut self.told)?;
         match status {
-            100..200 if is_over || status == 101 => return Err(Failed::SEEN),
+            // Room that is told of does not hold up heads.
+            100..200 if is_over || status == 101 || self.told.len() > HEAD_MAX => return Err(Failed::SEEN),
             100..200 => return Ok(()),
-            _ => {}
+            _ => self.is_answered = true,
         }
-        self.answer = Answer::Body(match is_over {
-            true => Incoming::default(),
-            false => Incoming::new(framing),
-        });
+        if !is_over {
+            self.answer = Incoming::new(framing);
+        }
         Ok(())
     }
 
     /// A piece of its body has come.
     pub fn take_piece(&mut self, piece: &[u8], is_over: bool) -> Result<(), Failed> {
-        match &mut self.answer {
-            Answer::Body(body) => Ok(body.piece(piece, is_over, &mut self.told)?),
-            Answer::Head => Err(Failed::SEEN),
-        }
+        self.has_news = true;
+        self.answer.piece(piece, is_over, &mut self.told)?;
+        if self.is_answered { Ok(()) } else { Err(Failed::SEEN) }
     }
 
     /// The backend has reset the stream. Who wants no more of a request may have answered it.
     pub fn on_reset(&mut self, is_unseen: bool) -> Result<(), Failed> {
+        self.has_news = true;
         self.asking = Stage::Over;
         self.said.clear();
-        match &self.answer {
-            Answer::Body(body) if body.is_over() => Ok(()),
-            _ => Err(Failed { is_unseen }),
+        match self.is_answered && self.answer.is_over() {
+            true => Ok(()),
+            false => Err(Failed { is_unseen }),
         }
     }
 
-    /// Nobody asks any more.
-    pub fn leave(mut self, endpoint: &mut Endpoint, out: &mut Vec<u8>) {
-        if let Answer::Body(body) = &mut self.answer {
-            body.release(self.stream, &[], endpoint, out);
+    /// The connection is over: so is the request, unless it is answered. What was not asked was not seen.
+    pub fn on_lost(&mut self) {
+        let is_unseen = matches!(self.asking, Stage::Head);
+        if let Err(failed) = self.on_reset(is_unseen) {
+            self.fail(failed);
         }
+    }
+
+    /// It comes to nothing, for the first reason that there is.
+    pub fn fail(&mut self, failed: Failed) {
+        self.has_news = true;
+        self.failed.get_or_insert(failed);
+    }
+
+    /// Nothing more is said or wanted of it.
+    pub fn give_up(&mut self, endpoint: &mut Endpoint, out: &mut Vec<u8>) {
+        self.answer.release(self.stream, &[], endpoint, out);
         endpoint.reset(self.stream, Reason::CANCEL, out);
     }
 }

@@ -14,6 +14,10 @@ const STREAM_WINDOW: u32 = 128 * 1024;
 /// Bytes of all bodies that a client sends.
 const CONNECTION_WINDOW: u32 = 512 * 1024;
 
+/// Requests that a connection to a backend carries at once: enough to need few connections, and so few that one packet that
+/// is lost, or one thread of the backend's, does not hold up everybody.
+pub const REQUESTS_MAX: usize = 32;
+
 /// What holds for clients, whose heads may be so long. What is longer is refused with words of HTTP/1.
 pub fn of_clients(heads: &HeadLimits) -> Limits {
     Limits {
@@ -24,12 +28,13 @@ pub fn of_clients(heads: &HeadLimits) -> Limits {
     }
 }
 
-/// What holds for backends, who are asked one thing after the other.
+/// What holds for backends. Each body has room of its own, of which bytes may wait for somebody slow; beside that there is as
+/// much again in all, for room is told of in halves: nobody waits for another one's reader.
 pub fn of_backends() -> Limits {
     Limits {
         streams: 0,
         stream_window: STREAM_WINDOW,
-        connection_window: STREAM_WINDOW,
+        connection_window: 2 * REQUESTS_MAX as u32 * STREAM_WINDOW,
         fields: response::HEAD_MAX as u32,
     }
 }

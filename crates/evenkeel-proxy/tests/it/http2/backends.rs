@@ -7,7 +7,7 @@ use evenkeel_testkit::{Ending, TlsPeer, serve};
 use std::sync::atomic::AtomicUsize;
 
 /// Before these servers, which speak HTTP/2, with one worker.
-fn front(servers: &[&Server], rules: HttpRules) -> crate::rig::Rig {
+pub fn front(servers: &[&Server], rules: HttpRules) -> crate::rig::Rig {
     let places: Vec<&Place> = servers.iter().map(|server| server.place()).collect();
     let mut parts = Parts::to(&places);
     parts.reception.http = Some(Arc::new(rules));
@@ -17,7 +17,7 @@ fn front(servers: &[&Server], rules: HttpRules) -> crate::rig::Rig {
 }
 
 /// Answers with `body`, and `trailers` if there are any.
-fn answer(mut respond: SendResponse<Bytes>, status: u16, body: &[u8], trailers: HeaderMap) {
+pub fn answer(mut respond: SendResponse<Bytes>, status: u16, body: &[u8], trailers: HeaderMap) {
     let head = Response::builder().status(status).header("x-own", "1").body(()).unwrap();
     let Ok(mut stream) = respond.send_response(head, body.is_empty() && trailers.is_empty()) else { return };
     if !body.is_empty() {

@@ -1,0 +1,195 @@
+//! The links of one worker: which of them a request may have, and how long they are kept for the next one.
+
+use super::lease::Lease;
+use super::link::{Link, Made, key};
+use super::shelf::Shelf;
+use crate::reactor::{Reactor, Row, Token};
+use evenkeel_core::http::rules::LinkRules;
+use evenkeel_core::load::Load;
+use evenkeel_sys::poll::Readiness;
+use slab::Slab;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeSet, VecDeque};
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Links of one worker that wait, at most.
+const IDLE_MAX: usize = 1024;
+
+/// From one look at those that have waited for long to the next.
+const SWEEP: Duration = Duration::from_millis(500);
+
+/// The links of one worker.
+#[derive(Default)]
+pub struct Links {
+    table: RefCell<Slab<Rc<Link>>>,
+    begun: Cell<u32>,
+    /// Those that wait.
+    idle: RefCell<Shelf>,
+    /// Those of HTTP/2 that do not, and may have further requests.
+    shared: RefCell<Shelf>,
+    /// Those that have something to do which nothing will tell of.
+    due: RefCell<VecDeque<Row>>,
+    next_sweep: Cell<Option<Instant>>,
+}
+
+impl Links {
+    /// Makes a link of a connection that the session at `user` has `made` to the backend with this load. Unless it is to be
+    /// `kept`, no other request ever has it.
+    pub fn add(
+        &self,
+        reactor: &Reactor,
+        (made, is_kept): (Made, bool),
+        load: &Arc<Load>,
+        ready: Readiness,
+        user: Row,
+    ) -> io::Result<Lease<'_>> {
+        let mut table = self.table.borrow_mut();
+        let begun = self.begun.replace(self.begun.get().wrapping_add(1));
+        let place = Row::new(table.vacant_key() as u32, begun);
+        let link = Rc::new(Link::new(place, made, load, ready, reactor.now()));
+        link.with_socket(|socket| reactor.rename(socket, Token::Link(place)))?;
+        link.is_open.set(is_kept);
+        table.insert(Rc::clone(&link));
+        Ok(self.lend(link, user, false))
+    }
+
+    /// A link to the backend with this load for the session at `user`: the one that has waited least; if none does, one of
+    /// HTTP/2 that has room beside the requests that it has, where they are fewest.
+    pub fn take(&self, load: &Arc<Load>, user: Row) -> Option<Lease<'_>> {
+        let key = key(load);
+        let waiting = self.idle.borrow_mut().pop(key);
+        let link = match waiting {
+            Some(link) => link,
+            None => self.roomiest(key)?,
+        };
+        Some(self.lend(link, user, true))
+    }
+
+    fn roomiest(&self, key: usize) -> Option<Rc<Link>> {
+        let mut shared = self.shared.borrow_mut();
+        let with_room = shared.of(key).iter().filter(|link| link.has_room());
+        let link = with_room.min_by_key(|link| link.requests()).cloned()?;
+        shared.remove(&link);
+        Some(link)
+    }
+
+    fn lend(&self, link: Rc<Link>, user: Row, is_reused: bool) -> Lease<'_> {
+        if link.is_http2() && link.is_open.get() {
+            self.shared.borrow_mut().push(&link);
+        }
+        let request = link.begin(user);
+        Lease::new(self, link, request, is_reused)
+    }
+
+    /// A request leaves its link, which may have others by these rules if it is to be kept.
+    pub fn part(&self, link: &Rc<Link>, request: u64, keep: Option<(LinkRules, Instant)>) {
+        link.leave(request);
+        link.is_open.set(link.is_open.get() && keep.is_some());
+        let is_used = link.requests() > 0;
+        if !link.is_open.get() || !is_used {
+            self.shared.borrow_mut().remove(link);
+        }
+        match keep.filter(|_| link.is_open.get()) {
+            _ if is_used => self.note_due(link),
+            Some((rules, now)) if self.may_wait(link, &rules) => {
+                self.let_wait(link, now, now + rules.idle_for)
+            }
+            _ => self.remove(link),
+        }
+    }
+
+    fn may_wait(&self, link: &Link, rules: &LinkRules) -> bool {
+        let idle = self.idle.borrow();
+        let has_place = idle.of(link.key()).len() < rules.idle_max as usize && idle.len() < IDLE_MAX;
+        has_place && link.has_room()
+    }
+
+    fn let_wait(&self, link: &Rc<Link>, now: Instant, until: Instant) {
+        link.idle_until.set(until);
+        self.idle.borrow_mut().push(link);
+        self.note_due(link);
+        if self.next_sweep.get().is_none() {
+            self.next_sweep.set(Some(now + SWEEP));
+        }
+    }
+
+    /// A link has something to do which nothing will tell of.
+    pub fn note_due(&self, link: &Link) {
+        if link.is_http2() && !link.is_due.replace(true) {
+            self.due.borrow_mut().push_back(link.place);
+        }
+    }
+
+    /// A link became ready: whose go it is, if that is one session's. Else `wake` is let know of all that it has news for.
+    pub fn on_ready(&self, place: Row, readiness: Readiness, wake: impl FnMut(Row)) -> Option<Row> {
+        let link = self.at(place)?;
+        let user = link.on_ready(readiness);
+        self.drive(&link, wake);
+        user
+    }
+
+    /// Lets those go on that have something to do; `wake` is let know of the sessions that they have news for.
+    pub fn drive_due(&self, mut wake: impl FnMut(Row)) {
+        let count = self.due.borrow().len();
+        for _ in 0..count {
+            let link = self.due.borrow_mut().pop_front().and_then(|place| self.at(place));
+            link.into_iter().for_each(|link| self.drive(&link, &mut wake));
+        }
+    }
+
+    /// One that waits is closed if it is no good for another request: it has ended, or said what nobody asked for.
+    fn drive(&self, link: &Rc<Link>, wake: impl FnMut(Row)) {
+        link.is_due.set(false);
+        if link.drive(wake) {
+            self.note_due(link);
+        }
+        if link.requests() == 0 && !link.has_room() {
+            self.idle.borrow_mut().remove(link);
+            self.remove(link);
+        }
+    }
+
+    /// Closes what waits at others than these backends, told by the addresses of their loads.
+    pub fn retain(&self, stay: impl FnOnce() -> BTreeSet<usize>) {
+        if self.idle.borrow().len() > 0 {
+            let stay = stay();
+            self.close_idle(|link| !stay.contains(&link.key()));
+        }
+    }
+
+    /// How long nothing is to be done; `None`: until something happens.
+    pub fn due(&self, now: Instant) -> Option<Duration> {
+        if !self.due.borrow().is_empty() {
+            return Some(Duration::ZERO);
+        }
+        self.next_sweep.get().map(|at| at.saturating_duration_since(now))
+    }
+
+    /// Closes what has waited for as long as it may.
+    pub fn sweep(&self, now: Instant) {
+        if self.next_sweep.get().is_none_or(|at| now < at) {
+            return;
+        }
+        self.close_idle(|link| link.idle_until.get() <= now);
+        self.next_sweep.set((self.idle.borrow().len() > 0).then(|| now + SWEEP));
+    }
+
+    fn close_idle(&self, is_meant: impl Fn(&Rc<Link>) -> bool) {
+        let over = self.idle.borrow_mut().extract_all(is_meant);
+        over.iter().for_each(|link| self.remove(link));
+    }
+
+    fn at(&self, place: Row) -> Option<Rc<Link>> {
+        self.table.borrow().get(place.index as usize).filter(|link| link.place == place).cloned()
+    }
+
+    fn remove(&self, link: &Link) {
+        let mut table = self.table.borrow_mut();
+        if table.get(link.place.index as usize).is_some_and(|it| it.place == link.place) {
+            table.remove(link.place.index as usize);
+        }
+    }
+}
