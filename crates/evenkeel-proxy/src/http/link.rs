@@ -109,7 +109,12 @@ impl Link {
         }
     }
 
-    /// The same, having asked the kernel: nothing has come while it waited, neither its end nor what nobody asked for.
+    /// Whether it may have more than one request as soon as the backend has said so.
+    pub fn is_awaited(&self) -> bool {
+        matches!(&self.speaks, Speaks::Http2(asking) if asking.borrow().is_awaited())
+    }
+
+    /// Whether it may have another request, having asked the kernel: nothing has come while it waited, neither its end nor what nobody asked for.
     pub fn is_alive(&self) -> bool {
         let waits = |error: io::Error| error.kind() == ErrorKind::WouldBlock;
         match &self.speaks {

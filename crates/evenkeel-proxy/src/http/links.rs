@@ -2,6 +2,7 @@
 
 use super::lease::Lease;
 use super::link::{Link, Made, key};
+use super::making::Making;
 use super::shelf::Shelf;
 use crate::reactor::{Reactor, Row, Token};
 use evenkeel_core::http::rules::LinkRules;
@@ -32,6 +33,8 @@ pub struct Links {
     shared: RefCell<Shelf>,
     /// Those that have something to do which nothing will tell of.
     due: RefCell<VecDeque<Row>>,
+    /// Those that are not there yet.
+    pub making: Making,
     next_sweep: Cell<Option<Instant>>,
 }
 
@@ -138,6 +141,7 @@ impl Links {
             let link = self.due.borrow_mut().pop_front().and_then(|place| self.at(place));
             link.into_iter().for_each(|link| self.drive(&link, &mut wake));
         }
+        self.making.take_woken().into_iter().for_each(wake);
     }
 
     /// One that waits is closed if it is no good for another request: it has ended, or said what nobody asked for.
@@ -149,6 +153,24 @@ impl Links {
         if link.requests() == 0 && !link.has_room() {
             self.idle.borrow_mut().remove(link);
             self.remove(link);
+        }
+        self.beckon(link.key());
+    }
+
+    /// How many links to the backend of this key are being made, up to its first word: before that they are for one request.
+    pub fn being_made(&self, key: usize) -> usize {
+        let silent = self.shared.borrow().of(key).iter().filter(|link| link.is_awaited()).count();
+        self.making.connecting(key) + silent
+    }
+
+    /// Those who wait for a link to the backend of this key look again, if one has room or none is being made.
+    pub fn beckon(&self, key: usize) {
+        if self.making.waiting(key) == 0 {
+            return;
+        }
+        let has_room = |shelf: &RefCell<Shelf>| shelf.borrow().of(key).iter().any(|link| link.has_room());
+        if has_room(&self.idle) || has_room(&self.shared) || self.being_made(key) == 0 {
+            self.making.wake(key);
         }
     }
 
@@ -162,7 +184,7 @@ impl Links {
 
     /// How long nothing is to be done; `None`: until something happens.
     pub fn due(&self, now: Instant) -> Option<Duration> {
-        if !self.due.borrow().is_empty() {
+        if !self.due.borrow().is_empty() || self.making.has_woken() {
             return Some(Duration::ZERO);
         }
         self.next_sweep.get().map(|at| at.saturating_duration_since(now))
@@ -191,5 +213,7 @@ impl Links {
         if table.get(link.place.index as usize).is_some_and(|it| it.place == link.place) {
             table.remove(link.place.index as usize);
         }
+        drop(table);
+        self.beckon(link.key());
     }
 }

@@ -14,6 +14,7 @@ mod judge;
 mod lease;
 mod link;
 mod links;
+mod making;
 mod order;
 mod port;
 mod reach;

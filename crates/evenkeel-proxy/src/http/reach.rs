@@ -2,11 +2,12 @@
 
 use super::http2::Asking;
 use super::lease::Lease;
-use super::link::Made;
+use super::link::{Made, key};
+use super::making::{Maker, Waiter};
 use crate::books::CountedSeat;
 use crate::connect::{self, NotConnected};
 use crate::pools::{LocalPool, Seating};
-use crate::session::{Reach, Session};
+use crate::session::{Interrupted, Reach, Session};
 use crate::tls::Tunnel;
 use crate::worker::Worker;
 use evenkeel_core::addr::Addr;
@@ -66,6 +67,13 @@ pub struct Wish {
     pub started: Instant,
 }
 
+impl Wish {
+    /// Whether a link by these rules has several requests at once.
+    fn is_shared_with(&self, rules: &PoolRules) -> bool {
+        rules.http2 && !self.alone && can_be_shared(rules)
+    }
+}
+
 /// A connection to a backend of `local` for a request of `session`, whose client is at `client`. A connect that fails is
 /// tried again at once on another backend, within the pool's rules.
 pub async fn reach<'a>(
@@ -75,6 +83,7 @@ pub async fn reach<'a>(
     client: &OwnedFd,
     wish: Wish,
 ) -> Result<Reached<'a>, End> {
+    let links = &worker.http.links;
     let mut seated = at_once(session, local);
     loop {
         let (pool, index, mut seat) = match seated.take() {
@@ -83,7 +92,11 @@ pub async fn reach<'a>(
             None => Box::pin(connect::seat(worker, session, local)).await?,
         };
         let backend = &pool.backends[index as usize];
-        if let Some(lease) = waiting(worker, session, backend, &pool.rules, wish) {
+        let mut lease = waiting(worker, session, backend, &pool.rules, wish);
+        if lease.is_none() && wish.is_shared_with(&pool.rules) {
+            lease = Box::pin(made_by_others(worker, session, backend, &pool.rules, wish)).await?;
+        }
+        if let Some(lease) = lease {
             seat.reused();
             note(session, &backend.addr, Duration::ZERO);
             return Ok(Reached { lease, seat, pool, index, connect: None });
@@ -91,6 +104,7 @@ pub async fn reach<'a>(
         let rules = pool.rules.connect;
         let began = worker.reactor.now();
         let deadline = (began + rules.timeout).min(wish.started + rules.total);
+        let maker = wish.is_shared_with(&pool.rules).then(|| Maker::new(links, key(&backend.load)));
         let reached = connect::reach(worker, session, local, client, (&pool, backend), deadline);
         match Box::pin(reached).await {
             Ok(connection) => {
@@ -101,18 +115,43 @@ pub async fn reach<'a>(
                 let ready = session.backend_ready.get();
                 let is_kept = !wish.alone && can_be_shared(&pool.rules);
                 let made = (made(worker, connection, backend, &pool.rules), is_kept);
-                let lease = worker.http.links.add(&worker.reactor, made, &backend.load, ready, session.row);
+                let lease = links.add(&worker.reactor, made, &backend.load, ready, session.row);
                 let lease = lease.map_err(|error| End::Failed(error.raw_os_error().unwrap_or(0)))?;
                 return Ok(Reached { lease, seat, pool, index, connect: Some(took) });
             }
             Err(NotConnected::ClientLeft) => return Err(End::ClientLeft),
             Err(NotConnected::Failed(failure)) => {
+                drop(maker);
                 seat.failed(failure);
                 worker.on_seat_freed(local);
                 connect::note_failure(worker, session, &pool, backend, failure, began);
                 Box::pin(connect::go_on(worker, session, local, &rules, failure, wish.started)).await?;
             }
         }
+    }
+}
+
+/// A link to `backend` that is being made for somebody else and then has room. Who waits for half of the time that a connect may
+/// take makes one after that.
+async fn made_by_others<'a>(
+    worker: &'a Worker,
+    session: &Session,
+    backend: &Backend,
+    rules: &PoolRules,
+    wish: Wish,
+) -> Result<Option<Lease<'a>>, End> {
+    let place = Waiter::new(&worker.http.links, key(&backend.load), session.row);
+    let Some(place) = place.filter(|_| !wish.fresh) else { return Ok(None) };
+    let now = worker.reactor.now();
+    session.set_reach(Reach::Connecting(backend.addr.clone(), session.since(now)));
+    let look = || match waiting(worker, session, backend, rules, wish) {
+        None if place.is_of_use() => None,
+        found => Some(found),
+    };
+    match session.until(worker, now + rules.connect.timeout / 2, look).await {
+        Ok(found) => Ok(found),
+        Err(Interrupted::ClientLeft) => Err(End::ClientLeft),
+        Err(Interrupted::TooLate) => Ok(None),
     }
 }
 

@@ -76,6 +76,11 @@ impl Asking {
         !self.is_over && !is_stuck && self.requests() < most
     }
 
+    /// Whether the backend is still to say anything.
+    pub fn is_awaited(&self) -> bool {
+        !self.is_over && !self.endpoint.has_begun()
+    }
+
     /// Another request, of the session at `row`: its number.
     pub fn begin(&mut self, row: Row) -> u64 {
         self.begun += 1;

@@ -3,8 +3,9 @@
 use super::backends::{answer, front};
 use super::*;
 use evenkeel_testkit::http2::{self, Bytes, Reason, Response};
-use std::sync::Mutex;
+use std::collections::BTreeSet;
 use std::sync::atomic::AtomicUsize;
+use std::sync::mpsc;
 
 /// A server that answers `/` at once, and others when so many of them have come.
 fn gathering(count: usize) -> Server {
@@ -87,7 +88,35 @@ fn a_connection_has_so_many_requests_and_no_more() {
     let server = gathering(70);
     let rig = front(&[&server], rules());
     ask_at_once(&rig, 70);
-    assert!(server.accepted() >= 3, "32 have one each");
+    assert_eq!(server.accepted(), 3);
+}
+
+#[test]
+fn many_at_once_wait_for_the_connection_that_one_of_them_makes() {
+    let server = gathering(62);
+    let rig = front(&[&server], rules());
+    let clients: Vec<_> = (0..62).map(|_| asked(&rig, "GET", "/wait")).collect();
+    assert!(clients.iter().all(|client| status(client) == 200));
+    assert_eq!(server.accepted(), 2);
+}
+
+#[test]
+fn nobody_waits_for_a_connection_that_comes_to_nothing() {
+    let server = Server::start(&Place::any(), |peer: &Peer| drop(peer.receive(24)));
+    let rig = front(&[&server], rules());
+    let clients: Vec<_> = (0..10).map(|_| asked(&rig, "GET", "/")).collect();
+    assert!(clients.iter().all(|client| status(client) == 502));
+}
+
+#[test]
+fn nobody_waits_for_long_for_a_backend_that_connects_and_says_nothing() {
+    let server = Server::start(&Place::any(), |peer: &Peer| drop(peer.read_to_end()));
+    let mut soon = rules();
+    soon.timeouts.response = SOON;
+    let rig = front(&[&server], soon);
+    let clients: Vec<_> = (0..3).map(|_| asked(&rig, "POST", "/")).collect();
+    eventually("each has one", || (server.accepted() == 3).then_some(()));
+    assert!(clients.iter().all(|client| status(client) == 504));
 }
 
 #[test]
@@ -272,46 +301,71 @@ fn long_bodies_go_both_ways_by_many_at_once() {
 }
 
 #[test]
+fn after_a_request_that_came_too_late_a_connection_gets_no_further_ones() {
+    let go = Arc::new(AtomicBool::new(false));
+    let gone = Arc::clone(&go);
+    let server = Server::start(
+        &Place::any(),
+        http2::serve(move |request, mut respond| {
+            let gone = Arc::clone(&gone);
+            async move {
+                match request.uri().path() {
+                    "/never" => std::future::pending().await,
+                    "/begun" => {
+                        let mut stream = respond.send_response(Response::new(()), false).unwrap();
+                        http2::until(|| gone.load(Relaxed)).await;
+                        let _ = stream.send_data(Bytes::from_static(b"done"), true);
+                    }
+                    _ => answer(respond, 200, b"", HeaderMap::new()),
+                }
+            }
+        }),
+    );
+    let mut soon = rules();
+    soon.timeouts.response = SOON;
+    let rig = front(&[&server], soon);
+    let begun = asked(&rig, "GET", "/begun");
+    assert!(web::read_head(&begun).unwrap().starts_with("HTTP/1.1 200"));
+    assert_eq!(status(&asked(&rig, "POST", "/never")), 504);
+    assert_eq!(status(&asked(&rig, "GET", "/")), 200);
+    assert_eq!(server.accepted(), 2);
+    go.store(true, Relaxed);
+    assert_eq!(begun.receive(9).unwrap(), b"4\r\ndone\r\n");
+    eventually("it is closed", || (server.open() == 1).then_some(()));
+}
+
+#[test]
 fn the_room_that_a_backend_has_for_all_bodies_goes_round() {
-    let order = Arc::new(Mutex::new(Vec::new()));
-    let noted = Arc::clone(&order);
-    let room = |stream, bytes: u32| raw::frame(kind::WINDOW_UPDATE, 0, stream, &bytes.to_be_bytes());
-    // Each stream has more than enough; after the first 65,535 bytes of all there is room for one more, over and over.
+    const FIRST: usize = 65_535;
+    let (note, noted) = mpsc::channel();
+    let come = AtomicUsize::new(0);
+    let room = raw::frame(kind::WINDOW_UPDATE, 0, 0, &[0, 0, 0, 1]);
+    // Each stream has more than enough; after the first bytes of all there is room for one more, over and over.
     let server = frames(&[0, 4, 0, 0x40, 0, 0], move |_, frame| match frame.kind {
         kind::HEADERS if frame.stream == 1 => Some(ok(1)),
         kind::DATA => {
-            let mut noted = noted.lock().unwrap();
-            noted.push((frame.stream, frame.payload.len()));
-            let used: usize = noted.iter().map(|(_, length)| length).sum();
-            Some(if used < 65_535 { Vec::new() } else { room(0, 1) })
+            note.send((frame.stream, frame.payload.len())).ok()?;
+            let before = come.fetch_add(frame.payload.len(), Relaxed);
+            let is_used_up = before + frame.payload.len() >= FIRST;
+            Some(if is_used_up { room.clone() } else { Vec::new() })
         }
         _ => Some(Vec::new()),
     });
     let rig = front(&[&server], rules());
     assert_eq!(status(&asked(&rig, "GET", "/")), 200);
-    let body = "x".repeat(50_000);
-    let clients: Vec<_> = (0..3)
-        .map(|_| {
-            let client = rig.connect();
-            client.send(&web::request("POST / HTTP/1.1\nHost: a\nContent-Length: 50000", &body)).unwrap();
-            client
-        })
-        .collect();
-    let last = eventually("each has said something behind the first 65,535 bytes", || {
-        let last: Vec<_> = order
-            .lock()
-            .unwrap()
-            .iter()
-            .filter(|(_, length)| *length == 1)
-            .map(|(stream, _)| *stream)
-            .collect();
-        (last.len() > 30).then_some(last)
+    let clients = [(); 3].map(|()| {
+        let client = rig.connect();
+        client.send(&web::request("POST / HTTP/1.1\nHost: a\nContent-Length: 100001", "x")).unwrap();
+        client
     });
-    let mut streams: Vec<u32> = last[last.len() - 10..].to_vec();
-    streams.sort_unstable();
-    streams.dedup();
-    assert!(streams.len() >= 2, "{last:?}");
-    drop(clients);
+    let next = || noted.recv_timeout(PATIENCE).unwrap();
+    assert_eq!([next(), next(), next()].map(|(_, length)| length), [1, 1, 1]);
+    clients.iter().for_each(|client| client.send(&[b'x'; 100_000]).unwrap());
+    let one_by_one = std::iter::repeat_with(next).skip_while(|(_, length)| *length > 1);
+    let turns: Vec<u32> = one_by_one.take(60).map(|(stream, _)| stream).collect();
+    let streams = BTreeSet::from_iter(&turns[40..]);
+    assert_eq!(streams.len(), 3, "{turns:?}");
+    assert!(turns[40..].windows(2).all(|two| two[0] != two[1]), "{turns:?}");
 }
 
 #[test]
