@@ -124,7 +124,7 @@ impl Asking {
 
     fn listen(&mut self, turn: &mut Turn<'_>) {
         while !self.is_over {
-            match turn.recv() {
+            match turn.hear() {
                 Came::Bytes(bytes) => {
                     let (came, unpacked, out) = turn.parts(bytes);
                     self.take(came, unpacked, out);

@@ -12,6 +12,9 @@ use std::rc::Rc;
 /// Bytes that are gathered, at most, before they have to go out.
 const GATHER_BYTES: usize = 64 * 1024;
 
+/// Bytes that are to go out, at most, while what comes to requests of ours is read.
+const ANSWERED_BYTES: usize = 4 * GATHER_BYTES;
+
 /// Bytes that are read in one turn before others get theirs.
 const TURN_BYTES: usize = 256 * 1024;
 
@@ -114,7 +117,13 @@ impl Turn<'_> {
 
     /// Reads once. Nothing, if nobody takes what is answered.
     pub fn recv(&mut self) -> Came {
-        if self.budget == 0 || self.is_full() {
+        if self.is_full() { Came::Nothing } else { self.hear() }
+    }
+
+    /// Reads once, also if much is to go out: who does not take bodies before its own have gone must not be waited for. What is
+    /// answered to what comes has an end, too.
+    pub fn hear(&mut self) -> Came {
+        if self.budget == 0 || self.out.len() >= ANSWERED_BYTES {
             return Came::Nothing;
         }
         self.desk.plain.resize(READ_BYTES, 0);

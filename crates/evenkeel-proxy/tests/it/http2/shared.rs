@@ -301,6 +301,43 @@ fn long_bodies_go_both_ways_by_many_at_once() {
 }
 
 #[test]
+fn a_backend_that_takes_nothing_while_it_answers_is_heard() {
+    let (come, stuck) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (all_come, is_stuck) = (Arc::clone(&come), Arc::clone(&stuck));
+    let roomy = raw::frame(kind::WINDOW_UPDATE, 0, 0, &[1, 0, 0, 0]);
+    let hello = [raw::frame(kind::SETTINGS, 0, 0, &[0, 4, 1, 0, 0, 0]), roomy].concat();
+    let server = Server::start(&Place::any(), move |peer: &Peer| {
+        // So that little is under way.
+        let _ = peer.socket().set_send_buffer_size(0x8000);
+        let _ = peer.receive(24).and_then(|_| peer.send(&hello));
+        let frames = std::iter::from_fn(|| Frame::read(|length| peer.receive(length)).ok());
+        let mut asked = frames.filter(|frame| frame.kind == kind::HEADERS).map(|frame| frame.stream);
+        let _ = asked.next().map(|first| peer.send(&ok(first)));
+        let asked: Vec<_> = asked.take(8).collect();
+        all_come.store(true, Relaxed);
+        eventually("the upload is stuck", || is_stuck.load(Relaxed).then_some(()));
+        for stream in asked {
+            let _ = peer.send(&raw::frame(kind::HEADERS, raw::END_HEADERS, stream, &[0x88]));
+            for end in [0, 0, 0, 0, 0, 0, 0, raw::END_STREAM] {
+                let _ = peer.send(&raw::frame(kind::DATA, end, stream, &[b'x'; 16_000]));
+            }
+        }
+        let _ = peer.read_to_end();
+    });
+    let rig = front(&[&server], rules());
+    assert_eq!(status(&asked(&rig, "GET", "/")), 200);
+    let clients = [(); 8].map(|()| asked(&rig, "GET", "/"));
+    eventually("all have come", || come.load(Relaxed).then_some(()));
+    let upload = rig.connect();
+    upload.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n").unwrap();
+    upload.set_patience(SOON);
+    while upload.send(&[b'x'; 100_000]).is_ok() {}
+    stuck.store(true, Relaxed);
+    assert!(clients.iter().all(|client| web::read_answer(client).unwrap().text().len() == 128_000));
+    assert_eq!(server.accepted(), 1);
+}
+
+#[test]
 fn after_a_request_that_came_too_late_a_connection_gets_no_further_ones() {
     let go = Arc::new(AtomicBool::new(false));
     let gone = Arc::clone(&go);
