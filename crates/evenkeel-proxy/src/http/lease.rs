@@ -3,6 +3,7 @@
 use super::link::Link;
 use super::links::Links;
 use super::port::Port;
+use crate::reactor::Row;
 use crate::tls::Tunnel;
 use evenkeel_core::http::rules::LinkRules;
 use std::os::fd::OwnedFd;
@@ -24,8 +25,9 @@ pub struct Lease<'a> {
 }
 
 impl<'a> Lease<'a> {
-    /// Of `link`, one of `links`, which knows the request by this number.
-    pub fn new(links: &'a Links, link: Rc<Link>, request: u64, is_reused: bool) -> Self {
+    /// Of `link`, one of `links`, for a request of the session at `user`.
+    pub fn new(links: &'a Links, link: Rc<Link>, user: Row, is_reused: bool) -> Self {
+        let request = link.begin(user);
         Self { links, link, is_reused, request, keep: None }
     }
 

@@ -56,7 +56,7 @@ impl Links {
         link.with_socket(|socket| reactor.rename(socket, Token::Link(place)))?;
         link.is_open.set(is_kept);
         table.insert(Rc::clone(&link));
-        Ok(self.lend(link, user, false))
+        Ok(Lease::new(self, self.share(link), user, false))
     }
 
     /// A link to the backend with this load for the session at `user`: the one that has waited least; if none does, one of
@@ -65,26 +65,23 @@ impl Links {
         let key = key(load);
         let waiting = self.idle.borrow_mut().pop(key);
         let link = match waiting {
-            Some(link) => link,
+            Some(link) => self.share(link),
             None => self.roomiest(key)?,
         };
-        Some(self.lend(link, user, true))
+        Some(Lease::new(self, link, user, true))
     }
 
     fn roomiest(&self, key: usize) -> Option<Rc<Link>> {
-        let mut shared = self.shared.borrow_mut();
+        let shared = self.shared.borrow();
         let with_room = shared.of(key).iter().filter(|link| link.has_room());
-        let link = with_room.min_by_key(|link| link.requests()).cloned()?;
-        shared.remove(&link);
-        Some(link)
+        with_room.min_by_key(|link| link.requests()).cloned()
     }
 
-    fn lend(&self, link: Rc<Link>, user: Row, is_reused: bool) -> Lease<'_> {
+    fn share(&self, link: Rc<Link>) -> Rc<Link> {
         if link.is_http2() && link.is_open.get() {
             self.shared.borrow_mut().push(&link);
         }
-        let request = link.begin(user);
-        Lease::new(self, link, request, is_reused)
+        link
     }
 
     /// A request leaves its link, which may have others by these rules if it is to be kept.

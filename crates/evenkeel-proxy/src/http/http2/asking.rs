@@ -29,6 +29,8 @@ pub struct Asking {
     /// By their numbers, which grow.
     errands: Vec<Errand>,
     begun: u64,
+    /// How many more requests were taken back than answered.
+    taken_back: usize,
     /// Whose go it is first: the room for all of them goes round.
     first: u64,
 }
@@ -52,6 +54,7 @@ impl Asking {
             is_over: false,
             errands: Vec::new(),
             begun: 0,
+            taken_back: 0,
             first: 0,
         };
         asking.take(&early, &mut turn.desk.unpacked, &mut turn.out);
@@ -69,11 +72,13 @@ impl Asking {
         self.errands.iter().filter(|errand| !errand.is_left()).count()
     }
 
-    /// Whether it may have another request. Where bytes of those that it has must wait, others are better off elsewhere.
+    /// Whether it may have another request. Where bytes of those that it has must wait, others are better off elsewhere; and
+    /// the backend may soon have had enough of one where too many are taken back.
     pub fn has_room(&self) -> bool {
         let most = self.endpoint.streams_max().min(limits::REQUESTS_MAX);
         let is_stuck = self.wire.is_blocked() || self.endpoint.is_full();
-        !self.is_over && !is_stuck && self.requests() < most
+        let is_worn = self.taken_back >= limits::TAKEN_BACK_MAX;
+        !self.is_over && !is_stuck && !is_worn && self.requests() < most
     }
 
     /// Whether the backend is still to say anything.
@@ -114,6 +119,10 @@ impl Asking {
     /// Takes leave of the requests that nobody waits for any more.
     fn part(&mut self, out: &mut Vec<u8>) {
         for mut errand in self.errands.extract_if(.., |errand| errand.is_left()) {
+            match self.endpoint.knows(errand.stream()) {
+                true => self.taken_back += 1,
+                false => self.taken_back = self.taken_back.saturating_sub(1),
+            }
             errand.give_up(&mut self.endpoint, out);
         }
         if self.errands.is_empty() {

@@ -18,6 +18,10 @@ const CONNECTION_WINDOW: u32 = 512 * 1024;
 /// is lost, or one thread of the backend's, does not hold up everybody.
 pub const REQUESTS_MAX: usize = 32;
 
+/// Requests on a connection to a backend that may be taken back, more than are answered: who resets streams looks like an attack,
+/// and a client who does so by way of us is not to cost others their connection.
+pub const TAKEN_BACK_MAX: usize = 16;
+
 /// What holds for clients, whose heads may be so long. What is longer is refused with words of HTTP/1.
 pub fn of_clients(heads: &HeadLimits) -> Limits {
     Limits {

@@ -205,6 +205,30 @@ fn one_that_is_reset_or_taken_back_is_no_matter_to_the_others() {
 }
 
 #[test]
+fn a_connection_from_which_many_are_taken_back_gets_no_further_ones() {
+    let (note, noted) = mpsc::channel();
+    let server = frames(&[], move |connection, frame| {
+        let is_first = connection == 0 && frame.stream == 1;
+        note.send((connection, frame.kind)).ok()?;
+        Some(if is_first { ok(1) } else { Vec::new() })
+    });
+    let rig = front(&[&server], rules());
+    let next = || noted.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(status(&asked(&rig, "GET", "/")), 200);
+    let waits = asked(&rig, "GET", "/");
+    assert_eq!([next(), next()], [(0, kind::HEADERS); 2]);
+    for number in 0..40 {
+        // Each waits for its connection to have been taken back.
+        let client = asked(&rig, "GET", "/");
+        assert_eq!(next(), (number / 16, kind::HEADERS), "{number}");
+        client.reset();
+        assert_eq!(next(), (number / 16, kind::RST_STREAM), "{number}");
+    }
+    assert_eq!((server.accepted(), server.open()), (3, 2), "the second one had no other");
+    drop(waits);
+}
+
+#[test]
 fn a_goodbye_in_the_midst_sends_those_again_that_it_does_not_cover() {
     let server = frames(&[], |connection, frame| {
         let goodbye = raw::frame(kind::GOAWAY, 0, 0, &[0, 0, 0, 5, 0, 0, 0, 0]);
