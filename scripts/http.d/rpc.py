@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import hashlib
+import json
 import queue
 import threading
 import time
@@ -14,11 +15,12 @@ import h2.exceptions
 import httpx
 
 from backend import pattern
-from kit import secret
-from parts import Server, until
+from kit import JUDGED, secret
+from parts import PATIENCE, Server, until
 
 AT_ONCE = 1000
 LONG = 3_000_000
+ASKED = 60
 
 
 def run(report):
@@ -28,7 +30,19 @@ def run(report):
             for what, holds in CHECKS.items():
                 report.check(f"gRPC{word}: {what}", fronts, lambda front, holds=holds: holds(calls, channel(front, tls)))
         calls.server.stop(0)
+    unavailable(report)
     strict(report)
+
+
+def unavailable(report):
+    """Two servers, of which one answers every call, and serves none."""
+    good, gone = Calls(None), Unavailable(None)
+    with report.fronts([good.port, gone.port], h2=True, rpc=True, checked=True) as fronts:
+        report.check("gRPC: a server that is UNAVAILABLE is left out", fronts, left_out)
+        judged = [front for front in fronts if front.name == JUDGED]
+        report.check("gRPC: the log says how calls end", judged, told)
+    good.server.stop(0)
+    gone.server.stop(0)
 
 
 def strict(report):
@@ -103,6 +117,52 @@ class Calls(grpc.GenericRpcHandler):
         context.add_callback(self.left.set)
         self.left.wait(10)
         return b""
+
+
+class Unavailable(Calls):
+    """One that cannot serve, and says so at once, or behind a message."""
+
+    def one(self, _message, context):
+        context.abort(grpc.StatusCode.UNAVAILABLE, "not now")
+
+    def many(self, _message, context):
+        yield b"0"
+        context.abort(grpc.StatusCode.UNAVAILABLE, "no more")
+
+
+def left_out(front):
+    with channel(front, None) as calls:
+        failed = [status_of(calls, number) != grpc.StatusCode.OK for number in range(ASKED)]
+    assert any(failed[:10]), "it was never asked"
+    assert not any(failed[20:]), f"{sum(failed)} of {ASKED} calls failed"
+    return f"{sum(failed)} of {ASKED} calls failed"
+
+
+def status_of(calls, number):
+    """How a call ends whose answer has a message or none, in turns of two, so that each server gets both."""
+    try:
+        if number // 2 % 2:
+            list(calls.unary_stream("/test/Many", same, same)(b"1", timeout=PATIENCE))
+        else:
+            calls.unary_unary("/test/One", same, same)(b"", timeout=PATIENCE)
+    except grpc.RpcError as error:
+        return error.code()
+    return grpc.StatusCode.OK
+
+
+def told(front):
+    def lines():
+        whole = (front.log.parent / "said").read_text().rpartition("\n")[0]
+        return [json.loads(line) for line in whole.splitlines()]
+
+    def asked():
+        return [line for line in lines() if line.get("kind") == "request"]
+
+    until("the log tells of all calls", lambda: len(asked()) == ASKED)
+    assert all(line["status"] == 200 for line in asked())
+    assert {line.get("grpc_status") for line in asked()} == {0, 14}
+    out = [line["cause"] for line in lines() if line.get("event") == "ejected"]
+    assert out == ["it answers UNAVAILABLE"], out
 
 
 def metadata(_calls, channel):

@@ -2,6 +2,7 @@
 
 use crate::addr::Addr;
 use crate::end::Side;
+use crate::http::grpc;
 use crate::http::outcome::Failing;
 use crate::tls::Fault;
 use std::fmt;
@@ -169,7 +170,35 @@ pub enum LiveFailure {
     /// A connect failed, or a request was not answered.
     Connect(ConnectFailure),
     /// A request was answered, with a status that says that the backend cannot serve.
-    Answer(u16),
+    Answer(Answer),
+}
+
+/// The status of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// That of a request.
+    Http(u16),
+    /// That of a call of gRPC.
+    Grpc(grpc::Status),
+}
+
+impl Answer {
+    /// The status of HTTP that it counts as.
+    pub fn counts_as(self) -> u16 {
+        match self {
+            Self::Http(status) => status,
+            Self::Grpc(status) => status.counts_as(),
+        }
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Http(status) => status.fmt(f),
+            Self::Grpc(status) => status.fmt(f),
+        }
+    }
 }
 
 impl LiveFailure {
@@ -202,7 +231,7 @@ impl fmt::Display for LiveFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connect(failure) => failure.fmt(f),
-            Self::Answer(status) => write!(f, "it answers {status}"),
+            Self::Answer(answer) => write!(f, "it answers {answer}"),
         }
     }
 }

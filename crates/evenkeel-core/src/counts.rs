@@ -86,6 +86,7 @@ metrics! {
     SERVICE_QUEUED Histogram "service_session_queued_seconds" "Time waited for a seat at a backend, by sessions that waited";
     SERVICE_REQUESTS Counter "service_requests_total" "Requests that have come to their end, by the class of the status that their clients were told";
     SERVICE_OUTCOMES Counter "service_request_outcomes_total" "Requests that have come to their end, by what became of them";
+    SERVICE_CALLS Counter "service_grpc_calls_total" "Calls of gRPC that backends have answered to their end, by status";
     SERVICE_REQUEST_DURATION Histogram "service_request_duration_seconds" "Time from the end of a request's head to the end of its answer";
     SERVICE_FIRST_BYTE Histogram "service_request_first_byte_seconds" "Time from the end of a request's head to the first byte of its answer";
     ROUTE_REQUESTS Counter "route_requests_total" "Requests that took a route of a service, by the class of the status that their clients were told";
@@ -97,7 +98,7 @@ metrics! {
     BACKEND_WEIGHT Gauge "backend_weight" "Its share now; 0 while an operator keeps it out";
     BACKEND_SESSIONS Counter "backend_sessions_total" "Sessions connected to the backend";
     BACKEND_REQUESTS Counter "backend_requests_total" "Requests sent to the backend, also again";
-    BACKEND_ERRORS Counter "backend_request_errors_total" "Requests that the backend answered with a status of 5xx";
+    BACKEND_ERRORS Counter "backend_request_errors_total" "Requests that the backend answered with a status of 5xx, and calls of gRPC that count as such";
     BACKEND_SESSIONS_OPEN Gauge "backend_sessions_open" "Sessions at the backend now, connects in progress included";
     BACKEND_CONNECT_FAILURES Counter "backend_connect_failures_total" "Connects of live traffic that failed, by reason";
     BACKEND_TO_BACKEND Counter "backend_to_backend_bytes_total" "Bytes carried to the backend";

@@ -1,6 +1,6 @@
 //! Passive ejection: how long a backend whose live traffic fails stays out, and when it may go at all.
 
-use crate::attempt::LiveFailure;
+use crate::attempt::{Answer, LiveFailure};
 use crate::dice::Dice;
 use crate::director::{EjectionRules, after};
 use std::time::{Duration, Instant};
@@ -47,9 +47,9 @@ impl Tolerance {
         (most != 0).then_some(most)
     }
 
-    /// What an answer with `status` says.
-    pub fn judge(&self, status: u16) -> Word {
-        match status {
+    /// What `answer` says.
+    pub fn judge(&self, answer: Answer) -> Word {
+        match answer.counts_as() {
             502..=504 => Word::Bad,
             ..500 => Word::Good,
             _ if self.errors_are == Errors::All => Word::Bad,
@@ -174,6 +174,7 @@ pub fn may_eject(usable: usize, total: usize, check_agrees: bool) -> bool {
 mod tests {
     use super::*;
     use crate::attempt::ConnectFailure;
+    use crate::http::grpc::Status;
 
     const TOLERANCE: Tolerance = Tolerance { failures: 3, errors: 5, errors_are: Errors::Gateway };
 
@@ -187,25 +188,23 @@ mod tests {
 
     #[test]
     fn an_answer_speaks_for_a_backend_against_it_or_not_at_all() {
-        let words = |errors_are| {
-            let tolerance = Tolerance { errors_are, ..TOLERANCE };
-            [101, 200, 404, 499, 500, 501, 502, 503, 504, 505, 599].map(|status| {
-                match tolerance.judge(status) {
-                    Word::Good => '+',
-                    Word::Nothing => '.',
-                    Word::Bad => '-',
-                }
-            })
-        };
-        assert_eq!(String::from_iter(words(Errors::Gateway)), "++++..---..");
-        assert_eq!(String::from_iter(words(Errors::All)), "++++-------");
+        let answers = [101, 200, 404, 499, 500, 501, 502, 503, 504, 505, 599].map(Answer::Http);
+        assert_eq!(words(Errors::Gateway, answers), "++++..---..");
+        assert_eq!(words(Errors::All, answers), "++++-------");
+    }
+
+    #[test]
+    fn a_call_that_ends_as_unavailable_speaks_against_a_backend_and_no_deadline_that_clients_choose_does() {
+        let calls = Status::ALL.map(Answer::Grpc);
+        assert_eq!(words(Errors::Gateway, calls), "++.+.+++++++..-.+");
+        assert_eq!(words(Errors::All, calls), "++-+-+++++++----+");
     }
 
     #[test]
     fn one_that_is_out_for_its_answers_is_not_back_for_a_check_that_asks_for_none() {
         let strip = |asks: bool| {
             let mut ejection = Ejection::default();
-            ejection.eject(Instant::now(), &RULES, LiveFailure::Answer(503), &mut Dice::new(1));
+            ejection.eject(Instant::now(), &RULES, LiveFailure::Answer(Answer::Http(503)), &mut Dice::new(1));
             [true, true].map(|passed| ejection.observe(passed, 2, asks))
         };
         assert_eq!((strip(false), strip(true)), ([false, false], [false, true]));
@@ -253,6 +252,16 @@ mod tests {
         };
         assert_eq!([1, 2, 3, 4, 5, 10].map(|total| most(total, false)), [0, 1, 1, 2, 2, 5]);
         assert_eq!([1, 2, 3, 4, 5, 10].map(|total| most(total, true)), [0, 1, 2, 3, 4, 9]);
+    }
+
+    /// What these answers say: good, bad or nothing.
+    fn words<const N: usize>(errors_are: Errors, answers: [Answer; N]) -> String {
+        let tolerance = Tolerance { errors_are, ..TOLERANCE };
+        String::from_iter(answers.map(|answer| match tolerance.judge(answer) {
+            Word::Good => '+',
+            Word::Nothing => '.',
+            Word::Bad => '-',
+        }))
     }
 
     /// Whole seconds out, one ejection after each of these quiet times in seconds.

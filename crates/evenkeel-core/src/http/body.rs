@@ -2,6 +2,8 @@
 //! their connection ends.
 
 use super::chunked::{self, Chunks};
+use super::grpc::Call;
+use super::head::Lines;
 use super::outcome::Refusal;
 
 /// How a body is framed.
@@ -37,6 +39,8 @@ pub struct Passage {
     passed: u64,
     /// How many it may have.
     most: u64,
+    /// The call that it answers.
+    call: Option<Call>,
 }
 
 #[derive(Debug)]
@@ -56,7 +60,23 @@ impl Passage {
             Framing::Chunked => From::Chunked(Box::default()),
             Framing::UntilEnd => From::UntilEnd,
         };
-        Self { from, in_chunks: to == Framing::Chunked, passed: 0, most: most.unwrap_or(u64::MAX) }
+        Self {
+            from,
+            in_chunks: to == Framing::Chunked,
+            passed: 0,
+            most: most.unwrap_or(u64::MAX),
+            call: None,
+        }
+    }
+
+    /// The same of the answer to `call`, of which what stands behind it tells more.
+    pub fn answering(self, call: Option<Call>) -> Self {
+        Self { call, ..self }
+    }
+
+    /// The call that it answers, if it does.
+    pub fn call(&self) -> Option<Call> {
+        self.call
     }
 
     /// Whether all has come.
@@ -134,6 +154,9 @@ impl Passage {
     /// Adds what says that this was all, and is done.
     fn end(&mut self, out: &mut Vec<u8>) {
         let from = std::mem::replace(&mut self.from, From::Done);
+        if let (Some(call), From::Chunked(chunks)) = (&mut self.call, &from) {
+            chunks.trailer(&mut Lines::new()).into_iter().for_each(|fields| call.end(fields));
+        }
         if self.in_chunks {
             out.extend_from_slice(b"0\r\n");
             if let From::Chunked(chunks) = &from {

@@ -1,5 +1,5 @@
 //! HTTP/1, as far as it can be told from bytes: heads ([`request`], [`response`]) that are read strictly by RFC 9112 and
-//! written anew, bodies whose end is always known ([`body`]), and what becomes of a request ([`outcome`]).
+//! written anew, bodies whose end is always known ([`body`]), and what becomes of a request ([`outcome`]) or a call ([`grpc`]).
 //!
 //! Nothing is passed on as it came that two readers could understand in two ways: it is refused. What is passed on is made
 //! of parts that were understood.
@@ -13,6 +13,7 @@ pub(crate) mod chunked;
 pub mod cookie;
 pub mod edit;
 pub mod forwarded;
+pub mod grpc;
 pub mod hash_by;
 pub mod head;
 pub mod method;

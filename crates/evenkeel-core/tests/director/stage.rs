@@ -1,7 +1,7 @@
 //! A director on a virtual clock, and few words to play a scene with it. Backend `n` of a pool is at 10.0.0.n:80.
 
 use evenkeel_core::addr::Addr;
-use evenkeel_core::attempt::{ConnectFailure, LiveFailure};
+use evenkeel_core::attempt::{Answer, ConnectFailure, LiveFailure};
 use evenkeel_core::balance::Balance;
 use evenkeel_core::director::{
     Action, AllDown, Closed, Config, Director, EjectionRules, Leaving, Member, Order, OrderError, PoolConfig,
@@ -121,7 +121,7 @@ impl Stage {
             let pool = self.web();
             let backend = pool.backends.iter().find(|it| it.addr == addr(number)).unwrap();
             let in_row = backend.load.note_error();
-            let answered = LiveFailure::Answer(503);
+            let answered = LiveFailure::Answer(Answer::Http(503));
             self.director.handle_suspect(self.now, &key("web", number), answered, in_row);
             self.collect();
         }

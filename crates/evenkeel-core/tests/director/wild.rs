@@ -2,7 +2,7 @@
 //! nothing loops, and what is published makes sense.
 
 use crate::stage::{addr, check, key, member, name, pool, verdict};
-use evenkeel_core::attempt::{ConnectFailure, LiveFailure};
+use evenkeel_core::attempt::{Answer, ConnectFailure, LiveFailure};
 use evenkeel_core::director::{
     Action, AllDown, BackendOrder, Config, Director, Duty, EjectionRules, Leaving, Member, Order, PoolConfig,
     SlowStart,
@@ -30,7 +30,7 @@ proptest! {
                 Deed::Failure(number, in_row) => {
                     let failure = match number % 2 {
                         0 => LiveFailure::Connect(ConnectFailure::Refused),
-                        _ => LiveFailure::Answer(503),
+                        _ => LiveFailure::Answer(Answer::Http(503)),
                     };
                     director.handle_suspect(now, &key("web", number), failure, in_row);
                 }

@@ -2,7 +2,7 @@
 
 use crate::stage::{MS, SECOND, addr, check, member, name, pool};
 use evenkeel_core::addr::Addr;
-use evenkeel_core::attempt::{ConnectFailure, LiveFailure};
+use evenkeel_core::attempt::{Answer, ConnectFailure, LiveFailure};
 use evenkeel_core::dice::Dice;
 use evenkeel_core::director::{
     AllDown, BackendOrder, Config, Duty, EjectionRules, Member, PoolConfig, SlowStart,
@@ -66,11 +66,11 @@ impl Weather {
         match self {
             Self::Fair => None,
             Self::Refusing | Self::Silent | Self::Lying => Some(refused),
-            Self::Ill => Some(LiveFailure::Answer(503)),
+            Self::Ill => Some(LiveFailure::Answer(Answer::Http(503))),
             Self::Mixed => match dice.below(4) {
                 0 | 1 => None,
                 2 => Some(refused),
-                _ => Some(LiveFailure::Answer(502)),
+                _ => Some(LiveFailure::Answer(Answer::Http(502))),
             },
         }
     }

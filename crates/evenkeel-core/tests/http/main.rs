@@ -3,6 +3,7 @@
 
 mod answers;
 mod bodies;
+mod calls;
 mod forwarded;
 mod piecemeal;
 mod refused;

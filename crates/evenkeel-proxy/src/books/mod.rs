@@ -10,6 +10,7 @@ use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::counts::{BUCKETS, bucket};
 use evenkeel_core::end::End;
 use evenkeel_core::flow::Lost;
+use evenkeel_core::http::grpc;
 use evenkeel_core::http::outcome::Outcome;
 use evenkeel_core::load::Seat;
 use evenkeel_core::name::{BackendKey, ListenerName, PoolName, ServiceName};
@@ -55,6 +56,8 @@ pub struct RequestCounts {
     answers: Counters<CLASSES>,
     /// By [`Outcome::index`].
     outcomes: Counters<{ Outcome::WORDS }>,
+    /// Of calls of gRPC, by their status.
+    calls: Counters<{ grpc::Status::ALL.len() }>,
     duration: Histogram,
     first_byte: Histogram,
 }
@@ -83,12 +86,16 @@ impl RequestCounts {
             self.first_byte.record(first_byte);
         }
     }
-}
 
-impl RequestCounts {
+    /// It was a call that has ended like this.
+    pub fn end_call(&self, status: grpc::Status) {
+        self.calls.count(usize::from(status.number()));
+    }
+
     fn set(&self, sums: &RequestSums) {
         self.answers.set(&sums.answers);
         self.outcomes.set(&sums.outcomes);
+        self.calls.set(&sums.calls);
         self.duration.set(&sums.duration);
         self.first_byte.set(&sums.first_byte);
     }
@@ -96,6 +103,7 @@ impl RequestCounts {
     fn add_to(&self, sums: &mut RequestSums) {
         self.answers.add_to(&mut sums.answers);
         self.outcomes.add_to(&mut sums.outcomes);
+        self.calls.add_to(&mut sums.calls);
         self.duration.add_to(&mut sums.duration);
         self.first_byte.add_to(&mut sums.first_byte);
     }
@@ -108,6 +116,8 @@ pub struct RequestSums {
     pub answers: [u64; CLASSES],
     /// By [`Outcome::index`].
     pub outcomes: [u64; Outcome::WORDS],
+    /// Of calls of gRPC, by their status.
+    pub calls: [u64; grpc::Status::ALL.len()],
     /// From the end of a head to the end of the answer.
     pub duration: Times,
     /// To the answer's first byte.
@@ -119,6 +129,7 @@ impl Default for RequestSums {
         Self {
             answers: [0; CLASSES],
             outcomes: [0; Outcome::WORDS],
+            calls: [0; grpc::Status::ALL.len()],
             duration: Times::default(),
             first_byte: Times::default(),
         }
@@ -203,7 +214,7 @@ pub struct BackendCounts {
     sessions: AtomicU64,
     /// Requests sent, also again.
     pub requests: AtomicU64,
-    /// Answers to those that were 5xx.
+    /// Answers to those that were 5xx, or calls that count as such.
     pub errors: AtomicU64,
     /// Bytes that it took.
     pub to_backend: AtomicU64,
@@ -395,7 +406,7 @@ pub struct BackendSums {
     pub sessions: u64,
     /// Requests sent, also again.
     pub requests: u64,
-    /// Answers to those that were 5xx.
+    /// Answers to those that were 5xx, or calls that count as such.
     pub errors: u64,
     /// Bytes that it took.
     pub to_backend: u64,

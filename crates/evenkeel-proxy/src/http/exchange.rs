@@ -17,6 +17,7 @@ use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::end::End;
 use evenkeel_core::http::body::Passage;
+use evenkeel_core::http::grpc;
 use evenkeel_core::http::method::Method;
 use evenkeel_core::http::outcome::{Failing, Outcome, Refusal};
 use evenkeel_core::http::request::Request;
@@ -98,6 +99,8 @@ pub struct Exchange {
     pub way: Way,
     /// What the client was told.
     pub status: Option<u16>,
+    /// How it has ended, as its backend says, if it is a call of gRPC.
+    pub grpc: Option<grpc::Status>,
     /// Who answered, or was to.
     pub backend: Option<Addr>,
     /// How long the connect took, if one was needed.
@@ -139,6 +142,7 @@ impl Exchange {
             onward: Onward { version: request.version, keeps: request.keeps },
             terms,
             status: None,
+            grpc: None,
             backend: None,
             connect: None,
             cut_by: None,

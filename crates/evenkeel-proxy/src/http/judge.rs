@@ -4,27 +4,27 @@ use super::reach::Reached;
 use crate::Report;
 use crate::shared::count;
 use crate::worker::Worker;
-use evenkeel_core::attempt::LiveFailure;
+use evenkeel_core::attempt::{Answer, LiveFailure};
 use evenkeel_core::eject::Word;
 use evenkeel_core::name::BackendKey;
 use std::time::Instant;
 
-/// The backend that was `reached` has answered with `status` what was asked for at `began`.
-pub fn answered(worker: &Worker, reached: &Reached<'_>, status: u16, began: Instant) {
-    if status >= 500 {
+/// The backend that was `reached` has answered like this what was asked for at `began`.
+pub fn answered(worker: &Worker, reached: &Reached<'_>, answer: Answer, began: Instant) {
+    if answer.counts_as() >= 500 {
         count(&reached.seat.counts.errors, 1);
     }
-    match reached.backend().tolerance.judge(status) {
+    match reached.backend().tolerance.judge(answer) {
         Word::Good => reached.seat.answered(),
         Word::Nothing => {}
-        Word::Bad => note_error(worker, reached, status, began),
+        Word::Bad => note_error(worker, reached, answer, began),
     }
 }
 
 /// The director hears of an error only where there were too many: a busy backend may answer with nothing else.
-fn note_error(worker: &Worker, reached: &Reached<'_>, status: u16, began: Instant) {
+fn note_error(worker: &Worker, reached: &Reached<'_>, answer: Answer, began: Instant) {
     let backend = reached.backend();
-    let failure = LiveFailure::Answer(status);
+    let failure = LiveFailure::Answer(answer);
     let Some(most) = backend.tolerance.of(failure) else { return };
     let in_row = backend.load.note_error();
     if in_row >= most {

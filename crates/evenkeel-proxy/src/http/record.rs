@@ -2,6 +2,7 @@
 
 use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::Attempt;
+use evenkeel_core::http::grpc;
 use evenkeel_core::http::head;
 use evenkeel_core::http::outcome::Outcome;
 use evenkeel_core::http::request::Version;
@@ -81,6 +82,8 @@ pub struct RequestRecord {
     pub duration: Duration,
     /// What the client was told.
     pub status: Option<u16>,
+    /// How it has ended, as its backend says, if it was a call of gRPC.
+    pub grpc: Option<grpc::Status>,
     /// Bytes that backends took.
     pub to_backend: u64,
     /// Bytes that the client took.
@@ -156,6 +159,7 @@ impl RequestRecord {
             first_byte: None,
             duration: Duration::ZERO,
             status: None,
+            grpc: None,
             to_backend: 0,
             to_client: 0,
             head_to_client: 0,

@@ -9,8 +9,10 @@ use super::{Client, Desk};
 use crate::session::Session;
 use crate::shared::count;
 use crate::worker::Worker;
+use evenkeel_core::attempt::Answer;
 use evenkeel_core::end::End;
 use evenkeel_core::http::body::{Framing, Passage};
+use evenkeel_core::http::grpc::Call;
 use evenkeel_core::http::head::{Lines, Seeker};
 use evenkeel_core::http::outcome::{Failing, Outcome, Refusal};
 use evenkeel_core::http::request::Version;
@@ -153,6 +155,7 @@ impl<'a, 'r> Round<'a, 'r> {
             Poll::Pending
         })
         .await;
+        self.note_call();
         if let Some(serving) = self.session.serving() {
             serving.set_bulk(false);
         }
@@ -164,6 +167,17 @@ impl<'a, 'r> Round<'a, 'r> {
     fn is_taken(&self) -> bool {
         let is_flushed = self.to_backend.bytes.is_empty() && self.reached.lease.is_flushed();
         self.exchange.body.is_done() && !self.is_deaf && is_flushed
+    }
+
+    /// A call is judged at its end: its head says 200, whatever becomes of it.
+    fn note_call(&mut self) {
+        let Some(call) = self.answer.as_ref().filter(|it| it.is_done()).and_then(Passage::call) else {
+            return;
+        };
+        self.exchange.grpc = call.status();
+        let said = call.status().map(Answer::Grpc).or(self.exchange.status.map(Answer::Http));
+        said.into_iter()
+            .for_each(|said| judge::answered(self.worker, self.reached, said, self.exchange.began));
     }
 
     /// By when something has to happen, and what it means if nothing does.
@@ -416,7 +430,11 @@ impl<'a, 'r> Round<'a, 'r> {
         if is_upgrade && !(self.exchange.may_upgrade && response.upgrade.is_some()) {
             return malformed;
         }
-        judge::answered(self.worker, self.reached, response.status, self.exchange.began);
+        let call = Call::of(&response);
+        if call.is_none() {
+            let said = Answer::Http(response.status);
+            judge::answered(self.worker, self.reached, said, self.exchange.began);
+        }
         let keeps = self.exchange.body.is_done() && !Terms::last(self.worker, self.session);
         let onward: Onward = self.exchange.onward(keeps);
         let Exchange { way, terms, method, .. } = &mut *self.exchange;
@@ -427,7 +445,7 @@ impl<'a, 'r> Round<'a, 'r> {
         self.exchange.onward(framing != Framing::UntilEnd);
         self.exchange.head_to_client += hand.out.len() as u64;
         self.in_order = response.keeps;
-        let mut answer = Passage::new(response.body, framing, None);
+        let mut answer = Passage::new(response.body, framing, None).answering(call);
         self.came = Vec::new();
         if is_upgrade || response.opens_tunnel(self.exchange.method) {
             hand.out.extend_from_slice(&came[at..]);

@@ -20,7 +20,9 @@ pub fn ended(worker: &Worker, session: &Session, exchange: &mut Exchange, outcom
     let since = |at: Instant| at.saturating_duration_since(began);
     let duration = since(now);
     let (failed_attempts, queued) = take_notes(session);
-    session.counts.requests().end(outcome, exchange.status, duration, exchange.first_byte.map(since));
+    let counts = session.counts.requests();
+    counts.end(outcome, exchange.status, duration, exchange.first_byte.map(since));
+    exchange.grpc.into_iter().for_each(|status| counts.end_call(status));
     let route = exchange.terms.counts(worker, exchange.way.route);
     route.into_iter().for_each(|route| route.end(exchange.status, duration));
     if let Some(serving) = session.serving() {
@@ -46,6 +48,7 @@ pub fn ended(worker: &Worker, session: &Session, exchange: &mut Exchange, outcom
         first_byte: exchange.first_byte.map(since),
         duration,
         status: exchange.status,
+        grpc: exchange.grpc,
         to_backend: exchange.to_backend,
         to_client: exchange.to_client,
         head_to_client: exchange.head_to_client,

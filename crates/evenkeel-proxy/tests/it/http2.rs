@@ -1,6 +1,7 @@
 //! Requests that come by HTTP/2, through real sockets.
 
 mod backends;
+mod calls;
 mod flood;
 mod mutated;
 mod refused;

@@ -12,6 +12,7 @@ use evenkeel_core::director::{
 use evenkeel_core::end::End;
 use evenkeel_core::flow::Lost;
 use evenkeel_core::health::Verdict;
+use evenkeel_core::http::grpc;
 use evenkeel_core::http::outcome::Outcome;
 use evenkeel_core::name::{BackendKey, PoolName, ServiceName};
 use evenkeel_core::snapshot::{Backend, Listener, Pool};
@@ -132,6 +133,7 @@ fn requests(
         "routes": routes.into_iter().flatten().map(route).collect::<Vec<_>>(),
         "answers": happened(CLASS_WORDS.into_iter().zip(sums.answers)),
         "outcomes": happened(Outcome::words().zip(sums.outcomes)),
+        "calls": happened(grpc::Status::ALL.iter().map(|it| it.word()).zip(sums.calls)),
         "duration_ms": times(&sums.duration),
         "first_byte_ms": times(&sums.first_byte),
     })

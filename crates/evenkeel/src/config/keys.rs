@@ -1030,7 +1030,8 @@ pub static KEYS: &[Key] = &[
         scope: Scope::HttpPool,
         kind: Kind::Word(&["gateway", "5xx"]),
         default: Is("gateway"),
-        doc: "Which answers are errors: 502, 503 and 504, or all from 500 on.",
+        doc: "Which answers are errors: 502, 503 and 504, or all from 500 on. A call of gRPC that ends as `UNAVAILABLE` is a 503 \
+              here, and one with another error of its server a 500.",
         why: "a 500 may be the fault of one request, and who finds such a request could send it until backends are out",
         example: "5xx",
         aliases: &["http-error", "error-statuses"],

@@ -184,6 +184,9 @@ fn request(out: &mut String, record: &RequestRecord) {
         Some(status) => line.number("status", status.into()),
         None => line.null("status"),
     };
+    if let Some(status) = record.grpc {
+        line.number("grpc_status", status.number().into());
+    }
     line.word("outcome", record.outcome.word())
         .text("by", record.outcome.by())
         .text_or_null("route", record.route.as_ref())

@@ -11,6 +11,7 @@ use evenkeel_core::attempt::{Attempt, ConnectFailure};
 use evenkeel_core::director::{Cause, Event, EventKind};
 use evenkeel_core::end::{End, Side};
 use evenkeel_core::health::ProbeFailure;
+use evenkeel_core::http::grpc;
 use evenkeel_core::http::outcome::{Failing, Outcome, Refusal};
 use evenkeel_core::http::request;
 use evenkeel_core::name::{ListenerName, PoolName, Protocol, ServiceName};
@@ -492,6 +493,7 @@ fn request_record() -> RequestRecord {
         first_byte: Some(Duration::from_micros(900)),
         duration: Duration::from_micros(1240),
         status: Some(200),
+        grpc: None,
         to_backend: 89,
         to_client: 412,
         head_to_client: 100,
@@ -522,6 +524,21 @@ fn a_request_is_one_line() {
     );
     assert_eq!((&line["attempts"][0]["detail"], &line["status"]), (&"backend-closed".into(), &200.into()));
     assert_eq!((&line["connect_ms"], &line["by"]), (&serde_json::Value::Null, &"backend".into()));
+}
+
+#[test]
+fn a_call_of_grpc_says_how_it_has_ended() {
+    let with = |grpc| RequestRecord { grpc, failed_attempts: Vec::new(), ..request_record() };
+    let gone = with(Some(grpc::Status::Unavailable));
+    let line = as_text(Style::Colour, requests(vec![gone.clone()]));
+    assert!(line.ends_with("  \x1b[33m200\x1b[0m \x1b[33mUNAVAILABLE\x1b[0m\n"), "{line:?}");
+    let line = as_text(Style::Bare, requests(vec![with(Some(grpc::Status::Ok))]));
+    assert!(line.ends_with("1.2 ms  200 OK\n"), "{line}");
+    let status = |record| {
+        let line: serde_json::Value = serde_json::from_str(&as_json(requests(vec![record]))).unwrap();
+        line.get("grpc_status").cloned()
+    };
+    assert_eq!((status(gone), status(with(None))), (Some(14.into()), None));
 }
 
 /// Its line in the combined format, without the time.

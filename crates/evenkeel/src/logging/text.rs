@@ -6,6 +6,7 @@ use super::units::{Bytes, Took, count, cut, unix_seconds};
 use evenkeel_core::attempt::Attempt;
 use evenkeel_core::director::EventKind;
 use evenkeel_core::end::End;
+use evenkeel_core::http::grpc;
 use evenkeel_core::http::outcome::Outcome;
 use evenkeel_core::observe::Objection;
 use evenkeel_proxy::{RequestRecord, SessionRecord, Still};
@@ -107,10 +108,11 @@ impl Text {
 
     /// Appends the line of a request.
     fn request(&mut self, out: &mut String, record: &RequestRecord) {
-        let (level, paint) = match (record.outcome.is_ok(), record.status) {
-            (false, _) => (Level::Warning, Paint::Red),
-            (true, Some(400..)) => (Level::Info, Paint::Yellow),
-            (true, _) => (Level::Info, Paint::Green),
+        let is_odd = record.status >= Some(400) || record.grpc.is_some_and(|it| it != grpc::Status::Ok);
+        let (level, paint) = match record.outcome.is_ok() {
+            false => (Level::Warning, Paint::Red),
+            true if is_odd => (Level::Info, Paint::Yellow),
+            true => (Level::Info, Paint::Green),
         };
         let said = record.said();
         self.begin(out, record.began_at + record.duration, level);
@@ -134,6 +136,10 @@ impl Text {
         match record.status {
             Some(status) => self.painted(out, paint, status),
             None => self.painted(out, paint, record.outcome.word()),
+        }
+        if let Some(status) = record.grpc {
+            out.push(' ');
+            self.painted(out, paint, status);
         }
         let mut details = Details::new(out);
         if !record.outcome.is_ok() {

@@ -87,6 +87,7 @@ impl Counted {
             write_times(&mut to, &sums.queued);
             write_numbers(&mut to, &sums.requests.answers);
             write_numbers(&mut to, &sums.requests.outcomes);
+            write_numbers(&mut to, &sums.requests.calls);
             write_times(&mut to, &sums.requests.duration);
             write_times(&mut to, &sums.requests.first_byte);
         }
@@ -139,6 +140,7 @@ impl Counted {
                 requests: RequestSums {
                     answers: read_numbers(from)?,
                     outcomes: read_numbers(from)?,
+                    calls: read_numbers(from)?,
                     duration: read_times(from)?,
                     first_byte: read_times(from)?,
                 },

@@ -18,6 +18,7 @@ mod dashboard;
 mod failover;
 mod gate;
 mod grafana;
+mod grpc;
 mod harness;
 mod health;
 mod http;

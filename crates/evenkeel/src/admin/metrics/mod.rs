@@ -10,6 +10,7 @@ use evenkeel_core::counts::{self, Metric};
 use evenkeel_core::director::{BackendView, State};
 use evenkeel_core::end::End;
 use evenkeel_core::flow::Lost;
+use evenkeel_core::http::grpc;
 use evenkeel_core::http::outcome::Outcome;
 use evenkeel_core::observe::Objection;
 use evenkeel_core::snapshot::{Backend, Listener};
@@ -216,6 +217,9 @@ fn requests(text: &mut Text, services: &[Counted<'_>]) {
     });
     by_word(text, &counts::SERVICE_OUTCOMES, services, "outcome", |it| {
         Outcome::words().zip(it.requests.outcomes)
+    });
+    by_word(text, &counts::SERVICE_CALLS, services, "status", |it| {
+        grpc::Status::ALL.iter().map(|status| status.word()).zip(it.requests.calls)
     });
     durations(text, &counts::SERVICE_REQUEST_DURATION, services, |it| &it.requests.duration);
     durations(text, &counts::SERVICE_FIRST_BYTE, services, |it| &it.requests.first_byte);
