@@ -12,6 +12,7 @@ from websockets.sync.client import connect
 from websockets.sync.server import serve
 
 from backend import Web, faultless, pattern
+from websocket2 import tunnelled
 
 # Requests of one seed's walk over one connection.
 STEPS = 60
@@ -170,6 +171,8 @@ def websockets(report):
         with report.fronts([server.socket.getsockname()[1]]) as fronts:
             report.check("WebSocket: texts, bytes, pings and an end with a word", fronts, echo)
             report.check("WebSocket: fifty at once", fronts, many)
+        with report.fronts([server.socket.getsockname()[1]], h2=True) as fronts:
+            report.check("WebSocket by HTTP/2: the same", fronts[:1], lambda it: echo(it, tunnelled(it)))
         server.shutdown()
 
 
@@ -179,8 +182,8 @@ def send_back(socket):
             socket.send(message)
 
 
-def echo(front):
-    with connect(front.url.replace("http", "ws"), max_size=None) as socket:
+def echo(front, stream=None):
+    with connect(front.url.replace("http", "ws"), max_size=None, sock=stream) as socket:
         for message in ["hello", b"\0" * 1_000_000, pattern(3_000_000), ""]:
             socket.send(message)
             assert socket.recv(timeout=10) == message

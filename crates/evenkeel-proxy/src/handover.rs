@@ -178,8 +178,9 @@ impl Worker {
         let established: Vec<_> = table
             .iter()
             .filter_map(|(_, slot)| match &slot.stage {
-                // What TLS knows of a connection cannot be written down.
+                // What TLS knows of a connection cannot be written down, nor what HTTP/2 does.
                 Stage::Relaying { relay, .. } if relay.is_under_tls() => None,
+                Stage::Relaying { .. } if slot.session.connection().is_some() => None,
                 Stage::Relaying { relay, .. } => Some((&slot.session, Lent::Relay(relay))),
                 Stage::Flowing(flow) => {
                     let socket = Rc::clone(&flow.towards.borrow().socket);

@@ -578,7 +578,7 @@ impl Worker {
         self.reactor.disarm(row.index);
         if let Some(connection) = slot.session.connection() {
             self.drop_request(&mut slot, end);
-            return self.end_stream(slot, connection);
+            return self.end_stream(slot, connection, end);
         }
         if self.draining.get().is_some() && end == End::Drained || end == End::Stopped {
             count(&self.counts().cut, 1);
@@ -605,8 +605,15 @@ impl Worker {
     }
 
     /// A stream is over, which is no session to anybody else: its connection has to look after what it left.
-    fn end_stream(&self, slot: Slot, connection: Rc<Session>) {
+    fn end_stream(&self, slot: Slot, connection: Rc<Session>, end: End) {
         let session = Rc::clone(&slot.session);
+        session.serving().into_iter().for_each(|serving| serving.end(end));
+        if let Some(carried) = slot.stage.carried() {
+            let moved = (carried.to_backend as usize, carried.to_client as usize);
+            let whole = connection.serving();
+            whole.into_iter().for_each(|whole| whole.on_moved(&connection, moved, self.reactor.now()));
+            self.tell(&session, Some(carried), end);
+        }
         drop(slot);
         session.seated_in().into_iter().for_each(|pool| self.on_seat_freed(&pool));
         drop(session);
@@ -626,6 +633,12 @@ impl Worker {
         let now = self.reactor.now();
         let duration = now.saturating_duration_since(session.accepted);
         session.counts.end(end, duration, session.opening.borrow().notes.queued);
+        self.tell(session, carried, end);
+    }
+
+    /// Tells of the end of a session, if that is wanted.
+    fn tell(&self, session: &Session, carried: Option<Carried>, end: End) {
+        let now = self.reactor.now();
         // Those that serve requests are told of request by request.
         let is_told = session.serving().is_none() || session.backend().is_some() || !end.is_ok();
         if is_told && (self.telling.get().all || !end.is_ok() || !session.opening.borrow().was_smooth()) {

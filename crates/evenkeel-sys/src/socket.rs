@@ -192,6 +192,12 @@ pub fn set_low_water(socket: impl AsFd, bytes: u32) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Two sockets of which each reads what the other writes.
+pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    Ok(rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)?)
+}
+
 /// Reads what is there, at most `buffer`; 0 is the end of the stream.
 pub fn recv(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
     let (received, _) = rustix::net::recv(socket, buffer, RecvFlags::DONTWAIT)?;

@@ -93,9 +93,9 @@ impl<'a> Request<'a> {
         })
     }
 
-    /// The same, said by way of HTTP/2: its connection lasts, and carries no other protocol.
+    /// The same, said by way of HTTP/2: its connection lasts.
     pub fn over_http2(self) -> Self {
-        Self { version: Version::Http2, upgrade: None, ..self }
+        Self { version: Version::Http2, ..self }
     }
 
     /// What routes are asked about: a tunnel has no path.

@@ -16,19 +16,23 @@ struct Beginning<'a> {
     scheme: Option<&'a [u8]>,
     authority: Option<&'a [u8]>,
     path: Option<&'a [u8]>,
+    protocol: Option<&'a [u8]>,
     status: Option<&'a [u8]>,
 }
 
 /// The request that these fields make, of which nothing follows if it `is_over`.
 pub fn request(unpacked: &Unpacked, is_over: bool) -> Result<Asked<'_>, Malformed> {
-    let Beginning { method, scheme, authority, path, status: None } = beginning(unpacked)? else {
+    let Beginning { method, scheme, authority, path, protocol, status: None } = beginning(unpacked)? else {
         return Err(Malformed);
     };
     let method = method.filter(|method| !method.is_empty() && method.iter().all(|byte| is_token(*byte)));
-    let asked = Asked { method: method.ok_or(Malformed)?, authority, path, is_over };
-    let is_whole = match asked.method {
-        b"CONNECT" => scheme.is_none() && path.is_none() && authority.is_some(),
-        _ => scheme.is_some_and(is_scheme) && path.is_some_and(is_path),
+    let asked = Asked { method: method.ok_or(Malformed)?, authority, path, protocol, is_over };
+    let has_path = scheme.is_some_and(is_scheme) && path.is_some_and(is_path);
+    let is_whole = match (asked.method, protocol) {
+        (b"CONNECT", Some(_)) => has_path && authority.is_some(),
+        (_, Some(_)) => false,
+        (b"CONNECT", None) => scheme.is_none() && path.is_none() && authority.is_some(),
+        _ => has_path,
     };
     if is_whole && has_body_as_said(unpacked, is_over)? { Ok(asked) } else { Err(Malformed) }
 }
@@ -36,9 +40,14 @@ pub fn request(unpacked: &Unpacked, is_over: bool) -> Result<Asked<'_>, Malforme
 /// The status of the answer that these fields make.
 pub fn response(unpacked: &Unpacked) -> Result<u16, Malformed> {
     match beginning(unpacked)? {
-        Beginning { status: Some([a, b, c]), method: None, scheme: None, authority: None, path: None }
-            if [a, b, c].iter().all(|it| it.is_ascii_digit()) && *a > b'0' =>
-        {
+        Beginning {
+            status: Some([a, b, c]),
+            method: None,
+            scheme: None,
+            authority: None,
+            path: None,
+            protocol: None,
+        } if [a, b, c].iter().all(|it| it.is_ascii_digit()) && *a > b'0' => {
             Ok([a, b, c].iter().fold(0, |number, digit| number * 10 + u16::from(**digit - b'0')))
         }
         _ => Err(Malformed),
@@ -65,6 +74,7 @@ fn beginning(unpacked: &Unpacked) -> Result<Beginning<'_>, Malformed> {
             b":scheme" => &mut beginning.scheme,
             b":authority" => &mut beginning.authority,
             b":path" => &mut beginning.path,
+            b":protocol" => &mut beginning.protocol,
             b":status" => &mut beginning.status,
             _ if is_passing(name, value) => {
                 is_behind = true;

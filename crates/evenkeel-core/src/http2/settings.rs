@@ -16,6 +16,8 @@ pub const INITIAL_WINDOW_SIZE: u16 = 0x4;
 pub const MAX_FRAME_SIZE: u16 = 0x5;
 /// Bytes that the fields of a message may be.
 pub const MAX_HEADER_LIST_SIZE: u16 = 0x6;
+/// Whether `CONNECT` may name a protocol: RFC 8441.
+pub const ENABLE_CONNECT_PROTOCOL: u16 = 0x8;
 
 /// What the table of compressed fields has room for, unless something else is said.
 const FIRST_TABLE: u32 = 4096;

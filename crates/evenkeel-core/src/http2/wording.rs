@@ -19,34 +19,56 @@ pub struct Asked<'a> {
     pub authority: Option<&'a [u8]>,
     /// `:path`.
     pub path: Option<&'a [u8]>,
+    /// `:protocol`: what is to be spoken instead, RFC 8441.
+    pub protocol: Option<&'a [u8]>,
     /// Whether there is no body.
     pub is_over: bool,
 }
 
+impl Asked<'_> {
+    /// What the method is to HTTP/1, where another protocol is asked for with `GET`.
+    pub fn method(&self) -> Method {
+        Method::of(self.method_name())
+    }
+
+    fn method_name(&self) -> &[u8] {
+        if self.protocol.is_some() { b"GET" } else { self.method }
+    }
+
+    /// Whether the stream is to carry bytes, to and fro, instead of messages.
+    fn wants_relay(&self) -> bool {
+        self.protocol.is_some() || self.method() == Method::Connect
+    }
+}
+
 /// Adds the head of a request with these fields, and says how its body is to be framed. What comes out may still be refused by
-/// who reads it.
+/// who reads it. `nonce` is any number that nobody can guess.
 pub fn request<'a>(
     asked: &Asked<'_>,
     fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    nonce: u128,
     out: &mut Vec<u8>,
 ) -> Result<Framing, Refusal> {
-    if Method::of(asked.method) == Method::Connect {
-        // A stream cannot become a relay.
-        return Err(Refusal::Connect);
-    }
     // The whole of a URL is a target of HTTP/1, and none here.
     let is_path = |path: &&[u8]| path.starts_with(b"/") || *path == b"*";
-    let target = asked.path.filter(is_path).ok_or(Refusal::Target)?;
-    if !target.iter().all(|byte| is_target(*byte)) {
+    let target = match asked.method() {
+        Method::Connect => asked.authority,
+        _ => asked.path.filter(is_path),
+    };
+    let target = target.ok_or(Refusal::Target)?;
+    if target.is_empty() || !target.iter().all(|byte| is_target(*byte)) {
         return Err(Refusal::Target);
     }
     if !is_name(asked.method) {
         return Err(Refusal::RequestLine);
     }
-    out.extend_from_slice(asked.method);
+    out.extend_from_slice(asked.method_name());
     out.push(b' ');
     out.extend_from_slice(target);
     out.extend_from_slice(b" HTTP/1.1\r\n");
+    if let Some(protocol) = asked.protocol {
+        upgrade(protocol, nonce, out)?;
+    }
     if let Some(authority) = asked.authority {
         // Around other values it means nothing.
         if trim(authority) != authority {
@@ -57,6 +79,7 @@ pub fn request<'a>(
     let (mut cookies, mut length) = (Vec::new(), None);
     for (name, value) in fields {
         match Known::of(name) {
+            _ if asked.protocol.is_some() && name == b"sec-websocket-key" => continue,
             // Said twice it is refused, unless it says the same.
             Known::Host if asked.authority.is_some_and(|it| it.eq_ignore_ascii_case(value)) => continue,
             Known::Coding | Known::Connection | Known::Upgrade => return Err(Refusal::FieldName),
@@ -73,6 +96,8 @@ pub fn request<'a>(
         line(b"cookie", &cookies.join(&b"; "[..]), out)?;
     }
     let framing = match length {
+        Some(_) if asked.wants_relay() => return Err(Refusal::Length),
+        None if asked.wants_relay() => Framing::UntilEnd,
         Some(length) => match head::length(length).ok_or(Refusal::Length)? {
             0 => Framing::Empty { said: true },
             length => Framing::Length(length),
@@ -83,6 +108,29 @@ pub fn request<'a>(
     };
     finish(framing, length.is_some(), out);
     Ok(framing)
+}
+
+/// Adds that this `protocol` is wanted, which has to be one that we know how to ask for in HTTP/1.
+fn upgrade(protocol: &[u8], nonce: u128, out: &mut Vec<u8>) -> Result<(), Refusal> {
+    if !protocol.eq_ignore_ascii_case(b"websocket") {
+        return Err(Refusal::Connect);
+    }
+    out.extend_from_slice(b"connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-key: ");
+    out.extend_from_slice(&websocket_key(nonce));
+    out.extend_from_slice(b"\r\n");
+    Ok(())
+}
+
+/// Sixteen bytes in base64, RFC 6455, section 4.1. HTTP/2 has none: a stream cannot be taken for something else.
+fn websocket_key(nonce: u128) -> [u8; 24] {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut key = [b'='; 24];
+    for (at, digit) in key[..22].iter_mut().enumerate() {
+        // The last one has two bits only.
+        let bits = if at < 21 { nonce >> (122 - 6 * at) } else { nonce << 4 };
+        *digit = DIGITS[(bits & 0x3f) as usize];
+    }
+    key
 }
 
 /// Adds the head of an answer to `method`, and says how its body is to be framed.

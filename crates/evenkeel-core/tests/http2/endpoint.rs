@@ -128,7 +128,7 @@ fn the_first_words_say_what_may_be_had_at_once() {
     let endpoint = Endpoint::server(limits, Instant::now(), &mut out);
     let mut end = End { endpoint, out, unpacked: Unpacked::default(), now: Instant::now() };
     let said = end.said();
-    assert_eq!(said[0].3, [0, 3, 0, 0, 0, 2, 0, 4, 0, 0, 0, 100, 0, 6, 0, 0, 3, 232]);
+    assert_eq!(said[0].3, [0, 3, 0, 0, 0, 2, 0, 4, 0, 0, 0, 100, 0, 6, 0, 0, 3, 232, 0, 8, 0, 0, 0, 1]);
     assert_eq!(said[1], (Kind::WindowUpdate, 0, 0, (100_000_u32 - 65_535).to_be_bytes().to_vec()));
     assert!(!end.endpoint.has_begun());
 }

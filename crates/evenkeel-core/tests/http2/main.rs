@@ -17,7 +17,8 @@ use evenkeel_core::http2::unframed::Unframed;
 use evenkeel_core::http2::wording::{self, Asked};
 
 const LIMITS: HeadLimits = HeadLimits { bytes: 4096, fields: 32, target: 1024 };
-const GET: Asked<'_> = Asked { method: b"GET", authority: Some(b"a"), path: Some(b"/"), is_over: true };
+const GET: Asked<'_> =
+    Asked { method: b"GET", authority: Some(b"a"), path: Some(b"/"), protocol: None, is_over: true };
 
 fn pairs<'a>(fields: &[(&'a str, &'a str)]) -> impl Iterator<Item = (&'a [u8], &'a [u8])> {
     fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()))
@@ -25,7 +26,7 @@ fn pairs<'a>(fields: &[(&'a str, &'a str)]) -> impl Iterator<Item = (&'a [u8], &
 
 fn request(asked: &Asked<'_>, fields: &[(&str, &str)]) -> Result<(String, Framing), Refusal> {
     let mut out = Vec::new();
-    let framing = wording::request(asked, pairs(fields), &mut out)?;
+    let framing = wording::request(asked, pairs(fields), 0, &mut out)?;
     let read = Request::parse(&out, &LIMITS, &mut Lines::new())?.over_http2().body;
     assert_eq!(read, framing, "who reads it sees the same body");
     Ok((String::from_utf8_lossy(&out).into_owned(), framing))
@@ -72,11 +73,11 @@ fn what_could_be_two_requests_behind_a_proxy_is_none() {
     for path in ["", "a", "http://a/", "*", "/ HTTP/1.1", "/\r\nx: y", "/#a"] {
         assert!(request(&Asked { path: Some(path.as_bytes()), ..GET }, &[]).is_err(), "{path:?}");
     }
-    for method in ["", "GET /", "G\r\nET", "CONNECT"] {
+    for method in ["", "GET /", "G\r\nET"] {
         assert!(request(&Asked { method: method.as_bytes(), ..GET }, &[]).is_err(), "{method:?}");
     }
     let tunnel = Asked { method: b"CONNECT", path: None, ..GET };
-    assert_eq!(request(&tunnel, &[]).unwrap_err(), Refusal::Connect);
+    assert_eq!(request(&tunnel, &[]).unwrap_err(), Refusal::Target, "to no port");
 }
 
 #[test]
@@ -119,4 +120,42 @@ fn a_body_comes_out_of_its_chunks_as_it_went_in_with_what_follows_it() {
     assert!(!Unframed::new(Framing::Chunked).takes_whole(b"3"));
     let (mut body, mut data) = (Unframed::new(Framing::Length(3)), Vec::new());
     assert_eq!((body.read(b"abcd", &mut data), body.is_done()), (Ok(3), true));
+}
+
+#[test]
+fn another_protocol_is_asked_for_as_http_1_does_it() {
+    let asked = Asked { method: b"CONNECT", protocol: Some(b"websocket"), is_over: false, ..GET };
+    let fields = [("sec-websocket-version", "13"), ("sec-websocket-key", "mine")];
+    let mut out = Vec::new();
+    let nonce = u128::from_be_bytes(*b"the sample nonce");
+    assert_eq!(wording::request(&asked, pairs(&fields), nonce, &mut out), Ok(Framing::UntilEnd));
+    let expected = "GET / HTTP/1.1\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+        sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nhost: a\r\nsec-websocket-version: 13\r\n\r\n";
+    assert_eq!(String::from_utf8(out.clone()).unwrap(), expected, "the example of RFC 6455, section 1.3");
+    let mut lines = Lines::new();
+    let read = Request::parse(&out, &LIMITS, &mut lines).unwrap().over_http2();
+    assert_eq!(
+        (read.method_name, read.upgrade, read.version),
+        (&b"GET"[..], Some(&b"websocket"[..]), Version::Http2)
+    );
+    let other = Asked { protocol: Some(b"connect-udp"), ..asked };
+    assert_eq!(wording::request(&other, pairs(&[]), 0, &mut out), Err(Refusal::Connect));
+    assert_eq!(
+        wording::request(&asked, pairs(&[("content-length", "1")]), 0, &mut out),
+        Err(Refusal::Length)
+    );
+}
+
+#[test]
+fn a_tunnel_is_asked_for_by_where_it_leads_to() {
+    let asked = Asked { method: b"CONNECT", authority: Some(b"a.test:1"), path: None, is_over: false, ..GET };
+    let mut out = Vec::new();
+    assert_eq!(wording::request(&asked, pairs(&[]), 0, &mut out), Ok(Framing::UntilEnd));
+    assert_eq!(out, b"CONNECT a.test:1 HTTP/1.1\r\nhost: a.test:1\r\n\r\n");
+    let mut lines = Lines::new();
+    let read = Request::parse(&out, &LIMITS, &mut lines).unwrap();
+    assert_eq!(
+        (read.method, read.target, read.body),
+        (Method::Connect, &b"a.test:1"[..], Framing::Empty { said: false })
+    );
 }

@@ -2,6 +2,7 @@
 
 use super::http2::{Left, Pipe};
 use super::port::Port;
+use crate::reactor::Reactor;
 use crate::session::Session;
 use crate::tls::Tunnel;
 use evenkeel_sys::poll::Readiness;
@@ -67,13 +68,17 @@ impl Client {
         }
     }
 
-    /// Its socket and what is spoken through that, for somebody else to go on with; a stream has none.
-    pub fn take_socket(&mut self) -> Option<(OwnedFd, Option<Tunnel>)> {
+    /// Its socket and what is spoken through that, for a relay to go on with at the row of `session`. A stream has none, and
+    /// makes one.
+    pub fn take_socket(&mut self, reactor: &Reactor, session: &Session) -> Option<(OwnedFd, Option<Tunnel>)> {
         match &mut self.way {
             Way::Socket { socket, tunnel } => {
                 Some((socket.try_clone().ok()?, tunnel.take().map(|tunnel| *tunnel)))
             }
-            Way::Stream(_) => None,
+            Way::Stream(end) => {
+                session.client_ready.set(Readiness::NONE);
+                Some((end.0.begin_detour(reactor, session.row).ok()?, None))
+            }
         }
     }
 

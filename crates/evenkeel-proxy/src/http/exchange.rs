@@ -320,7 +320,7 @@ impl Exchange {
         let (backend, to_backend_tunnel) = lease.into_parts()?;
         let token = crate::reactor::Token::Session { row: session.row, client: false };
         worker.reactor.rename(&backend, token).ok()?;
-        let (taken, to_client_tunnel) = client.take_socket()?;
+        let (taken, to_client_tunnel) = client.take_socket(&worker.reactor, session)?;
         let options = &session.listener.socket;
         let rules = Arc::clone(&pool.rules);
         let now = worker.reactor.now();

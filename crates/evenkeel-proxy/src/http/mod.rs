@@ -142,7 +142,9 @@ pub fn serve_stream(worker: Rc<Worker>, session: Rc<Session>, client: Client) ->
     Box::pin(async move {
         let arrival = poll_fn(|_| waiting.advance(&worker, &session)).await?;
         let mut client = waiting.into_client();
-        serve_one(&worker, &session, &mut client, arrival).await;
+        if let Next::Relay(established) = serve_one(&worker, &session, &mut client, arrival).await {
+            return Ok(Opened::Relay(*established));
+        }
         client.finish();
         Err(End::Closed(Side::Evenkeel))
     })

@@ -4,6 +4,7 @@ use super::way::Wanted;
 use crate::record::Carried;
 use crate::session::{Reach, Session};
 use crate::worker::Worker;
+use evenkeel_core::end::End;
 use evenkeel_core::span::Span;
 use std::cell::Cell;
 use std::rc::Rc;
@@ -29,6 +30,7 @@ struct Busy {
     is_bulk: bool,
     wanted: Wanted,
     reach: Reach,
+    ended: Option<End>,
 }
 
 impl Serving {
@@ -77,6 +79,16 @@ impl Serving {
     /// The session of the connection, of which this one serves a single stream.
     pub fn connection(&self) -> Option<Rc<Session>> {
         self.look(|busy| busy.connection.clone())
+    }
+
+    /// How the session of a stream has ended.
+    pub fn ended(&self) -> Option<End> {
+        self.look(|busy| busy.ended)
+    }
+
+    /// The session of a stream has ended like this.
+    pub fn end(&self, end: End) {
+        self.change(|busy| busy.ended = Some(end));
     }
 
     /// Whether it is such a connection, or one of its streams.

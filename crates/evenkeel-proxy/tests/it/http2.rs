@@ -5,6 +5,7 @@ mod calls;
 mod flood;
 mod mutated;
 mod refused;
+mod relayed;
 mod shared;
 mod streams;
 

@@ -72,11 +72,11 @@ pub fn fields(bytes: &[u8]) {
     let mut pieces = bytes.split(|byte| *byte == b'|');
     let mut piece = || pieces.next();
     let (Some(method), authority, path) = (piece(), piece(), piece()) else { return };
-    let asked = Asked { method, authority, path, is_over: bytes.len().is_multiple_of(2) };
+    let asked = Asked { method, authority, path, protocol: None, is_over: bytes.len().is_multiple_of(2) };
     let said: Vec<_> = pieces.collect();
     let pairs = || said.chunks_exact(2).map(|pair| (pair[0], pair[1]));
     let mut out = Vec::new();
-    let Ok(framing) = wording::request(&asked, pairs(), &mut out) else { return };
+    let Ok(framing) = wording::request(&asked, pairs(), 0, &mut out) else { return };
     assert_eq!(Seeker::default().end(&out), Ok(Some(out.len())), "one head, and nothing behind it");
     let mut lines = Lines::new();
     let Ok(request) = Request::parse(&out, &LIMITS, &mut lines) else { return };

@@ -1362,7 +1362,7 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Http,
         kind: Kind::Flag,
         default: Is("false"),
-        doc: "Whether clients of HTTP/1 may have a tunnel. `CONNECT` is passed on to a backend, which has to be a proxy: it decides where the               tunnel leads to. Otherwise the client is told 405.",
+        doc: "Whether clients may have a tunnel. `CONNECT` is passed on to a backend, which has to be a proxy: it decides where the               tunnel leads to. Otherwise the client is told 405.",
         why: "a proxy that strangers can use without anybody having meant it is a gift to them",
         example: "true",
         aliases: &["connect", "allow-connect", "http-connect", "proxy-connect"],

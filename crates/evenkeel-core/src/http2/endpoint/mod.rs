@@ -116,6 +116,7 @@ impl Endpoint {
             (settings::MAX_CONCURRENT_STREAMS, limits.streams),
             (settings::INITIAL_WINDOW_SIZE, limits.stream_window),
             (settings::MAX_HEADER_LIST_SIZE, limits.fields),
+            (settings::ENABLE_CONNECT_PROTOCOL, 1),
         ];
         Self::new(Role::Server(Credit::new(now)), limits, Gather::behind_preface(now), &said, out)
     }

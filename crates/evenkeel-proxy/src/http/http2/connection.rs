@@ -1,5 +1,6 @@
 //! A connection of HTTP/2 with a client: its streams become sessions, which it carries bytes for.
 
+use super::detour::Detour;
 use super::limits;
 use super::opening;
 use super::pipe::Pipe;
@@ -14,7 +15,6 @@ use crate::session::{Open, Session};
 use crate::shared::Place;
 use crate::worker::Worker;
 use evenkeel_core::end::{End, Side};
-use evenkeel_core::http::method::Method;
 use evenkeel_core::http::outcome::Refusal;
 use evenkeel_core::http::rules::Timeouts;
 use evenkeel_core::http2::endpoint::{Endpoint, Event};
@@ -23,6 +23,7 @@ use evenkeel_core::http2::message::{self, Malformed};
 use evenkeel_core::http2::reason::Reason;
 use evenkeel_core::http2::unpacked::Unpacked;
 use evenkeel_core::http2::wording::{self, Asked};
+use evenkeel_sys::poll::Readiness;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
@@ -111,6 +112,11 @@ impl Connection {
         let now = self.worker.reactor.now();
         let wire = Rc::clone(&self.wire);
         let mut turn = wire.begin(self.session.client_ready.get());
+        let told = self.session.backend_ready.replace(Readiness::NONE);
+        if told.readable() || told.writable() {
+            // It is not told which of them it is.
+            self.streams.iter_mut().filter_map(|stream| stream.detour.as_mut()).for_each(Detour::wake);
+        }
         self.talk_on(&mut turn, now);
         self.session.client_ready.set(turn.ready());
         self.worker.note_moved(turn.came() as u64);
@@ -221,11 +227,8 @@ impl Connection {
 
     /// A stream is over before its time.
     fn give_up(&mut self, id: u32) {
-        if let Some(stream) = self.stream(id) {
-            stream.give_up();
-            let row = stream.session.row;
-            self.worker.queue_row(row);
-        }
+        let worker = Rc::clone(&self.worker);
+        self.stream(id).into_iter().for_each(|stream| give_up(&worker, stream));
     }
 
     /// Carries bytes of the streams that have something to do, beginning where the room of the client was used up.
@@ -268,22 +271,30 @@ impl Connection {
         let Ok(place) = self.place(now) else {
             return self.endpoint.reset(id, Reason::REFUSED_STREAM, out);
         };
-        let pipe = Rc::new(Pipe::new(Rc::clone(&self.wire)));
+        let pipe = Rc::new(Pipe::new(Rc::clone(&self.wire), self.session.row));
         let written = match unpacked.is_too_long() {
             true => Err(Refusal::HeadTooLong),
-            false => wording::request(&asked, unpacked.fields(), &mut pipe.to_backend.borrow_mut()),
+            false => {
+                let nonce = if asked.protocol.is_some() { self.nonce() } else { 0 };
+                wording::request(&asked, unpacked.fields(), nonce, &mut pipe.to_backend.borrow_mut())
+            }
         };
         let framing = match written {
             Ok(framing) => framing,
             Err(refusal) => return self.refuse(id, refusal, &asked, out, now),
         };
         let session = opening::session(&self.worker, &self.session);
-        let request = (Method::of(asked.method), (!is_over).then_some(framing));
+        let request = (asked.method(), (!is_over).then_some(framing));
         let mut stream = Stream::new(id, session, pipe, request);
         stream.place = place;
         opening::begin(&self.worker, &stream, self.session.row);
         self.streams.push(stream);
         self.wire.streams.set(self.streams.len());
+    }
+
+    fn nonce(&self) -> u128 {
+        let mut dice = self.worker.dice.borrow_mut();
+        u128::from(dice.roll()) << 64 | u128::from(dice.roll())
     }
 
     /// A stream is refused before it is a request.
@@ -324,10 +335,7 @@ impl Connection {
     }
 
     fn break_streams(&mut self) {
-        for stream in &mut self.streams {
-            stream.give_up();
-            self.worker.queue_row(stream.session.row);
-        }
+        self.streams.iter_mut().for_each(|stream| give_up(&self.worker, stream));
     }
 
     /// What it ends as when the client says nothing more.
@@ -372,6 +380,15 @@ impl Connection {
 
     fn tell_refused(&self, refusal: Refusal, said: &[u8], now: Instant) {
         tell::refused(&self.worker, &self.session, &Refused::new(refusal, said, now), Told::default());
+    }
+}
+
+/// The client has left a stream: its session is told, or cut if it is established, as one whose client resets it.
+fn give_up(worker: &Rc<Worker>, stream: &mut Stream) {
+    let row = stream.session.row;
+    match stream.give_up() {
+        Some(_) => worker.cut(row, End::Reset(Side::Client)),
+        None => worker.queue_row(row),
     }
 }
 

@@ -8,8 +8,19 @@ use std::io::Write as _;
 
 /// Adds `head` as a client gets it.
 pub fn response(head: &Response<'_>, out: &mut Vec<u8>) {
+    if head.status == 101 {
+        return relayed(head, out);
+    }
     hpack::status(head.status, out);
     wording::passing(head.fields).for_each(|(name, value)| hpack::field(name, value, out));
+}
+
+/// That it changes the protocol is said by a good status, RFC 8441, section 5; and who has read the request needs not prove it.
+fn relayed(head: &Response<'_>, out: &mut Vec<u8>) {
+    hpack::status(200, out);
+    let fields = wording::passing(head.fields);
+    let passing = fields.filter(|(name, _)| !name.eq_ignore_ascii_case(b"sec-websocket-accept"));
+    passing.for_each(|(name, value)| hpack::field(name, value, out));
 }
 
 /// Adds `head` as a backend gets it that goes by `authority`, unless it is for somebody else.

@@ -9,6 +9,7 @@
 mod asking;
 mod body;
 mod connection;
+mod detour;
 mod errand;
 mod heads;
 mod limits;

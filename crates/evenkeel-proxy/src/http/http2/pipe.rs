@@ -1,8 +1,11 @@
 //! What a stream and its session say to each other, in the words of HTTP/1: the two ends of a connection, in memory.
 
 use super::wire::Wire;
+use crate::reactor::{Reactor, Row};
+use evenkeel_sys::socket;
 use std::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
 /// Bytes of a body that are put in at once, at most; of those for a backend, up to a frame more.
@@ -21,6 +24,8 @@ const HEAD_BYTES: usize = 512;
 pub struct Pipe {
     /// The connection that the stream is of.
     pub wire: Rc<Wire>,
+    /// The row of that.
+    connection: Row,
     /// What the client has said.
     pub to_backend: RefCell<Vec<u8>>,
     /// What it is told.
@@ -31,6 +36,9 @@ pub struct Pipe {
     pub left: Cell<Left>,
     /// Whether the session has put something in, or taken something out.
     pub has_moved: Cell<bool>,
+    /// The session has become a relay: by way of this socket, which the connection takes.
+    detour: Cell<Option<OwnedFd>>,
+    is_left_for_detour: Cell<bool>,
 }
 
 /// How far the session at the other end is.
@@ -46,15 +54,18 @@ pub enum Left {
 }
 
 impl Pipe {
-    /// Of a stream of the connection at `wire`.
-    pub fn new(wire: Rc<Wire>) -> Self {
+    /// Of a stream of the `connection` at `wire`.
+    pub fn new(wire: Rc<Wire>, connection: Row) -> Self {
         Self {
             wire,
+            connection,
             to_backend: RefCell::new(Vec::with_capacity(HEAD_BYTES)),
             to_client: RefCell::default(),
             is_held: Cell::default(),
             left: Cell::default(),
             has_moved: Cell::default(),
+            detour: Cell::default(),
+            is_left_for_detour: Cell::default(),
         }
     }
 
@@ -91,9 +102,25 @@ impl Pipe {
         self.to_client.borrow().is_empty() && !self.is_held.get()
     }
 
-    /// The session leaves: nothing follows.
+    /// A socket for the session at `row`, which is to be a relay: what it reads there and writes goes on by the stream.
+    pub fn begin_detour(&self, reactor: &Reactor, row: Row) -> io::Result<OwnedFd> {
+        let (ours, theirs) = socket::pair()?;
+        reactor.add_stream(&ours, self.connection, false)?;
+        reactor.add_stream(&theirs, row, true)?;
+        self.detour.set(Some(ours));
+        self.is_left_for_detour.set(true);
+        self.has_moved.set(true);
+        Ok(theirs)
+    }
+
+    /// The other end of that, once.
+    pub fn take_detour(&self) -> Option<OwnedFd> {
+        self.detour.take()
+    }
+
+    /// The session leaves: nothing follows, unless it goes on elsewhere.
     pub fn leave(&self, left: Left) {
-        if self.left.get() == Left::Not {
+        if self.left.get() == Left::Not && !self.is_left_for_detour.get() {
             self.left.set(left);
             self.has_moved.set(true);
         }

@@ -2,6 +2,7 @@
 //! on the other side.
 
 use super::body::{Incoming, Outgoing};
+use super::detour::Detour;
 use super::heads;
 use super::pipe::{Left, Pipe};
 use crate::session::Session;
@@ -27,6 +28,8 @@ pub struct Stream {
     pub pipe: Rc<Pipe>,
     /// Its place under the ceiling of the process, unless it has that of its connection.
     pub place: Option<Place>,
+    /// Where its bytes go, if it carries those of a relay.
+    pub detour: Option<Detour>,
     method: Method,
     body: Incoming,
     /// Whether it could not say anything for too much is to go out.
@@ -40,6 +43,8 @@ enum Answer {
     Head,
     /// Its body goes to the client.
     Body(Box<Outgoing>),
+    /// What goes to the client are the bytes of a relay.
+    Relayed,
     /// The client has it, or gets nothing more of it.
     Over,
 }
@@ -60,6 +65,7 @@ impl Stream {
             session,
             pipe,
             place: None,
+            detour: None,
             method,
             body: body.map(Incoming::new).unwrap_or_default(),
             is_held_up: false,
@@ -70,7 +76,9 @@ impl Stream {
     /// Whether its session has done something, or there is room again where there was none; unless too much `is_full`.
     pub fn is_due(&self, endpoint: &Endpoint, is_full: bool) -> bool {
         let has_moved = self.pipe.has_moved.take();
-        has_moved || !is_full && (self.is_held_up || self.pipe.is_held.get() && endpoint.room(self.id) > 0)
+        let is_held = || self.pipe.is_held.get() && endpoint.room(self.id) > 0;
+        let may_carry = || self.detour.as_ref().is_some_and(|detour| detour.may_read());
+        has_moved || !is_full && (self.is_held_up || is_held() || may_carry())
     }
 
     /// Whether the session has left, and the client has what there was.
@@ -98,6 +106,10 @@ impl Stream {
     }
 
     fn wake_reader(&self) {
+        if self.detour.is_some() {
+            // It is the connection that reads.
+            self.pipe.has_moved.set(true);
+        }
         let ready = &self.session.client_ready;
         ready.set(ready.get().and(Readiness::READABLE));
     }
@@ -105,6 +117,13 @@ impl Stream {
     /// Moves what can be moved now; whether the session has something to look at.
     pub fn advance(&mut self, endpoint: &mut Endpoint, out: &mut Vec<u8>, is_full: bool) -> bool {
         self.is_held_up = is_full;
+        if let Some(socket) = self.pipe.take_detour() {
+            self.detour = Some(Detour::new(socket));
+        }
+        if self.detour.is_some() {
+            self.relay(endpoint, out, is_full);
+            return false;
+        }
         self.body.release(self.id, &self.pipe.to_backend.borrow(), endpoint, out);
         let has_room = match is_full {
             true => false,
@@ -129,11 +148,71 @@ impl Stream {
         endpoint.reset(self.id, why, out);
     }
 
-    /// The session is told that its client has left, unless that has all it wanted.
-    pub fn give_up(&mut self) {
+    /// The session is told that its client has left, unless that has all it wanted. Gives the detour, if there was one: the
+    /// session is established, and not told by this.
+    pub fn give_up(&mut self) -> Option<Detour> {
         self.body.forget();
         if !self.is_answered() {
             self.session.client_ready.set(Readiness::BROKEN);
+        }
+        self.answer = Answer::Over;
+        let detour = self.detour.take();
+        if detour.is_some() {
+            self.pipe.left.set(Left::Cut);
+        }
+        detour
+    }
+
+    /// Carries bytes to a relay and back, once the client knows that it has one.
+    fn relay(&mut self, endpoint: &mut Endpoint, out: &mut Vec<u8>, is_full: bool) {
+        let Some(detour) = &mut self.detour else { return };
+        let pipe = Rc::clone(&self.pipe);
+        let mut said = pipe.to_backend.borrow_mut();
+        // Who takes nothing any more is heard of by what comes from there.
+        let _ = detour.send(&mut said, self.body.is_over());
+        self.body.release(self.id, &said, endpoint, out);
+        while !is_full && self.hear(endpoint, out) {}
+        let ended = self.session.serving().and_then(|serving| serving.ended());
+        let has_all = self.is_answered() && self.body.is_over() && said.is_empty();
+        if ended.is_some() && self.is_answered() || has_all {
+            self.detour = None;
+            pipe.left.set(Left::InOrder);
+        }
+    }
+
+    /// Sends some of what came from the relay; whether there may be more.
+    fn hear(&mut self, endpoint: &mut Endpoint, out: &mut Vec<u8>) -> bool {
+        let Some(detour) = &mut self.detour else { return false };
+        let pipe = Rc::clone(&self.pipe);
+        if pipe.to_client.borrow().is_empty() && detour.may_read() {
+            detour.recv(&mut pipe.to_client.borrow_mut());
+        }
+        let is_over = detour.is_over();
+        if self.send_head(endpoint, out).is_err() {
+            return false;
+        }
+        let mut told = pipe.to_client.borrow_mut();
+        let length = match self.answer {
+            Answer::Relayed => told.len().min(endpoint.room(self.id)),
+            _ => 0,
+        };
+        if length > 0 {
+            endpoint.data(self.id, &told[..length], false, out);
+            told.drain(..length);
+        }
+        pipe.is_held.set(!told.is_empty());
+        if is_over && told.is_empty() && !self.is_answered() {
+            self.end_relayed(endpoint, out);
+        }
+        length > 0
+    }
+
+    /// Nothing more comes from the relay: what was cut must not look like an end.
+    fn end_relayed(&mut self, endpoint: &mut Endpoint, out: &mut Vec<u8>) {
+        let ended = self.session.serving().and_then(|serving| serving.ended());
+        match ended.is_some_and(|end| !end.is_ok()) {
+            true => endpoint.reset(self.id, Reason::CANCEL, out),
+            false => endpoint.data(self.id, &[], true, out),
         }
         self.answer = Answer::Over;
     }
@@ -157,11 +236,13 @@ impl Stream {
         let mut lines = Lines::new();
         let Ok(head) = Response::parse(&told[..end], self.method, &mut lines) else { return Err(Broken) };
         let (is_interim, body) = (head.is_interim(), head.body);
-        let is_over = !is_interim && body.is_empty();
+        let is_relay = self.detour.is_some();
+        let is_over = !is_interim && !is_relay && body.is_empty();
         endpoint.fields(self.id, is_over, out, |out| heads::response(&head, out));
         told.drain(..end);
         self.answer = match is_over {
             _ if is_interim => return Ok(true),
+            _ if is_relay => Answer::Relayed,
             true => Answer::Over,
             false => Answer::Body(Box::new(Outgoing::new(body))),
         };

@@ -51,7 +51,9 @@ fn what_breaks_the_rules_of_http_2_is_reset_and_reaches_nobody() {
         &[GET, HTTP, HOST, (":path", "evil")],
         &[GET, HTTP, HOST, (":path", "http://evil.test/")],
         &[GET, HTTP, HOST, ROOT, (":status", "200")],
-        &[(":method", "CONNECT"), (":protocol", "websocket"), HTTP, HOST, ROOT],
+        &[(":method", "GET"), (":protocol", "websocket"), HTTP, HOST, ROOT],
+        &[(":method", "CONNECT"), (":protocol", "websocket"), HOST, ROOT],
+        &[(":method", "CONNECT"), HTTP, HOST, ROOT],
     ] {
         let peer = rig.connect();
         assert_eq!(ending(&peer, &head(fields)), (kind::RST_STREAM, 1), "{fields:?}");
@@ -104,7 +106,7 @@ fn what_is_refused_of_http_1_is_refused_of_http_2_with_the_same_words() {
         (&[GET, HTTP, (":authority", "user@web.test"), ROOT], 400, "host"),
         (&[GET, HTTP, HOST, (":path", "*")], 400, "target"),
         (&[GET, HTTP, HOST, ROOT, ("expect", "miracles")], 417, "expectation"),
-        (&[(":method", "CONNECT"), HOST], 405, "connect"),
+        (&[(":method", "CONNECT"), (":authority", "web.test:443")], 405, "connect"),
         (&[GET, HTTP, HOST, (":path", &long_path)], 414, "target-too-long"),
         (&[GET, HTTP, HOST, ROOT, ("x", &longer)], 431, "head-too-long"),
         (&many, 431, "too-many-fields"),
