@@ -16,19 +16,31 @@ use evenkeel_core::http::steer;
 use evenkeel_core::http::write::Onward;
 use evenkeel_core::http2;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Bytes of a refused request that are told.
 const SAID_MAX: usize = 256;
 
 /// What has come.
 pub enum Arrival {
+    /// A head of HTTP/1.
+    Head(Head),
+    /// The beginning of HTTP/2.
+    Http2,
+}
+
+impl From<Head> for Arrival {
+    fn from(head: Head) -> Self {
+        Self::Head(head)
+    }
+}
+
+/// What has come of HTTP/1.
+pub enum Head {
     /// A request.
     Request(Box<Exchange>),
     /// Something that is refused.
     Refused(Refused),
-    /// Another version of HTTP.
-    Http2,
 }
 
 /// A request that was refused before it was one.
@@ -93,6 +105,30 @@ impl Waiting {
 
     /// Looks what has come.
     pub fn advance(&mut self, worker: &Worker, session: &Session) -> Poll<Result<Arrival, End>> {
+        self.wait(worker, session, |waiting| {
+            if waiting.may_be_http2 {
+                match begins_http2(worker, session, &mut waiting.client)? {
+                    Ok(true) => return Some(Ok(Arrival::Http2)),
+                    Ok(false) => waiting.may_be_http2 = false,
+                    Err(end) => return Some(Err(end)),
+                }
+            }
+            look(worker, session, waiting).map(|head| head.map(Arrival::Head))
+        })
+    }
+
+    /// Looks what has come of the request of a stream, which is said in the words of HTTP/1.
+    pub fn advance_stream(&mut self, worker: &Worker, session: &Session) -> Poll<Result<Head, End>> {
+        self.wait(worker, session, |waiting| look(worker, session, waiting))
+    }
+
+    /// Waits until `look` finds what has come, or nothing more is to come.
+    fn wait<T: From<Head>>(
+        &mut self,
+        worker: &Worker,
+        session: &Session,
+        look: impl FnOnce(&mut Self) -> Option<Result<T, End>>,
+    ) -> Poll<Result<T, End>> {
         let now = worker.reactor.now();
         if session.client_ready.get().broken() {
             return Poll::Ready(Err(left(&self.client)));
@@ -104,11 +140,8 @@ impl Waiting {
                 };
                 self.by = now + terms.rules.timeouts.head;
             }
-            let heard = *self.heard.get_or_insert(now);
-            if let Some(mut arrival) = look(worker, session, self) {
-                if let Ok(Arrival::Request(exchange)) = &mut arrival {
-                    exchange.head_took = now - heard;
-                }
+            self.heard.get_or_insert(now);
+            if let Some(arrival) = look(self) {
                 return Poll::Ready(arrival);
             }
         }
@@ -116,11 +149,8 @@ impl Waiting {
             return Poll::Ready(Err(End::Closed(Side::Evenkeel)));
         }
         if now >= self.by {
-            return Poll::Ready(Ok(Arrival::Refused(Refused::new(
-                Refusal::HeadLate,
-                &self.client.held,
-                now,
-            ))));
+            let late = Refused::new(Refusal::HeadLate, &self.client.held, now);
+            return Poll::Ready(Ok(Head::Refused(late).into()));
         }
         worker.reactor.arm(session.row.index, worker.drains_by().map_or(self.by, |by| by.min(self.by)));
         Poll::Pending
@@ -132,40 +162,38 @@ fn left(client: &Client) -> End {
     if client.held.is_empty() { End::Closed(Side::Client) } else { End::ClientLeft }
 }
 
-/// Reads what there is; `None` if there is more to come.
-fn look(worker: &Worker, session: &Session, waiting: &mut Waiting) -> Option<Result<Arrival, End>> {
-    let Waiting { client, seeker, may_be_http2, .. } = waiting;
+/// Whether what comes is the beginning of HTTP/2; `None` if there is more to come before that is known.
+fn begins_http2(worker: &Worker, session: &Session, client: &mut Client) -> Option<Result<bool, End>> {
+    let mut tools = worker.tools.borrow_mut();
+    let (scratch, cipher) = tools.buffers();
+    let mut length = client.take_held(scratch);
+    loop {
+        skip_empty_lines(scratch, &mut length);
+        if let Some(is_http2) = http2::begins(&scratch[..length]) {
+            client.hold(&scratch[..length]);
+            return Some(Ok(is_http2));
+        }
+        if let Err(end) = read_on(client, session, (scratch, cipher), &mut length)? {
+            return Some(Err(end));
+        }
+    }
+}
+
+/// Reads what there is of a head; `None` if there is more to come.
+fn look(worker: &Worker, session: &Session, waiting: &mut Waiting) -> Option<Result<Head, End>> {
+    let Waiting { client, seeker, heard, .. } = waiting;
     let Some(terms) = Terms::of(worker, session) else { return Some(Err(End::Closed(Side::Evenkeel))) };
     let mut tools = worker.tools.borrow_mut();
     let (scratch, cipher) = tools.buffers();
     let mut length = client.take_held(scratch);
     let limits = terms.rules.limits;
     loop {
-        // Some end a body with a line that is no part of it, RFC 9112, section 2.2.
-        let empty = empty_lines(&scratch[..length]);
-        if empty > 0 {
-            scratch.copy_within(empty..length, 0);
-            length -= empty;
+        if skip_empty_lines(scratch, &mut length) {
             *seeker = Seeker::default();
         }
-        if *may_be_http2 {
-            match http2::begins(&scratch[..length]) {
-                Some(true) => {
-                    client.hold(&scratch[..length]);
-                    return Some(Ok(Arrival::Http2));
-                }
-                Some(false) => {
-                    *seeker = Seeker::default();
-                    *may_be_http2 = false;
-                }
-                None => {}
-            }
-        }
         let now = worker.reactor.now();
-        let refused = |refusal, came: &[u8]| Some(Ok(Arrival::Refused(Refused::new(refusal, came, now))));
+        let refused = |refusal, came: &[u8]| Some(Ok(Head::Refused(Refused::new(refusal, came, now))));
         match seeker.end(&scratch[..length]) {
-            // It begins like HTTP/2, and the head of a request does so only by mistake.
-            _ if *may_be_http2 => {}
             Err(refusal) => return refused(refusal, &scratch[..length]),
             Ok(Some(end)) if end > limits.bytes as usize => {
                 return refused(Refusal::HeadTooLong, &scratch[..end]);
@@ -173,8 +201,9 @@ fn look(worker: &Worker, session: &Session, waiting: &mut Waiting) -> Option<Res
             Ok(Some(end)) => {
                 client.hold(&scratch[end..length]);
                 let head = &scratch[..end];
-                return match arrive(worker, session, client, terms, head) {
-                    Ok(exchange) => Some(Ok(Arrival::Request(exchange))),
+                let took = heard.map_or(Duration::ZERO, |heard| now - heard);
+                return match arrive(worker, session, client, terms, (head, took)) {
+                    Ok(exchange) => Some(Ok(Head::Request(exchange))),
                     Err(refusal) => refused(refusal, head),
                 };
             }
@@ -185,23 +214,43 @@ fn look(worker: &Worker, session: &Session, waiting: &mut Waiting) -> Option<Res
             }
             Ok(None) => {}
         }
-        match client.port(&session.client_ready).recv(&mut scratch[length..], cipher) {
-            Came::Bytes(bytes) => length += bytes,
-            Came::Nothing => {
-                client.hold(&scratch[..length]);
-                return None;
-            }
-            Came::End | Came::Lost => {
-                client.hold(&scratch[..length]);
-                return Some(Err(left(client)));
-            }
+        if let Err(end) = read_on(client, session, (scratch, cipher), &mut length)? {
+            return Some(Err(end));
         }
     }
 }
 
-/// Bytes of the empty lines at the beginning.
-fn empty_lines(came: &[u8]) -> usize {
-    2 * came.chunks_exact(2).take_while(|pair| *pair == b"\r\n").count()
+/// Reads what comes next behind the `length` bytes that have come; `None`, and those are held, if there is more to come.
+fn read_on(
+    client: &mut Client,
+    session: &Session,
+    (scratch, cipher): (&mut [u8], &mut [u8]),
+    length: &mut usize,
+) -> Option<Result<(), End>> {
+    match client.port(&session.client_ready).recv(&mut scratch[*length..], cipher) {
+        Came::Bytes(bytes) => {
+            *length += bytes;
+            Some(Ok(()))
+        }
+        Came::Nothing => {
+            client.hold(&scratch[..*length]);
+            None
+        }
+        Came::End | Came::Lost => {
+            client.hold(&scratch[..*length]);
+            Some(Err(left(client)))
+        }
+    }
+}
+
+/// Takes away empty lines at the beginning: some end a body with one that is no part of it, RFC 9112, section 2.2.
+fn skip_empty_lines(scratch: &mut [u8], length: &mut usize) -> bool {
+    let empty = 2 * scratch[..*length].chunks_exact(2).take_while(|pair| *pair == b"\r\n").count();
+    if empty > 0 {
+        scratch.copy_within(empty..*length, 0);
+        *length -= empty;
+    }
+    empty > 0
 }
 
 /// A whole head has come.
@@ -210,7 +259,7 @@ fn arrive(
     session: &Session,
     client: &Client,
     terms: Terms,
-    head: &[u8],
+    (head, took): (&[u8], Duration),
 ) -> Result<Box<Exchange>, Refusal> {
     let mut desk = worker.http.desk.borrow_mut();
     let Desk { lines, .. } = &mut *desk;
@@ -229,7 +278,9 @@ fn arrive(
     if let Some(serving) = session.serving() {
         serving.on_request();
     }
-    Ok(Box::new(Exchange::new(worker, session, &request, (written, steered), terms)))
+    let mut exchange = Box::new(Exchange::new(worker, session, &request, (written, steered), terms));
+    exchange.head_took = took;
+    Ok(exchange)
 }
 
 fn origin(worker: &Worker, session: &Session, client: &Client, terms: &Terms) -> Origin {

@@ -36,6 +36,7 @@ use links::Links;
 use crate::reactor::Row;
 use crate::session::{Established, Open, Opened, Session};
 use crate::worker::Worker;
+use arrival::Head;
 use evenkeel_core::end::{End, Side};
 use evenkeel_core::http::head::Lines;
 use evenkeel_core::http::outcome::Outcome;
@@ -91,11 +92,9 @@ fn wait(worker: &Worker, session: &Session, client: Client, is_first: bool) -> R
 
 /// Serves the request that has come, until its client has no more for now, or speaks another protocol.
 pub fn serve(worker: Rc<Worker>, session: Rc<Session>, mut client: Client, arrival: Arrival) -> Open {
-    if matches!(arrival, Arrival::Http2) {
-        return http2::serve(worker, session, client);
-    }
+    let Arrival::Head(head) = arrival else { return http2::serve(worker, session, client) };
     Box::pin(async move {
-        let next = serve_one(&worker, &session, &mut client, arrival).await;
+        let next = serve_one(&worker, &session, &mut client, head).await;
         match next {
             Next::Request => {
                 session.serving().into_iter().for_each(|serving| serving.rest());
@@ -107,20 +106,15 @@ pub fn serve(worker: Rc<Worker>, session: Rc<Session>, mut client: Client, arriv
     })
 }
 
-async fn serve_one(
-    worker: &Rc<Worker>,
-    session: &Rc<Session>,
-    client: &mut Client,
-    arrival: Arrival,
-) -> Next {
-    match arrival {
-        Arrival::Request(exchange) => {
+async fn serve_one(worker: &Rc<Worker>, session: &Rc<Session>, client: &mut Client, head: Head) -> Next {
+    match head {
+        Head::Request(exchange) => {
             let mut running = Running { worker, session, client, exchange };
             let Running { client, exchange, .. } = &mut running;
             let (outcome, upgraded) = exchange.run(worker, session, client).await;
             conclude(worker, session, client, exchange, outcome, upgraded).await
         }
-        Arrival::Refused(refused) => {
+        Head::Refused(refused) => {
             let outcome = Outcome::Refused(refused.refusal);
             let (onward, method) = (refused.onward(), refused.method());
             let said = answer::refuse(worker, session, client, outcome, method, onward).await;
@@ -128,7 +122,6 @@ async fn serve_one(
             answer::leave(worker, session, client).await;
             Next::Close
         }
-        Arrival::Http2 => Next::Close,
     }
 }
 
@@ -140,9 +133,9 @@ pub fn serve_stream(worker: Rc<Worker>, session: Rc<Session>, client: Client) ->
         return Box::pin(ready(Err(End::Closed(Side::Evenkeel))));
     };
     Box::pin(async move {
-        let arrival = poll_fn(|_| waiting.advance(&worker, &session)).await?;
+        let head = poll_fn(|_| waiting.advance_stream(&worker, &session)).await?;
         let mut client = waiting.into_client();
-        if let Next::Relay(established) = serve_one(&worker, &session, &mut client, arrival).await {
+        if let Next::Relay(established) = serve_one(&worker, &session, &mut client, head).await {
             return Ok(Opened::Relay(*established));
         }
         client.finish();
