@@ -197,7 +197,7 @@ impl Exchange {
         }
         pool.note_session();
         let mut wish = Wish {
-            fresh: false,
+            since: None,
             alone: self.terms.rules.links.idle_max == 0,
             alive: !self.method.is_idempotent(),
             started: worker.reactor.now(),
@@ -273,9 +273,9 @@ impl Exchange {
         let has_ended_meanwhile =
             (lease.is_reused || is_unseen) && matches!(failing, Failing::Closed | Failing::Reset);
         drop(lease);
-        if has_ended_meanwhile && may_repeat && !wish.fresh {
+        if has_ended_meanwhile && may_repeat && wish.since.is_none() {
             // It was closed while it waited, as any server may: that says nothing of the backend.
-            wish.fresh = true;
+            wish.since = Some(worker.reactor.now());
             return None;
         }
         let failure = ConnectFailure::NoAnswer(failing);

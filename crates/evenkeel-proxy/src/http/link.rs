@@ -30,6 +30,8 @@ pub struct Link {
     pub is_open: Cell<bool>,
     /// Whether it is known to have something to do.
     pub is_due: Cell<bool>,
+    /// When it was made.
+    pub made: Instant,
     /// Until when it may wait.
     pub idle_until: Cell<Instant>,
 }
@@ -66,6 +68,7 @@ impl Link {
             load: Arc::clone(load),
             is_open: Cell::new(true),
             is_due: Cell::default(),
+            made: now,
             idle_until: Cell::new(now),
         }
     }

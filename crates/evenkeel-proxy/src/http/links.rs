@@ -60,20 +60,21 @@ impl Links {
     }
 
     /// A link to the backend with this load for the session at `user`: the one that has waited least; if none does, one of
-    /// HTTP/2 that has room beside the requests that it has, where they are fewest.
-    pub fn take(&self, load: &Arc<Load>, user: Row) -> Option<Lease<'_>> {
-        let key = key(load);
-        let waiting = self.idle.borrow_mut().pop(key);
+    /// HTTP/2 that has room beside the requests that it has, where they are fewest. If it must have been made `since`, it is one
+    /// of HTTP/2 in any case: of HTTP/1 others may all have ended alike.
+    pub fn take(&self, load: &Arc<Load>, user: Row, since: Option<Instant>) -> Option<Lease<'_>> {
+        let suits = |link: &Link| since.is_none_or(|at| link.is_http2() && link.made >= at);
+        let waiting = self.idle.borrow_mut().pop_if(key(load), suits);
         let link = match waiting {
             Some(link) => self.share(link),
-            None => self.roomiest(key)?,
+            None => self.roomiest(key(load), suits)?,
         };
         Some(Lease::new(self, link, user, true))
     }
 
-    fn roomiest(&self, key: usize) -> Option<Rc<Link>> {
+    fn roomiest(&self, key: usize, suits: impl Fn(&Link) -> bool) -> Option<Rc<Link>> {
         let shared = self.shared.borrow();
-        let with_room = shared.of(key).iter().filter(|link| link.has_room());
+        let with_room = shared.of(key).iter().filter(|link| link.has_room() && suits(link));
         with_room.min_by_key(|link| link.requests()).cloned()
     }
 

@@ -57,8 +57,8 @@ impl Reached<'_> {
 /// What a request wants of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wish {
-    /// It must be new.
-    pub fresh: bool,
+    /// It must not have been made before that: one that was has just ended with the request.
+    pub since: Option<Instant>,
     /// It must not be anybody else's, neither now nor later.
     pub alone: bool,
     /// It must not have ended already, as far as that can be known: what goes there cannot be sent again.
@@ -140,8 +140,9 @@ async fn made_by_others<'a>(
     rules: &PoolRules,
     wish: Wish,
 ) -> Result<Option<Lease<'a>>, End> {
-    let place = Waiter::new(&worker.http.links, key(&backend.load), session.row);
-    let Some(place) = place.filter(|_| !wish.fresh) else { return Ok(None) };
+    let Some(place) = Waiter::new(&worker.http.links, key(&backend.load), session.row) else {
+        return Ok(None);
+    };
     let now = worker.reactor.now();
     session.set_reach(Reach::Connecting(backend.addr.clone(), session.since(now)));
     let look = || match waiting(worker, session, backend, rules, wish) {
@@ -193,11 +194,12 @@ fn waiting<'a>(
     rules: &PoolRules,
     wish: Wish,
 ) -> Option<Lease<'a>> {
-    if wish.fresh || wish.alone || !can_be_shared(rules) {
+    if wish.alone || !can_be_shared(rules) {
         return None;
     }
+    let (links, load) = (&worker.http.links, &backend.load);
     loop {
-        let lease = worker.http.links.take(&backend.load, session.row)?;
+        let lease = links.take(load, session.row, wish.since)?;
         let suits = lease.link.is_http2() == rules.http2;
         if suits && (!wish.alive || lease.link.is_alive()) {
             return Some(lease);

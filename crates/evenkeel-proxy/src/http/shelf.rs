@@ -28,9 +28,9 @@ impl Shelf {
         self.count += 1;
     }
 
-    /// Takes away the last one of a backend.
-    pub fn pop(&mut self, key: usize) -> Option<Rc<Link>> {
-        let link = self.links.get_mut(&key)?.pop()?;
+    /// Takes away the last one of a backend, if that suits.
+    pub fn pop_if(&mut self, key: usize, suits: impl Fn(&Link) -> bool) -> Option<Rc<Link>> {
+        let link = self.links.get_mut(&key)?.pop_if(|link| suits(link))?;
         self.count -= 1;
         Some(link)
     }

@@ -250,6 +250,27 @@ fn a_goodbye_in_the_midst_sends_those_again_that_it_does_not_cover() {
 }
 
 #[test]
+fn those_that_a_goodbye_sends_again_share_the_next_connection() {
+    const COUNT: u32 = 20;
+    let last = 1 + 2 * COUNT;
+    let server = frames(&[], move |connection, frame| {
+        let goodbye = raw::frame(kind::GOAWAY, 0, 0, &[0, 0, 0, 1, 0, 0, 0, 0]);
+        Some(match (connection, frame.kind) {
+            (0, kind::HEADERS) if frame.stream == last => goodbye,
+            (0, kind::HEADERS) if frame.stream > 1 => Vec::new(),
+            (_, kind::HEADERS) => ok(frame.stream),
+            _ => Vec::new(),
+        })
+    });
+    let mut rig = front(&[&server], rules());
+    assert_eq!(status(&asked(&rig, "GET", "/")), 200);
+    let clients: Vec<_> = (0..COUNT).map(|_| asked(&rig, "POST", "/")).collect();
+    assert!(clients.iter().all(|client| status(client) == 200));
+    assert_eq!(server.accepted(), 2);
+    assert!((0..=COUNT).all(|_| rig.request().failed_attempts.is_empty()), "it is no failure");
+}
+
+#[test]
 fn when_the_connection_is_cut_each_request_is_treated_by_the_rules_for_it() {
     let server = frames(&[], |connection, frame| match (connection, frame.kind, frame.stream) {
         (0, kind::HEADERS, 3 | 5) => Some(Vec::new()),
