@@ -197,7 +197,7 @@ impl<'a, 'r> Round<'a, 'r> {
         let (at, end) = match &self.answer {
             Some(_) => (self.moved_at + timeouts.body, RoundEnd::Over(Outcome::Stalled)),
             None if is_sent => (self.moved_at + timeouts.response, RoundEnd::Failed(Failing::Late)),
-            None if self.to_backend.bytes.is_empty() => {
+            None if self.to_backend.bytes.is_empty() && self.reached.lease.is_flushed() => {
                 (self.moved_at + timeouts.body, RoundEnd::Over(Outcome::Refused(Refusal::BodyLate)))
             }
             None => (self.moved_at + timeouts.body, RoundEnd::Failed(Failing::Late)),

@@ -196,6 +196,24 @@ fn a_goodbye_that_does_not_cover_a_request_is_no_answer_and_the_next_connection_
 }
 
 #[test]
+fn a_backend_that_has_no_room_for_a_body_is_late_and_not_its_client() {
+    // Nothing may be sent on a stream.
+    let server = Server::start(&Place::any(), |peer: &Peer| {
+        let settings = raw::frame(kind::SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]);
+        let _ = peer.receive(24).and_then(|_| peer.send(&settings));
+        let _ = peer.read_to_end();
+    });
+    let mut soon = rules();
+    soon.timeouts.body = SOON;
+    let mut rig = front(&[&server], soon);
+    let client = rig.connect();
+    let lines = "POST / HTTP/1.1\nHost: a\nContent-Length: 200000";
+    client.send(&web::request(lines, &"x".repeat(100_000))).unwrap();
+    assert_eq!(web::read_answer(&client).unwrap().status(), 504);
+    assert_eq!(fate(&rig.request()), (Some(504), "answer-late"));
+}
+
+#[test]
 fn a_request_that_was_seen_and_reset_is_not_done_twice() {
     let asked = Arc::new(AtomicUsize::new(0));
     let seen = Arc::clone(&asked);
