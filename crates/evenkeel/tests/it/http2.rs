@@ -2,8 +2,7 @@
 
 use crate::chain::Chain;
 use crate::harness::Setup;
-use evenkeel_testkit::http2::Reason;
-use evenkeel_testkit::http2::{Client, request};
+use evenkeel_testkit::http2::{self, Client, Reason, Response, request};
 use evenkeel_testkit::{Peer, Place, Server, eventually, web};
 use serde_json::json;
 use std::sync::Arc;
@@ -42,6 +41,39 @@ fn an_upgrade_tells_a_client_to_go_and_finishes_its_streams() {
     open.store(true, SeqCst);
     assert_eq!(client.wait(answer).unwrap().text(), "done");
     chain.wait_alone();
+}
+
+#[test]
+fn a_backend_that_drains_answers_all_that_it_has_on_one_connection_which_is_closed_then() {
+    let (come, open) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (seen, gate) = (Arc::clone(&come), Arc::clone(&open));
+    let server = Server::start(
+        &Place::any(),
+        http2::serve(move |request, mut respond| {
+            let (seen, gate) = (Arc::clone(&seen), Arc::clone(&gate));
+            async move {
+                let number: usize = request.uri().path()[1..].parse().unwrap();
+                seen.fetch_add(1, SeqCst);
+                http2::until(|| gate.load(SeqCst) >= number).await;
+                let _ = respond.send_response(Response::new(()), true);
+            }
+        }),
+    );
+    let running = Setup::to([server.place()]).http().keys("to-http = \"2\"").top("workers = 1").ready();
+    let peer = Peer::connect(&running.place);
+    let client = Client::new(&peer);
+    assert_eq!(client.get("/0").unwrap().status, 200);
+    let [(first, _), (second, _)] = ["/1", "/2"].map(|path| client.begin(request("GET", path), true));
+    client.wait_until(|| come.load(SeqCst) == 3);
+    let (code, _, errors) = running.command(&format!("drain web {}", server.place()));
+    assert_eq!(code, 0, "{errors}");
+    open.store(1, SeqCst);
+    assert_eq!(client.wait(first).unwrap().status, 200);
+    assert_eq!((server.accepted(), server.open()), (1, 1), "the other one is still there");
+    open.store(2, SeqCst);
+    assert_eq!(client.wait(second).unwrap().status, 200);
+    eventually("nothing waits there", || (server.open() == 0).then_some(()));
+    running.end();
 }
 
 #[test]
