@@ -1,20 +1,19 @@
 //! One request to a backend that speaks HTTP/2, and its answer, both in the words of HTTP/1 to who asks: the two ends of a
 //! connection, in memory.
 
-use super::body::{Incoming, Outgoing};
+use super::answer::Answer;
+use super::body::Outgoing;
 use super::heads;
 use crate::reactor::Row;
 use evenkeel_core::http::head::{Lines, Seeker};
 use evenkeel_core::http::method::Method;
 use evenkeel_core::http::outcome::Refusal;
 use evenkeel_core::http::request::Request;
-use evenkeel_core::http::response::HEAD_MAX;
 use evenkeel_core::http::rules::HeadLimits;
 use evenkeel_core::http2::endpoint::Endpoint;
-use evenkeel_core::http2::message::{self, Malformed};
+use evenkeel_core::http2::message::Malformed;
 use evenkeel_core::http2::reason::Reason;
 use evenkeel_core::http2::unpacked::Unpacked;
-use evenkeel_core::http2::wording;
 use std::io::{self, ErrorKind};
 
 /// A request and its answer.
@@ -29,11 +28,7 @@ pub struct Errand {
     /// Its stream, once it was asked.
     stream: u32,
     method: Option<Method>,
-    /// Whether the head of the answer has come.
-    is_answered: bool,
-    answer: Incoming,
-    /// The answer, as far as nobody has read it.
-    told: Vec<u8>,
+    answer: Answer,
     /// What became of it, if that is nothing.
     failed: Option<Failed>,
     /// Whether the session has done something that the connection has not looked at.
@@ -57,7 +52,8 @@ pub struct Failed {
 }
 
 impl Failed {
-    const SEEN: Self = Self { is_unseen: false };
+    /// Nobody knows how far the backend has come with it.
+    pub const SEEN: Self = Self { is_unseen: false };
 }
 
 impl From<Malformed> for Failed {
@@ -83,9 +79,7 @@ impl Errand {
             asking: Stage::Head,
             stream: 0,
             method: None,
-            is_answered: false,
-            answer: Incoming::default(),
-            told: Vec::new(),
+            answer: Answer::default(),
             failed: None,
             is_due: false,
             has_news: false,
@@ -106,15 +100,13 @@ impl Errand {
 
     /// Gives bytes of the answer; whether those were all that are here now.
     pub fn read(&mut self, room: &mut [u8]) -> io::Result<(usize, bool)> {
-        if self.told.is_empty() {
+        if self.answer.is_read() {
             let why = self.failed.map_or(ErrorKind::WouldBlock, |_| ErrorKind::ConnectionReset);
             return Err(why.into());
         }
-        let length = self.told.len().min(room.len());
-        room[..length].copy_from_slice(&self.told[..length]);
-        self.told.drain(..length);
-        self.is_due |= self.told.is_empty();
-        Ok((length, self.told.is_empty()))
+        let length = self.answer.read(room);
+        self.is_due |= self.answer.is_read();
+        Ok((length, self.answer.is_read()))
     }
 
     /// Whether all of what was said is on its way.
@@ -174,7 +166,7 @@ impl Errand {
             self.fail(failed);
             return self.give_up(endpoint, out);
         }
-        self.answer.release(self.stream, &self.told, endpoint, out);
+        self.answer.release(self.stream, endpoint, out);
         // Who has said all does not wait for that.
         let has_more = !matches!(self.asking, Stage::Over);
         self.has_news |= has_more && !was_flushed && self.is_flushed();
@@ -218,35 +210,14 @@ impl Errand {
     /// The fields of an answer have come, or those that follow its body.
     pub fn take_fields(&mut self, unpacked: &Unpacked, is_over: bool) -> Result<(), Failed> {
         self.has_news = true;
-        let Some(method) = self.method else { return Err(Failed::SEEN) };
-        if unpacked.is_too_long() {
-            return Err(Failed::SEEN);
-        }
-        if self.is_answered {
-            return match is_over {
-                true => Ok(self.answer.trailers(unpacked, &mut self.told)?),
-                false => Err(Failed::SEEN),
-            };
-        }
-        let status = message::response(unpacked)?;
-        let framing = wording::response((status, method), is_over, unpacked.fields(), &mut self.told)?;
-        match status {
-            // Room that is told of does not hold up heads.
-            100..200 if is_over || status == 101 || self.told.len() > HEAD_MAX => return Err(Failed::SEEN),
-            100..200 => return Ok(()),
-            _ => self.is_answered = true,
-        }
-        if !is_over {
-            self.answer = Incoming::new(framing);
-        }
-        Ok(())
+        let method = self.method.ok_or(Failed::SEEN)?;
+        self.answer.fields(method, unpacked, is_over)
     }
 
     /// A piece of its body has come.
     pub fn take_piece(&mut self, piece: &[u8], is_over: bool) -> Result<(), Failed> {
         self.has_news = true;
-        self.answer.piece(piece, is_over, &mut self.told)?;
-        if self.is_answered { Ok(()) } else { Err(Failed::SEEN) }
+        self.answer.piece(piece, is_over)
     }
 
     /// The backend has reset the stream. Who wants no more of a request may have answered it.
@@ -254,10 +225,7 @@ impl Errand {
         self.has_news = true;
         self.asking = Stage::Over;
         self.said.clear();
-        match self.is_answered && self.answer.is_over() {
-            true => Ok(()),
-            false => Err(Failed { is_unseen }),
-        }
+        if self.answer.is_whole() { Ok(()) } else { Err(Failed { is_unseen }) }
     }
 
     /// The connection is over: so is the request, unless it is answered. What was not asked was not seen.
@@ -276,7 +244,7 @@ impl Errand {
 
     /// Nothing more is said or wanted of it.
     pub fn give_up(&mut self, endpoint: &mut Endpoint, out: &mut Vec<u8>) {
-        self.answer.release(self.stream, &[], endpoint, out);
+        self.answer.give_up(self.stream, endpoint, out);
         endpoint.reset(self.stream, Reason::CANCEL, out);
     }
 }

@@ -2,10 +2,11 @@
 //! by a session of its own that has a row of the worker's table, and for a socket a pipe in memory ([`pipe`]).
 //!
 //! HTTP/2 with backends: a connection ([`asking`]) with requests, each of which is taken in the words of HTTP/1 and its answer
-//! given in them ([`errand`]), as one of HTTP/1 does. Their bodies are carried alike ([`body`]).
+//! given in them ([`errand`], [`answer`]), as one of HTTP/1 does. Their bodies are carried alike ([`body`]).
 //!
 //! Frames, windows and compression are decided upon in the core; what comes and goes is read and written through a [`wire`].
 
+mod answer;
 mod asking;
 mod body;
 mod connection;
