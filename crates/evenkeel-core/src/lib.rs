@@ -45,6 +45,7 @@ pub mod snapshot;
 pub mod sockets;
 pub mod sources;
 pub mod span;
+pub mod stride;
 pub mod tls;
 pub mod vanish;
 pub mod wire;

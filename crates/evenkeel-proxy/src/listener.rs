@@ -1,4 +1,4 @@
-//! Accepting: in batches, within the ceilings, and what to do when it fails.
+//! Accepting: in strides, within the ceilings, and what to do when it fails.
 
 use crate::Report;
 use crate::bind::Bound;
@@ -16,6 +16,7 @@ use evenkeel_core::addr::Addr;
 use evenkeel_core::admit::Gate;
 use evenkeel_core::end::End;
 use evenkeel_core::snapshot::Listener;
+use evenkeel_core::stride::Stride;
 use evenkeel_sys::poll::Readiness;
 use evenkeel_sys::socket;
 use rustix::io::Errno;
@@ -27,9 +28,6 @@ use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// Connections taken in one go, before established ones get theirs.
-const BATCH: usize = 64;
 
 /// How long a listener rests after a failure, or at a ceiling, before it looks again.
 const REST: Duration = Duration::from_millis(50);
@@ -58,6 +56,8 @@ pub struct Accepting {
     pub flows: Option<Rc<Flows>>,
     /// While it rests: until when.
     pub resting: Cell<Option<Instant>>,
+    /// How many are accepted in one go.
+    pub stride: Cell<Stride>,
 }
 
 impl Accepting {
@@ -78,24 +78,41 @@ impl Accepting {
 
 /// Why accepting stopped.
 enum Stop {
-    /// Nobody waits to be accepted, or the batch is full.
+    /// Nobody waits to be accepted.
     Done,
     /// A ceiling is reached, or accepting fails: look again later.
     Rest,
 }
 
 impl Worker {
-    /// Takes connections until there is none, the batch is full, or something stands against it.
+    /// Takes connections until there is none, these are enough for this turn, or something stands against it.
     pub fn accept(self: &Rc<Self>, accepting: &Rc<Accepting>) {
+        let mut stride = accepting.stride.get();
+        let most = stride.next(self.reactor.turn());
         for socket in self.sockets(accepting) {
-            for _ in 0..BATCH {
-                match self.accept_one(accepting, socket) {
-                    Ok(()) => {}
-                    Err(Stop::Done) => break,
-                    Err(Stop::Rest) => return self.rest(accepting),
-                }
+            let (number, stop) = self.accept_some(accepting, socket, most);
+            stride.accepted(number);
+            if let Some(Stop::Rest) = stop {
+                self.rest(accepting);
+                break;
             }
         }
+        accepting.stride.set(stride);
+    }
+
+    /// Takes so many connections at most: how many it were, and what stopped it before.
+    fn accept_some(
+        self: &Rc<Self>,
+        accepting: &Accepting,
+        socket: BorrowedFd<'_>,
+        most: usize,
+    ) -> (usize, Option<Stop>) {
+        for number in 0..most {
+            if let Err(stop) = self.accept_one(accepting, socket) {
+                return (number, Some(stop));
+            }
+        }
+        (most, None)
     }
 
     /// This worker's sockets of a listener.

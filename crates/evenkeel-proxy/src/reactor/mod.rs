@@ -100,6 +100,7 @@ pub struct Reactor {
     /// Rows to be reviewed, the first first.
     reviews: RefCell<VecDeque<(Instant, Row)>>,
     now: Cell<Instant>,
+    turn: Cell<u64>,
     /// Turns in a row after which there may have been more events.
     full_turns: Cell<u32>,
 }
@@ -114,6 +115,7 @@ impl Reactor {
             ready: RefCell::default(),
             reviews: RefCell::default(),
             now: Cell::new(now),
+            turn: Cell::new(0),
             full_turns: Cell::new(0),
         })
     }
@@ -121,6 +123,11 @@ impl Reactor {
     /// The time of this turn.
     pub fn now(&self) -> Instant {
         self.now.get()
+    }
+
+    /// The number of this turn.
+    pub fn turn(&self) -> u64 {
+        self.turn.get()
     }
 
     /// Tells of every edge of a session's socket, until it is closed.
@@ -210,6 +217,7 @@ impl Reactor {
         };
         let result = self.poll.wait(events, timeout);
         self.now.set(Instant::now());
+        self.turn.set(self.turn.get() + 1);
         self.full_turns.set(if events.is_full() { self.full_turns.get() + 1 } else { 0 });
         result
     }

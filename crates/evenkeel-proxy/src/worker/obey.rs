@@ -89,6 +89,7 @@ impl Worker {
                 routes: publication.books.routes_of(&name.service),
                 flows,
                 resting: Cell::new(known.and_then(|known| known.resting.get())),
+                stride: Cell::default(),
             });
             if known.is_none() {
                 self.listen(&accepting);
