@@ -87,6 +87,10 @@ enum Stop {
 impl Worker {
     /// Takes connections until there is none, these are enough for this turn, or something stands against it.
     pub fn accept(self: &Rc<Self>, accepting: &Rc<Accepting>) {
+        // What the kernel told in this turn may be older than the word to accept nothing, which is given to be relied on.
+        if self.halted.get() {
+            return;
+        }
         let mut stride = accepting.stride.get();
         let most = stride.next(self.reactor.turn());
         for socket in self.sockets(accepting) {

@@ -222,6 +222,29 @@ fn what_fails_before_it_is_over_changes_nothing() {
 }
 
 #[test]
+fn from_the_word_that_nothing_is_accepted_on_nothing_is_however_many_come() {
+    let server = Server::echo();
+    let mut rig = next(&server);
+    let (helm, place, is_over) = (rig.plane().helm(), rig.place.clone(), Arc::new(AtomicBool::new(false)));
+    let stop = Arc::clone(&is_over);
+    let crowd = std::thread::spawn(move || {
+        while !stop.load(Relaxed) {
+            drop(Peer::connect(&place));
+        }
+    });
+    for _ in 0..200 {
+        helm.stop_accepting(soon()).unwrap();
+        let accepted = rig.plane().totals().accepted;
+        // The turn in which the word came is over when another one is obeyed.
+        helm.settle(soon()).unwrap();
+        assert_eq!(rig.plane().totals().accepted, accepted);
+        helm.go_on();
+    }
+    is_over.store(true, Relaxed);
+    crowd.join().unwrap();
+}
+
+#[test]
 fn counts_and_ids_go_on() {
     let server = Server::echo();
     let (mut old, mut new) = (next(&server), next(&server));
