@@ -74,8 +74,17 @@ impl Chain {
 
     /// One upgrade; what was told of it.
     pub fn upgrade(&mut self) -> Value {
-        let before = self.count_events("upgraded");
+        let (before, begun) = (self.count_events("upgraded"), self.count_events("upgrading"));
+        let mut ignored = self.count_events("signal-ignored");
         self.signal_newest(Signal::USR2);
+        eventually("the upgrade begins", || {
+            // Who has just come up wants to have everything first.
+            if self.count_events("signal-ignored") > ignored {
+                ignored += 1;
+                self.signal_newest(Signal::USR2);
+            }
+            (self.count_events("upgrading") > begun).then_some(())
+        });
         self.wait_upgraded(before + 1)
     }
 
