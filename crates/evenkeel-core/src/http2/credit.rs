@@ -16,7 +16,7 @@ const PER_SECOND: u64 = 50;
 /// A stream that is reset: somebody may have begun to answer.
 const RESET: u32 = 20;
 
-/// What has to be answered, or goes on with what should be short.
+/// What has to be answered, or goes on with what should be short; and a stream that we have to reset.
 const BOTHER: u32 = 10;
 
 /// What is only to be read.
@@ -32,6 +32,7 @@ const CRUMB: u32 = 16;
 #[derive(Clone, Copy, Debug)]
 pub struct Credit {
     left: u32,
+    is_exhausted: bool,
     /// Up to when time has been counted.
     at: Instant,
 }
@@ -43,7 +44,7 @@ pub struct Exhausted;
 impl Credit {
     /// That of a connection that begins now.
     pub fn new(now: Instant) -> Self {
-        Self { left: MOST, at: now }
+        Self { left: MOST, is_exhausted: false, at: now }
     }
 
     /// The client has sent `frame`, which carries so many bytes of a body.
@@ -51,9 +52,19 @@ impl Credit {
         self.gain_by_time(now);
         match cost(frame, carries) {
             0 => self.gain(carries / BYTES),
-            cost => self.left = self.left.checked_sub(cost).ok_or(Exhausted)?,
+            cost => self.spend(cost),
         }
-        Ok(())
+        if self.is_exhausted { Err(Exhausted) } else { Ok(()) }
+    }
+
+    /// A stream had to be reset for the client's fault, which shows with its next frame if that was too much.
+    pub fn on_broken(&mut self) {
+        self.spend(BOTHER);
+    }
+
+    fn spend(&mut self, cost: u32) {
+        self.is_exhausted |= cost > self.left;
+        self.left = self.left.saturating_sub(cost);
     }
 
     /// The client is sent a piece of a body: it has to make room for the next ones, and may measure how long they take.
@@ -127,6 +138,17 @@ mod tests {
         {
             assert_eq!(taken(frame, carries), 1_000_000);
         }
+    }
+
+    #[test]
+    fn streams_that_break_the_rules_come_to_an_end() {
+        let now = Instant::now();
+        let mut credit = Credit::new(now);
+        let asked = (0..1000).take_while(|_| {
+            credit.on_broken();
+            credit.on_came(frame(Kind::Headers, 0x5), 0, now).is_ok()
+        });
+        assert_eq!(asked.count(), 400);
     }
 
     #[test]

@@ -130,7 +130,12 @@ impl Endpoint {
 
     pub(super) fn tell_reset(&mut self, stream: u32, why: Reason, out: &mut Vec<u8>) {
         frame::write(Kind::Reset, 0, stream, &why.0.to_be_bytes(), out);
-        self.refused += u32::from(why.is_their_fault());
+        if why.is_their_fault() {
+            self.refused += 1;
+            if let Role::Server(credit) = &mut self.role {
+                credit.on_broken();
+            }
+        }
     }
 
     /// Asks the other side to open no more streams. Those that it opens before it knows are served.

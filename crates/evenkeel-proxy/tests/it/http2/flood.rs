@@ -62,6 +62,19 @@ fn streams_that_are_opened_to_be_reset_are_told_to_calm_down() {
 }
 
 #[test]
+fn streams_that_have_to_be_reset_are_told_to_calm_down() {
+    let server = named("a");
+    let mut rig = rig(&[&server], rules());
+    let peer = rig.connect();
+    let malformed = raw::fields(&[(":method", "GET"), ("Upper", "x")]);
+    let again = |number| raw::frame(kind::HEADERS, END_HEADERS | END_STREAM, number * 2 + 1, &malformed);
+    assert_eq!(flood(&peer, b"", again), CALM);
+    assert_eq!(rig.request().outcome.word(), "http2-flood");
+    assert!((0..300).all(|_| rig.request().outcome.word() == "http2-stream"), "those that were looked at");
+    assert_eq!(server.accepted(), 0);
+}
+
+#[test]
 fn a_message_in_many_pieces_is_told_to_calm_down() {
     let server = named("a");
     let mut rig = rig(&[&server], rules());
