@@ -2,6 +2,7 @@
 
 use crate::harness::Setup;
 use evenkeel_testkit::{Ending, Peer, Place, Server, Silent, eventually, serve};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 
@@ -113,17 +114,19 @@ fn one_of_three_is_killed_under_load_and_only_its_own_sessions_see_it() {
     assert!(cut >= 5, "{cut} of those who stay were connected to it");
     let count = asked.load(SeqCst) as usize + long.len();
     drop(long);
-    for session in running.wait_sessions(count) {
-        let client = session["client"].as_str().unwrap();
-        let port: u16 = client.rsplit_once(':').unwrap().1.parse().unwrap();
-        if session["end"] != "ok" {
-            assert_eq!(
-                (&session["end"], &session["backend"]),
-                (&"backend-reset".into(), &place.as_str().into()),
-                "{session}"
-            );
-        }
-        assert!(!failed.contains(&port) || session["backend"] == place.as_str(), "{session}");
+    let sessions = running.wait_sessions(count);
+    for session in sessions.iter().filter(|session| session["end"] != "ok") {
+        assert_eq!(
+            (&session["end"], &session["backend"]),
+            (&"backend-reset".into(), &place.as_str().into()),
+            "{session}"
+        );
+    }
+    for port in failed {
+        // What was reset leaves its port to others, who may have fared better.
+        let has_it = |session: &Value| session["client"].as_str().unwrap().ends_with(&format!(":{port}"));
+        let mut its = sessions.iter().filter(|session| has_it(session));
+        assert!(its.any(|session| session["backend"] == place.as_str()), "{port} was connected to another");
     }
     running.wait_backend("down", &place);
 }
