@@ -118,6 +118,12 @@ impl Pipe {
         self.detour.take()
     }
 
+    /// What went by way of it is over, and so is the session.
+    pub fn end_detour(&self, left: Left) {
+        self.is_left_for_detour.set(false);
+        self.leave(left);
+    }
+
     /// The session leaves: nothing follows, unless it goes on elsewhere.
     pub fn leave(&self, left: Left) {
         if self.left.get() == Left::Not && !self.is_left_for_detour.get() {

@@ -7,6 +7,7 @@ use super::heads;
 use super::pipe::{Left, Pipe};
 use crate::session::Session;
 use crate::shared::Place;
+use evenkeel_core::end::End;
 use evenkeel_core::http::body::Framing;
 use evenkeel_core::http::head::{Lines, Seeker};
 use evenkeel_core::http::method::Method;
@@ -77,8 +78,14 @@ impl Stream {
     pub fn is_due(&self, endpoint: &Endpoint, is_full: bool) -> bool {
         let has_moved = self.pipe.has_moved.take();
         let is_held = || self.pipe.is_held.get() && endpoint.room(self.id) > 0;
-        let may_carry = || self.detour.as_ref().is_some_and(|detour| detour.may_read());
-        has_moved || !is_full && (self.is_held_up || is_held() || may_carry())
+        let may_carry = |detour: &Detour| detour.may_read() || self.ended().is_some();
+        let has_detour = || self.detour.as_ref().is_some_and(may_carry);
+        has_moved || !is_full && (self.is_held_up || is_held() || has_detour())
+    }
+
+    /// How the session has ended, if it has.
+    fn ended(&self) -> Option<End> {
+        self.session.serving().and_then(|serving| serving.ended())
     }
 
     /// Whether the session has left, and the client has what there was.
@@ -120,23 +127,30 @@ impl Stream {
         if let Some(socket) = self.pipe.take_detour() {
             self.detour = Some(Detour::new(socket));
         }
-        if self.detour.is_some() {
-            self.relay(endpoint, out, is_full);
-            return false;
-        }
-        self.body.release(self.id, &self.pipe.to_backend.borrow(), endpoint, out);
-        let has_room = match is_full {
-            true => false,
-            false => self.download(endpoint, out).unwrap_or_else(|Broken| {
-                endpoint.reset(self.id, Reason::INTERNAL_ERROR, out);
-                self.give_up();
-                true
-            }),
+        let has_room = match self.detour {
+            Some(_) => {
+                self.relay(endpoint, out, is_full);
+                false
+            }
+            None => self.serve(endpoint, out, is_full),
         };
         if self.is_over() {
             self.conclude(endpoint, out);
         }
         has_room
+    }
+
+    /// Makes room for the request, and passes the answer on; whether there is room for more of it.
+    fn serve(&mut self, endpoint: &mut Endpoint, out: &mut Vec<u8>, is_full: bool) -> bool {
+        self.body.release(self.id, &self.pipe.to_backend.borrow(), endpoint, out);
+        if is_full {
+            return false;
+        }
+        self.download(endpoint, out).unwrap_or_else(|Broken| {
+            endpoint.reset(self.id, Reason::INTERNAL_ERROR, out);
+            self.give_up();
+            true
+        })
     }
 
     /// The session has left: what the client got is all, or it is told that it is not. Its body is not wanted any more.
@@ -158,7 +172,7 @@ impl Stream {
         self.answer = Answer::Over;
         let detour = self.detour.take();
         if detour.is_some() {
-            self.pipe.left.set(Left::Cut);
+            self.pipe.end_detour(Left::Cut);
         }
         detour
     }
@@ -172,11 +186,10 @@ impl Stream {
         let _ = detour.send(&mut said, self.body.is_over());
         self.body.release(self.id, &said, endpoint, out);
         while !is_full && self.hear(endpoint, out) {}
-        let ended = self.session.serving().and_then(|serving| serving.ended());
-        let has_all = self.is_answered() && self.body.is_over() && said.is_empty();
-        if ended.is_some() && self.is_answered() || has_all {
+        let is_done = self.ended().is_some() || self.body.is_over() && said.is_empty();
+        if self.is_answered() && is_done {
             self.detour = None;
-            pipe.left.set(Left::InOrder);
+            pipe.end_detour(Left::InOrder);
         }
     }
 
@@ -209,8 +222,7 @@ impl Stream {
 
     /// Nothing more comes from the relay: what was cut must not look like an end.
     fn end_relayed(&mut self, endpoint: &mut Endpoint, out: &mut Vec<u8>) {
-        let ended = self.session.serving().and_then(|serving| serving.ended());
-        match ended.is_some_and(|end| !end.is_ok()) {
+        match self.ended().is_some_and(|end| !end.is_ok()) {
             true => endpoint.reset(self.id, Reason::CANCEL, out),
             false => endpoint.data(self.id, &[], true, out),
         }

@@ -101,6 +101,19 @@ fn a_websocket_is_relayed_until_both_sides_have_ended() {
 }
 
 #[test]
+fn a_backend_that_ends_it_ends_the_stream_whatever_the_client_does() {
+    let server = changing(|peer| peer.finish());
+    let mut parts = Parts::to(&[server.place()]);
+    parts.reception.http = Some(Arc::new(rules()));
+    parts.rules.session.half_close = Some(SOON);
+    let rig = parts.start();
+    let peer = changed(&rig);
+    assert_eq!(rest(&peer).1.kind, kind::DATA);
+    let told = next(&peer);
+    assert_eq!((told.kind, told.number(0)), (kind::RST_STREAM, 0), "nobody waits for what the client says");
+}
+
+#[test]
 fn requests_go_on_beside_it() {
     let server = Server::start(&Place::any(), |peer: &Peer| {
         let Ok(head) = web::read_head(peer) else { return };
