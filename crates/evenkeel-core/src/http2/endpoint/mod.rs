@@ -192,6 +192,14 @@ impl Endpoint {
         self.streams.get(stream).is_some()
     }
 
+    /// That of who asks us.
+    fn credit(&mut self) -> Option<&mut Credit> {
+        match &mut self.role {
+            Role::Server(credit) => Some(credit),
+            Role::Client => None,
+        }
+    }
+
     /// The stream is reset for this reason.
     fn break_off(&mut self, stream: u32, why: Reason, out: &mut Vec<u8>) -> Event<'static> {
         self.reset(stream, why, out);

@@ -1,5 +1,6 @@
 //! What goes out.
 
+use super::super::credit::Credit;
 use super::super::frame::{self, END_HEADERS, END_STREAM, FRAME_MAX, HEAD_BYTES, Kind};
 use super::super::hpack;
 use super::super::reason::Reason;
@@ -80,9 +81,7 @@ impl Endpoint {
             let (piece, behind) = rest.split_at(rest.len().min(FRAME_MAX));
             let flags = if is_over && behind.is_empty() { END_STREAM } else { 0 };
             frame::write(Kind::Data, flags, stream, piece, out);
-            if let Role::Server(credit) = &mut self.role {
-                credit.on_body_sent();
-            }
+            self.credit().into_iter().for_each(Credit::on_body_sent);
             rest = behind;
             if rest.is_empty() {
                 break;
@@ -95,9 +94,7 @@ impl Endpoint {
 
     fn end(&mut self, stream: u32) {
         self.streams.said(stream);
-        if let Role::Server(credit) = &mut self.role {
-            credit.on_end_sent();
-        }
+        self.credit().into_iter().for_each(Credit::on_end_sent);
     }
 
     /// So many bytes of a body that came were taken: there is room for others.
@@ -132,9 +129,7 @@ impl Endpoint {
         frame::write(Kind::Reset, 0, stream, &why.0.to_be_bytes(), out);
         if why.is_their_fault() {
             self.refused += 1;
-            if let Role::Server(credit) = &mut self.role {
-                credit.on_broken();
-            }
+            self.credit().into_iter().for_each(Credit::on_broken);
         }
     }
 

@@ -61,7 +61,7 @@ impl Endpoint {
     }
 
     fn charge(&mut self, head: Head, payload: &[u8], now: Instant) -> Result<(), Reason> {
-        let Role::Server(credit) = &mut self.role else { return Ok(()) };
+        let Some(credit) = self.credit() else { return Ok(()) };
         let carries = if head.kind == Kind::Data { carries(head, payload) } else { 0 };
         credit.on_came(head, carries as u32, now).map_err(|_| Reason::ENHANCE_YOUR_CALM)
     }

@@ -6,21 +6,14 @@ use evenkeel_core::http2::{hpack, wording};
 use std::borrow::Cow;
 use std::io::Write as _;
 
-/// Adds `head` as a client gets it.
+/// Adds `head` as a client gets it. That it changes the protocol is said by a good status, RFC 8441, section 5; and who has read
+/// the request needs not prove it.
 pub fn response(head: &Response<'_>, out: &mut Vec<u8>) {
-    if head.status == 101 {
-        return relayed(head, out);
-    }
-    hpack::status(head.status, out);
-    wording::passing(head.fields).for_each(|(name, value)| hpack::field(name, value, out));
-}
-
-/// That it changes the protocol is said by a good status, RFC 8441, section 5; and who has read the request needs not prove it.
-fn relayed(head: &Response<'_>, out: &mut Vec<u8>) {
-    hpack::status(200, out);
-    let fields = wording::passing(head.fields);
-    let passing = fields.filter(|(name, _)| !name.eq_ignore_ascii_case(b"sec-websocket-accept"));
-    passing.for_each(|(name, value)| hpack::field(name, value, out));
+    let is_change = head.status == 101;
+    hpack::status(if is_change { 200 } else { head.status }, out);
+    let is_proof = |name: &[u8]| is_change && name.eq_ignore_ascii_case(b"sec-websocket-accept");
+    let fields = wording::passing(head.fields).filter(|(name, _)| !is_proof(name));
+    fields.for_each(|(name, value)| hpack::field(name, value, out));
 }
 
 /// Adds `head` as a backend gets it that goes by `authority`, unless it is for somebody else.

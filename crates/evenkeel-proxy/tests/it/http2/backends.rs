@@ -2,7 +2,7 @@
 
 use super::*;
 use evenkeel_core::http::rules::HttpRules;
-use evenkeel_testkit::http2::{self, Bytes, Reason, Response, SendResponse};
+use evenkeel_testkit::http2::{self, Bytes, Reason, RecvStream, Request, Response, SendResponse, SendStream};
 use evenkeel_testkit::{Ending, TlsPeer, serve};
 use std::sync::atomic::AtomicUsize;
 
@@ -43,6 +43,17 @@ fn mirror() -> Server {
             answer(respond, 200, said.as_bytes(), trailers);
         }),
     )
+}
+
+/// Sends back what comes, piece by piece; where the end is to go.
+pub async fn send_back(request: Request<RecvStream>, mut respond: SendResponse<Bytes>) -> SendStream<Bytes> {
+    let mut come = request.into_body();
+    let mut go = respond.send_response(Response::new(()), false).unwrap();
+    while let Some(Ok(piece)) = come.data().await {
+        let _ = come.flow_control().release_capacity(piece.len());
+        let _ = go.send_data(piece, false);
+    }
+    go
 }
 
 fn fields(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
@@ -104,13 +115,8 @@ fn an_answer_that_is_over_with_its_head_stays_one() {
 fn messages_go_to_and_fro_in_one_stream() {
     let server = Server::start(
         &Place::any(),
-        http2::serve(|request, mut respond| async move {
-            let mut come = request.into_body();
-            let mut go = respond.send_response(Response::new(()), false).unwrap();
-            while let Some(Ok(piece)) = come.data().await {
-                let _ = come.flow_control().release_capacity(piece.len());
-                let _ = go.send_data(piece, false);
-            }
+        http2::serve(|request, respond| async move {
+            let mut go = send_back(request, respond).await;
             let _ = go.send_trailers(fields(&[("x-status", "0")]));
         }),
     );

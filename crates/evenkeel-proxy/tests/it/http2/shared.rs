@@ -3,7 +3,7 @@
 mod bodies;
 mod failing;
 
-use super::backends::{answer, front};
+use super::backends::{answer, front, send_back};
 use super::*;
 use evenkeel_testkit::http2::{self, Bytes, Reason, Response};
 use std::collections::BTreeSet;

@@ -29,13 +29,8 @@ fn long_bodies_go_both_ways_by_many_at_once() {
     const LONG: usize = 400_000;
     let server = Server::start(
         &Place::any(),
-        http2::serve(|request, mut respond| async move {
-            let mut come = request.into_body();
-            let mut go = respond.send_response(Response::new(()), false).unwrap();
-            while let Some(Ok(piece)) = come.data().await {
-                let _ = come.flow_control().release_capacity(piece.len());
-                let _ = go.send_data(piece, false);
-            }
+        http2::serve(|request, respond| async move {
+            let mut go = send_back(request, respond).await;
             let _ = go.send_data(Bytes::new(), true);
         }),
     );
