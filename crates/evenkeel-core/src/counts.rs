@@ -99,6 +99,7 @@ metrics! {
     BACKEND_SESSIONS Counter "backend_sessions_total" "Sessions connected to the backend";
     BACKEND_REQUESTS Counter "backend_requests_total" "Requests sent to the backend, also again";
     BACKEND_ERRORS Counter "backend_request_errors_total" "Requests that the backend answered with a status of 5xx, and calls of gRPC that count as such";
+    BACKEND_SILENT Counter "backend_silent_connections_total" "Connections of HTTP/2 to the backend that were given up, as a ping was not answered";
     BACKEND_SESSIONS_OPEN Gauge "backend_sessions_open" "Sessions at the backend now, connects in progress included";
     BACKEND_CONNECT_FAILURES Counter "backend_connect_failures_total" "Connects of live traffic that failed, by reason";
     BACKEND_TO_BACKEND Counter "backend_to_backend_bytes_total" "Bytes carried to the backend";

@@ -45,7 +45,7 @@ impl Check {
         let outward = rules.outward.as_ref().and_then(|outward| outward.of_checks());
         let tls = match (&self.kind, &rules.tls) {
             // It asks by HTTP/1.1, whatever requests are sent by.
-            (CheckKind::Http(_), Some(tls)) if rules.http2 => {
+            (CheckKind::Http(_), Some(tls)) if rules.http2.is_some() => {
                 Some(Arc::new(Origination { alpn: ["http/1.1".into()].into(), ..Origination::clone(tls) }))
             }
             (_, tls) => tls.clone(),

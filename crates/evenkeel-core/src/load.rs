@@ -15,6 +15,7 @@ pub struct Load {
     connecting: AtomicU32,
     failures_in_row: AtomicU32,
     errors_in_row: AtomicU32,
+    silent: AtomicU32,
 }
 
 impl Load {
@@ -36,6 +37,11 @@ impl Load {
     /// Answers that were errors, since the last that was none.
     pub fn errors_in_row(&self) -> u32 {
         self.errors_in_row.load(Relaxed)
+    }
+
+    /// Connections that were given up, in all, as nothing came by them any more.
+    pub fn silent(&self) -> u32 {
+        self.silent.load(Relaxed)
     }
 
     /// Whether live traffic failed there more often in a row than is tolerated.
@@ -71,7 +77,12 @@ impl Load {
         self.errors_in_row.fetch_add(1, Relaxed).saturating_add(1)
     }
 
-    /// Forgets everything: the backend serves, or the director gives it another chance.
+    /// Notes a connection that was given up, as nothing came by it any more.
+    pub fn note_silent(&self) {
+        self.silent.fetch_add(1, Relaxed);
+    }
+
+    /// Forgets what was in a row: the backend serves, or the director gives it another chance.
     pub fn forgive(&self) {
         forget(&self.failures_in_row);
         forget(&self.errors_in_row);

@@ -110,7 +110,7 @@ mod tests {
             socket: SocketOptions { keepalive: None, user_timeout: None },
             outward: Some(Box::new(Outward { source, ..Outward::default() })),
             send_proxy: None,
-            http2: false,
+            http2: None,
             tls: None,
         };
         let pool = Pool {

@@ -6,6 +6,7 @@ use crate::balance::{Choice, Picker};
 use crate::dice::Dice;
 use crate::eject::Tolerance;
 use crate::flow::FlowRules;
+use crate::http2::silence::Pings;
 use crate::load::{Load, SeatLimits};
 use crate::name::{ListenerName, PoolName, Protocol};
 use crate::observe::Rule;
@@ -124,8 +125,8 @@ pub struct PoolRules {
     pub outward: Option<Box<Outward>>,
     /// What a backend is told of the client before its first byte; `None`: nothing.
     pub send_proxy: Option<SendProxy>,
-    /// Whether requests are sent by HTTP/2.
-    pub http2: bool,
+    /// How requests are sent by HTTP/2; `None`: by HTTP/1.1.
+    pub http2: Option<Http2Rules>,
     /// What TLS is spoken to the backends; `None`: none.
     pub tls: Option<Arc<Origination>>,
 }
@@ -135,6 +136,13 @@ impl PoolRules {
     pub fn source(&self) -> &Source {
         self.outward.as_ref().map_or(&Source::Usual, |outward| &outward.source)
     }
+}
+
+/// What holds for connections of HTTP/2 to backends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Http2Rules {
+    /// When a backend is asked whether it is still there; `None`: never.
+    pub pings: Option<Pings>,
 }
 
 /// The PROXY protocol, towards a backend.

@@ -17,6 +17,7 @@ use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::{Attempt, ConnectFailure, LiveFailure, Tried};
 use evenkeel_core::balance::client_hash;
 use evenkeel_core::end::End;
+use evenkeel_core::http::outcome::Failing;
 use evenkeel_core::name::{BackendKey, Protocol};
 use evenkeel_core::snapshot::{Backend, ConnectRules, Pool, PoolRules};
 use evenkeel_core::sockets::{Outward, Source};
@@ -145,8 +146,11 @@ pub async fn seat(
 pub fn tried(session: &Session, pool: &Pool) -> Tried {
     let mut tried = out_of_reach(session, pool);
     for attempt in &session.opening.borrow().notes.failed_attempts {
-        // A failure of ours says nothing about the backend.
-        if matches!(attempt.failure, ConnectFailure::NoResources(_)) {
+        // A failure of ours says nothing about the backend, nor does a connection that has died of another one.
+        if matches!(
+            attempt.failure,
+            ConnectFailure::NoResources(_) | ConnectFailure::NoAnswer(Failing::Silent)
+        ) {
             continue;
         }
         if let Some(index) = pool.backends.iter().position(|backend| backend.addr == attempt.backend) {
@@ -230,7 +234,7 @@ pub async fn reach(
     })?;
     // A backend that does not agree would take what is said for something else.
     let speaks_http2 = || tunnel.agreed().alpn.as_deref() == Some("h2");
-    if pool.rules.http2 && session.serving().is_some() && !speaks_http2() {
+    if pool.rules.http2.is_some() && session.serving().is_some() && !speaks_http2() {
         return Err(NotConnected::Failed(ConnectFailure::Tls(Fault::Protocol)));
     }
     Ok((socket, Some(tunnel)))

@@ -279,7 +279,7 @@ impl Worker {
             expired.drain(..).for_each(|index| self.on_deadline(index));
             self.expire_flows();
             self.review();
-            self.http.links.sweep(self.reactor.now());
+            self.guarded(None, || self.sweep_links());
             self.end_closing();
             // And after it: the call that was taken note of meanwhile may have been for more.
             let stopped = stopped || self.obey(inbox);

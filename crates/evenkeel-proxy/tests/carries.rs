@@ -48,7 +48,7 @@ fn config(backends: &[SocketAddr]) -> Config {
         socket,
         outward: None,
         send_proxy: None,
-        http2: false,
+        http2: None,
         tls: None,
     };
     let members = backends.iter().map(|addr| Member {

@@ -182,12 +182,14 @@ pub enum Failing {
     TooLong,
     /// It was to be left, and the time for that was over.
     Left,
+    /// It said nothing any more, not even to a ping.
+    Silent,
 }
 
 impl Failing {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Closed, Self::Reset, Self::Late, Self::Malformed, Self::TooLong, Self::Left];
+    pub const ALL: [Self; 7] =
+        [Self::Closed, Self::Reset, Self::Late, Self::Malformed, Self::TooLong, Self::Left, Self::Silent];
 
     /// The one word that names it in logs and metrics.
     pub fn word(self) -> &'static str {
@@ -198,6 +200,7 @@ impl Failing {
             Self::Malformed => "answer-malformed",
             Self::TooLong => "answer-too-long",
             Self::Left => "backend-left",
+            Self::Silent => "backend-silent",
         }
     }
 
@@ -215,6 +218,7 @@ impl Failing {
             Self::Malformed => "what it said is no answer",
             Self::TooLong => "its answer's head is too long",
             Self::Left => "no answer by the end of its drain",
+            Self::Silent => "its connection was silent, and a ping was not answered within `timeout.ping`",
         }
     }
 }
@@ -306,7 +310,7 @@ impl Outcome {
             // There is nobody to tell, or only in frames.
             Self::Refused(Refusal::Stream | Refusal::Frames | Refusal::Flood) => None,
             Self::Refused(refusal) => Some(refusal.status()),
-            Self::Unanswered(Failing::Late) => Some(504),
+            Self::Unanswered(Failing::Late | Failing::Silent) => Some(504),
             Self::Unanswered(Failing::Left) => Some(503),
             Self::Unanswered(_) => Some(502),
             Self::Unserved(End::NotConnected(ConnectFailure::TimedOut)) => Some(504),

@@ -2,7 +2,7 @@
 //!
 //! An [`endpoint`] takes in bytes and says what happened: frames ([`frame`]) whose messages are unpacked ([`hpack`],
 //! [`unpacked`]), windows ([`window`]), settings ([`settings`]). Who sends too many frames that carry nothing is told to calm down
-//! ([`credit`]).
+//! ([`credit`]). Who says nothing is asked whether it is still there ([`silence`]).
 //!
 //! Messages ([`message`]) are told in the words of HTTP/1 ([`wording`], [`framed`], [`unframed`]), strictly, so that whatever
 //! holds for those holds for these.
@@ -15,6 +15,7 @@ pub mod hpack;
 pub mod message;
 pub mod reason;
 pub mod settings;
+pub mod silence;
 pub mod unframed;
 pub mod unpacked;
 pub mod window;

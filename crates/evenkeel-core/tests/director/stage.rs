@@ -283,7 +283,7 @@ pub fn rules() -> PoolRules {
         socket: SocketOptions { keepalive: None, user_timeout: None },
         outward: None,
         send_proxy: None,
-        http2: false,
+        http2: None,
         tls: None,
     }
 }

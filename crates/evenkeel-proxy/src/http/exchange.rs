@@ -2,6 +2,7 @@
 
 use super::Client;
 use super::answer::Told;
+use super::http2::Failed;
 use super::reach::{self, Reached, Wish};
 use super::round::{Round, RoundEnd};
 use super::way::Way;
@@ -191,7 +192,7 @@ impl Exchange {
         let Some(pool) = self.way.pool.clone() else {
             return (Outcome::Unserved(End::NoBackend), None);
         };
-        if self.method == Method::Connect && pool.newest().rules.http2 {
+        if self.method == Method::Connect && pool.newest().rules.http2.is_some() {
             // A stream cannot become a relay.
             return (Outcome::Refused(Refusal::Connect), None);
         }
@@ -263,23 +264,28 @@ impl Exchange {
         failing: Failing,
         wish: &mut Wish,
     ) -> Option<Outcome> {
-        let is_unseen = reached.lease.was_refused();
+        let is_unseen = reached.lease.failed() == Some(Failed::Unseen);
         if failing == Failing::Reset && !is_unseen {
             // Of several requests it may be this one only.
             self.keep(worker, pool, &mut reached, false);
         }
         let Reached { lease, seat, pool: chosen, index, .. } = reached;
         let may_repeat = self.may_repeat(is_unseen);
-        let has_ended_meanwhile =
-            (lease.is_reused || is_unseen) && matches!(failing, Failing::Closed | Failing::Reset);
+        let is_lost = matches!(failing, Failing::Closed | Failing::Reset | Failing::Silent);
+        let has_ended_meanwhile = (lease.is_reused || is_unseen) && is_lost;
         drop(lease);
-        if has_ended_meanwhile && may_repeat && wish.since.is_none() {
-            // It was closed while it waited, as any server may: that says nothing of the backend.
-            wish.since = Some(worker.reactor.now());
-            return None;
-        }
         let failure = ConnectFailure::NoAnswer(failing);
         let backend = &chosen.backends[index as usize];
+        if has_ended_meanwhile && may_repeat && wish.since.is_none() {
+            // It was closed while it waited, as any server may: that says nothing of the backend.
+            let now = worker.reactor.now();
+            (wish.since, wish.started) = (Some(now), now);
+            if failing == Failing::Silent {
+                // Which took so long that somebody may ask why.
+                connect::note_attempt(worker, session, backend, failure, self.began);
+            }
+            return None;
+        }
         if failing.is_of_backend() {
             seat.failed(failure);
             connect::note_failure(worker, session, &chosen, backend, failure, self.began);

@@ -1,5 +1,6 @@
 //! A link in use, by one request.
 
+use super::http2::Failed;
 use super::link::Link;
 use super::links::Links;
 use super::port::Port;
@@ -45,9 +46,9 @@ impl<'a> Lease<'a> {
         self.link.is_flushed(self.request)
     }
 
-    /// Whether the backend has said that it did not look at the request.
-    pub fn was_refused(&self) -> bool {
-        self.link.was_refused(self.request)
+    /// Why the request comes to nothing, as far as a connection of HTTP/2 knows.
+    pub fn failed(&self) -> Option<Failed> {
+        self.link.failed(self.request)
     }
 
     /// Lets the link go on without the request: it has others, or waits for them if there is room for it and it has said

@@ -4,7 +4,7 @@
 //! A link keeps its place in the reactor while it goes from hand to hand. One that waits belongs to nobody; what it then has
 //! to say can only be its end, or what HTTP/2 has to say for itself.
 
-use super::http2::Asking;
+use super::http2::{Asking, Failed};
 use super::port::Port;
 use crate::reactor::Row;
 use crate::tls::Tunnel;
@@ -175,13 +175,11 @@ impl Link {
         }
     }
 
-    /// Whether the backend has certainly not looked at the request.
-    pub fn was_refused(&self, request: u64) -> bool {
+    /// Why the request comes to nothing, as far as a connection of HTTP/2 knows.
+    pub fn failed(&self, request: u64) -> Option<Failed> {
         match &self.speaks {
-            Speaks::Http1 { .. } => false,
-            Speaks::Http2(asking) => {
-                asking.borrow_mut().errand(request).is_some_and(|errand| errand.was_refused())
-            }
+            Speaks::Http1 { .. } => None,
+            Speaks::Http2(asking) => asking.borrow_mut().errand(request)?.failed(),
         }
     }
 
@@ -196,12 +194,21 @@ impl Link {
 
     /// Moves what can be moved for all requests, and lets `wake` know of each session that has something to look at. Says
     /// whether there is something to do that nothing will tell of.
-    pub fn drive(&self, wake: impl FnMut(Row)) -> bool {
-        match &self.speaks {
-            // Its session does that.
-            Speaks::Http1 { .. } => false,
-            Speaks::Http2(asking) => asking.borrow_mut().drive(&self.ready, wake),
+    pub fn drive(&self, now: Instant, wake: impl FnMut(Row)) -> bool {
+        // One of HTTP/1 is driven by its session.
+        let Speaks::Http2(asking) = &self.speaks else { return false };
+        let mut asking = asking.borrow_mut();
+        let was_silent = asking.is_silent();
+        let has_more = asking.drive(&self.ready, now, wake);
+        if asking.is_silent() && !was_silent {
+            self.load.note_silent();
         }
+        has_more
+    }
+
+    /// Whether it has been silent for too long.
+    pub fn is_overdue(&self, now: Instant) -> bool {
+        matches!(&self.speaks, Speaks::Http2(asking) if asking.borrow().is_overdue(now))
     }
 
     /// Its socket, and what is spoken through that, if that is HTTP/1.

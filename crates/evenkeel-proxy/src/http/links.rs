@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 /// Links of one worker that wait, at most.
 const IDLE_MAX: usize = 1024;
 
-/// From one look at those that have waited for long to the next.
+/// From one look at those that have waited for long, or been silent, to the next.
 const SWEEP: Duration = Duration::from_millis(500);
 
 /// The links of one worker.
@@ -31,6 +31,8 @@ pub struct Links {
     idle: RefCell<Shelf>,
     /// Those of HTTP/2 that do not, and may have further requests.
     shared: RefCell<Shelf>,
+    /// How many are of HTTP/2.
+    http2: Cell<usize>,
     /// Those that have something to do which nothing will tell of.
     due: RefCell<VecDeque<Row>>,
     /// Those that are not there yet.
@@ -56,6 +58,8 @@ impl Links {
         link.with_socket(|socket| reactor.rename(socket, Token::Link(place)))?;
         link.is_open.set(is_kept);
         table.insert(Rc::clone(&link));
+        self.http2.update(|it| it + usize::from(link.is_http2()));
+        self.plan_sweep(reactor.now());
         Ok(Lease::new(self, self.share(link), user, false))
     }
 
@@ -112,9 +116,12 @@ impl Links {
         link.idle_until.set(until);
         self.idle.borrow_mut().push(link);
         self.note_due(link);
-        if self.next_sweep.get().is_none() {
-            self.next_sweep.set(Some(now + SWEEP));
-        }
+        self.plan_sweep(now);
+    }
+
+    fn plan_sweep(&self, now: Instant) {
+        let is_of_use = self.idle.borrow().len() > 0 || self.http2.get() > 0;
+        self.next_sweep.set(self.next_sweep.get().or(Some(now + SWEEP)).filter(|_| is_of_use));
     }
 
     /// A link has something to do which nothing will tell of.
@@ -125,27 +132,32 @@ impl Links {
     }
 
     /// A link became ready: whose go it is, if that is one session's. Else `wake` is let know of all that it has news for.
-    pub fn on_ready(&self, place: Row, readiness: Readiness, wake: impl FnMut(Row)) -> Option<Row> {
+    pub fn on_ready(
+        &self,
+        (place, readiness): (Row, Readiness),
+        now: Instant,
+        wake: impl FnMut(Row),
+    ) -> Option<Row> {
         let link = self.at(place)?;
         let user = link.on_ready(readiness);
-        self.drive(&link, wake);
+        self.drive(&link, now, wake);
         user
     }
 
     /// Lets those go on that have something to do; `wake` is let know of the sessions that they have news for.
-    pub fn drive_due(&self, mut wake: impl FnMut(Row)) {
+    pub fn drive_due(&self, now: Instant, mut wake: impl FnMut(Row)) {
         let count = self.due.borrow().len();
         for _ in 0..count {
             let link = self.due.borrow_mut().pop_front().and_then(|place| self.at(place));
-            link.into_iter().for_each(|link| self.drive(&link, &mut wake));
+            link.into_iter().for_each(|link| self.drive(&link, now, &mut wake));
         }
         self.making.take_woken().into_iter().for_each(wake);
     }
 
     /// One that waits is closed if it is no good for another request: it has ended, or said what nobody asked for.
-    fn drive(&self, link: &Rc<Link>, wake: impl FnMut(Row)) {
+    fn drive(&self, link: &Rc<Link>, now: Instant, wake: impl FnMut(Row)) {
         link.is_due.set(false);
-        if link.drive(wake) {
+        if link.drive(now, wake) {
             self.note_due(link);
         }
         if link.requests() == 0 && !link.has_room() {
@@ -188,13 +200,25 @@ impl Links {
         self.next_sweep.get().map(|at| at.saturating_duration_since(now))
     }
 
-    /// Closes what has waited for as long as it may.
-    pub fn sweep(&self, now: Instant) {
+    /// Closes what has waited for as long as it may, and looks after those that have been silent for too long.
+    pub fn sweep(&self, now: Instant, mut wake: impl FnMut(Row)) {
         if self.next_sweep.get().is_none_or(|at| now < at) {
             return;
         }
         self.close_idle(|link| link.idle_until.get() <= now);
-        self.next_sweep.set((self.idle.borrow().len() > 0).then(|| now + SWEEP));
+        for link in self.overdue(now) {
+            self.drive(&link, now, &mut wake);
+        }
+        self.next_sweep.set(None);
+        self.plan_sweep(now);
+    }
+
+    fn overdue(&self, now: Instant) -> Vec<Rc<Link>> {
+        if self.http2.get() == 0 {
+            return Vec::new();
+        }
+        let table = self.table.borrow();
+        table.iter().map(|(_, link)| link).filter(|link| link.is_overdue(now)).cloned().collect()
     }
 
     fn close_idle(&self, is_meant: impl Fn(&Rc<Link>) -> bool) {
@@ -210,6 +234,7 @@ impl Links {
         let mut table = self.table.borrow_mut();
         if table.get(link.place.index as usize).is_some_and(|it| it.place == link.place) {
             table.remove(link.place.index as usize);
+            self.http2.update(|it| it - usize::from(link.is_http2()));
         }
         drop(table);
         self.beckon(link.key());

@@ -189,11 +189,16 @@ async fn conclude(
 impl Worker {
     /// A link became ready: whose go it is at once. Others that it has news for get one after that.
     pub fn on_link(&self, place: Row, readiness: Readiness) -> Option<Row> {
-        self.http.links.on_ready(place, readiness, |row| self.queue_row(row))
+        self.http.links.on_ready((place, readiness), self.reactor.now(), |row| self.queue_row(row))
+    }
+
+    /// Closes links that have waited for too long, or been silent.
+    pub fn sweep_links(&self) {
+        self.http.links.sweep(self.reactor.now(), |row| self.queue_row(row));
     }
 
     /// Sends what requests have put into their links since those were driven.
     pub fn drive_links(&self) {
-        self.http.links.drive_due(|row| self.queue_row(row));
+        self.http.links.drive_due(self.reactor.now(), |row| self.queue_row(row));
     }
 }

@@ -12,6 +12,7 @@ use crate::tls::Tunnel;
 use crate::worker::Worker;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::end::End;
+use evenkeel_core::http2::silence::Silence;
 use evenkeel_core::snapshot::{Backend, Pool, PoolRules};
 use evenkeel_core::sockets::Source;
 use std::os::fd::OwnedFd;
@@ -70,7 +71,7 @@ pub struct Wish {
 impl Wish {
     /// Whether a link by these rules has several requests at once.
     fn is_shared_with(&self, rules: &PoolRules) -> bool {
-        rules.http2 && !self.alone && can_be_shared(rules)
+        rules.http2.is_some() && !self.alone && can_be_shared(rules)
     }
 }
 
@@ -163,16 +164,15 @@ fn made(
     backend: &Backend,
     rules: &PoolRules,
 ) -> Made {
-    if !rules.http2 {
-        return Made::Http1(connection.0, connection.1);
-    }
+    let Some(rules) = rules.http2 else { return Made::Http1(connection.0, connection.1) };
     let authority = match (&backend.host, &backend.addr) {
         (Some(host), _) => host.to_string(),
         (None, Addr::Ip(addr)) => addr.to_string(),
         (None, Addr::Unix(_)) => "localhost".to_owned(),
     };
     let desk = Rc::clone(&worker.http.frames);
-    Made::Http2(Box::new(Asking::new(connection, authority, (desk, worker.reactor.now()))))
+    let silence = Silence::new(rules.pings, worker.reactor.now());
+    Made::Http2(Box::new(Asking::new(connection, authority, silence, desk)))
 }
 
 /// A seat, if there is one and nobody waits for one.
@@ -200,7 +200,7 @@ fn waiting<'a>(
     let (links, load) = (&worker.http.links, &backend.load);
     loop {
         let lease = links.take(load, session.row, wish.since)?;
-        let suits = lease.link.is_http2() == rules.http2;
+        let suits = lease.link.is_http2() == rules.http2.is_some();
         if suits && (!wish.alive || lease.link.is_alive()) {
             return Some(lease);
         }

@@ -2,6 +2,7 @@
 //! of either is taken than the other side takes.
 
 use super::exchange::{Exchange, Terms};
+use super::http2::Failed;
 use super::judge;
 use super::port::{Came, Port};
 use super::reach::Reached;
@@ -495,6 +496,7 @@ impl<'a, 'r> Round<'a, 'r> {
     fn on_lost(&mut self) -> RoundEnd {
         self.in_order = false;
         match &self.answer {
+            None if self.reached.lease.failed() == Some(Failed::Silent) => RoundEnd::Failed(Failing::Silent),
             None => RoundEnd::Failed(Failing::Reset),
             Some(_) => RoundEnd::Over(Outcome::CutShort),
         }

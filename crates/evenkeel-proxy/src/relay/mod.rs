@@ -641,7 +641,7 @@ mod tests {
             session: SessionLimits { idle: None, half_close: None, lifetime: None, bandwidth: None },
             socket: SocketOptions { keepalive: None, user_timeout: None },
             send_proxy: None,
-            http2: false,
+            http2: None,
             outward: None,
             tls: None,
         }

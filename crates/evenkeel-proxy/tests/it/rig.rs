@@ -60,7 +60,7 @@ impl Parts {
                 socket,
                 outward: None,
                 send_proxy: None,
-                http2: false,
+                http2: None,
                 tls: None,
             },
             reception: Reception::default(),

@@ -25,6 +25,9 @@ pub const END_STREAM: u8 = 1;
 /// Nothing of the message follows.
 pub const END_HEADERS: u8 = 4;
 
+/// Of settings and pings: this is the answer.
+pub const ACK: u8 = 1;
+
 /// A frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {

@@ -1150,6 +1150,26 @@ pub static KEYS: &[Key] = &[
         aliases: &[],
     },
     Key {
+        name: "timeout.ping",
+        scope: Scope::Pool,
+        kind: at_least_or_off(1),
+        default: Is("10s"),
+        doc: "How long a backend that gets requests by HTTP/2 may leave a ping unanswered. It is pinged when it has said nothing for \
+              5 s on a connection with requests. Until it says something the connection gets no others; when the time is over it \
+              is given up, and its requests are sent again where that is safe. `off`: no pings.",
+        why: "packets that are lost are sent again sooner, and no server should pause for so long; gRPC waits 20 s, where it is told to ask",
+        example: "20s",
+        aliases: &[
+            "keepalive-timeout-ms",
+            "grpc-keepalive-timeout",
+            "keepalive-time",
+            "connection-keepalive",
+            "idle-ping",
+            "ping-timeout",
+            "read-idle-timeout",
+        ],
+    },
+    Key {
         name: "timeout.idle",
         scope: Scope::Pool,
         kind: at_least_or_off(1),

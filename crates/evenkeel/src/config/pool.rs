@@ -10,17 +10,23 @@ use super::tls::{self, Paths};
 use evenkeel_core::balance::Balance;
 use evenkeel_core::director::{AllDown, EjectionRules, Leaving, Member, PoolConfig, SlowStart, Target};
 use evenkeel_core::eject::{Errors, Tolerance};
+use evenkeel_core::http2::silence::Pings;
 use evenkeel_core::name::PoolName;
 use evenkeel_core::rate::Rate;
 use evenkeel_core::snapshot::{
-    ConnectRules, Keepalive, PoolRules, QueueRules, SendProxy, SessionLimits, SocketOptions, Tlvs,
+    ConnectRules, Http2Rules, Keepalive, PoolRules, QueueRules, SendProxy, SessionLimits, SocketOptions, Tlvs,
 };
 use siphasher::sip::SipHasher13;
 use std::hash::Hasher;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Bytes that may come at once however narrow a session is: a smaller piece costs more than it saves.
 const BURST_MIN: u64 = 16 * 1024;
+
+/// How long a backend that owes an answer by HTTP/2 may be silent before it is pinged. Most answers take less, and what was
+/// lost on the way has been sent again several times.
+const SILENCE: Duration = Duration::from_secs(5);
 
 /// The pool `name` of these `entries`, under the settings of `chain`.
 pub fn compile(
@@ -45,8 +51,8 @@ pub fn compile(
     let queue = room.map_or(u32::MAX, |room| room.saturating_mul(2));
     let send_proxy = send_proxy(&chain.only("send-proxy"), problems);
     let outward = sockets::outward(chain, entries, problems);
-    let http2 = chain.text("to-http").as_deref() == Some("2");
-    let tls = tls::origination(&chain.only("to-tls"), http2, paths, problems).map(Arc::new);
+    let http2 = http2(chain);
+    let tls = tls::origination(&chain.only("to-tls"), http2.is_some(), paths, problems).map(Arc::new);
     let check = health::compile(&chain.only("health"), problems);
     let rules = PoolRules {
         connect: connect(chain, problems),
@@ -189,6 +195,11 @@ fn ejection(chain: &Chain<'_>, problems: &mut Problems) -> Option<EjectionRules>
     };
     in_order(chain, "eject.time", "eject.max-time", problems);
     chain.is_on("eject").then_some(rules)
+}
+
+fn http2(chain: &Chain<'_>) -> Option<Http2Rules> {
+    let pings = chain.duration("timeout.ping").map(|within| Pings { after: SILENCE, within });
+    (chain.text("to-http").as_deref() == Some("2")).then_some(Http2Rules { pings })
 }
 
 fn connect(chain: &Chain<'_>, problems: &mut Problems) -> ConnectRules {

@@ -68,8 +68,8 @@ fn view(loaded: &Result<Loaded, Problems>) -> String {
             "  {:?}\n  {:?}\n  {:?}\n  {:?}\n  send_proxy {:?}\n  to_tls {:?}",
             rules.connect, rules.queue, rules.session, rules.socket, rules.send_proxy, rules.tls
         ));
-        if rules.http2 {
-            line("  to_http 2".to_owned());
+        if let Some(http2) = rules.http2 {
+            line(format!("  to_http 2 {:?}", http2.pings));
         }
         if let Some(outward) = &rules.outward {
             line(format!("  {outward:?}"));
@@ -140,6 +140,7 @@ fn service_with(key: &keys::Key) -> Vec<flags::FlagValue> {
         }
     }
     match key.name {
+        "timeout.ping" => given.push(flag("to-http", "2")),
         "hash-key" => given.push(flag("balance", "maglev")),
         "health.method" | "health.host" | "health.status" | "health.body" => {
             given.push(flag("health.http", "/healthz"));

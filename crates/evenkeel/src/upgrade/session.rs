@@ -297,7 +297,7 @@ pub fn read_rules(from: &mut Reader<'_>) -> Option<PoolRules> {
         socket: read_socket(from)?,
         outward: None,
         send_proxy: None,
-        http2: false,
+        http2: None,
         tls: None,
     })
 }

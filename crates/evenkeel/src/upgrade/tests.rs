@@ -63,7 +63,7 @@ fn rules() -> PoolRules {
         socket: SocketOptions { keepalive, user_timeout: Some(30 * SECOND) },
         outward: None,
         send_proxy: None,
-        http2: false,
+        http2: None,
         tls: None,
     }
 }

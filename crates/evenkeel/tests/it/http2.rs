@@ -2,6 +2,7 @@
 
 use crate::chain::Chain;
 use crate::harness::Setup;
+use evenkeel_testkit::http2::raw::{self, Frame, kind};
 use evenkeel_testkit::http2::{self, Client, Reason, Response, request};
 use evenkeel_testkit::{Peer, Place, Server, eventually, web};
 use serde_json::json;
@@ -126,5 +127,39 @@ fn a_service_whose_listeners_are_closed_says_goodbye_and_finishes_its_streams() 
     busy.wait_for_goodbye();
     open.store(true, SeqCst);
     assert_eq!(busy.wait(answer).unwrap().text(), "done");
+    running.end();
+}
+
+#[test]
+fn a_connection_that_is_dead_without_a_word_is_given_up_and_log_and_metrics_say_so() {
+    let begun = AtomicUsize::new(0);
+    let server = Server::start(&Place::any(), move |peer: &Peer| {
+        let is_first = begun.fetch_add(1, SeqCst) == 0;
+        let _ = peer.receive(24).and_then(|_| peer.send(&raw::frame(kind::SETTINGS, 0, 0, &[])));
+        while let Ok(frame) = Frame::read(|length| peer.receive(length)) {
+            // To anything behind the first request it says nothing.
+            if frame.kind == kind::HEADERS && is_first && frame.stream > 1 {
+                return drop(peer.read_to_end());
+            }
+            if frame.kind == kind::HEADERS {
+                let end = raw::END_HEADERS | raw::END_STREAM;
+                let _ = peer.send(&raw::frame(kind::HEADERS, end, frame.stream, &[0x88]));
+            }
+        }
+    });
+    let keys = "to-http = \"2\"\ntimeout = { ping = \"500ms\" }";
+    let mut running = Setup::to([server.place()]).http().keys(keys).top("workers = 1").ready();
+    for _ in 0..2 {
+        assert_eq!(web::get(&Peer::connect(&running.place), "/").unwrap().status(), 200);
+    }
+    let line = running.wait_for("the second", |line| line["kind"] == "request" && line["session"] == 2);
+    assert_eq!((&line["outcome"], &line["status"]), (&json!("ok"), &json!(200)), "{line}");
+    assert_eq!(line["attempts"][0]["detail"], "backend-silent", "{line}");
+    let sample = format!(
+        "evenkeel_backend_silent_connections_total{{pool=\"web\",backend=\"{}\"}} 1\n",
+        server.place()
+    );
+    let page = running.ask("GET", "/metrics").text;
+    assert!(page.contains(&sample), "{page}");
     running.end();
 }

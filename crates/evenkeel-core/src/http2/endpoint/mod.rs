@@ -172,6 +172,11 @@ impl Endpoint {
         self.goodbye == Goodbye::Known && self.streams.is_empty()
     }
 
+    /// Whether a stream is open.
+    pub fn has_streams(&self) -> bool {
+        !self.streams.is_empty()
+    }
+
     /// How many streams may be open there at once: one before the other side has said how many, none after its goodbye.
     pub fn streams_max(&self) -> usize {
         let has_numbers = self.streams.last() < (1 << 31) - 2;

@@ -10,6 +10,9 @@ use super::{Endpoint, Goodbye, Role, Table};
 /// What the other side is asked to say when it knows of our goodbye.
 pub const GOODBYE: &[u8; 8] = b"evenkeel";
 
+/// What the other side is asked, to know whether it is there.
+const PRESENCE: &[u8; 8] = b"presence";
+
 impl Endpoint {
     /// Opens a stream with the message whose fields `write` adds, and says its number.
     pub fn open(
@@ -131,6 +134,11 @@ impl Endpoint {
             self.refused += 1;
             self.credit().into_iter().for_each(Credit::on_broken);
         }
+    }
+
+    /// Asks the other side to say anything.
+    pub fn ping(&mut self, out: &mut Vec<u8>) {
+        frame::write(Kind::Ping, 0, 0, PRESENCE, out);
     }
 
     /// Asks the other side to open no more streams. Those that it opens before it knows are served.

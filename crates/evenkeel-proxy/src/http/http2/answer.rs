@@ -23,19 +23,19 @@ impl Answer {
     /// Fields have come, of the answer to a request by this `method`: a head, or what follows the body.
     pub fn fields(&mut self, method: Method, unpacked: &Unpacked, is_over: bool) -> Result<(), Failed> {
         if unpacked.is_too_long() {
-            return Err(Failed::SEEN);
+            return Err(Failed::Seen);
         }
         if self.has_head {
             return match is_over {
                 true => Ok(self.body.trailers(unpacked, &mut self.told)?),
-                false => Err(Failed::SEEN),
+                false => Err(Failed::Seen),
             };
         }
         let status = message::response(unpacked)?;
         let framing = wording::response((status, method), is_over, unpacked.fields(), &mut self.told)?;
         match status {
             // No window holds up heads.
-            100..200 if is_over || status == 101 || self.told.len() > HEAD_MAX => return Err(Failed::SEEN),
+            100..200 if is_over || status == 101 || self.told.len() > HEAD_MAX => return Err(Failed::Seen),
             100..200 => return Ok(()),
             _ => self.has_head = true,
         }
@@ -48,7 +48,7 @@ impl Answer {
     /// A piece of the body has come.
     pub fn piece(&mut self, piece: &[u8], is_over: bool) -> Result<(), Failed> {
         self.body.piece(piece, is_over, &mut self.told)?;
-        if self.has_head { Ok(()) } else { Err(Failed::SEEN) }
+        if self.has_head { Ok(()) } else { Err(Failed::Seen) }
     }
 
     /// Whether all of it has come.

@@ -2,13 +2,14 @@
 //!
 //! Who asks has to do with an errand only, in memory. The connection is driven apart from that, and says whom it has news for.
 
-use super::errand::Errand;
+use super::errand::{Errand, Failed};
 use super::limits;
 use super::wire::{Desk, Turn, Wire};
 use crate::http::port::Came;
 use crate::reactor::Row;
 use crate::tls::Tunnel;
 use evenkeel_core::http2::endpoint::{Endpoint, Event};
+use evenkeel_core::http2::silence::{Due, Silence};
 use evenkeel_core::http2::unpacked::Unpacked;
 use evenkeel_sys::poll::Readiness;
 use std::cell::{Cell, RefCell};
@@ -22,10 +23,12 @@ pub struct Asking {
     /// Whom a request is for that does not say so.
     authority: Box<str>,
     endpoint: Endpoint,
-    /// When it was made. Nobody asks how long a backend takes for a frame: requests have their own deadlines.
-    made: Instant,
+    /// How long the backend has said nothing.
+    silence: Silence,
     /// Whether nothing more comes or goes.
     is_over: bool,
+    /// Whether that is so as nothing came any more.
+    is_silent: bool,
     /// By their numbers, which grow.
     errands: Vec<Errand>,
     begun: u64,
@@ -36,11 +39,12 @@ pub struct Asking {
 }
 
 impl Asking {
-    /// Through `socket`, and `tunnel` if that is TLS, to a backend at `authority`.
+    /// Through `socket`, and `tunnel` if that is TLS, to a backend at `authority`, whose `silence` begins.
     pub fn new(
         (socket, mut tunnel): (OwnedFd, Option<Tunnel>),
         authority: String,
-        (desk, now): (Rc<RefCell<Desk>>, Instant),
+        silence: Silence,
+        desk: Rc<RefCell<Desk>>,
     ) -> Self {
         let early = tunnel.as_mut().map(Tunnel::take_early).unwrap_or_default();
         let wire = Rc::new(Wire::new(socket, tunnel.map(Box::new), desk));
@@ -50,14 +54,16 @@ impl Asking {
             wire: Rc::clone(&wire),
             authority: authority.into(),
             endpoint,
-            made: now,
+            silence,
             is_over: false,
+            is_silent: false,
             errands: Vec::new(),
             begun: 0,
             taken_back: 0,
             first: 0,
         };
-        asking.take(&early, &mut turn.desk.unpacked, &mut turn.out);
+        let now = asking.silence.since();
+        asking.take(&early, &mut turn.desk.unpacked, &mut turn.out, now);
         drop(turn);
         asking
     }
@@ -73,17 +79,29 @@ impl Asking {
     }
 
     /// Whether it may have another request. Where bytes of those that it has must wait, others are better off elsewhere; and
-    /// the backend may soon have had enough of one where too many are taken back.
+    /// the backend may soon have had enough of one where too many are taken back. One on which the backend was asked whether it
+    /// is there has to wait for what it says.
     pub fn has_room(&self) -> bool {
         let most = self.endpoint.streams_max().min(limits::REQUESTS_MAX);
         let is_stuck = self.wire.is_blocked() || self.endpoint.is_full();
         let is_worn = self.taken_back >= limits::TAKEN_BACK_MAX;
-        !self.is_over && !is_stuck && !is_worn && self.requests() < most
+        let is_doubtful = self.silence.is_asked();
+        !self.is_over && !is_stuck && !is_worn && !is_doubtful && self.requests() < most
     }
 
-    /// Whether the backend is still to say anything.
+    /// Whether the backend is still to say anything, or was asked to.
     pub fn is_awaited(&self) -> bool {
-        !self.is_over && !self.endpoint.has_begun()
+        !self.is_over && (!self.endpoint.has_begun() || self.silence.is_asked())
+    }
+
+    /// Whether the backend is to be asked, or given up, for want of a word.
+    pub fn is_overdue(&self, now: Instant) -> bool {
+        !self.is_over && self.silence.due(self.endpoint.has_streams(), now).is_some()
+    }
+
+    /// Whether it was given up for that.
+    pub fn is_silent(&self) -> bool {
+        self.is_silent
     }
 
     /// Another request, of the session at `row`: its number.
@@ -101,16 +119,18 @@ impl Asking {
 
     /// Moves what can be moved, and lets `wake` know of each session that has something to look at. Says whether there is
     /// something to do that nothing will tell of.
-    pub fn drive(&mut self, ready: &Cell<Readiness>, wake: impl FnMut(Row)) -> bool {
+    pub fn drive(&mut self, ready: &Cell<Readiness>, now: Instant, wake: impl FnMut(Row)) -> bool {
         let wire = Rc::clone(&self.wire);
         let mut turn = wire.begin(ready.get());
         self.part(&mut turn.out);
-        self.listen(&mut turn);
+        self.listen(&mut turn, now);
         self.go_on(&mut turn);
+        self.doubt(&mut turn, now);
         self.send(&mut turn);
         ready.set(turn.ready());
         if self.is_over {
-            self.errands.iter_mut().for_each(Errand::on_lost);
+            let why = if self.is_silent { Failed::Silent } else { Failed::Seen };
+            self.errands.iter_mut().for_each(|errand| errand.on_lost(why));
         }
         self.errands.iter_mut().filter_map(Errand::take_news).for_each(wake);
         turn.is_to_go_on() && !self.is_over
@@ -131,12 +151,13 @@ impl Asking {
         }
     }
 
-    fn listen(&mut self, turn: &mut Turn<'_>) {
+    fn listen(&mut self, turn: &mut Turn<'_>, now: Instant) {
         while !self.is_over {
             match turn.hear() {
                 Came::Bytes(bytes) => {
+                    self.silence.on_came(now);
                     let (came, unpacked, out) = turn.parts(bytes);
-                    self.take(came, unpacked, out);
+                    self.take(came, unpacked, out, now);
                 }
                 Came::Nothing => return,
                 Came::End | Came::Lost => self.is_over = true,
@@ -144,9 +165,9 @@ impl Asking {
         }
     }
 
-    fn take(&mut self, mut came: &[u8], unpacked: &mut Unpacked, out: &mut Vec<u8>) {
+    fn take(&mut self, mut came: &[u8], unpacked: &mut Unpacked, out: &mut Vec<u8>, now: Instant) {
         loop {
-            match self.endpoint.next(&mut came, unpacked, out, self.made) {
+            match self.endpoint.next(&mut came, unpacked, out, now) {
                 Ok(Some(event)) => self.on_event(event, unpacked, out),
                 Ok(None) => return,
                 Err(why) => {
@@ -164,6 +185,9 @@ impl Asking {
             // There is room: each is asked whether it waits for that.
             return;
         };
+        if !matches!(event, Event::Reset { .. }) {
+            self.silence.on_answered();
+        }
         // What was given up is not told of any more.
         let Some(errand) = self.errands.iter_mut().find(|errand| errand.stream() == stream) else { return };
         let taken = match event {
@@ -199,6 +223,22 @@ impl Asking {
             if !was_full && self.endpoint.is_full() {
                 (was_full, self.first) = (true, errand.number + 1);
             }
+        }
+    }
+
+    /// Asks a backend that owes something and has been silent whether it is there; gives it up if it was asked already. The
+    /// question goes with what was just asked, so that the first request after a pause does not wait for its answer.
+    fn doubt(&mut self, turn: &mut Turn<'_>, now: Instant) {
+        match self.silence.poll(self.endpoint.has_streams(), now).filter(|_| !self.is_over) {
+            Some(Due::Ping) => self.endpoint.ping(&mut turn.out),
+            Some(Due::End) => {
+                // It may be we who were held up, and have not been told yet of what has come.
+                turn.look_again();
+                self.listen(turn, now);
+                self.is_silent = self.silence.is_asked() && !self.is_over;
+                self.is_over |= self.is_silent;
+            }
+            None => {}
         }
     }
 

@@ -45,26 +45,25 @@ enum Stage {
 }
 
 /// It comes to nothing.
-#[derive(Clone, Copy)]
-pub struct Failed {
-    /// The backend has not looked at the request.
-    pub is_unseen: bool,
-}
-
-impl Failed {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failed {
     /// Nobody knows how far the backend has come with it.
-    pub const SEEN: Self = Self { is_unseen: false };
+    Seen,
+    /// The backend has not looked at the request.
+    Unseen,
+    /// Nothing comes from the backend any more.
+    Silent,
 }
 
 impl From<Malformed> for Failed {
     fn from(_: Malformed) -> Self {
-        Self::SEEN
+        Self::Seen
     }
 }
 
 impl From<Refusal> for Failed {
     fn from(_: Refusal) -> Self {
-        Self::SEEN
+        Self::Seen
     }
 }
 
@@ -122,9 +121,9 @@ impl Errand {
         self.said.is_empty() && !matches!(&self.asking, Stage::Body(body) if body.is_held())
     }
 
-    /// Whether it was certainly not looked at.
-    pub fn was_refused(&self) -> bool {
-        self.failed.is_some_and(|failed| failed.is_unseen)
+    /// What became of it, if that is nothing.
+    pub fn failed(&self) -> Option<Failed> {
+        self.failed
     }
 
     /// Whether the connection has to look at it.
@@ -187,7 +186,7 @@ impl Errand {
         let opened =
             endpoint.open(framing.is_empty(), out, |out| heads::request(&request, authority, is_tls, out));
         // There was room when it was given to this connection; the backend may have changed its mind.
-        self.stream = opened.ok_or(Failed { is_unseen: true })?;
+        self.stream = opened.ok_or(Failed::Unseen)?;
         self.said.drain(..end);
         self.method = Some(method);
         self.asking = match framing.is_empty() {
@@ -210,7 +209,7 @@ impl Errand {
     /// The fields of an answer have come, or those that follow its body.
     pub fn take_fields(&mut self, unpacked: &Unpacked, is_over: bool) -> Result<(), Failed> {
         self.has_news = true;
-        let method = self.method.ok_or(Failed::SEEN)?;
+        let method = self.method.ok_or(Failed::Seen)?;
         self.answer.fields(method, unpacked, is_over)
     }
 
@@ -222,18 +221,22 @@ impl Errand {
 
     /// The backend has reset the stream. Who wants no more of a request may have answered it.
     pub fn on_reset(&mut self, is_unseen: bool) -> Result<(), Failed> {
-        self.has_news = true;
-        self.asking = Stage::Over;
-        self.said.clear();
-        if self.answer.is_whole() { Ok(()) } else { Err(Failed { is_unseen }) }
+        self.end(if is_unseen { Failed::Unseen } else { Failed::Seen })
     }
 
     /// The connection is over: so is the request, unless it is answered. What was not asked was not seen.
-    pub fn on_lost(&mut self) {
-        let is_unseen = matches!(self.asking, Stage::Head);
-        if let Err(failed) = self.on_reset(is_unseen) {
+    pub fn on_lost(&mut self, why: Failed) {
+        let why = if matches!(self.asking, Stage::Head) { Failed::Unseen } else { why };
+        if let Err(failed) = self.end(why) {
             self.fail(failed);
         }
+    }
+
+    fn end(&mut self, why: Failed) -> Result<(), Failed> {
+        self.has_news = true;
+        self.asking = Stage::Over;
+        self.said.clear();
+        if self.answer.is_whole() { Ok(()) } else { Err(why) }
     }
 
     /// It comes to nothing, for the first reason that there is.

@@ -21,7 +21,7 @@ mod wire;
 
 pub use asking::Asking;
 pub use connection::{is_agreed, serve};
-pub use errand::Errand;
+pub use errand::{Errand, Failed};
 pub use limits::REQUESTS_MAX;
 pub use pipe::{Left, Pipe};
 pub use wire::Desk;

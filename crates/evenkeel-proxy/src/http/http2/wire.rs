@@ -115,6 +115,11 @@ impl Turn<'_> {
         is_full
     }
 
+    /// The socket is asked for bytes once more, whatever is known of it.
+    pub fn look_again(&mut self) {
+        self.ready.set(self.ready.get().and(Readiness::READABLE));
+    }
+
     /// Reads once. Nothing, if nobody takes what is answered.
     pub fn recv(&mut self) -> Came {
         if self.is_full() { Came::Nothing } else { self.hear() }

@@ -8,12 +8,17 @@ use std::sync::atomic::AtomicUsize;
 
 /// Before these servers, which speak HTTP/2, with one worker.
 pub fn front(servers: &[&Server], rules: HttpRules) -> crate::rig::Rig {
+    parts(servers, rules).start()
+}
+
+/// What that is made of.
+pub fn parts(servers: &[&Server], rules: HttpRules) -> Parts {
     let places: Vec<&Place> = servers.iter().map(|server| server.place()).collect();
     let mut parts = Parts::to(&places);
     parts.reception.http = Some(Arc::new(rules));
-    parts.rules.http2 = true;
+    parts.rules.http2 = Some(Http2Rules::default());
     parts.workers = 1;
-    parts.start()
+    parts
 }
 
 /// Answers with `body`, and `trailers` if there are any.
@@ -339,7 +344,7 @@ fn under_tls_a_backend_has_to_agree_to_it() {
         config.alpn_protocols = vec![b"h2".to_vec()];
         originate(&mut parts, config, Some(NAME));
         parts.reception.http = Some(Arc::new(rules()));
-        parts.rules.http2 = true;
+        parts.rules.http2 = Some(Http2Rules::default());
         let rig = parts.start();
         assert_eq!(web::get(&rig.connect(), "/").unwrap().status(), status);
     }

@@ -65,7 +65,7 @@ fn whatever_a_backend_says_the_next_request_is_answered() {
     });
     let mut parts = Parts::to(&[server.place()]);
     parts.reception.http = Some(Arc::new(rules()));
-    parts.rules.http2 = true;
+    parts.rules.http2 = Some(Http2Rules::default());
     let rig = parts.start();
     for _ in 0..CHANGES {
         let client = rig.connect();

@@ -2,13 +2,17 @@
 
 mod bodies;
 mod failing;
+mod silent;
 
-use super::backends::{answer, front, send_back};
+use super::backends::{answer, front, parts, send_back};
 use super::*;
+use evenkeel_core::http::rules::HttpRules;
+use evenkeel_core::http2::silence::Pings;
 use evenkeel_testkit::http2::{self, Bytes, Reason, Response};
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc;
+use std::time::Duration;
 
 /// A server that answers `/` at once, and others when so many of them have come.
 fn gathering(count: usize) -> Server {
@@ -45,14 +49,22 @@ fn frames(
     settings: &'static [u8],
     on_frame: impl Fn(u64, Frame) -> Option<Vec<u8>> + Send + Sync + 'static,
 ) -> Server {
+    all_frames(settings, move |number, frame| match frame.stream {
+        0 => Some(Vec::new()),
+        _ => on_frame(number, frame),
+    })
+}
+
+/// The same, which is told all frames.
+fn all_frames(
+    settings: &'static [u8],
+    on_frame: impl Fn(u64, Frame) -> Option<Vec<u8>> + Send + Sync + 'static,
+) -> Server {
     let begun = AtomicUsize::new(0);
     Server::start(&Place::any(), move |peer: &Peer| {
         let number = begun.fetch_add(1, Relaxed) as u64;
         let _ = peer.receive(24).and_then(|_| peer.send(&raw::frame(kind::SETTINGS, 0, 0, settings)));
         while let Ok(frame) = Frame::read(|length| peer.receive(length)) {
-            if frame.stream == 0 {
-                continue;
-            }
             match on_frame(number, frame) {
                 Some(said) if peer.send(&said).is_ok() => {}
                 _ => return,

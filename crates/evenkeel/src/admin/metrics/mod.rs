@@ -319,6 +319,9 @@ fn backends<'a>(text: &mut Text, picture: &'a Picture) {
         rows.iter().for_each(|row| row.sample(text, &counts::BACKEND_REQUESTS, row.sums.requests));
         text.family(&counts::BACKEND_ERRORS);
         rows.iter().for_each(|row| row.sample(text, &counts::BACKEND_ERRORS, row.sums.errors));
+        text.family(&counts::BACKEND_SILENT);
+        let silent = |row: &Row<'_>| u64::from(row.published.load.silent());
+        rows.iter().for_each(|row| row.sample(text, &counts::BACKEND_SILENT, silent(row)));
     }
     let failures = &counts::BACKEND_CONNECT_FAILURES;
     text.family(failures);
