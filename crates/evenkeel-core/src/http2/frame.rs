@@ -50,8 +50,10 @@ impl Kind {
     ];
 }
 
-/// Nothing of the stream follows; of settings and pings: this is the answer.
+/// Nothing of the stream follows.
 pub const END_STREAM: u8 = 0x1;
+/// Of settings and pings: this is the answer.
+pub const ACK: u8 = 0x1;
 /// Nothing of the message follows.
 pub const END_HEADERS: u8 = 0x4;
 /// Some of it is padding.

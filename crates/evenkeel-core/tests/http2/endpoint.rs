@@ -2,7 +2,7 @@
 
 use evenkeel_core::http2::PREFACE;
 use evenkeel_core::http2::endpoint::{Endpoint, Event, Limits};
-use evenkeel_core::http2::frame::{self, END_HEADERS, END_STREAM, Head, Kind, PADDED, PRIORITY};
+use evenkeel_core::http2::frame::{self, ACK, END_HEADERS, END_STREAM, Head, Kind, PADDED, PRIORITY};
 use evenkeel_core::http2::hpack;
 use evenkeel_core::http2::reason::Reason;
 use evenkeel_core::http2::settings;
@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 
 const LIMITS: Limits = Limits { streams: 2, stream_window: 100, connection_window: 65_535, fields: 1000 };
 const WHOLE: u8 = END_HEADERS | END_STREAM;
-const ACK: u8 = 0x1;
 
 /// An endpoint, and what it has said since that was asked last.
 struct End {
@@ -234,12 +233,31 @@ fn a_connection_begins_with_its_preface_and_settings() {
         (&hello[..], true),
         (b"PRI * HTTP/2.0\r\n\r\nXX", false),
         (&[PREFACE, &frame(Kind::Ping, 0, 0, &[0; 8])[..]].concat(), false),
+        (&[PREFACE, &frame(Kind::Settings, ACK, 0, &[])[..]].concat(), false),
         (b"GET / HTTP/1.1\r\n", false),
     ] {
         let (now, mut out) = (Instant::now(), Vec::new());
         let endpoint = Endpoint::server(LIMITS, now, &mut out);
         let mut end = End { endpoint, out, unpacked: Unpacked::default(), now };
-        assert_eq!(end.take(said).is_ok(), is_right);
+        let why = end.take(said).err();
+        assert_eq!(why, (!is_right).then_some(Reason::PROTOCOL_ERROR));
+    }
+}
+
+#[test]
+fn a_backend_begins_with_settings_of_its_own_and_not_with_an_answer_to_ours() {
+    let (own, answer) = (frame(Kind::Settings, 0, 0, &[]), frame(Kind::Settings, ACK, 0, &[]));
+    let ping = frame(Kind::Ping, ACK, 0, &[0; 8]);
+    for (said, is_right) in [
+        ([&own[..], &answer].concat(), true),
+        ([&answer[..], &own].concat(), false),
+        ([&ping[..], &own].concat(), false),
+    ] {
+        let (now, mut out) = (Instant::now(), Vec::new());
+        let endpoint = Endpoint::client(LIMITS, &mut out);
+        let mut end = End { endpoint, out, unpacked: Unpacked::default(), now };
+        let why = end.take(&said).err();
+        assert_eq!(why, (!is_right).then_some(Reason::PROTOCOL_ERROR));
     }
 }
 

@@ -1,7 +1,7 @@
 //! From bytes that come as they like to frames.
 
 use super::super::PREFACE;
-use super::super::frame::{FRAME_MAX, HEAD_BYTES, Head, Kind, PADDED};
+use super::super::frame::{ACK, FRAME_MAX, HEAD_BYTES, Head, Kind, PADDED};
 use super::super::reason::Reason;
 use std::borrow::Cow;
 use std::time::Instant;
@@ -76,7 +76,8 @@ impl Gather {
             Some(block) => head.kind != Kind::Continuation || head.stream != block.stream,
             None => head.kind == Kind::Continuation,
         };
-        if is_first && head.kind != Kind::Settings || is_out_of_place {
+        let is_hello = head.kind == Kind::Settings && !head.has(ACK);
+        if is_first && !is_hello || is_out_of_place {
             return Err(Reason::PROTOCOL_ERROR);
         }
         Ok(found)

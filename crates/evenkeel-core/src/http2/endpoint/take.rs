@@ -1,6 +1,6 @@
 //! What comes in.
 
-use super::super::frame::{self, END_HEADERS, FRAME_MAX, Head, Kind, PADDED, PRIORITY};
+use super::super::frame::{self, ACK, END_HEADERS, FRAME_MAX, Head, Kind, PADDED, PRIORITY};
 use super::super::reason::Reason;
 use super::super::unpacked::Unpacked;
 use super::gather::{Block, Body};
@@ -11,9 +11,6 @@ use std::time::Instant;
 
 /// What has happened by a frame, if anything.
 type Taken = Result<Option<Event<'static>>, Reason>;
-
-/// An answer to settings, or to a ping.
-const ACK: u8 = 0x1;
 
 /// Bytes that say how urgent a stream is.
 const PRIORITY_BYTES: usize = 5;
