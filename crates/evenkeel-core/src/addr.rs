@@ -1,5 +1,6 @@
 //! Addresses of listeners, backends and clients: IP and port, or a Unix socket.
 
+use crate::digits::Digits;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -34,7 +35,7 @@ impl From<SocketAddr> for Addr {
 impl fmt::Display for Addr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ip(addr) => addr.fmt(f),
+            Self::Ip(addr) => f.pad(Digits::of_addr(*addr).as_str()),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
     }

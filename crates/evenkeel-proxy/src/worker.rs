@@ -410,10 +410,10 @@ impl Worker {
         let Some(slot) = tenant(&mut table, row) else { return };
         slot.queued = false;
         if let Stage::Relaying { relay, seat } = &mut slot.stage {
-            let progress = self.relay(&slot.session, relay, seat);
-            let next = relay.next_deadline();
-            return match progress {
-                Progress::Waiting => next.into_iter().for_each(|at| self.reactor.arm_by(row.index, at)),
+            return match self.relay(&slot.session, relay, seat) {
+                Progress::Waiting => {
+                    relay.next_deadline().into_iter().for_each(|at| self.reactor.arm_by(row.index, at));
+                }
                 Progress::Unfinished => self.queue(slot),
                 Progress::Ended(end) => {
                     drop(table);

@@ -151,6 +151,11 @@ pub fn connect(socket: impl AsFd, name: Name<'_>) -> io::Result<bool> {
     }
 }
 
+/// Whether it is of TCP, and of that alone.
+pub fn is_tcp(socket: impl AsFd) -> bool {
+    sockopt::socket_protocol(socket).is_ok_and(|protocol| protocol == Some(rustix::net::ipproto::TCP))
+}
+
 /// The error a socket is in, if any; asking clears it.
 pub fn take_error(socket: impl AsFd) -> io::Result<()> {
     Ok(sockopt::socket_error(socket)??)
@@ -308,6 +313,14 @@ mod tests {
         let socket = open(Name::Ip(addr)).unwrap();
         connect(&socket, Name::Ip(addr)).unwrap();
         assert!(!is_own_peer(&socket, addr).unwrap());
+    }
+
+    #[test]
+    fn what_is_of_tcp_is_neither_of_unix_nor_of_a_file() {
+        let (one, _two) = std::os::unix::net::UnixStream::pair().unwrap();
+        let tcp = open(Name::Ip("127.0.0.1:1".parse().unwrap())).unwrap();
+        let file = std::fs::File::open("/dev/null").unwrap();
+        assert_eq!([is_tcp(&tcp), is_tcp(&one), is_tcp(&file)], [true, false, false]);
     }
 
     #[test]

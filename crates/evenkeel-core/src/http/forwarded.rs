@@ -4,6 +4,7 @@ use super::head::Known;
 use super::request::{Request, without_port};
 use super::rules::Forwarded;
 use super::token::is_name;
+use crate::digits::Digits;
 use std::io::Write as _;
 use std::net::IpAddr;
 
@@ -76,8 +77,7 @@ impl Origin {
         let said = request.fields.only(Known::RequestId).ok().flatten().filter(can_be);
         match said.filter(|_| self.is_trusted) {
             Some(id) => out.extend_from_slice(id),
-            // Cannot fail for a `Vec`.
-            None => drop(write!(out, "{:032x}", self.id)),
+            None => out.extend_from_slice(Digits::of_id(self.id).as_bytes()),
         }
     }
 
@@ -88,10 +88,11 @@ impl Origin {
             out.extend_from_slice(before);
             out.extend_from_slice(b", ");
         }
-        let _ = match self.client {
-            Some(client) => write!(out, "{client}\r\nX-Forwarded-Proto: "),
-            None => write!(out, "unknown\r\nX-Forwarded-Proto: "),
-        };
+        match self.client {
+            Some(client) => out.extend_from_slice(Digits::of_ip(client).as_bytes()),
+            None => out.extend_from_slice(b"unknown"),
+        }
+        out.extend_from_slice(b"\r\nX-Forwarded-Proto: ");
         let scheme = said(Known::ForwardedProto).next().unwrap_or(self.scheme().as_bytes());
         out.extend_from_slice(scheme);
         let host = said(Known::ForwardedHost).next().or(request.host);
@@ -110,6 +111,7 @@ impl Origin {
             out.extend_from_slice(before);
             out.extend_from_slice(b", ");
         }
+        // Cannot fail for a `Vec`.
         let _ = match self.client {
             Some(IpAddr::V4(client)) => write!(out, "for={client}"),
             Some(IpAddr::V6(client)) => write!(out, "for=\"[{client}]\""),

@@ -6,6 +6,7 @@ use super::copy::{Copy, Hand, Rest};
 use super::crypt::{Crypt, Tunnels};
 use super::splice::{Lease, Splice};
 use super::suspended::{Held, SuspendedDirection};
+use evenkeel_core::doubt::Doubt;
 use evenkeel_core::end::Side;
 use evenkeel_core::half::Half;
 use evenkeel_sys::pipe::Pipe;
@@ -32,6 +33,8 @@ pub struct Direction {
     reviewed: u32,
     /// Whether its source's connection is broken, which is still to be looked into.
     pub suspect: bool,
+    /// What is presumed of its source.
+    doubt: Doubt,
 }
 
 /// Where the bytes are that were read and not yet written.
@@ -162,6 +165,18 @@ impl Direction {
         }
     }
 
+    /// Whether it is only presumed that its source has nothing left.
+    pub fn is_in_doubt(&self) -> bool {
+        self.doubt == Doubt::Presumed && self.half.is_waiting()
+    }
+
+    /// Has bytes looked for where it is only presumed that there are none.
+    pub fn look(&mut self) {
+        if self.is_in_doubt() && self.doubt.look() {
+            self.half.on_source_ready(false);
+        }
+    }
+
     fn carried(&self) -> u32 {
         self.half.moved() as u32
     }
@@ -197,6 +212,8 @@ impl Direction {
             reviewed: suspended.half.moved as u32,
             deaf: false,
             suspect: false,
+            // Whatever there is to read is told anew.
+            doubt: Doubt::default(),
         }
     }
 
@@ -213,6 +230,7 @@ impl Direction {
         let mut carrier = Copy::new(way, &mut tools.scratch[..room], rest, may_change);
         let pace = carry(&mut self.half, &mut carrier, budget);
         self.hold = carrier.into_rest().map(|rest| Box::new(Hold::Memory(rest)));
+        self.doubt.on_told();
         pace
     }
 
@@ -223,8 +241,9 @@ impl Direction {
         tools: &mut Tools,
         budget: &mut usize,
     ) -> Result<Pace, Fault> {
-        let mut carrier = Splice { way, lease: &lease, stuck: false };
+        let mut carrier = Splice { way, lease: &lease, stuck: false, doubt: self.doubt };
         let pace = carry(&mut self.half, &mut carrier, budget);
+        self.doubt = carrier.doubt;
         if carrier.stuck {
             self.half.on_source_urgent();
         }

@@ -10,6 +10,8 @@ mod direction;
 mod patience;
 mod splice;
 mod suspended;
+#[cfg(test)]
+mod tests;
 mod throttle;
 
 pub use crypt::Tunnels;
@@ -38,6 +40,10 @@ const SCRATCH_BYTES: usize = 64 * 1024;
 
 /// After one side was reset: how long what came before may take to reach the other.
 const RESET_GRACE: Duration = Duration::from_secs(10);
+
+/// How long a source has to be silent of which it is only presumed that it has nothing left, until that is looked into.
+/// About as long as a delayed acknowledgement may take (`TCP_DELACK_MIN`); whoever is wronged by it is so once.
+const LOOK_AFTER: Duration = Duration::from_millis(40);
 
 /// A session that ends for a limit is closed with a FIN if it was silent for this long, else with a RST: a cut in
 /// the middle of a transfer must not look like its end.
@@ -317,7 +323,7 @@ impl Relay {
         let deadline = self.deadlines.next(&self.rules.session).map(|(at, _)| at);
         let patience = self.patience.next(self.deadlines.established(), &self.rules.socket);
         let throttle = self.throttle().and_then(Throttle::next);
-        deadline.into_iter().chain(patience).chain(throttle).min()
+        deadline.into_iter().chain(patience).chain(throttle).chain(self.next_look()).min()
     }
 
     /// Carries what can be carried now.
@@ -325,6 +331,7 @@ impl Relay {
         let before = self.to_backend() + self.to_client();
         self.look_after_suspects(now);
         self.take_patience(now);
+        self.look_for_more(now);
         self.flush(now);
         let paces = [self.run(Side::Client, now, tools), self.run(Side::Backend, now, tools)];
         if self.to_backend() + self.to_client() != before {
@@ -447,6 +454,20 @@ impl Relay {
             && !throttle.allows(source, bytes, now)
         {
             *bandwidth = Bandwidth::Exceeded;
+        }
+    }
+
+    /// When to look whether a source has more than it was presumed to have.
+    fn next_look(&self) -> Option<Instant> {
+        let is_in_doubt = self.to_backend.is_in_doubt() || self.to_client.is_in_doubt();
+        is_in_doubt.then(|| self.deadlines.last_active() + LOOK_AFTER)
+    }
+
+    /// Looks, when it is time.
+    fn look_for_more(&mut self, now: Instant) {
+        if self.next_look().is_some_and(|at| now >= at) {
+            self.to_backend.look();
+            self.to_client.look();
         }
     }
 
@@ -624,60 +645,4 @@ fn loss(side: Side, error: &io::Error) -> End {
 /// A socket that cannot be told is closed in the ordinary way.
 fn reset_on_close(socket: &OwnedFd) {
     let _ = socket::reset_on_close(socket);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use evenkeel_core::snapshot::{ConnectRules, QueueRules, SessionLimits};
-    use evenkeel_sys::poll;
-    use evenkeel_testkit::{Peer, Place, eventually};
-
-    fn rules() -> PoolRules {
-        let (timeout, total) = (Duration::from_secs(1), Duration::from_secs(1));
-        PoolRules {
-            connect: ConnectRules { timeout, total, attempts: 1, retry_percent: 0, retry_min_per_second: 0 },
-            queue: QueueRules { length: 0, timeout },
-            session: SessionLimits { idle: None, half_close: None, lifetime: None, bandwidth: None },
-            socket: SocketOptions { keepalive: None, user_timeout: None },
-            send_proxy: None,
-            http2: None,
-            outward: None,
-            tls: None,
-        }
-    }
-
-    /// Our end of a connection, and the other one.
-    fn connected() -> (OwnedFd, Peer) {
-        let (listener, place) = Place::any().listen(1).unwrap();
-        let peer = Peer::connect(&place);
-        let (socket, _) = listener.accept().unwrap();
-        socket.set_nonblocking(true).unwrap();
-        (socket.into(), peer)
-    }
-
-    /// Both ends happen before the relay looks, so that it never reads that of the backend.
-    #[test]
-    fn a_backend_that_closed_unseen_is_not_waited_for_when_the_client_is_reset() {
-        let ((client, far_client), (backend, far_backend)) = (connected(), connected());
-        let rules = rules();
-        let options = rules.socket;
-        let mut relay = Relay::new(client, backend, Vec::new(), &options, Arc::new(rules), Instant::now());
-        far_client.send(b"bye").unwrap();
-        far_client.reset();
-        drop(far_backend);
-        let (began, mut tools) = (Instant::now(), Tools::new(0));
-        let end = eventually("the end", || {
-            for side in [Side::Client, Side::Backend] {
-                let readiness = poll::ready_now(relay.source(side).1);
-                relay.on_ready(side, readiness);
-            }
-            match relay.advance(Instant::now(), &mut tools) {
-                Progress::Ended(end) => Some(end),
-                _ => None,
-            }
-        });
-        assert_eq!((end, relay.to_backend()), (End::Reset(Side::Client), 3));
-        assert!(began.elapsed() < RESET_GRACE / 2, "{:?}", began.elapsed());
-    }
 }

@@ -2,6 +2,7 @@
 //! are in it, and when there is none left bytes go through memory.
 
 use super::carry::{Carrier, Got, Way};
+use evenkeel_core::doubt::Doubt;
 use evenkeel_core::half::Half;
 use evenkeel_sys::pipe::Pipe;
 use evenkeel_sys::socket;
@@ -102,19 +103,25 @@ pub struct Splice<'a> {
     pub lease: &'a Lease,
     /// Whether urgent data stands in the way: bytes behind it have to be copied.
     pub stuck: bool,
+    /// What is presumed of the source.
+    pub doubt: Doubt,
 }
 
 impl Carrier for Splice<'_> {
     fn read(&mut self) -> io::Result<Got> {
-        let bytes = self.lease.pipe.fill(self.way.source, PIPE_BYTES)?;
+        self.doubt.begin(|| socket::is_tcp(self.way.source));
+        let filled = self.lease.pipe.fill(self.way.source, PIPE_BYTES);
+        if filled.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
+            self.doubt.on_blocked();
+        }
+        let bytes = filled?;
         // The kernel gives 0 in front of urgent data, too.
         if bytes == 0 && !socket::is_at_end(self.way.source)? {
             self.stuck = true;
             return Err(io::ErrorKind::Interrupted.into());
         }
         self.lease.holds.set(self.lease.holds.get() + bytes);
-        // A short splice may mean a pipe whose slots are full as well as an empty socket.
-        Ok(Got { bytes, drained: false })
+        Ok(Got { bytes, drained: self.doubt.on_read(bytes, self.lease.pipe.slots()) })
     }
 
     fn write(&mut self, held: usize) -> io::Result<usize> {

@@ -5,6 +5,7 @@ use super::flood::LeftOut;
 use super::notice::{Listening, Notice, Stopped};
 use super::units::Rfc3339;
 use evenkeel_core::attempt::{Attempt, ConnectFailure};
+use evenkeel_core::digits::Digits;
 use evenkeel_core::director::EventKind;
 use evenkeel_core::end::End;
 use evenkeel_proxy::{Datagrams, RequestRecord, SessionRecord, Still};
@@ -90,7 +91,7 @@ impl<'a> Object<'a> {
 
     fn number(&mut self, name: &str, value: u64) -> &mut Self {
         self.name(name);
-        push_number(self.out, value);
+        self.out.push_str(Digits::of(value).as_str());
         self
     }
 
@@ -133,21 +134,6 @@ fn escape(out: &mut String, start: usize) {
             char => out.push(char),
         }
     }
-}
-
-/// Appends a number: without the machinery that also knows of signs and widths, as there are a dozen in a line.
-fn push_number(out: &mut String, mut value: u64) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (value % 10) as u8;
-        value /= 10;
-        if value == 0 {
-            break;
-        }
-    }
-    out.push_str(std::str::from_utf8(&digits[at..]).unwrap_or_default());
 }
 
 /// Appends the line of `entry`.
