@@ -50,15 +50,19 @@ impl Spread {
     pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);
-        let middle = (values.len().checked_sub(1)?) / 2;
-        let median = (values[middle] + values[values.len() / 2]) / 2.0;
-        Some(Self { min: values[0], median, max: values[values.len() - 1] })
+        Some(Self { min: *values.first()?, median: median(&values)?, max: *values.last()? })
     }
 
     /// How far apart the smallest and the largest are, as a share of the median.
     pub fn width(&self) -> f64 {
         if self.median == 0.0 { 0.0 } else { (self.max - self.min) / self.median }
     }
+}
+
+/// The middle of sorted values, or between those two that are.
+pub fn median(sorted: &[f64]) -> Option<f64> {
+    let middle = (sorted.len().checked_sub(1)?) / 2;
+    Some((sorted[middle] + sorted[sorted.len() / 2]) / 2.0)
 }
 
 #[cfg(test)]

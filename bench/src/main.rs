@@ -3,6 +3,7 @@
 
 mod backend;
 mod echo;
+mod estimate;
 mod figures;
 mod histogram;
 mod http;

@@ -131,7 +131,8 @@ fn softirqs() -> impl Iterator<Item = u32> {
     processes().filter(move |pid| parent(*pid) == Some(KTHREADD) && name(*pid).starts_with("ksoftirqd/"))
 }
 
-fn processes() -> impl Iterator<Item = u32> {
+/// All processes.
+pub fn processes() -> impl Iterator<Item = u32> {
     let names = fs::read_dir("/proc").into_iter().flatten().flatten();
     names.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }

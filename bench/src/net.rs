@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use evenkeel_sys::datagram;
+use evenkeel_sys::socket::Binding;
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno;
 use rustix::net::{
@@ -56,9 +57,9 @@ pub fn connect(port: u16) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// A socket for datagrams from and to a port of this machine.
-pub fn open_flow(port: u16) -> Result<OwnedFd> {
-    let socket = datagram::open(local(port))?;
+/// A socket for datagrams to a port of this machine, and from another, whichever it is where none is said.
+pub fn open_flow(from: Option<u16>, port: u16) -> Result<OwnedFd> {
+    let socket = datagram::bind(local(from.unwrap_or(0)), Binding::default())?;
     datagram::set_waiting(&socket, WIDE)?;
     datagram::connect(&socket, local(port))?;
     Ok(socket)

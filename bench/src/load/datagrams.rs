@@ -5,14 +5,14 @@ use super::flight::Flight;
 use super::schedule::Schedule;
 use super::{Ports, Tally, Traffic};
 use crate::net::{self, Poll, Ready};
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use evenkeel_sys::datagram::{BATCH, Inbox};
 use std::iter;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 /// A datagram that is not back after this is lost.
-const LOST: Duration = Duration::from_millis(250);
+pub const LOST: Duration = Duration::from_millis(250);
 
 /// Bytes of a datagram's number.
 const NUMBER: usize = 8;
@@ -30,6 +30,15 @@ pub struct Datagrams {
     size: usize,
 }
 
+/// What is open for datagrams.
+#[derive(Clone, Copy, Debug)]
+pub struct Flows {
+    /// So many.
+    pub count: usize,
+    /// The port of the first of them, which those of the others come after; any where there is none.
+    pub from: Option<u16>,
+}
+
 /// When datagrams are sent.
 pub enum Pace {
     /// So many are on their way.
@@ -38,17 +47,26 @@ pub enum Pace {
     Rate(Schedule),
 }
 
+impl Flows {
+    /// The port that the datagrams of one of them come from, if there is one for it.
+    fn port(self, flow: usize) -> Result<Option<u16>> {
+        let Some(first) = self.from else { return Ok(None) };
+        let port = first.checked_add(u16::try_from(flow)?);
+        Ok(Some(port.context("so many flows have no ports")?))
+    }
+}
+
 impl Datagrams {
     /// Opens `flows` for datagrams of `size` bytes.
-    pub fn open(flows: usize, size: usize, pace: Pace, ports: &mut Ports) -> Result<Self> {
+    pub fn open(flows: Flows, size: usize, pace: Pace, ports: &mut Ports) -> Result<Self> {
         ensure!(size >= NUMBER, "a datagram has at least {NUMBER} bytes");
         let poll = Poll::new()?;
         let open = |token| -> Result<OwnedFd> {
-            let socket = net::open_flow(ports.next())?;
+            let socket = net::open_flow(flows.port(token)?, ports.next())?;
             poll.add(&socket, token, Ready::IN)?;
             Ok(socket)
         };
-        let flows: Vec<OwnedFd> = (0..flows).map(open).collect::<Result<_>>()?;
+        let flows: Vec<OwnedFd> = (0..flows.count).map(open).collect::<Result<_>>()?;
         if let Pace::Rate(schedule) = &pace {
             poll.add(schedule, flows.len(), Ready::IN)?;
         }
@@ -131,7 +149,8 @@ pub fn wait_until_echoed(ports: &mut Ports, patience: Duration) -> Result<()> {
     let begin = Instant::now();
     while begin.elapsed() < patience {
         // There may be no network yet.
-        let Ok(mut one) = Datagrams::open(1, 64, Pace::InFlight(1), ports) else {
+        let Ok(mut one) = Datagrams::open(Flows { count: 1, from: None }, 64, Pace::InFlight(1), ports)
+        else {
             std::thread::sleep(PAUSE);
             continue;
         };

@@ -16,7 +16,7 @@ pub use order::Order;
 
 use bulk::Bulk;
 use connect::Connect;
-use datagrams::{Datagrams, Pace, wait_until_echoed};
+use datagrams::{Datagrams, Flows, LOST, Pace, wait_until_echoed};
 use exchange::Exchange;
 use hold::hold;
 use line::{Speech, wait_until_served};

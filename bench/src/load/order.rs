@@ -2,8 +2,8 @@
 
 use super::schedule::Schedule;
 use super::{
-    Bulk, Connect, Datagrams, Exchange, Pace, Ports, Speech, Streams, TURN, Talk, Tally, Traffic, Window,
-    hold, measure, wait_until_echoed, wait_until_served,
+    Bulk, Connect, Datagrams, Exchange, Flows, LOST, Pace, Ports, Speech, Streams, TURN, Talk, Tally,
+    Traffic, Window, hold, measure, wait_until_echoed, wait_until_served,
 };
 use crate::figures::Figures;
 use crate::http2::Asking;
@@ -38,6 +38,9 @@ pub struct Order {
     /// Milliseconds that count
     #[arg(long, default_value_t = 1500)]
     window: u64,
+    /// Send datagrams from this port, and those after it, instead of any
+    #[arg(long)]
+    flows_from: Option<u16>,
     /// Ask by HTTP, for replies of the size
     #[arg(long)]
     http: bool,
@@ -185,6 +188,9 @@ impl Order {
             Kind::Datagrams { flows, size, in_flight, rate } => {
                 let schedule = rate.map(|rate| Schedule::new(rate, Instant::now())).transpose()?;
                 let pace = schedule.map_or(Pace::InFlight(in_flight), Pace::Rate);
+                // Until it is known what was lost while flows were opened: that is no part of the window.
+                let window = Window { warm: window.warm + LOST, ..window };
+                let flows = Flows { count: flows, from: self.flows_from };
                 measure(&mut Datagrams::open(flows, size, pace, &mut ports)?, window, &meter)
             }
             Kind::Await => {
@@ -279,6 +285,7 @@ mod tests {
                 backends,
                 warm: 10,
                 window,
+                flows_from: None,
                 http,
                 http2,
                 udp,

@@ -1,6 +1,7 @@
-//! The runner: every scenario with every rival, in turn over several rounds, and the report.
+//! The runner: every scenario with every rival, in turn over many rounds, and the report.
 
 mod install;
+mod interrupt;
 mod launch;
 mod machine;
 mod priority;
@@ -9,7 +10,9 @@ mod reload;
 mod report;
 mod results;
 mod rival;
+mod rounds;
 mod scenario;
+mod scene;
 mod stage;
 
 pub use launch::Launch;
@@ -20,16 +23,24 @@ use machine::Machine;
 use results::{Cell, Results};
 use rival::{NAMES, Rival};
 use scenario::{Scenario, Setup};
+use scene::Scene;
 use stage::Theatre;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+/// Milliseconds until connections are open, and whoever had his turn before has let go of his.
+const WARM: u64 = 120;
+
+/// Milliseconds of a measurement: long beside a tick of the clock, in which CPU time is counted, and short enough for
+/// a round to pass before the machine is another.
+const WINDOW: u64 = 350;
+
 /// What to compare, and how thoroughly.
 #[derive(Args, Debug)]
 pub struct Run {
-    /// Three minutes: all goals, once, in short windows
+    /// Four minutes: all goals in one round, which tells nothing apart
     #[arg(long)]
     quick: bool,
     /// Only these scenarios; a name stands for all that begin with it
@@ -47,10 +58,10 @@ pub struct Run {
     /// Only these rivals
     #[arg(long, value_delimiter = ',', default_values = NAMES)]
     rivals: Vec<String>,
-    /// Rounds; medians are taken over them [default: 5, quick: 1]
-    #[arg(long)]
+    /// Rounds; medians are taken over them [default: as each scenario says, quick: 1]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: Option<u32>,
-    /// Milliseconds measured each time [default: 1500, quick: 500]
+    /// Milliseconds measured each time [default: 350]
     #[arg(long)]
     window: Option<u64>,
     /// The binary of evenkeel [default: beside this one]
@@ -92,22 +103,22 @@ impl Run {
             balancer_core: self.balancer_core,
             load_core: self.load_core,
             congestion: congestion.clone(),
-            warm: if self.quick { 150 } else { 400 },
-            window: self.window.unwrap_or(if self.quick { 500 } else { 1500 }),
+            warm: WARM,
+            window: self.window.unwrap_or(WINDOW),
         };
         fs::create_dir_all(&theatre.dir)?;
         let scenarios = self.scenarios()?;
         let ours = self.evenkeel.clone().unwrap_or_else(|| program.with_file_name("evenkeel"));
         let (rivals, missing) = self.rivals(&ours, &tools)?;
-        let rounds = self.rounds.unwrap_or(if self.quick { 1 } else { 5 });
         let (begin, before) = (Instant::now(), Machine::look());
+        interrupt::heed()?;
         let priority = priority::Priority::highest();
-        let cells = perform(&theatre, &scenarios, &rivals, rounds);
+        let cells = self.perform(&theatre, &scenarios, &rivals);
         drop(priority);
         let results = Results {
-            cells,
+            cells: cells?,
             missing,
-            rounds,
+            warm: theatre.warm,
             window: theatre.window,
             seconds: begin.elapsed().as_secs(),
             machine: before.until(Machine::look()),
@@ -119,6 +130,26 @@ impl Run {
             report.write_docs()?;
         }
         Ok(write!(std::io::stdout(), "{}", report.summary())?)
+    }
+
+    /// Measures everything, one scenario after the other. Fails when it is interrupted.
+    fn perform(&self, theatre: &Theatre, scenarios: &[Scenario], rivals: &[Rival]) -> Result<Vec<Cell>> {
+        let rounds = |of: &Scenario| self.rounds.unwrap_or(if self.quick { 1 } else { of.rounds });
+        let in_it = |of: &Scenario| rivals.iter().filter(|rival| rival.is_in(of)).count();
+        let all: usize = scenarios.iter().map(|it| in_it(it) * rounds(it) as usize).sum();
+        let mut cells: Vec<Cell> = Vec::new();
+        for scenario in scenarios {
+            let mut scene = Scene::new(theatre, scenario, rivals);
+            for round in 0..rounds(scenario) {
+                scene.play(round, |cell| {
+                    // With nobody to read it, there is still the report.
+                    let line = cell.line(scenario.key);
+                    let _ = writeln!(std::io::stderr(), "{}/{all} {line}", cells.len() + 1);
+                    cells.push(cell);
+                })?;
+            }
+        }
+        Ok(cells)
     }
 
     fn scenarios(&self) -> Result<Vec<Scenario>> {
@@ -163,37 +194,15 @@ impl Run {
             let Some((name, path)) = against.split_once('=') else { bail!("{against}: write NAME=BINARY") };
             rivals.push(Rival::evenkeel(name, Path::new(path))?);
         }
+        let mut names: Vec<&str> = rivals.iter().map(|rival| rival.name.as_str()).collect();
+        names.sort_unstable();
+        let twice = names.windows(2).find(|pair| pair[0] == pair[1]);
+        ensure!(twice.is_none(), "{}: more than one rival is called so", twice.unwrap_or_default()[0]);
         for missing in &missing {
             writeln!(std::io::stderr(), "without {missing}")?;
         }
         Ok((rivals, missing))
     }
-}
-
-/// Measures everything. In each round the rivals take turns in each scenario, another one first each time, so that
-/// what disturbs the machine for a while disturbs all of them.
-fn perform(theatre: &Theatre, scenarios: &[Scenario], rivals: &[Rival], rounds: u32) -> Vec<Cell> {
-    let mut cells = Vec::new();
-    let in_it = |scenario: &Scenario| rivals.iter().filter(|rival| rival.is_in(scenario)).count();
-    let all: usize = scenarios.iter().map(|it| in_it(it) * rounds.min(it.rounds) as usize).sum();
-    for round in 0..rounds {
-        for scenario in scenarios.iter().filter(|scenario| round < scenario.rounds) {
-            for turn in 0..rivals.len() {
-                let rival = &rivals[(turn + round as usize) % rivals.len()];
-                if !rival.is_in(scenario) {
-                    continue;
-                }
-                let outcome = theatre.perform(scenario, rival).map_err(|error| format!("{error:#}"));
-                let cell =
-                    Cell { scenario: scenario.name.clone(), rival: rival.name.clone(), round, outcome };
-                // With nobody to read it, there is still the report.
-                let line = cell.line(scenario.key);
-                let _ = writeln!(std::io::stderr(), "{}/{all} {line}", cells.len() + 1);
-                cells.push(cell);
-            }
-        }
-    }
-    cells
 }
 
 fn list() -> Result<()> {

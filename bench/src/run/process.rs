@@ -1,14 +1,21 @@
 //! Processes that take part in a measurement.
 
+use super::interrupt;
 use crate::figures::Figures;
-use crate::meter::family;
+use crate::meter::{family, processes};
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::{self, File};
 use std::io::Read;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
+
+/// Time between two looks at whether something has ended.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// Longest time until a process that is killed has ended.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A process that ends when it is dropped, with all that it started.
 pub struct Running(Child);
@@ -27,9 +34,14 @@ impl Running {
         self.0.id()
     }
 
+    /// How it has ended, if it has by itself.
+    pub fn end(&mut self) -> Option<ExitStatus> {
+        self.0.try_wait().ok().flatten()
+    }
+
     /// Whether it has ended by itself.
     pub fn has_ended(&mut self) -> bool {
-        matches!(self.0.try_wait(), Ok(Some(_)))
+        self.end().is_some()
     }
 
     /// Sends it a signal.
@@ -52,24 +64,49 @@ impl Drop for Running {
     }
 }
 
+/// The network of a process.
+pub fn network(id: u32) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/{id}/ns/net")).ok()
+}
+
+/// Ends all that are in a network that is not ours, whoever started them: a balancer that dies may leave workers behind.
+pub fn clear(of: &Path) {
+    if network(std::process::id()).is_none_or(|ours| ours == of) {
+        return;
+    }
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let mut left = processes().filter(|id| network(*id).as_deref() == Some(of)).peekable();
+        if left.peek().is_none() || Instant::now() > deadline {
+            return;
+        }
+        for pid in left.filter_map(pid) {
+            // It may have ended by itself.
+            let _ = kill_process(pid, Signal::KILL);
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
 fn pid(id: u32) -> Option<Pid> {
     i32::try_from(id).ok().and_then(Pid::from_raw)
 }
 
 /// The figures that a load prints, which are few enough for a pipe to hold until it has ended. The load is ended when
-/// it takes too long, or when it is `in_vain`.
+/// it takes too long, when it is `in_vain`, or when the run is interrupted.
 pub fn finish(load: &mut Child, patience: Duration, mut in_vain: impl FnMut() -> bool) -> Result<Figures> {
     let deadline = Instant::now() + patience;
     while load.try_wait()?.is_none() {
-        if Instant::now() > deadline || in_vain() {
+        if Instant::now() > deadline || in_vain() || interrupt::came() {
             load.kill()?;
         }
-        std::thread::sleep(Duration::from_millis(2));
+        std::thread::sleep(PAUSE);
     }
     let (mut said, mut failed) = (String::new(), String::new());
     load.stdout.take().context("no output")?.read_to_string(&mut said)?;
     load.stderr.take().context("no output")?.read_to_string(&mut failed)?;
-    ensure!(load.wait()?.success(), "load: {}", failed.trim());
+    let status = load.wait()?;
+    ensure!(status.success(), "load, {status}: {}", failed.trim());
     Figures::from_json(&serde_json::from_str(&said)?)
 }
 
@@ -78,4 +115,30 @@ pub fn tail(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(5)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{BufRead, BufReader, Write};
+
+    #[test]
+    fn those_left_behind_in_a_network_are_ended() {
+        let mut parent = Command::new("unshare");
+        parent.args(["--net", "--", "sh", "-c", "sleep 1000 >&- & echo $!; read line"]);
+        parent.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut parent = parent.spawn().unwrap();
+        let mut said = String::new();
+        BufReader::new(parent.stdout.take().unwrap()).read_line(&mut said).unwrap();
+        let net = network(parent.id());
+        parent.kill().unwrap();
+        parent.wait().unwrap();
+        let (Ok(left), Some(net)) = (said.trim().parse(), net) else {
+            writeln!(std::io::stderr(), "skipped: no network of its own without privileges").unwrap();
+            return;
+        };
+        assert_eq!(network(left).as_ref(), Some(&net));
+        clear(&net);
+        assert_ne!(network(left).as_ref(), Some(&net));
+    }
 }

@@ -1,8 +1,8 @@
 //! What it costs to load a configuration again in which one backend has changed.
 
+use super::interrupt;
 use super::process::{Running, finish};
-use super::rival::Rival;
-use super::scenario::{FIRST, Setup};
+use super::scenario::FIRST;
 use super::stage::{PORT, Stage};
 use crate::figures::{Figures, Spread};
 use anyhow::{Context, Result, ensure};
@@ -24,14 +24,15 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const SETTLE: Duration = Duration::from_millis(100);
 
 /// Requests a second of the traffic: a worker that stops is seen after a millisecond at most.
-const RATE: &str = "1000";
+const RATE: u32 = 1000;
 
 /// Reloads again and again: how long it takes until the new configuration holds, how much of their CPU time the
 /// workers spend on it, and how long traffic waits at worst.
-pub fn reload(stage: &Stage<'_>, balancer: &Running, rival: &Rival, setup: Setup) -> Result<Figures> {
-    let text = rival.config(setup, &stage.theatre.dir).context("it has no configuration")?;
-    let path = rival.config_path(&stage.theatre.dir);
-    let log = File::open(stage.theatre.balancer_log())?;
+pub fn reload(stage: &Stage<'_>) -> Result<Figures> {
+    let balancer = stage.balancer()?;
+    let text = stage.rival.config(stage.setup, &stage.dir).context("it has no configuration")?;
+    let path = stage.rival.config_path(&stage.dir);
+    let log = File::open(stage.balancer_log())?;
     let mut reloads = Reloads { balancer, text, path, log, weight: 1 };
     let (mut took, mut worker) = (Vec::new(), Vec::new());
     for _ in 0..RELOADS {
@@ -65,10 +66,8 @@ pub fn reload(stage: &Stage<'_>, balancer: &Running, rival: &Rival, setup: Setup
 
 /// Asks at a fixed rate over one connection and does `meanwhile` beside it.
 fn ping(stage: &Stage<'_>, window: Duration, meanwhile: impl FnOnce() -> Result<()>) -> Result<Figures> {
-    let (port, backend, window_ms) = (PORT.to_string(), FIRST.to_string(), window.as_millis().to_string());
-    let to = ["--port", &port, "--backend", &backend, "--warm", "100", "--window", &window_ms];
-    let exchange = ["exchange", "--size", "64", "--connections", "1", "--rate", RATE];
-    let mut load = stage.spawn_load(&[&to[..], &exchange].concat())?;
+    let to = format!("--port {PORT} --backend {FIRST} --warm 100 --window {}", window.as_millis());
+    let mut load = stage.spawn_load(&format!("{to} exchange --size 64 --connections 1 --rate {RATE}"))?;
     sleep(2 * SETTLE);
     let done = meanwhile();
     let figures = finish(&mut load, window + PATIENCE, || false);
@@ -101,6 +100,7 @@ impl Reloads<'_> {
         let mut said = String::new();
         while !said.contains("\"event\":\"reloaded\"") {
             ensure!(!said.contains("\"event\":\"reload-refused\""), "{said}");
+            interrupt::check()?;
             ensure!(begin.elapsed() < PATIENCE, "not reloaded within {PATIENCE:?}");
             sleep(Duration::from_micros(300));
             said += &self.unread()?;

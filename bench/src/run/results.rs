@@ -1,6 +1,7 @@
 //! What was measured.
 
 use super::machine::Machine;
+use super::rounds::Rounds;
 use super::scenario::{Key, Scenario};
 use crate::figures::{Figures, Spread};
 use serde_json::{Value, json};
@@ -44,14 +45,14 @@ impl Cell {
 }
 
 /// Everything of one run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Results {
     /// All measurements, in order.
     pub cells: Vec<Cell>,
     /// Rivals that could not be had, and why.
     pub missing: Vec<String>,
-    /// Rounds.
-    pub rounds: u32,
+    /// Milliseconds before each measurement.
+    pub warm: u64,
     /// Milliseconds of each measurement.
     pub window: u64,
     /// How long all of it took.
@@ -63,25 +64,31 @@ pub struct Results {
 }
 
 impl Results {
-    /// A figure of all rounds of one rival in one scenario.
-    pub fn spread(
+    /// A figure of one rival in one scenario, of the rounds that worked.
+    pub fn rounds(
         &self,
         scenario: &Scenario,
         rival: &str,
         figure: impl Fn(&Figures) -> Option<f64>,
-    ) -> Option<Spread> {
+    ) -> Rounds {
         let cells = self.cells.iter().filter(|cell| cell.scenario == scenario.name && cell.rival == rival);
-        Spread::of(cells.filter_map(|cell| figure(cell.outcome.as_ref().ok()?)))
+        Rounds::of(cells.filter_map(|cell| Some((cell.round, figure(cell.outcome.as_ref().ok()?)?))))
     }
 
-    /// The median of the figure that counts.
-    pub fn key(&self, scenario: &Scenario, rival: &str) -> Option<f64> {
-        self.spread(scenario, rival, |figures| scenario.key.of(figures)).map(|spread| spread.median)
+    /// The figure that counts.
+    pub fn key(&self, scenario: &Scenario, rival: &str) -> Rounds {
+        self.rounds(scenario, rival, |figures| scenario.key.of(figures))
     }
 
-    /// The median of a figure by its name.
-    pub fn median(&self, scenario: &Scenario, rival: &str, name: &str) -> Option<f64> {
-        self.spread(scenario, rival, |figures| figures.get(name)).map(|spread| spread.median)
+    /// A figure by its name.
+    pub fn named(&self, scenario: &Scenario, rival: &str, name: &str) -> Rounds {
+        self.rounds(scenario, rival, |figures| figures.get(name))
+    }
+
+    /// The last round of a scenario in which anything was measured, from 0.
+    pub fn last_round(&self, scenario: &Scenario) -> Option<f64> {
+        let rounds = self.cells.iter().filter(|cell| cell.scenario == scenario.name).map(|cell| cell.round);
+        rounds.max().map(f64::from)
     }
 
     /// A figure over all scenarios of one rival.
@@ -94,8 +101,8 @@ impl Results {
     pub fn to_json(&self) -> Value {
         let cells: Vec<Value> = self.cells.iter().map(Cell::to_json).collect();
         json!({
-            "machine": self.machine.lines(), "congestion": self.congestion, "rounds": self.rounds, "window_ms": self.window,
-            "missing": self.missing, "seconds": self.seconds, "cells": cells,
+            "machine": self.machine.lines(), "congestion": self.congestion, "warm_ms": self.warm,
+            "window_ms": self.window, "missing": self.missing, "seconds": self.seconds, "cells": cells,
         })
     }
 }
@@ -106,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_key_is_the_median_of_the_rounds_that_worked() {
+    fn the_key_is_of_the_rounds_that_worked() {
         let cell = |round, outcome: Result<f64, &str>| Cell {
             scenario: "connect".to_owned(),
             rival: "a".to_owned(),
@@ -119,17 +126,9 @@ mod tests {
             }),
         };
         let cells = vec![cell(0, Ok(3.0)), cell(1, Err("no")), cell(2, Ok(9.0)), cell(3, Ok(4.0))];
-        let results = Results {
-            cells,
-            missing: vec![],
-            rounds: 4,
-            window: 1,
-            seconds: 1,
-            machine: Machine::default(),
-            congestion: String::new(),
-        };
+        let results = Results { cells, ..Results::default() };
         let connect = all().into_iter().find(|scenario| scenario.name == "connect").unwrap();
-        assert_eq!(results.key(&connect, "a"), Some(4.0));
-        assert_eq!(results.key(&connect, "b"), None);
+        assert_eq!(results.key(&connect, "a"), Rounds::of([(0, 3.0), (2, 9.0), (3, 4.0)]));
+        assert_eq!(results.key(&connect, "b"), Rounds::default());
     }
 }

@@ -1,19 +1,23 @@
-//! One measurement's processes: backends, balancer and load in a network of their own, all ended with it.
+//! One rival on its stage: backends, balancer and load in a network of their own, all ended with it.
 
 use super::launch::{began_ns, mapped_bytes};
-use super::process::{Running, finish, tail};
+use super::process::{Running, clear, finish, network, tail};
 use super::reload::reload;
 use super::rival::Rival;
 use super::scenario::{FIRST, Scenario, Setup, Work};
 use crate::figures::Figures;
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Where the balancer listens.
 pub const PORT: u16 = 8000;
+
+/// The first port that datagrams come from. It is the same in every slice, so that the flows are those of the slice
+/// before, and no balancer holds more and more of them.
+const FLOWS: u16 = 9000;
 
 /// Longest time for the load beyond its window: opening 5,000 connections through a slow balancer.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -25,7 +29,7 @@ const HEAD_START: Duration = Duration::from_millis(20);
 pub struct Theatre {
     /// This program.
     pub program: PathBuf,
-    /// For configurations and logs.
+    /// For configurations and logs, in a directory for each rival.
     pub dir: PathBuf,
     /// The core of the balancer.
     pub balancer_core: usize,
@@ -40,40 +44,23 @@ pub struct Theatre {
 }
 
 impl Theatre {
-    /// Measures one rival in one scenario.
-    pub fn perform(&self, scenario: &Scenario, rival: &Rival) -> Result<Figures> {
-        let setup = scenario.setup;
-        let backends = self.start_backends(setup)?;
-        let stage = Stage { theatre: self, net: format!("/proc/{}/ns/net", backends.id()), setup };
-        let (first, pid) = (FIRST.to_string(), backends.id().to_string());
-        stage.load(&["--port", &first, "--backend", &first, "await"], Duration::ZERO)?;
-        let Some(command) = rival.command(setup, &self.dir)? else {
-            let count = setup.ports().to_string();
-            let direct = ["--port", &first, "--ports", &count, "--backend", &first, "--backends", &pid];
-            return stage.measure(scenario, &direct);
-        };
-        let (balancer, served_ns) = stage.start_balancer(command)?;
-        let (port, balancer_pid) = (PORT.to_string(), balancer.id().to_string());
-        let to = ["--port", &port, "--backend", &first, "--balancer", &balancer_pid, "--backends", &pid];
-        let mut figures = match scenario.work {
-            Work::Load(_) => stage.measure(scenario, &to)?,
-            Work::Reload => reload(&stage, &balancer, rival, setup)?,
-        };
-        figures.set("served_ns", served_ns as f64);
-        if let Some((program, mapped)) = mapped_bytes(balancer.id()) {
-            figures.set("program_bytes", program as f64);
-            figures.set("mapped_bytes", mapped as f64);
+    /// Sets the stage for a rival: when this returns, the balancer serves.
+    pub fn set<'a>(&'a self, setup: Setup, rival: &'a Rival) -> Result<Stage<'a>> {
+        let dir = self.dir.join(&rival.name);
+        fs::create_dir_all(&dir)?;
+        let backends = self.start_backends(setup, &dir.join("backends.log"))?;
+        let net = network(backends.id()).context("the backends have ended")?;
+        let mut stage = Stage { theatre: self, rival, setup, dir, net, balancer: None, backends };
+        let mut first = stage.spawn_load(&format!("--port {FIRST} --backend {FIRST} await"))?;
+        finish(&mut first, MARGIN, || stage.backends.has_ended())?;
+        if let Some(command) = rival.command(setup, &stage.dir)? {
+            stage.balancer = Some(stage.start_balancer(&command)?);
         }
-        Ok(figures)
-    }
-
-    /// Where what the balancer says goes.
-    pub fn balancer_log(&self) -> PathBuf {
-        self.dir.join("balancer.log")
+        Ok(stage)
     }
 
     /// Backends in a new network with nothing but loopback, which lives as long as they do.
-    fn start_backends(&self, setup: Setup) -> Result<Running> {
+    fn start_backends(&self, setup: Setup, log: &Path) -> Result<Running> {
         const PREPARE: &str = "ip link set lo up \
             && echo '22000 65535' > /proc/sys/net/ipv4/ip_local_port_range \
             && echo \"$0\" > /proc/sys/net/ipv4/tcp_congestion_control && exec \"$@\"";
@@ -83,10 +70,9 @@ impl Theatre {
         command.args(["taskset", "-c", &self.load_core.to_string()]).arg(&self.program);
         command.args(["backend", "--first", &FIRST.to_string(), "--count", &setup.ports().to_string()]);
         command.args(setup.flags());
-        let running = Running::spawn(command, &self.dir.join("backends.log"))?;
-        let net = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/net")).ok();
+        let running = Running::spawn(command, log)?;
         let deadline = Instant::now() + Duration::from_secs(5);
-        while net(&running.id().to_string()) == net("self") {
+        while network(running.id()) == network(std::process::id()) {
             ensure!(Instant::now() < deadline, "no network of its own: are we root?");
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -94,65 +80,116 @@ impl Theatre {
     }
 }
 
-/// The network of one measurement.
+/// A rival that serves, and all that it needs for that, until it is dropped.
 pub struct Stage<'a> {
     /// What it has in common with others.
-    pub theatre: &'a Theatre,
-    net: String,
-    setup: Setup,
+    theatre: &'a Theatre,
+    /// Whose it is.
+    pub rival: &'a Rival,
+    /// How it is set up.
+    pub setup: Setup,
+    /// For its configuration and its logs.
+    pub dir: PathBuf,
+    /// The network of all of them.
+    net: PathBuf,
+    /// None where there is nothing between load and backends.
+    balancer: Option<Balancer>,
+    backends: Running,
+}
+
+/// A balancer that serves.
+struct Balancer {
+    process: Running,
+    /// From its start to the first exchange.
+    served_ns: u64,
+}
+
+impl Drop for Stage<'_> {
+    fn drop(&mut self) {
+        clear(&self.net);
+    }
 }
 
 impl Stage<'_> {
+    /// Does what is done in a scenario, once, and says what was measured.
+    pub fn measure(&mut self, scenario: &Scenario) -> Result<Figures> {
+        let measured = match scenario.work {
+            Work::Load(load) => self.traffic(load, scenario.windows),
+            Work::Reload => reload(self),
+        };
+        let log = self.balancer_log();
+        let Some(balancer) = &mut self.balancer else { return measured };
+        if let Some(status) = balancer.process.end() {
+            bail!("the balancer has ended, {status}: {}", tail(&log));
+        }
+        let mut figures = measured?;
+        figures.set("served_ns", balancer.served_ns as f64);
+        if let Some((program, mapped)) = mapped_bytes(balancer.process.id()) {
+            figures.set("program_bytes", program as f64);
+            figures.set("mapped_bytes", mapped as f64);
+        }
+        Ok(figures)
+    }
+
+    /// The balancer's process.
+    pub fn balancer(&self) -> Result<&Running> {
+        Ok(&self.balancer.as_ref().context("there is no balancer")?.process)
+    }
+
+    /// Where what the balancer says goes.
+    pub fn balancer_log(&self) -> PathBuf {
+        self.dir.join("balancer.log")
+    }
+
+    /// Begins with an order to the load.
+    pub fn spawn_load(&self, order: &str) -> Result<Child> {
+        let mut command = Command::new(&self.theatre.program);
+        command.arg("load").args(self.setup.flags()).args(order.split_whitespace());
+        let mut inside = self.inside(&self.theatre.load_core.to_string(), &command);
+        inside.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        inside.spawn().context("cannot start the load")
+    }
+
     /// Runs `command` here on these cores; it ends when we do.
     fn inside(&self, cores: &str, command: &Command) -> Command {
         let mut inside = Command::new("nsenter");
-        inside.arg(format!("--net={}", self.net));
+        inside.arg(format!("--net=/proc/{}/ns/net", self.backends.id()));
         inside.args(["--", "setpriv", "--pdeathsig", "KILL", "--"]);
         inside.args(["taskset", "-c", cores]);
         inside.arg(command.get_program()).args(command.get_args());
+        // Where evenkeel has its socket, which those that are killed leave behind.
+        inside.env("RUNTIME_DIRECTORY", &self.dir);
         inside
     }
 
-    /// The balancer, and how long it took to serve.
-    fn start_balancer(&self, command: Command) -> Result<(Running, u64)> {
-        let port = PORT.to_string();
-        let mut first = self.spawn_load(&["--port", &port, "--backend", &port, "await"])?;
+    fn start_balancer(&self, command: &Command) -> Result<Balancer> {
+        let mut first = self.spawn_load(&format!("--port {PORT} --backend {PORT} await"))?;
         std::thread::sleep(HEAD_START);
         let cores = match self.setup.workers {
             1 => self.theatre.balancer_core.to_string(),
             _ => format!("{},{}", self.theatre.balancer_core, self.theatre.load_core),
         };
-        let (log, note) = (self.theatre.balancer_log(), self.theatre.dir.join("began"));
+        let (log, note) = (self.balancer_log(), self.dir.join("began"));
         let mut launch = Command::new(&self.theatre.program);
         launch.args(["launch", "--note"]).arg(&note).arg("--");
         launch.arg(command.get_program()).args(command.get_args());
-        let mut balancer = Running::spawn(self.inside(&cores, &launch), &log)?;
-        let served = finish(&mut first, MARGIN, || balancer.has_ended()).with_context(|| tail(&log))?;
+        let mut process = Running::spawn(self.inside(&cores, &launch), &log)?;
+        let served = finish(&mut first, MARGIN, || process.has_ended()).with_context(|| tail(&log))?;
         let served = served.get("served_at_ns").context("no time")? as u64;
-        Ok((balancer, served.saturating_sub(began_ns(&note)?)))
+        Ok(Balancer { process, served_ns: served.saturating_sub(began_ns(&note)?) })
     }
 
-    /// Makes the traffic of a scenario.
-    fn measure(&self, scenario: &Scenario, to: &[&str]) -> Result<Figures> {
-        let Work::Load(load) = scenario.work else { bail!("no traffic to make") };
+    /// Makes the traffic of a scenario, for so many windows.
+    fn traffic(&mut self, load: &str, windows: u32) -> Result<Figures> {
         let Theatre { warm, window, .. } = *self.theatre;
-        let window = window * u64::from(scenario.windows);
-        let when = ["--warm", &warm.to_string(), "--window", &window.to_string()];
-        let words: Vec<&str> = load.split_whitespace().collect();
-        self.load(&[to, &when, &words].concat(), Duration::from_millis(2 * warm + window))
-    }
-
-    /// Makes the traffic of an order that takes so long.
-    pub fn load(&self, order: &[&str], length: Duration) -> Result<Figures> {
-        finish(&mut self.spawn_load(order)?, length + MARGIN, || false)
-    }
-
-    /// Begins with an order.
-    pub fn spawn_load(&self, order: &[&str]) -> Result<Child> {
-        let mut command = Command::new(&self.theatre.program);
-        command.arg("load").args(self.setup.flags()).args(order);
-        let mut inside = self.inside(&self.theatre.load_core.to_string(), &command);
-        inside.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        inside.spawn().context("cannot start the load")
+        let (window, backends) = (window * u64::from(windows), self.backends.id());
+        let to = match &self.balancer {
+            Some(balancer) => format!("--port {PORT} --balancer {}", balancer.process.id()),
+            None => format!("--port {FIRST} --ports {}", self.setup.ports()),
+        };
+        let of = format!("--backend {FIRST} --backends {backends} --flows-from {FLOWS}");
+        let mut load = self.spawn_load(&format!("{to} {of} --warm {warm} --window {window} {load}"))?;
+        let has_ended = || self.balancer.as_mut().is_some_and(|it| it.process.has_ended());
+        finish(&mut load, Duration::from_millis(2 * warm + window) + MARGIN, has_ended)
     }
 }

@@ -4,7 +4,7 @@ use super::Report;
 use super::table::number;
 use crate::figures::{Figures, Spread};
 use crate::run::results::Results;
-use crate::run::rival::Rival;
+use crate::run::rival::{Rival, yardstick};
 use crate::run::scenario::{PROTOCOLS, Scenario, Setup, USUAL};
 
 impl Report<'_> {
@@ -46,26 +46,16 @@ impl Report<'_> {
     fn noise(&self) -> String {
         let mut text: String =
             self.results.machine.lines().iter().map(|line| format!("- {line}\n")).collect();
-        let Results { rounds, window, seconds, congestion, .. } = self.results;
+        let Results { warm, window, seconds, congestion, .. } = self.results;
         text += &format!("- congestion control of TCP, but where a program chooses another: {congestion}\n");
+        let rounds = Spread::of(self.scenarios.iter().filter_map(|it| self.results.last_round(it)));
+        let [fewest, most] = rounds.map_or([0.0; 2], |it| [it.min + 1.0, it.max + 1.0]);
         text += &format!(
-            "- {rounds} rounds of {window} ms each; all of it took {} min {} s\n",
+            "- from {fewest} to {most} rounds of {window} ms each, after {warm} ms that do not count; all of it took {} min {} s\n",
             seconds / 60,
             seconds % 60
         );
-        // One round spreads over nothing.
-        for rival in self.balancers().filter(|_| self.results.rounds > 1) {
-            let widths = self.main().filter_map(|scenario| {
-                Some(self.results.spread(scenario, &rival.name, |it| scenario.key.of(it))?.width())
-            });
-            if let Some(widths) = Spread::of(widths) {
-                let [median, max] = [widths.median, widths.max].map(|width| width * 100.0);
-                text += &format!(
-                    "- {}: cost spreads over {median:.0} % of its median, {max:.0} % at worst\n",
-                    rival.name
-                );
-            }
-        }
+        text += &self.balancers().map(|rival| self.noise_of(rival)).collect::<String>();
         let waited = self.results.cells.iter().filter_map(|cell| {
             let figures = cell.outcome.as_ref().ok()?;
             Some(figures.get("waited_ns")? / figures.get("window_ns")? * 100.0)
@@ -86,6 +76,24 @@ impl Report<'_> {
             text += &format!("- missing: {missing}\n");
         }
         text + &self.failed()
+    }
+
+    /// How far the costs of a rival are apart, and how well the shares are known all the same.
+    fn noise_of(&self, rival: &Rival) -> String {
+        let cost = |scenario: &Scenario, rival: &str| self.results.key(scenario, rival);
+        let widths = self.main().filter_map(|it| Some(cost(it, &rival.name).spread()?.width()));
+        let doubts = self
+            .main()
+            .filter(|it| rival.name != yardstick(it))
+            .filter_map(|it| cost(it, &rival.name).over(&cost(it, yardstick(it))).estimate()?.doubt());
+        let told = |of: Option<Spread>, what: &str| {
+            // A single round spreads over nothing.
+            let Some(of) = of.filter(|it| it.max > 0.0) else { return String::new() };
+            let [median, max] = [of.median, of.max].map(|share| number(share * 100.0));
+            format!("- {}: {what} {median} % of its median, {max} % at worst\n", rival.name)
+        };
+        told(Spread::of(widths), "cost spreads over")
+            + &told(Spread::of(doubts), "its share of the yardstick's is known to ±")
     }
 
     fn versions(&self) -> String {
@@ -114,24 +122,30 @@ impl Report<'_> {
 
 const INTRODUCTION: &str = "\
 What a unit of work costs in evenkeel and in others, measured side by side by `cargo xtask bench`: each in a network \
-namespace of its own, with the balancer on one core and load and backends on another, in turn over several rounds, \
-before all other processes. Health checks, access log to a file, timeouts and limits are on, for all who have them. All values are medians.
+namespace of its own, with the balancer on one core and load and backends on another, before all other processes. In a scenario all \
+stand at once, and the load goes from one to the next in short slices, round after round, another one first in each: what disturbs the \
+machine for a while disturbs all of them. Health checks, access log to a file, timeouts and limits are on, for all who have them. Values are \
+medians over the rounds. Shares are medians, too, of the ratios within each round; beside them is where the true median is, at 95 % (from rank to \
+rank, as in the sign test).
 ";
 
 const COST: &str = "\
 The balancer's CPU time, of all its threads and processes, for each unit of work, give or take half of how far the \
-rounds are apart; in parentheses as a share of what the yardstick needs: HAProxy with splicing, for HTTP and UDP nginx. This is the figure that counts: rates on a small machine mostly measure the machine.";
+rounds are apart; in parentheses as a share of what the yardstick needs in the same round: HAProxy with splicing, for HTTP and UDP nginx. \
+This is the figure that counts: rates on a small machine mostly measure the machine.";
 
 const GOALS: &str = "\
-A goal without a unit is met when the cost is at most that share of what the yardstick needs, and below every \
-rival's.";
+A goal without a unit is met when the cost is at most that share of what the yardstick needs, and below that of the best rival, \
+which is the one with the lowest median. Each share has an interval, and it is what decides: *yes* when it is below the limit as a whole, **no** when \
+it is above as a whole, and *not told apart* when the limit is in it: the figures are too near for so many rounds, on this machine. Fewer than \
+six rounds tell nothing apart.";
 
 const LATENCY_GOALS: &str = "\
-As a share of the best rival's, whichever that is for each; at most 1.";
+As a share of the best rival's, whichever that is for each, within each round; below 1. The interval decides, as above.";
 
 const BEYOND: &str = "\
 What the whole system (balancer, load, backends, the kernel's threads for packets) spends on each unit of work beyond \
-what it spends without a balancer; in parentheses as a share of the yardstick. It holds what a balancer leaves \
+what it spends without a balancer in the same round; in parentheses as a share of the yardstick's. It holds what a balancer leaves \
 to others.";
 
 const RATES: &str = "\
@@ -159,10 +173,10 @@ The kernel's memory is that of sockets, their buffers and files, on both sides o
 what is only for debuggers.";
 
 const SCALE: &str = "\
-As above, on other setups, in three rounds. With two workers the second shares its core with the load. What is counted \
+As above, on other setups, in fewer rounds. With two workers the second shares its core with the load. What is counted \
 for metrics is always counted. Others: `--backends`, `--workers`, `--no-log`.";
 
 const NOISE: &str = "\
-The machine is small and virtual; compare within this run only.";
+The machine is small and virtual, and is faster in one minute than in another, for all alike. Compare within this run only.";
 
 const CONFIGURATIONS: &str = "With one backend instead of three.";

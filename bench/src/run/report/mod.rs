@@ -9,8 +9,10 @@ mod tables;
 use super::results::Results;
 use super::rival::{LIMIT, Rival, yardstick};
 use super::scenario::{Key, Scenario};
+use crate::estimate::Estimate;
 use crate::figures::Figures;
 use anyhow::Result;
+use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 
@@ -45,7 +47,23 @@ impl Report<'_> {
         let p99 = |_: &Scenario, figures: &Figures| Some(figures.get("p99_ns")? / 1e3);
         fs::write(dir.join("cost.svg"), self.plot("What a unit of work costs", |it| it.key.unit(), key))?;
         fs::write(dir.join("p99.svg"), self.plot("Latency, 99th percentile", |_| "µs", p99))?;
-        Ok(fs::write(dir.join("result.json"), format!("{:#}\n", self.results.to_json()))?)
+        let mut json = self.results.to_json();
+        json["ratios"] = self.scenarios.iter().flat_map(|scenario| self.ratios(scenario)).collect();
+        Ok(fs::write(dir.join("result.json"), format!("{json:#}\n"))?)
+    }
+
+    /// The cost of everybody as a share of the yardstick's.
+    fn ratios<'a>(&'a self, scenario: &'a Scenario) -> impl Iterator<Item = Value> {
+        let cost = |rival: &str| self.results.key(scenario, rival);
+        let unit = cost(yardstick(scenario));
+        self.rivals.iter().filter_map(move |rival| {
+            let pairs = cost(&rival.name).over(&unit);
+            let Estimate { median, interval } = pairs.estimate()?;
+            Some(json!({
+                "scenario": scenario.name, "rival": rival.name, "to": yardstick(scenario), "rounds": pairs.len(),
+                "median": median, "interval": interval.map(|(low, high)| [low, high]),
+            }))
+        })
     }
 
     fn plot(
@@ -55,14 +73,15 @@ impl Report<'_> {
         figure: impl Fn(&Scenario, &Figures) -> Option<f64>,
     ) -> String {
         let groups = self.main().filter_map(|scenario| {
-            let value = |rival: &Rival| {
-                let spread = self.results.spread(scenario, &rival.name, |it| figure(scenario, it))?;
-                Some((rival.name.clone(), spread.median))
+            let rounds = |rival: &str| self.results.rounds(scenario, rival, |it| figure(scenario, it));
+            let bar = |rival: &Rival| {
+                let of_it = rounds(&rival.name);
+                let ratio = of_it.over(&rounds(yardstick(scenario))).median();
+                Some(plot::Bar { name: rival.name.clone(), value: of_it.median()?, ratio })
             };
-            let bars: Vec<_> =
-                self.rivals.iter().filter_map(value).filter(|(_, value)| *value > 0.0).collect();
+            let bars: Vec<_> = self.rivals.iter().filter_map(bar).filter(|bar| bar.value > 0.0).collect();
             let title = format!("{} ({})", scenario.title, unit(scenario));
-            (!bars.is_empty()).then_some(plot::Group { title, yardstick: yardstick(scenario), bars })
+            (!bars.is_empty()).then_some(plot::Group { title, bars })
         });
         plot::svg(title, &groups.collect::<Vec<_>>())
     }

@@ -7,10 +7,18 @@ use std::fmt::Write;
 pub struct Group {
     /// What it shows, with its unit.
     pub title: String,
-    /// Whose bar is of length one.
-    pub yardstick: &'static str,
-    /// Who, and how much.
-    pub bars: Vec<(String, f64)>,
+    /// The bars.
+    pub bars: Vec<Bar>,
+}
+
+/// The bar of a rival.
+pub struct Bar {
+    /// Whose it is.
+    pub name: String,
+    /// How much it is.
+    pub value: f64,
+    /// As a share of the yardstick.
+    pub ratio: Option<f64>,
 }
 
 /// What the length of one is, in words.
@@ -26,7 +34,7 @@ const BAR: f64 = 13.0;
 const TITLE: f64 = 24.0;
 const TOP: f64 = 36.0;
 
-/// The plot; groups without the yardstick are measured by their longest bar.
+/// The plot; where there is no yardstick, bars are measured by the longest.
 pub fn svg(title: &str, groups: &[Group]) -> String {
     let height = TOP + groups.iter().map(|group| TITLE + BAR * group.bars.len() as f64).sum::<f64>() + 16.0;
     let mut svg = format!(
@@ -40,8 +48,7 @@ pub fn svg(title: &str, groups: &[Group]) -> String {
     let _ = writeln!(svg, "<path d=\"M{one} {TOP}V{}\" stroke=\"#bbb\"/>", height - 10.0);
     let mut y = TOP;
     for group in groups {
-        let unit = group.bars.iter().find(|(name, _)| name == group.yardstick).map(|(_, value)| *value);
-        let unit = unit.unwrap_or_else(|| group.bars.iter().map(|(_, value)| *value).fold(0.0, f64::max));
+        let longest = group.bars.iter().map(|bar| bar.value).fold(0.0, f64::max);
         y += TITLE;
         let _ = writeln!(
             svg,
@@ -49,8 +56,8 @@ pub fn svg(title: &str, groups: &[Group]) -> String {
             y - 6.0,
             escape(&group.title)
         );
-        for (name, value) in &group.bars {
-            bar(&mut svg, y, name, *value, value / unit);
+        for Bar { name, value, ratio } in &group.bars {
+            bar(&mut svg, y, name, *value, ratio.unwrap_or(value / longest));
             y += BAR;
         }
     }
@@ -82,8 +89,10 @@ mod tests {
 
     #[test]
     fn a_bar_is_as_long_as_its_ratio_and_not_longer_than_the_longest() {
-        let bars = vec![("evenkeel".to_owned(), 1.0), ("h".to_owned(), 2.0), ("slow".to_owned(), 20.0)];
-        let svg = svg("a < b", &[Group { title: "t".to_owned(), yardstick: "h", bars }]);
+        let bar = |name: &str, value: f64, ratio| Bar { name: name.to_owned(), value, ratio };
+        let bars =
+            vec![bar("evenkeel", 1.0, Some(0.5)), bar("h", 2.0, Some(1.0)), bar("slow", 20.0, Some(10.0))];
+        let svg = svg("a < b", &[Group { title: "t".to_owned(), bars }]);
         for part in ["a &lt; b", "width=\"100.0\"", "width=\"200.0\"", "width=\"500.0\"", ">20.0<"] {
             assert!(svg.contains(part), "{part} in {svg}");
         }

@@ -1,5 +1,6 @@
 //! Tables in Markdown, and numbers that can be read.
 
+use crate::estimate::Estimate;
 use std::fmt::Write;
 
 /// A table; the first column is of words, the others are of numbers.
@@ -56,9 +57,16 @@ pub fn maybe(value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_owned(), number)
 }
 
-/// A value as a multiple of a unit.
-pub fn ratio(value: Option<f64>, unit: Option<f64>) -> Option<f64> {
-    unit.filter(|unit| *unit > 0.0).and_then(|unit| Some(value? / unit))
+/// A median with its interval, if it has one.
+pub fn sure(estimate: &Estimate) -> String {
+    let interval = estimate.interval.map(|(low, high)| format!(" ({}–{})", number(low), number(high)));
+    number(estimate.median) + &interval.unwrap_or_default()
+}
+
+/// The same, to be put behind another number.
+pub fn aside(estimate: &Estimate) -> String {
+    let interval = estimate.interval.map(|(low, high)| format!(": {}–{}", number(low), number(high)));
+    format!(" ({}{})", number(estimate.median), interval.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -69,6 +77,16 @@ mod tests {
     fn numbers_have_three_digits() {
         let shown = [0.0, 0.1234, 1.0, 12.34, 123.4, 1234.0, 1_234_567.0, -4321.0].map(number);
         assert_eq!(shown, ["0.00", "0.123", "1.00", "12.3", "123", "1,230", "1,230,000", "-4,320"]);
+    }
+
+    #[test]
+    fn a_median_is_told_with_its_interval() {
+        let told = |interval| {
+            let estimate = Estimate { median: 0.98, interval };
+            [sure(&estimate), aside(&estimate)]
+        };
+        assert_eq!(told(Some((0.9, 1.05))), ["0.980 (0.900–1.05)", " (0.980: 0.900–1.05)"]);
+        assert_eq!(told(None), ["0.980", " (0.980)"]);
     }
 
     #[test]

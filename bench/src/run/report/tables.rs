@@ -1,9 +1,10 @@
 //! The tables of figures.
 
 use super::Report;
-use super::table::{Table, maybe, number, ratio};
+use super::table::{Table, aside, maybe, number};
 use crate::figures::{Figures, Spread};
 use crate::run::rival::{LIMIT, Rival, yardstick};
+use crate::run::rounds::Rounds;
 use crate::run::scenario::{Key, Scenario};
 
 impl Report<'_> {
@@ -12,15 +13,11 @@ impl Report<'_> {
         let mut table = Table::new(self.head());
         let is_shown = |it: &&Scenario| it.key != Key::Reload && wanted(it);
         for scenario in self.scenarios.iter().filter(is_shown) {
-            let unit = self.results.key(scenario, yardstick(scenario));
+            let cost = |rival: &str| self.results.key(scenario, rival);
             let cells = self.balancers().map(|rival| {
-                let spread = self.results.spread(scenario, &rival.name, |it| scenario.key.of(it));
-                let Some(spread) = spread else { return maybe(None) };
+                let Some(spread) = cost(&rival.name).spread() else { return maybe(None) };
                 let value = format!("{}{}", number(spread.median), give_or_take(&spread));
-                match ratio(Some(spread.median), unit) {
-                    Some(ratio) if rival.name != yardstick(scenario) => format!("{value} ({ratio:.2})"),
-                    _ => value,
-                }
+                value + &beside_yardstick(scenario, rival, cost)
             });
             let work = format!("{}, {}", scenario.title, scenario.key.unit());
             table.row(std::iter::once(work).chain(cells));
@@ -32,21 +29,14 @@ impl Report<'_> {
     pub(super) fn beyond_direct(&self) -> String {
         let mut table = Table::new(self.head());
         for scenario in self.main() {
-            let each = |rival: &str| {
-                let spread = self.results.spread(scenario, rival, |it| scenario.key.system(it));
-                spread.map(|spread| spread.median)
-            };
-            let Some(limit) = each(LIMIT) else { continue };
-            let beyond = |rival: &str| Some(each(rival)? - limit);
-            let unit = beyond(yardstick(scenario));
+            let each = |rival: &str| self.results.rounds(scenario, rival, |it| scenario.key.system(it));
+            let limit = each(LIMIT);
+            if limit.len() == 0 {
+                continue;
+            }
+            let beyond = |rival: &str| each(rival).beyond(&limit);
             let cells = self.balancers().map(|rival| {
-                let value = beyond(&rival.name);
-                match ratio(value, unit) {
-                    Some(ratio) if rival.name != yardstick(scenario) => {
-                        format!("{} ({ratio:.2})", maybe(value))
-                    }
-                    _ => maybe(value),
-                }
+                maybe(beyond(&rival.name).median()) + &beside_yardstick(scenario, rival, beyond)
             });
             let work = format!("{}, {}", scenario.title, scenario.key.unit());
             table.row(std::iter::once(work).chain(cells));
@@ -61,8 +51,8 @@ impl Report<'_> {
         for scenario in self.main().filter(|scenario| scenario.key.is_traffic()) {
             let cells = self.rivals.iter().map(|rival| {
                 let share = |name: &str| {
-                    let window = self.results.median(scenario, &rival.name, "window_ns")?;
-                    Some(self.results.median(scenario, &rival.name, name)? / window * 100.0)
+                    let window = self.results.named(scenario, &rival.name, "window_ns").median()?;
+                    Some(self.results.named(scenario, &rival.name, name).median()? / window * 100.0)
                 };
                 let Some(system) = share("system_ns") else { return maybe(None) };
                 let balancer = share("balancer_ns").unwrap_or(0.0);
@@ -81,7 +71,7 @@ impl Report<'_> {
             let spreads: Vec<Option<Spread>> = self
                 .rivals
                 .iter()
-                .map(|rival| self.results.spread(scenario, &rival.name, |it| figure(scenario, it)))
+                .map(|rival| self.results.rounds(scenario, &rival.name, |it| figure(scenario, it)).spread())
                 .collect();
             if spreads.iter().any(Option::is_some) {
                 let cells = spreads.iter().map(|spread| match spread {
@@ -113,7 +103,7 @@ impl Report<'_> {
             table.row(std::iter::once(title.to_owned()).chain(cells));
         };
         if let Some(memory) = self.main().find(|scenario| scenario.key == Key::Memory) {
-            let of = |rival: &str, name: &str| self.results.median(memory, rival, name);
+            let of = |rival: &str, name: &str| self.results.named(memory, rival, name).median();
             let limit = of(LIMIT, "kernel_bytes").unwrap_or(0.0);
             row("own memory of an idle connection, B", &|rival| of(&rival.name, "own_bytes"));
             row("kernel memory of an idle connection beyond that of no balancer, B", &|rival| {
@@ -123,7 +113,8 @@ impl Report<'_> {
         }
         // Starting with thousands of backends is something else.
         let of = |rival: &Rival, name: &str| {
-            let spreads = self.main().filter_map(|scenario| self.results.median(scenario, &rival.name, name));
+            let spreads =
+                self.main().filter_map(|scenario| self.results.named(scenario, &rival.name, name).median());
             Some(Spread::of(spreads)?.median)
         };
         row("from start to the first exchange, ms", &|rival| Some(of(rival, "served_ns")? / 1e6));
@@ -131,6 +122,13 @@ impl Report<'_> {
         row("with its libraries, MiB", &|rival| Some(of(rival, "mapped_bytes")? / MIB));
         table.finish()
     }
+}
+
+/// As a share of the yardstick, within each round; nothing for the yardstick itself.
+fn beside_yardstick(scenario: &Scenario, rival: &Rival, of: impl Fn(&str) -> Rounds) -> String {
+    let yardstick = yardstick(scenario);
+    let share = of(&rival.name).over(&of(yardstick)).estimate();
+    share.filter(|_| rival.name != yardstick).map_or_else(String::new, |share| aside(&share))
 }
 
 /// How far to either side of the middle the rounds are.

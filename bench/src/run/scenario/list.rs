@@ -2,8 +2,14 @@
 
 use super::{Field, Goal, Key, Protocol, Scenario, Setup, USUAL, Work};
 
-/// Rounds of what is not a goal: scale and reloads.
-const FEW: u32 = 3;
+/// Rounds of what has a goal, so that a difference of some per cent is told.
+const MANY: u32 = 12;
+
+/// Rounds of what has none.
+const SOME: u32 = 9;
+
+/// Rounds of scale, and of what takes long as it needs fresh processes: the fewest that tell anything.
+const FEW: u32 = 6;
 
 /// All of them.
 pub fn all() -> Vec<Scenario> {
@@ -37,10 +43,11 @@ fn main() -> Vec<Scenario> {
         quick(of("connect-rate", "opened and closed, 1,500 a second", PerOne, "connect --rate 1500")),
         quick(of("small-rate", "64 B, 100 connections, 10,000 a second", PerOne, "exchange --size 64 --connections 100 --rate 10000")),
         quick(of("large-rate", "16 KiB, 100 connections, 5,000 a second", PerOne, "exchange --size 16384 --connections 100 --rate 5000")),
-        quick(of("beside-16", "64 B ping-pong beside 16 bulk transfers", Latency, "exchange --size 64 --connections 1 --beside 16")),
+        // A second: with some balancers there are few answers in a slice.
+        quick(Scenario { windows: 3, ..of("beside-16", "64 B ping-pong beside 16 bulk transfers", Latency, "exchange --size 64 --connections 1 --beside 16") }),
         goal(Share(0.15), of("memory", "memory of an idle connection, 5,000 open", Memory, "hold --connections 5000")),
-        // Two windows: a check of health is every other second.
-        goal(Below(0.1), Scenario { windows: 2, ..of("idle", "CPU while 1,000 connections are idle", Idle, "hold --connections 1000") }),
+        // Three seconds: a check of health is every other second.
+        goal(Below(0.1), Scenario { windows: 9, ..of("idle", "CPU while 1,000 connections are idle", Idle, "hold --connections 1000") }),
     ]
 }
 
@@ -146,14 +153,15 @@ fn of(name: &str, title: &str, key: Key, load: &'static str) -> Scenario {
         setup: USUAL,
         goal: None,
         field: Field::All,
-        rounds: u32::MAX,
+        rounds: if key.is_traffic() { SOME } else { FEW },
         windows: 1,
         quick: false,
     }
 }
 
 fn goal(goal: Goal, of: Scenario) -> Scenario {
-    Scenario { goal: Some(goal), ..quick(of) }
+    let rounds = if of.key.is_traffic() { MANY } else { FEW };
+    Scenario { goal: Some(goal), rounds, ..quick(of) }
 }
 
 fn quick(of: Scenario) -> Scenario {

@@ -31,9 +31,9 @@ pub struct Scenario {
     pub goal: Option<Goal>,
     /// Who takes part.
     pub field: Field,
-    /// Rounds, at most.
+    /// Rounds, unless the command line says otherwise.
     pub rounds: u32,
-    /// How many windows long it is.
+    /// How many windows long each measurement is.
     pub windows: u32,
     /// Whether a quick run has it too.
     pub quick: bool,
