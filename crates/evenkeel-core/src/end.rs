@@ -75,6 +75,8 @@ pub enum End {
     Unanswered,
     /// A flow had to make room for another one.
     Evicted,
+    /// A stream of HTTP/2 was to be relayed, and there was no room for another session in this process.
+    Ceiling,
 }
 
 impl From<Rejection> for End {
@@ -87,7 +89,7 @@ impl End {
     /// The words of all ends but those of connects that failed and of clients that were not let in, which are
     /// [`ConnectFailure::WORDS`] and [`Rejection::WORDS`]; and whether it is a failure. What the client did is none, nor what a
     /// limit or an operator wanted.
-    const OWN: [(&str, bool); 24] = [
+    const OWN: [(&str, bool); 25] = [
         ("ok", false),
         ("client-reset", false),
         ("backend-reset", true),
@@ -112,6 +114,7 @@ impl End {
         ("unanswered", true),
         ("evicted", false),
         ("acme-challenge", false),
+        ("ceiling", true),
     ];
 
     /// Which of the [`words`](Self::words) are those of connects that failed.
@@ -161,6 +164,7 @@ impl End {
             Self::Unanswered => 21,
             Self::Evicted => 22,
             Self::Proved => 23,
+            Self::Ceiling => 24,
             Self::NotConnected(failure) => Self::OWN.len() + failure.index(),
             Self::Rejected(rejection) => Self::OWN.len() + ConnectFailure::WORDS.len() + rejection.index(),
         }
@@ -193,6 +197,7 @@ impl End {
             | Self::Ordered
             | Self::QueueFull
             | Self::QueueTimeout
+            | Self::Ceiling
             | Self::Failed(_)
             | Self::Panicked => Side::Evenkeel,
         }
@@ -231,6 +236,7 @@ impl fmt::Display for End {
             Self::Answered => "the backend had answered as often as `answers` says",
             Self::Unanswered => "nothing came back for `timeout.unanswered`",
             Self::Evicted => "it made room for another flow",
+            Self::Ceiling => "the process had as many sessions as `max-sessions` allows",
         })
     }
 }

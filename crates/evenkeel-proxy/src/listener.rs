@@ -8,7 +8,7 @@ use crate::header;
 use crate::pools::LocalPool;
 use crate::reactor::Token;
 use crate::session::{ClientTls, Opening, Places, Session};
-use crate::shared::{Ceiling, count};
+use crate::shared::{Ceiling, Place, count};
 use crate::tls::Server;
 use crate::udp::Flows;
 use crate::worker::Worker;
@@ -147,7 +147,19 @@ impl Worker {
             accepting.ceiling.enter().ok_or_else(|| full(accepting.ceiling.reached(Some(service), now)))?;
         let of_process =
             self.shared.sessions.enter().ok_or_else(|| full(self.shared.sessions.reached(None, now)))?;
-        Ok(Places { of_process, of_service })
+        Ok(Places { of_process, of_service: Some(of_service) })
+    }
+
+    /// A place under the ceiling of the process for what a session takes beside its own.
+    pub fn another_place(&self) -> Option<Place> {
+        let ceiling = &self.shared.sessions;
+        let place = ceiling.enter();
+        if place.is_none() {
+            count(&self.counts().ceilings, 1);
+            let report = ceiling.reached(None, self.reactor.now());
+            report.into_iter().for_each(|report| self.shared.report(report));
+        }
+        place
     }
 
     fn on_accept_failed(&self, accepting: &Accepting, error: &io::Error) -> Result<(), Stop> {
@@ -210,12 +222,10 @@ impl Worker {
         let now = self.reactor.now();
         let resting = self.accepting.borrow();
         resting.values().filter(|a| a.resting.get().is_some()).for_each(|a| a.resting.set(Some(now)));
-        let Ok(Session { places: Some(Places { of_process, of_service }), listener, .. }) =
-            Rc::try_unwrap(session)
-        else {
-            return;
-        };
-        let reports = [of_process.leave(None), of_service.leave(Some(&listener.name.service))];
+        let Ok(Session { places, listener, .. }) = Rc::try_unwrap(session) else { return };
+        let Some(Places { of_process, of_service }) = places.into_inner() else { return };
+        let of_service = of_service.and_then(|place| place.leave(Some(&listener.name.service)));
+        let reports = [of_process.leave(None), of_service];
         reports.into_iter().flatten().for_each(|report| self.shared.report(report));
     }
 
@@ -299,7 +309,7 @@ impl Worker {
             backend_ready: Cell::new(Readiness::NONE),
             opening: RefCell::new(accepting.opening()),
             counts: Arc::clone(&accepting.counts),
-            places: Some(places),
+            places: OnceCell::from(places),
             gate: accepting.gate.clone(),
             source_place: OnceCell::new(),
         });

@@ -134,8 +134,9 @@ pub struct Session {
     pub opening: RefCell<Opening>,
     /// Where this worker counts the service.
     pub counts: Arc<ServiceCounts>,
-    /// Its places under the ceilings of the process and the service; a stream has that of its connection.
-    pub places: Option<Places>,
+    /// Its places under the ceilings of the process and the service; a stream has that of its connection, and one for the
+    /// descriptors that it takes as a relay.
+    pub places: OnceCell<Places>,
     /// What its client has to pass, if anything.
     pub gate: Option<Arc<Gate>>,
     /// Its place among the sessions of its source, where those are counted.
@@ -146,8 +147,8 @@ pub struct Session {
 pub struct Places {
     /// Of the process.
     pub of_process: Place,
-    /// Of its service.
-    pub of_service: Place,
+    /// Of its service, unless it has that of its connection.
+    pub of_service: Option<Place>,
 }
 
 /// Where a client is, as a proxy in front has said.

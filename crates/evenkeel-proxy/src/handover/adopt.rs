@@ -102,7 +102,10 @@ impl Worker {
             counts,
             source_place: OnceCell::new(),
             gate: None,
-            places: Some(Places { of_process: self.shared.sessions.join(), of_service: ceiling.join() }),
+            places: OnceCell::from(Places {
+                of_process: self.shared.sessions.join(),
+                of_service: Some(ceiling.join()),
+            }),
         });
         if let Some(place) = gate.and_then(|gate| gate.join(session.source())) {
             let _ = session.source_place.set(Box::new(place));

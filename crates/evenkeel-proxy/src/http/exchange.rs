@@ -11,7 +11,7 @@ use crate::connect;
 use crate::listener::Accepting;
 use crate::pools::LocalPool;
 use crate::relay::Relay;
-use crate::session::{Established, Reach, Session};
+use crate::session::{Established, Places, Reach, Session};
 use crate::shared::count;
 use crate::worker::Worker;
 use evenkeel_core::addr::Addr;
@@ -69,6 +69,13 @@ impl Terms {
     pub fn last(worker: &Worker, session: &Session) -> bool {
         worker.drains_by().is_some() || accepting(worker, session).is_none()
     }
+}
+
+/// Whether there are descriptors for `session`, a stream, to become a relay: it needs a pair of sockets in place of one that it
+/// has already, and takes a place for it now, while somebody can still be told that there is none.
+fn has_room_for_relay(worker: &Worker, session: &Session) -> bool {
+    let places = worker.another_place().map(|of_process| Places { of_process, of_service: None });
+    places.is_some_and(|places| session.places.set(places).is_ok())
 }
 
 /// The listener of `session` as it is now, if it still is.
@@ -195,6 +202,10 @@ impl Exchange {
         if self.method == Method::Connect && pool.newest().rules.http2.is_some() {
             // A stream cannot become a relay.
             return (Outcome::Refused(Refusal::Connect), None);
+        }
+        let may_be_relayed = self.may_upgrade || self.method == Method::Connect;
+        if may_be_relayed && client.is_stream() && !has_room_for_relay(worker, session) {
+            return (Outcome::Unserved(End::Ceiling), None);
         }
         pool.note_session();
         let mut wish = Wish {

@@ -75,7 +75,7 @@ impl Worker {
             backend_ready: Cell::new(Readiness::NONE),
             opening: RefCell::new(Opening::default()),
             counts: Arc::clone(&accepting.counts),
-            places: Some(places),
+            places: OnceCell::from(places),
             gate: accepting.gate.clone(),
             source_place: OnceCell::new(),
         })

@@ -32,7 +32,7 @@ impl Worker {
     }
 
     fn places(&self, accepting: &Accepting) -> Option<Places> {
-        let of_service = accepting.ceiling.enter()?;
+        let of_service = Some(accepting.ceiling.enter()?);
         Some(Places { of_process: self.shared.sessions.enter()?, of_service })
     }
 

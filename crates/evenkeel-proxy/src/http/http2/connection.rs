@@ -268,7 +268,7 @@ impl Connection {
         let Ok(asked) = message::request(unpacked, is_over) else {
             return self.endpoint.reset(id, Reason::PROTOCOL_ERROR, out);
         };
-        let Ok(place) = self.place(now) else {
+        let Ok(place) = self.place() else {
             return self.endpoint.reset(id, Reason::REFUSED_STREAM, out);
         };
         let pipe = Rc::new(Pipe::new(Rc::clone(&self.wire), self.session.row));
@@ -307,16 +307,11 @@ impl Connection {
     }
 
     /// Room for one more stream, each of which has a backend as a session has: the first has the place of its connection.
-    fn place(&self, now: Instant) -> Result<Option<Place>, NoRoom> {
+    fn place(&self) -> Result<Option<Place>, NoRoom> {
         if self.streams.is_empty() {
             return Ok(None);
         }
-        let ceiling = &self.worker.shared.sessions;
-        let place = ceiling.enter();
-        if place.is_none() {
-            ceiling.reached(None, now).into_iter().for_each(|report| self.worker.shared.report(report));
-        }
-        place.map(Some).ok_or(NoRoom)
+        self.worker.another_place().map(Some).ok_or(NoRoom)
     }
 
     /// Waits for the client to end its side, having ended ours: a socket that is closed with bytes unread is reset, which might

@@ -33,7 +33,7 @@ pub fn session(worker: &Worker, connection: &Rc<Session>) -> Rc<Session> {
         backend_ready: Cell::new(Readiness::NONE),
         opening: RefCell::new(opening),
         counts: Arc::clone(&connection.counts),
-        places: None,
+        places: OnceCell::new(),
         gate: None,
         source_place: OnceCell::new(),
     })

@@ -141,6 +141,36 @@ fn requests_go_on_beside_it() {
 }
 
 #[test]
+fn each_has_a_place_of_its_own_under_the_ceiling_of_the_process_and_is_refused_without_one() {
+    let server = changing(serve::echo);
+    let mut parts = Parts::to(&[server.place()]);
+    parts.reception.http = Some(Arc::new(rules()));
+    (parts.workers, parts.max_sessions) = (1, 3);
+    let mut rig = parts.start();
+    let peer = changed(&rig);
+    peer.send(&ask(3, &WEBSOCKET)).unwrap();
+    let head = next(&peer);
+    assert_eq!((head.kind, head.stream), (kind::HEADERS, 3));
+    assert_eq!(
+        [rig.request(), rig.request()].each_ref().map(fate),
+        [(Some(101), "upgraded"), (Some(503), "ceiling")]
+    );
+    while next(&peer).kind != kind::RST_STREAM {}
+    assert_eq!(server.accepted(), 1, "no backend is asked for nothing");
+
+    peer.send(&say(1, b"bye", END_STREAM)).unwrap();
+    assert_eq!(rest(&peer).0, b"bye");
+    let mut stream = 3;
+    eventually("its place is free", || {
+        stream += 2;
+        peer.send(&ask(stream, &WEBSOCKET)).unwrap();
+        let of_it = |frame: &Frame| frame.stream == stream && frame.kind != kind::DATA;
+        let head = std::iter::repeat_with(|| next(&peer)).find(of_it)?;
+        (head.kind == kind::HEADERS && head.payload[0] == 0x88).then_some(())
+    });
+}
+
+#[test]
 fn much_goes_both_ways_at_once_as_fast_as_the_slower_side() {
     const LENGTH: u64 = 3_000_000;
     let (sent, went) = (Pattern::new(1), Pattern::new(2));
