@@ -164,3 +164,16 @@ pub fn wait_until_echoed(ports: &mut Ports, patience: Duration) -> Result<()> {
     }
     anyhow::bail!("not served within {patience:?}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flows_have_the_same_ports_each_time() {
+        let port = |from, flow| Flows { count: 2, from }.port(flow).ok();
+        assert_eq!([port(Some(9000), 0), port(Some(9000), 1)], [Some(Some(9000)), Some(Some(9001))]);
+        assert_eq!(port(None, 1), Some(None));
+        assert_eq!(port(Some(u16::MAX), 1), None);
+    }
+}

@@ -40,7 +40,7 @@ const WINDOW: u64 = 350;
 /// What to compare, and how thoroughly.
 #[derive(Args, Debug)]
 pub struct Run {
-    /// Four minutes: all goals in one round, which tells nothing apart
+    /// Three minutes: all goals in one round, which tells nothing apart
     #[arg(long)]
     quick: bool,
     /// Only these scenarios; a name stands for all that begin with it

@@ -50,8 +50,9 @@ impl Report<'_> {
         text += &format!("- congestion control of TCP, but where a program chooses another: {congestion}\n");
         let rounds = Spread::of(self.scenarios.iter().filter_map(|it| self.results.last_round(it)));
         let [fewest, most] = rounds.map_or([0.0; 2], |it| [it.min + 1.0, it.max + 1.0]);
+        let rounds = if fewest == most { format!("{most}") } else { format!("{fewest} to {most}") };
         text += &format!(
-            "- from {fewest} to {most} rounds of {window} ms each, after {warm} ms that do not count; all of it took {} min {} s\n",
+            "- rounds: {rounds}, of {window} ms each, after {warm} ms that do not count; all of it took {} min {} s\n",
             seconds / 60,
             seconds % 60
         );
