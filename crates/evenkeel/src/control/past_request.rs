@@ -4,6 +4,7 @@
 use crate::logging::cut;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::Attempt;
+use evenkeel_core::http::grpc;
 use evenkeel_core::http::outcome::Outcome;
 use evenkeel_core::name::{ListenerName, PoolName};
 use evenkeel_proxy::{RequestRecord, Who};
@@ -58,6 +59,8 @@ pub struct PastRequest {
     pub duration: Duration,
     /// What the client was told.
     pub status: Option<u16>,
+    /// How it has ended as a call of gRPC.
+    pub grpc: Option<grpc::Status>,
     /// What became of it.
     pub outcome: Outcome,
 }
@@ -87,6 +90,7 @@ impl From<RequestRecord> for PastRequest {
             first_byte: record.first_byte,
             duration: record.duration,
             status: record.status,
+            grpc: record.grpc,
             outcome: record.outcome,
         }
     }

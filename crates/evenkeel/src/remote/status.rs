@@ -37,6 +37,7 @@ pub fn show(status: &Value) -> String {
     text.push_str(&services(list(&status["services"])));
     text.push('\n');
     text.push_str(&requests(list(&status["services"])));
+    text.push_str(&calls(list(&status["services"])));
     let backends: Vec<_> =
         list(&status["pools"]).iter().flat_map(|it| list(&it["backends"])).map(backend).collect();
     text.push_str(&table(
@@ -93,6 +94,23 @@ fn requests(services: &[Value]) -> String {
         all.into_iter().chain(routes)
     };
     let rows: Vec<_> = services.iter().flat_map(of_service).collect();
+    if rows.is_empty() { String::new() } else { table(&head, &rows) + "\n" }
+}
+
+/// Of services to which calls of gRPC came, how those have ended; nothing, where there were none.
+fn calls(services: &[Value]) -> String {
+    let row = |service: &Value| {
+        let ends = service["requests"]["calls"].as_object().filter(|it| !it.is_empty())?;
+        let total: u64 = ends.values().map(number).sum();
+        let good = ends.get("OK").map_or(0, number);
+        let others = ends.iter().filter(|(end, _)| *end != "OK");
+        let others: Vec<_> = others.map(|(end, many)| format!("{end} {}", Grouped(number(many)))).collect();
+        let numbers = [total, good].map(|it| Grouped(it).to_string());
+        let name = word(&service["name"]).to_owned();
+        Some([name].into_iter().chain(numbers).chain([others.join(", ")]).collect())
+    };
+    let rows: Vec<_> = services.iter().filter_map(row).collect();
+    let head = [("SERVICE", Left), ("GRPC CALLS", Right), ("OK", Right), ("OTHERS", Left)];
     if rows.is_empty() { String::new() } else { table(&head, &rows) + "\n" }
 }
 

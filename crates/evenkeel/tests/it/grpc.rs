@@ -2,7 +2,7 @@
 
 use crate::harness::Setup;
 use evenkeel_testkit::http2::{self, Client, HeaderMap, Response, request};
-use evenkeel_testkit::{Peer, Place, Server};
+use evenkeel_testkit::{Peer, Place, Server, eventually, web};
 use serde_json::json;
 
 /// A server whose calls all end with this number: behind a message, or in a head that is all, as `path` wants it.
@@ -60,6 +60,28 @@ fn a_server_whose_calls_end_as_unavailable_is_left_out_and_log_and_metrics_say_s
     assert!(page.contains(&errors), "{page}");
     let requests = &running.look("/api/v1/services/web")["requests"];
     assert_eq!(requests["calls"], json!({"OK": 15, "UNAVAILABLE": 5}), "{requests}");
+    let (code, page, _) = running.command("status");
+    let row = page.lines().skip_while(|line| !line.contains("GRPC CALLS")).nth(1).unwrap_or_default();
+    let cells: Vec<_> = row.split_whitespace().collect();
+    assert_eq!((code, &cells[..]), (0, &["web", "20", "15", "UNAVAILABLE", "5"][..]), "{page}");
     drop((client, peer));
+    running.end();
+}
+
+#[test]
+fn a_call_that_failed_over_tells_how_it_has_ended() {
+    let mute = Server::start(&Place::any(), |peer: &Peer| drop(peer.receive(24)));
+    let gone = ending_with("14");
+    let keys = "to-http = \"2\"\nbalance = \"round-robin\"\neject = \"off\"";
+    let mut running = Setup::to([mute.place(), gone.place()]).http().keys(keys).top("workers = 1").ready();
+    let client = running.connect();
+    assert_eq!(web::get(&client, "/").unwrap().status(), 200);
+    let line = running.wait_for("the call", |line| line["kind"] == "request");
+    let id = line["id"].as_str().unwrap();
+    let path = format!("/api/v1/requests/{id}");
+    let kept = eventually("it is kept", || Some(running.ask("GET", &path)).filter(|it| it.status == 200));
+    assert_eq!(kept.json()["grpc_status"], 14);
+    let (_, page, _) = running.command(&format!("why request {id}"));
+    assert!(page.contains("was answered 200 UNAVAILABLE (`ok`)"), "{page}");
     running.end();
 }

@@ -61,6 +61,9 @@ function serviceColumns(app) {
 
 const classes = (answers) => Object.entries(answers).map(([word, many]) => `${word} ${number(many)}`).join(", ") || NONE;
 
+// Beside the classes: how calls of gRPC have ended, to which HTTP says 200 whatever happens.
+const calls = (ends) => (Object.keys(ends ?? {}).length > 0 ? `; calls ${classes(ends)}` : "");
+
 // Services that balance requests, each with its routes behind it.
 function requestRows(services) {
   return services.filter((it) => it.requests).flatMap((it) => [
@@ -77,7 +80,7 @@ function requestColumns(app) {
     { title: "Route", class: "mono", draw: (cell, it) => setText(cell, it.route || "all") },
     { title: "Requests/s", end: true, draw: (cell, it) => withSpark(app, cell, rate(app.history.last(of(it, "requests"))), of(it, "requests"), "one") },
     { title: "5xx/s", end: true, draw: (cell, it) => withSpark(app, cell, rate(app.history.last(of(it, "errors"))), of(it, "errors"), "bad") },
-    { title: "Answers", end: true, draw: (cell, it) => setText(cell, classes(it.requests.answers)) },
+    { title: "Answers", end: true, draw: (cell, it) => setText(cell, classes(it.requests.answers) + calls(it.requests.calls)) },
     { title: "Took, p50 / p99", end: true, draw: (cell, it) => setText(cell, times(it.requests.duration_ms)) },
   ];
 }

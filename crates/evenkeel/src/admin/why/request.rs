@@ -4,6 +4,7 @@ use super::super::view::millis;
 use super::session::attempt;
 use crate::control::PastRequest;
 use crate::logging::Rfc3339;
+use evenkeel_core::http::grpc;
 use evenkeel_core::name::PoolName;
 use serde_json::{Value, json};
 use std::time::SystemTime;
@@ -32,6 +33,7 @@ pub fn view(it: &PastRequest) -> Value {
         "first_byte_ms": it.first_byte.map(millis),
         "ms": millis(it.duration),
         "status": it.status,
+        "grpc_status": it.grpc.map(grpc::Status::number),
         "outcome": it.outcome.word(),
         "says": it.outcome.said(),
         "by": it.outcome.by().to_string(),

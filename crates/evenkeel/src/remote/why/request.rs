@@ -3,6 +3,7 @@
 use super::super::read::{list, word};
 use super::super::table::{Align::Left, Align::Right, table};
 use super::page::{Page, Tone, cause, took, when};
+use evenkeel_core::http::grpc;
 use serde_json::{Value, json};
 
 /// The page about it.
@@ -79,9 +80,15 @@ fn asked(request: &Value) -> String {
 fn answered(request: &Value) -> String {
     let outcome = word(&request["outcome"]);
     match request["status"].as_u64() {
-        Some(status) => format!("was answered {status} (`{outcome}`)"),
+        Some(status) => format!("was answered {status}{} (`{outcome}`)", call(&request["grpc_status"])),
         None => format!("was not answered (`{outcome}`)"),
     }
+}
+
+/// How it has ended as a call of gRPC.
+fn call(status: &Value) -> String {
+    let status = status.as_u64().and_then(|it| grpc::Status::ALL.get(usize::try_from(it).ok()?));
+    status.map_or_else(String::new, |it| format!(" {}", it.word()))
 }
 
 fn backend(request: &Value) -> String {
