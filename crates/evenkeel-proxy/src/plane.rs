@@ -287,6 +287,11 @@ impl UserPlane {
         self.helm.shared.early.set_limit(bytes);
     }
 
+    /// Has workers look for events for so long before they sleep.
+    pub fn set_busy_poll(&self, time: Duration) {
+        self.helm.shared.set_busy_poll(time);
+    }
+
     /// Makes records of this from now on.
     pub fn tell_of(&self, telling: Telling) {
         self.helm.command(|_| Command::Tell(telling));

@@ -10,7 +10,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::SyncSender;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Takes records, unless there is no room for them.
 type TakeRecords = Box<dyn Fn(Records) -> bool + Send + Sync>;
@@ -31,6 +31,8 @@ pub struct Shared {
     reports: SyncSender<Report>,
     reports_dropped: AtomicU64,
     take_records: TakeRecords,
+    /// Nanoseconds.
+    busy_poll: AtomicU64,
     undrained: AtomicUsize,
     /// A connect to one of these ports may have it as its source port as well.
     pub source_ports: RangeInclusive<u16>,
@@ -78,9 +80,20 @@ impl Shared {
             reports,
             reports_dropped: AtomicU64::new(0),
             take_records,
+            busy_poll: AtomicU64::new(0),
             undrained: AtomicUsize::new(options.workers),
             source_ports: limits::source_ports(),
         })
+    }
+
+    /// How long workers wait awake before they sleep.
+    pub fn busy_poll(&self) -> Duration {
+        Duration::from_nanos(self.busy_poll.load(Relaxed))
+    }
+
+    /// Has them wait so from their next turn on.
+    pub fn set_busy_poll(&self, time: Duration) {
+        self.busy_poll.store(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Relaxed);
     }
 
     /// What wakes this worker.

@@ -262,7 +262,7 @@ impl Worker {
                 self.closing_due(),
             ];
             let at_most = pauses.into_iter().flatten().min();
-            if self.reactor.wait(&mut events, at_most).is_err() {
+            if self.reactor.wait(&mut events, at_most, self.shared.busy_poll()).is_err() {
                 // The one way epoll_wait can fail here is a bad descriptor, which is a defect: do not spin on it.
                 std::thread::sleep(Duration::from_millis(10));
             }

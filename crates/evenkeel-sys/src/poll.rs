@@ -81,6 +81,11 @@ impl Events {
         Self(Vec::with_capacity(capacity))
     }
 
+    /// Whether the last wait brought none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether the last wait filled it, so that more may be ready.
     pub fn is_full(&self) -> bool {
         self.0.len() == self.0.capacity()

@@ -205,8 +205,9 @@ impl Reactor {
         self.wheel.borrow_mut().disarm(index);
     }
 
-    /// Waits for events, a deadline or `at_most`, and takes the time. Does not wait while rows want a go.
-    pub fn wait(&self, events: &mut Events, at_most: Option<Duration>) -> io::Result<()> {
+    /// Waits for events, a deadline or `at_most`, and takes the time; for so long awake (`busy`) before it sleeps. Does not
+    /// wait while rows want a go.
+    pub fn wait(&self, events: &mut Events, at_most: Option<Duration>, busy: Duration) -> io::Result<()> {
         let timeout = match self.ready_len() {
             0 => {
                 let now = Instant::now();
@@ -215,11 +216,38 @@ impl Reactor {
             }
             _ => Some(Duration::ZERO),
         };
-        let result = self.poll.wait(events, timeout);
+        let result = self.wait_awake(events, timeout, busy).and_then(|left| match left {
+            Some(timeout) => self.poll.wait(events, timeout),
+            None => Ok(()),
+        });
         self.now.set(Instant::now());
         self.turn.set(self.turn.get() + 1);
         self.full_turns.set(if events.is_full() { self.full_turns.get() + 1 } else { 0 });
         result
+    }
+
+    /// Looks for events again and again for `busy`. To sleep and to be woken takes longer than most answers do, above all
+    /// in a virtual machine. `None`: there are events, or it has waited long enough; else how long is left to wait.
+    fn wait_awake(
+        &self,
+        events: &mut Events,
+        timeout: Option<Duration>,
+        busy: Duration,
+    ) -> io::Result<Option<Option<Duration>>> {
+        let busy = timeout.map_or(busy, |timeout| timeout.min(busy));
+        if busy.is_zero() {
+            return Ok(Some(timeout));
+        }
+        let began = Instant::now();
+        while began.elapsed() < busy {
+            self.poll.wait(events, Some(Duration::ZERO))?;
+            if !events.is_empty() {
+                return Ok(None);
+            }
+            std::hint::spin_loop();
+        }
+        let left = timeout.map(|timeout| timeout - busy);
+        Ok((left != Some(Duration::ZERO)).then_some(left))
     }
 
     /// The indices of the rows whose deadline has passed go to `expired`. After a pause of ours, what happened in time
@@ -248,6 +276,28 @@ mod tests {
     use std::os::unix::net::UnixStream;
 
     #[test]
+    fn who_waits_awake_is_told_of_events_and_wakes_at_its_time() {
+        let (reactor, mut events) = (Reactor::new().unwrap(), events());
+        let (socket, mut peer) = UnixStream::pair().unwrap();
+        reactor.add_level(&socket, Token::Listener(0), false).unwrap();
+        let mut wait = |at_most: u64, busy: u64| {
+            let began = Instant::now();
+            let [at_most, busy] = [at_most, busy].map(Duration::from_millis);
+            reactor.wait(&mut events, Some(at_most), busy).unwrap();
+            (events.is_empty(), began.elapsed())
+        };
+        for (at_most, busy) in [(30, 5), (30, 60_000), (30, 30)] {
+            let (is_empty, took) = wait(at_most, busy);
+            assert!(is_empty && took >= Duration::from_millis(30), "{at_most} {busy}: {took:?}");
+        }
+        peer.write_all(b"!").unwrap();
+        for busy in [5, 60_000] {
+            let (is_empty, took) = wait(60_000, busy);
+            assert!(!is_empty && took < Duration::from_secs(30), "{busy}: {took:?}");
+        }
+    }
+
+    #[test]
     fn deadlines_wait_for_events_that_were_not_told_yet_but_not_for_ever() {
         let reactor = Reactor::new().unwrap();
         let pairs: Vec<_> = (0..EVENTS).map(|_| UnixStream::pair().unwrap()).collect();
@@ -257,7 +307,7 @@ mod tests {
         }
         let turn = || {
             let mut expired = Vec::new();
-            reactor.wait(&mut events(), Some(Duration::ZERO)).unwrap();
+            reactor.wait(&mut events(), Some(Duration::ZERO), Duration::ZERO).unwrap();
             reactor.expire(&mut expired);
             expired
         };

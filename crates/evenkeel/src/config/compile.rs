@@ -94,6 +94,7 @@ pub fn settings(
         lame_duck: chain.time("lame-duck"),
         drain: chain.time("drain"),
         upgrade_timeout: chain.time("upgrade-timeout"),
+        busy_poll: chain.duration("busy-poll").unwrap_or_default(),
         max_sessions: chain.count("max-sessions"),
         max_early_bytes: chain.number("max-early-bytes").into(),
         watch: chain.is_set("watch"),

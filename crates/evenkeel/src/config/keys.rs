@@ -10,7 +10,7 @@ pub use scope::{Context, Scope};
 
 use evenkeel_core::director::WEIGHT_MAX;
 use evenkeel_core::wire::dns;
-use kind::{WHOLE_SECONDS, WHOLE_SECONDS_OR_OFF, at_least, at_least_or_off};
+use kind::{BUSY_POLL, WHOLE_SECONDS, WHOLE_SECONDS_OR_OFF, at_least, at_least_or_off};
 
 /// One key.
 #[derive(Debug)]
@@ -105,6 +105,18 @@ pub static KEYS: &[Key] = &[
         why: "a worker never waits, so more of them than cores gain nothing",
         example: "4",
         aliases: &["threads", "nbthread", "worker-processes"],
+    },
+    Key {
+        name: "busy-poll",
+        scope: Scope::Process,
+        kind: BUSY_POLL,
+        default: Is("off"),
+        doc: "How long a worker looks for something to do before it sleeps. To fall asleep and to be woken takes longer than many \
+              answers do, above all in a virtual machine: 50 us take most of that off every message, and make each worker that \
+              has any traffic keep its core busy. For machines that do nothing else.",
+        why: "a core that is busy for nothing is missing elsewhere",
+        example: "50us",
+        aliases: &["busy-polling", "spin"],
     },
     Key {
         name: "max-sessions",

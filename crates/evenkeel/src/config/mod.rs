@@ -107,6 +107,8 @@ pub struct Settings {
     pub drain: Duration,
     /// How long a new binary may take to be ready.
     pub upgrade_timeout: Duration,
+    /// How long workers look for events before they sleep; zero: not at all.
+    pub busy_poll: Duration,
     /// Sessions at once, in all; `None` is as many as the descriptors allow.
     pub max_sessions: Option<u32>,
     /// Bytes held for clients that have no backend yet, in all.

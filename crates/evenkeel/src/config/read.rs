@@ -101,7 +101,8 @@ fn duration(key: &Key, node: &Node, min: Duration, whole_seconds: bool) -> Resul
     let can_be_off = matches!(key.kind, Kind::Duration { off: true, .. });
     match units::duration(text) {
         Err(what) => {
-            Err(wrong(key, node, &what).help("the units are ms, s, m, h and d, as in \"1.5s\" or \"1h30m\""))
+            Err(wrong(key, node, &what)
+                .help("the units are us, ms, s, m, h and d, as in \"1.5s\" or \"1h30m\""))
         }
         Ok(Duration::ZERO) if can_be_off => Err(wrong(key, node, "zero is no duration").fix(
             "if you mean no limit, write",

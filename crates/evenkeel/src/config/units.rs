@@ -5,7 +5,8 @@ use std::time::Duration;
 /// No duration in a configuration is longer: a year is forever, and sums with it cannot overflow.
 pub const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 
-const UNITS: [(&str, f64); 5] = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3_600.0), ("d", 86_400.0)];
+const UNITS: [(&str, f64); 6] =
+    [("us", 0.000_001), ("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3_600.0), ("d", 86_400.0)];
 
 /// `1.5s`, `250ms`, `2m`, `1h30m`; the error says what is wrong with it, lower case, without naming it.
 pub fn duration(text: &str) -> Result<Duration, String> {

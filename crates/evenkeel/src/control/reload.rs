@@ -124,6 +124,7 @@ impl Loop {
         outlet.into_iter().for_each(|outlet| control.write_log_to(outlet, &loaded.settings.log));
         admin.into_iter().for_each(|bound| control.serve_admin(bound));
         control.plane.limit_early(loaded.settings.max_early_bytes);
+        control.plane.set_busy_poll(loaded.settings.busy_poll);
         control.renew_admin();
         control.discovery = Discovery::follow(&loaded.config, &control.inputs);
         let Settings { workers, max_sessions, ref sandbox, .. } = control.settings;

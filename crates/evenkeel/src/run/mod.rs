@@ -252,6 +252,7 @@ fn start_plane(
     let started = UserPlane::start(&options, take).map_err(|error| system("start the workers", &error))?;
     started.plane.tell_of(telling(&settings.log));
     started.plane.limit_early(settings.max_early_bytes);
+    started.plane.set_busy_poll(settings.busy_poll);
     Ok(started)
 }
 

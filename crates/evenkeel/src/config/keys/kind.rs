@@ -114,6 +114,10 @@ pub(super) const fn at_least_or_off(millis: u64) -> Kind {
     Kind::Duration { min: Duration::from_millis(millis), off: true, whole_seconds: false }
 }
 
+/// Microseconds, or `"off"`.
+pub(super) const BUSY_POLL: Kind =
+    Kind::Duration { min: Duration::from_micros(1), off: true, whole_seconds: false };
+
 /// Whole seconds, as the kernel counts them, or `"off"`.
 pub(super) const WHOLE_SECONDS_OR_OFF: Kind =
     Kind::Duration { min: Duration::from_secs(1), off: true, whole_seconds: true };
