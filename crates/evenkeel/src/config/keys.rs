@@ -10,7 +10,7 @@ pub use scope::{Context, Scope};
 
 use evenkeel_core::director::WEIGHT_MAX;
 use evenkeel_core::wire::dns;
-use kind::{BUSY_POLL, WHOLE_SECONDS, WHOLE_SECONDS_OR_OFF, at_least, at_least_or_off};
+use kind::{WHOLE_SECONDS, WHOLE_SECONDS_OR_OFF, at_least, at_least_or_off};
 
 /// One key.
 #[derive(Debug)]
@@ -109,7 +109,7 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "busy-poll",
         scope: Scope::Process,
-        kind: BUSY_POLL,
+        kind: Kind::Moment(10),
         default: Is("off"),
         doc: "How long a worker looks for something to do before it sleeps. To fall asleep and to be woken takes longer than many \
               answers do, above all in a virtual machine: 50 us take most of that off every message, and make each worker that \

@@ -22,6 +22,7 @@ pub fn setting(key: &Key, node: &Node) -> Result<Setting, Problem> {
             (Value::Bool(false), _) | (_, Some("off")) if *off => Ok(Setting::Off),
             _ => duration(key, node, *min, *whole_seconds),
         },
+        Kind::Moment(longest) => moment(key, node, *longest),
         Kind::Count(min, max) => count(key, node, *min, *max),
         Kind::Percent => text
             .and_then(units::percent)
@@ -118,6 +119,19 @@ fn duration(key: &Key, node: &Node, min: Duration, whole_seconds: bool) -> Resul
         }
         Ok(duration) => Ok(Setting::Duration(duration)),
     }
+}
+
+fn moment(key: &Key, node: &Node, longest: u64) -> Result<Setting, Problem> {
+    let fits = |it: &Duration| !it.is_zero() && *it <= Duration::from_millis(longest);
+    match (&node.value, node.text()) {
+        (Value::Bool(false), _) | (_, Some("off")) => return Ok(Setting::Off),
+        (_, Some(text)) => units::duration(text).ok().filter(fits).map(Setting::Duration),
+        _ => None,
+    }
+    .ok_or_else(|| {
+        let expected = format!("expected \"off\", or a duration up to {longest} ms such as \"50us\"");
+        wrong(key, node, &expected)
+    })
 }
 
 fn count(key: &Key, node: &Node, min: u32, max: u32) -> Result<Setting, Problem> {

@@ -14,6 +14,8 @@ pub enum Kind {
         /// Whether it must be whole seconds, as the kernel counts them.
         whole_seconds: bool,
     },
+    /// `"off"`, or a duration up to this many milliseconds.
+    Moment(u64),
     /// A whole number between these two.
     Count(u32, u32),
     /// A share, `"20%"`.
@@ -114,10 +116,6 @@ pub(super) const fn at_least_or_off(millis: u64) -> Kind {
     Kind::Duration { min: Duration::from_millis(millis), off: true, whole_seconds: false }
 }
 
-/// Microseconds, or `"off"`.
-pub(super) const BUSY_POLL: Kind =
-    Kind::Duration { min: Duration::from_micros(1), off: true, whole_seconds: false };
-
 /// Whole seconds, as the kernel counts them, or `"off"`.
 pub(super) const WHOLE_SECONDS_OR_OFF: Kind =
     Kind::Duration { min: Duration::from_secs(1), off: true, whole_seconds: true };
@@ -134,6 +132,7 @@ impl Kind {
                 let whole = if *whole_seconds { " in whole seconds" } else { "" };
                 format!("duration{whole}{}", if *off { ", or \"off\"" } else { "" })
             }
+            Self::Moment(longest) => format!("duration up to {longest} ms, or \"off\""),
             Self::Count(min, u32::MAX) => format!("whole number, at least {min}"),
             Self::Count(min, max) => format!("whole number from {min} to {max}"),
             Self::Percent => "percentage".into(),
