@@ -1,6 +1,5 @@
 //! Accepting: in strides, within the ceilings, and what to do when it fails.
 
-use crate::Report;
 use crate::bind::Bound;
 use crate::books::{RouteBook, ServiceCounts};
 use crate::gate;
@@ -15,6 +14,7 @@ use crate::worker::Worker;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::admit::Gate;
 use evenkeel_core::end::End;
+use evenkeel_core::name::ServiceName;
 use evenkeel_core::snapshot::Listener;
 use evenkeel_core::stride::Stride;
 use evenkeel_sys::poll::Readiness;
@@ -137,26 +137,23 @@ impl Worker {
 
     /// Places under both ceilings. At a ceiling nothing is accepted, so that the client waits instead of being cut.
     fn admit(&self, accepting: &Accepting) -> Result<Places, Stop> {
-        let (service, now) = (&accepting.listener.name.service, self.reactor.now());
-        let full = |report: Option<Report>| {
-            count(&self.counts().ceilings, 1);
-            report.into_iter().for_each(|report| self.shared.report(report));
-            Stop::Rest
-        };
-        let of_service =
-            accepting.ceiling.enter().ok_or_else(|| full(accepting.ceiling.reached(Some(service), now)))?;
-        let of_process =
-            self.shared.sessions.enter().ok_or_else(|| full(self.shared.sessions.reached(None, now)))?;
+        let service = &accepting.listener.name.service;
+        let of_service = self.enter(&accepting.ceiling, Some(service)).ok_or(Stop::Rest)?;
+        let of_process = self.another_place().ok_or(Stop::Rest)?;
         Ok(Places { of_process, of_service: Some(of_service) })
     }
 
-    /// A place under the ceiling of the process for what a session takes beside its own.
+    /// Another place under the ceiling of the process: for a session, or what one takes beside its own.
     pub fn another_place(&self) -> Option<Place> {
-        let ceiling = &self.shared.sessions;
+        self.enter(&self.shared.sessions, None)
+    }
+
+    /// A place under the ceiling of `service`, or of the process; that there is none is counted and told.
+    fn enter(&self, ceiling: &Arc<Ceiling>, service: Option<&ServiceName>) -> Option<Place> {
         let place = ceiling.enter();
         if place.is_none() {
             count(&self.counts().ceilings, 1);
-            let report = ceiling.reached(None, self.reactor.now());
+            let report = ceiling.reached(service, self.reactor.now());
             report.into_iter().for_each(|report| self.shared.report(report));
         }
         place

@@ -216,38 +216,26 @@ impl Reactor {
             }
             _ => Some(Duration::ZERO),
         };
-        let result = self.wait_awake(events, timeout, busy).and_then(|left| match left {
-            Some(timeout) => self.poll.wait(events, timeout),
-            None => Ok(()),
-        });
+        let result = self.look(events, timeout, busy);
         self.now.set(Instant::now());
         self.turn.set(self.turn.get() + 1);
         self.full_turns.set(if events.is_full() { self.full_turns.get() + 1 } else { 0 });
         result
     }
 
-    /// Looks for events again and again for `busy`. To sleep and to be woken takes longer than most answers do, above all
-    /// in a virtual machine. `None`: there are events, or it has waited long enough; else how long is left to wait.
-    fn wait_awake(
-        &self,
-        events: &mut Events,
-        timeout: Option<Duration>,
-        busy: Duration,
-    ) -> io::Result<Option<Option<Duration>>> {
+    /// Looks for events, for `busy` again and again before it sleeps: to sleep and to be woken takes longer than most answers
+    /// do, above all in a virtual machine.
+    fn look(&self, events: &mut Events, timeout: Option<Duration>, busy: Duration) -> io::Result<()> {
         let busy = timeout.map_or(busy, |timeout| timeout.min(busy));
-        if busy.is_zero() {
-            return Ok(Some(timeout));
-        }
-        let began = Instant::now();
-        while began.elapsed() < busy {
+        let began = (!busy.is_zero()).then(Instant::now);
+        while began.is_some_and(|began| began.elapsed() < busy) {
             self.poll.wait(events, Some(Duration::ZERO))?;
             if !events.is_empty() {
-                return Ok(None);
+                return Ok(());
             }
             std::hint::spin_loop();
         }
-        let left = timeout.map(|timeout| timeout - busy);
-        Ok((left != Some(Duration::ZERO)).then_some(left))
+        self.poll.wait(events, timeout.map(|timeout| timeout - busy))
     }
 
     /// The indices of the rows whose deadline has passed go to `expired`. After a pause of ours, what happened in time

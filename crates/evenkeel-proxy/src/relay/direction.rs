@@ -172,7 +172,7 @@ impl Direction {
 
     /// Has bytes looked for where it is only presumed that there are none.
     pub fn look(&mut self) {
-        if self.is_in_doubt() && self.doubt.look() {
+        if self.half.is_waiting() && self.doubt.look() {
             self.half.on_source_ready(false);
         }
     }

@@ -18,10 +18,10 @@ use std::time::Duration;
 pub fn setting(key: &Key, node: &Node) -> Result<Setting, Problem> {
     let text = node.text();
     match &key.kind {
-        Kind::Duration { min, off, whole_seconds } => match (&node.value, text) {
-            (Value::Bool(false), _) | (_, Some("off")) if *off => Ok(Setting::Off),
-            _ => duration(key, node, *min, *whole_seconds),
-        },
+        Kind::Duration { off: true, .. } | Kind::Moment(_) | Kind::RateOrOff if is_off(node) => {
+            Ok(Setting::Off)
+        }
+        Kind::Duration { min, whole_seconds, .. } => duration(key, node, *min, *whole_seconds),
         Kind::Moment(longest) => moment(key, node, *longest),
         Kind::Count(min, max) => count(key, node, *min, *max),
         Kind::Percent => text
@@ -45,11 +45,7 @@ pub fn setting(key: &Key, node: &Node) -> Result<Setting, Problem> {
         Kind::HttpMethod => token(key, node, "an HTTP method such as \"GET\"", |c| c.is_ascii_uppercase()),
         Kind::HttpHost => token(key, node, "a host name", |c| c.is_ascii_graphic() && !"/\\@?#".contains(c)),
         Kind::Leaving => leaving(key, node),
-        Kind::Rate => rate(key, node),
-        Kind::RateOrOff => match (&node.value, text) {
-            (Value::Bool(false), _) | (_, Some("off")) => Ok(Setting::Off),
-            _ => rate(key, node),
-        },
+        Kind::Rate | Kind::RateOrOff => rate(key, node),
         Kind::Bandwidth => bandwidth(key, node),
         Kind::LogTo => log::to(key, node).map(Setting::LogTo),
         Kind::Backend => backend(node),
@@ -83,6 +79,11 @@ pub fn instead_of(node: &Node, text: &str) -> String {
         Value::Bare(_) if !node.place.written().contains("${") => text.to_owned(),
         _ => toml_string(text),
     }
+}
+
+/// Whether it says that there is none of it, where that may be said.
+fn is_off(node: &Node) -> bool {
+    matches!(node.value, Value::Bool(false)) || node.text() == Some("off")
 }
 
 fn duration(key: &Key, node: &Node, min: Duration, whole_seconds: bool) -> Result<Setting, Problem> {
@@ -123,12 +124,8 @@ fn duration(key: &Key, node: &Node, min: Duration, whole_seconds: bool) -> Resul
 
 fn moment(key: &Key, node: &Node, longest: u64) -> Result<Setting, Problem> {
     let fits = |it: &Duration| !it.is_zero() && *it <= Duration::from_millis(longest);
-    match (&node.value, node.text()) {
-        (Value::Bool(false), _) | (_, Some("off")) => return Ok(Setting::Off),
-        (_, Some(text)) => units::duration(text).ok().filter(fits).map(Setting::Duration),
-        _ => None,
-    }
-    .ok_or_else(|| {
+    let duration = node.text().and_then(|text| units::duration(text).ok()).filter(fits);
+    duration.map(Setting::Duration).ok_or_else(|| {
         let expected = format!("expected \"off\", or a duration up to {longest} ms such as \"50us\"");
         wrong(key, node, &expected)
     })
