@@ -68,9 +68,9 @@ fn silent_clients_that_take_all_places_give_them_back_in_time() {
     );
     let mut running = Setup::to([to]).keys(&keys).ready();
     let silent: Vec<Peer> = (0..20).map(|_| running.connect()).collect();
-    running.wait_event("ceiling-reached");
     let waiting = running.connect();
     waiting.send(&hello("a.example")).unwrap();
+    running.wait_event("ceiling-reached");
     check_served(&Peer::connect(&other), b"hello", "a");
     assert_eq!(&waiting.receive(1).unwrap(), b"a");
     silent.iter().for_each(|client| assert_eq!(client.ending(), Ending::Reset));
