@@ -50,6 +50,7 @@ macro_rules! metrics {
 metrics! {
     BUILD_INFO Gauge "build_info" "Always 1; the version is in the label";
     WORKERS Gauge "workers" "Threads that carry traffic";
+    WORKERS_BUSY_POLLING Gauge "workers_busy_polling" "Of those, the ones that look for something to do before they sleep";
     SESSIONS_OPEN Gauge "sessions_open" "Sessions open now, in all services";
     SESSIONS_MAX Gauge "sessions_max" "Sessions at once, at most; at that many accepting pauses";
     EARLY_BYTES Gauge "early_bytes" "Bytes held for clients that have no backend yet";

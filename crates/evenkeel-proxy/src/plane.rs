@@ -12,6 +12,7 @@ use crate::wish::Refused;
 use crate::worker::{Command, Worker};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::LiveFailure;
+use evenkeel_core::awake::BusyPoll;
 use evenkeel_core::name::{BackendKey, ListenerName, PoolName, ServiceName};
 use evenkeel_core::snapshot::Snapshot;
 use std::collections::BTreeMap;
@@ -142,6 +143,8 @@ pub struct Totals {
     pub accept_failures: u64,
     /// Kernel pipes open for bulk transfers now.
     pub pipes: u64,
+    /// Workers that wait awake before they sleep, now.
+    pub busy_polling: u64,
     /// Sessions that ended in a panic.
     pub panics: u64,
     /// Sessions that were still open when the plane ended, or its time to drain.
@@ -287,9 +290,9 @@ impl UserPlane {
         self.helm.shared.early.set_limit(bytes);
     }
 
-    /// Has workers look for events for so long before they sleep.
-    pub fn set_busy_poll(&self, time: Duration) {
-        self.helm.shared.set_busy_poll(time);
+    /// Has workers wait so; at first they do as in `Auto`.
+    pub fn set_busy_poll(&self, how: BusyPoll) {
+        self.helm.shared.set_busy_poll(how);
     }
 
     /// Makes records of this from now on.

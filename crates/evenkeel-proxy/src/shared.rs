@@ -1,6 +1,7 @@
 //! What the workers share with each other and with the control plane: a few counters, and ways to call.
 
 use crate::{PlaneOptions, Records, Report, Totals};
+use evenkeel_core::awake::BusyPoll;
 use evenkeel_core::early::EarlyRoom;
 use evenkeel_core::name::ServiceName;
 use evenkeel_sys::limits;
@@ -31,12 +32,15 @@ pub struct Shared {
     reports: SyncSender<Report>,
     reports_dropped: AtomicU64,
     take_records: TakeRecords,
-    /// Nanoseconds.
+    /// Nanoseconds, or [`AUTO`].
     busy_poll: AtomicU64,
     undrained: AtomicUsize,
     /// A connect to one of these ports may have it as its source port as well.
     pub source_ports: RangeInclusive<u16>,
 }
+
+/// No time at all.
+const AUTO: u64 = u64::MAX;
 
 /// What one worker has counted since the start.
 #[derive(Debug, Default)]
@@ -50,6 +54,8 @@ pub struct Counts {
     pub accept_failures: AtomicU64,
     /// Kernel pipes open now.
     pub pipes: AtomicU64,
+    /// 1 while it waits awake before it sleeps.
+    pub busy_polling: AtomicU64,
     /// Sessions that ended in a panic.
     pub panics: AtomicU64,
     /// Sessions that were still open when the plane ended, or its time to drain.
@@ -80,20 +86,27 @@ impl Shared {
             reports,
             reports_dropped: AtomicU64::new(0),
             take_records,
-            busy_poll: AtomicU64::new(0),
+            busy_poll: AtomicU64::new(AUTO),
             undrained: AtomicUsize::new(options.workers),
             source_ports: limits::source_ports(),
         })
     }
 
-    /// How long workers wait awake before they sleep.
-    pub fn busy_poll(&self) -> Duration {
-        Duration::from_nanos(self.busy_poll.load(Relaxed))
+    /// How workers wait.
+    pub fn busy_poll(&self) -> BusyPoll {
+        match self.busy_poll.load(Relaxed) {
+            AUTO => BusyPoll::Auto,
+            nanos => BusyPoll::For(Duration::from_nanos(nanos)),
+        }
     }
 
     /// Has them wait so from their next turn on.
-    pub fn set_busy_poll(&self, time: Duration) {
-        self.busy_poll.store(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Relaxed);
+    pub fn set_busy_poll(&self, how: BusyPoll) {
+        let nanos = match how {
+            BusyPoll::Auto => AUTO,
+            BusyPoll::For(time) => u64::try_from(time.as_nanos()).unwrap_or(AUTO - 1),
+        };
+        self.busy_poll.store(nanos, Relaxed);
     }
 
     /// What wakes this worker.
@@ -162,6 +175,7 @@ impl Shared {
             ceilings: sum(|counts| &counts.ceilings),
             accept_failures: sum(|counts| &counts.accept_failures),
             pipes: sum(|counts| &counts.pipes),
+            busy_polling: sum(|counts| &counts.busy_polling),
             panics: sum(|counts| &counts.panics),
             cut: sum(|counts| &counts.cut),
             records_dropped: sum(|counts| &counts.records_dropped),

@@ -262,7 +262,8 @@ impl Worker {
                 self.closing_due(),
             ];
             let at_most = pauses.into_iter().flatten().min();
-            if self.reactor.wait(&mut events, at_most, self.shared.busy_poll()).is_err() {
+            let busy_poll = self.shared.busy_poll();
+            if self.reactor.wait(&mut events, at_most, busy_poll).is_err() {
                 // The one way epoll_wait can fail here is a bad descriptor, which is a defect: do not spin on it.
                 std::thread::sleep(Duration::from_millis(10));
             }
@@ -290,6 +291,7 @@ impl Worker {
                 self.flush_records();
             }
             self.counts().pipes.store(self.tools.borrow().open_pipes(), Relaxed);
+            self.counts().busy_polling.store(self.reactor.waits_awake(busy_poll).into(), Relaxed);
             if stopped {
                 return;
             }

@@ -1,4 +1,4 @@
-//! The clock on the wall, in the zone of this machine; and the one that all processes of the machine share.
+//! The clock on the wall, in the zone of this machine; the one that all processes of the machine share; and that of a thread.
 
 use rustix::time::{ClockId, clock_gettime};
 use std::mem::MaybeUninit;
@@ -7,6 +7,12 @@ use std::time::Duration;
 /// The time since some moment that is the same for all processes: the clock behind `Instant`, as a number.
 pub fn monotonic() -> Duration {
     let now = clock_gettime(ClockId::Monotonic);
+    Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec as u32)
+}
+
+/// The CPU time that this thread has taken. A system call.
+pub fn thread_cpu() -> Duration {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec as u32)
 }
 

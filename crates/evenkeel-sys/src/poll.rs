@@ -81,7 +81,12 @@ impl Events {
         Self(Vec::with_capacity(capacity))
     }
 
-    /// Whether the last wait brought none.
+    /// How many the last wait brought.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether it brought none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

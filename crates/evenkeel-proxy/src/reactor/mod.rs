@@ -2,6 +2,8 @@
 
 mod wheel;
 
+use evenkeel_core::awake::{Awake, BusyPoll};
+use evenkeel_sys::clock;
 use evenkeel_sys::poll::{Events, Poll, Readiness};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -103,6 +105,7 @@ pub struct Reactor {
     turn: Cell<u64>,
     /// Turns in a row after which there may have been more events.
     full_turns: Cell<u32>,
+    awake: RefCell<Awake>,
 }
 
 impl Reactor {
@@ -117,6 +120,7 @@ impl Reactor {
             now: Cell::new(now),
             turn: Cell::new(0),
             full_turns: Cell::new(0),
+            awake: RefCell::default(),
         })
     }
 
@@ -205,9 +209,8 @@ impl Reactor {
         self.wheel.borrow_mut().disarm(index);
     }
 
-    /// Waits for events, a deadline or `at_most`, and takes the time; for so long awake (`busy`) before it sleeps. Does not
-    /// wait while rows want a go.
-    pub fn wait(&self, events: &mut Events, at_most: Option<Duration>, busy: Duration) -> io::Result<()> {
+    /// Waits for events, a deadline or `at_most`, and takes the time. Does not wait while rows want a go.
+    pub fn wait(&self, events: &mut Events, at_most: Option<Duration>, busy: BusyPoll) -> io::Result<()> {
         let timeout = match self.ready_len() {
             0 => {
                 let now = Instant::now();
@@ -216,15 +219,30 @@ impl Reactor {
             }
             _ => Some(Duration::ZERO),
         };
-        let result = self.look(events, timeout, busy);
+        let result = match busy {
+            BusyPoll::For(window) => self.look(events, timeout, window),
+            BusyPoll::Auto => {
+                let mut awake = self.awake.borrow_mut();
+                let result = self.look(events, timeout, awake.window());
+                awake.on_wait(events.len(), clock::thread_cpu);
+                result
+            }
+        };
         self.now.set(Instant::now());
         self.turn.set(self.turn.get() + 1);
         self.full_turns.set(if events.is_full() { self.full_turns.get() + 1 } else { 0 });
         result
     }
 
-    /// Looks for events, for `busy` again and again before it sleeps: to sleep and to be woken takes longer than most answers
-    /// do, above all in a virtual machine.
+    /// Whether waits begin awake, for the most part.
+    pub fn waits_awake(&self, busy: BusyPoll) -> bool {
+        match busy {
+            BusyPoll::For(window) => !window.is_zero(),
+            BusyPoll::Auto => self.awake.borrow().pays(),
+        }
+    }
+
+    /// Looks for events, for `busy` again and again before it sleeps.
     fn look(&self, events: &mut Events, timeout: Option<Duration>, busy: Duration) -> io::Result<()> {
         let busy = timeout.map_or(busy, |timeout| timeout.min(busy));
         let began = (!busy.is_zero()).then(Instant::now);
@@ -271,7 +289,7 @@ mod tests {
         let mut wait = |at_most: u64, busy: u64| {
             let began = Instant::now();
             let [at_most, busy] = [at_most, busy].map(Duration::from_millis);
-            reactor.wait(&mut events, Some(at_most), busy).unwrap();
+            reactor.wait(&mut events, Some(at_most), BusyPoll::For(busy)).unwrap();
             (events.is_empty(), began.elapsed())
         };
         for (at_most, busy) in [(30, 5), (30, 60_000), (30, 30)] {
@@ -295,7 +313,7 @@ mod tests {
         }
         let turn = || {
             let mut expired = Vec::new();
-            reactor.wait(&mut events(), Some(Duration::ZERO), Duration::ZERO).unwrap();
+            reactor.wait(&mut events(), Some(Duration::ZERO), BusyPoll::Auto).unwrap();
             reactor.expire(&mut expired);
             expired
         };

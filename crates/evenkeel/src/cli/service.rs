@@ -142,7 +142,7 @@ pub fn flag(key: &'static Key) -> Arg {
 
 fn placeholder(kind: &Kind) -> &'static str {
     match kind {
-        Kind::Duration { .. } | Kind::Moment(_) => "DURATION",
+        Kind::Duration { .. } | Kind::BusyPoll => "DURATION",
         Kind::Count(..) => "NUMBER",
         Kind::Percent => "PERCENT",
         Kind::Word(_) => "WORD",

@@ -14,6 +14,7 @@ use super::{
     suggest,
 };
 use evenkeel_core::addr::Addr;
+use evenkeel_core::awake::BusyPoll;
 use evenkeel_core::director::{Config, PoolConfig};
 use evenkeel_core::flow::FlowRules;
 use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
@@ -94,13 +95,20 @@ pub fn settings(
         lame_duck: chain.time("lame-duck"),
         drain: chain.time("drain"),
         upgrade_timeout: chain.time("upgrade-timeout"),
-        busy_poll: chain.duration("busy-poll").unwrap_or_default(),
+        busy_poll: busy_poll(&chain),
         max_sessions: chain.count("max-sessions"),
         max_early_bytes: chain.number("max-early-bytes").into(),
         watch: chain.is_set("watch"),
         admin,
         acme,
         sandbox: sandbox::compile(typed, builtin),
+    }
+}
+
+fn busy_poll(chain: &Chain<'_>) -> BusyPoll {
+    match chain.text("busy-poll") {
+        Some(_) => BusyPoll::Auto,
+        None => BusyPoll::For(chain.duration("busy-poll").unwrap_or_default()),
     }
 }
 

@@ -109,13 +109,14 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "busy-poll",
         scope: Scope::Process,
-        kind: Kind::Moment(10),
-        default: Is("off"),
+        kind: Kind::BusyPoll,
+        default: Is("auto"),
         doc: "How long a worker looks for something to do before it sleeps. To fall asleep and to be woken takes longer than many \
-              answers do, above all in a virtual machine: 50 us take most of that off every message, and make each worker that \
-              has any traffic keep its core busy. For machines that do nothing else.",
-        why: "a core that is busy for nothing is missing elsewhere",
-        example: "50us",
+              answers do, above all in a virtual machine. `auto`: up to 50 us, where that takes no more CPU time; each worker \
+              tries both ways now and then, and measures. A duration: always so long, even where it makes a worker that has any \
+              traffic keep its core busy; for machines that do nothing else. `off`: not at all.",
+        why: "it takes the wake-up off every message where that costs nothing",
+        example: "off",
         aliases: &["busy-polling", "spin"],
     },
     Key {

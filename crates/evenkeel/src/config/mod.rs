@@ -46,6 +46,7 @@ pub use watched::{Watched, WatchedFiles};
 
 use crate::tls::Material;
 use evenkeel_core::addr::Addr;
+use evenkeel_core::awake::BusyPoll;
 use evenkeel_core::director::{Config, Target};
 use evenkeel_core::tls::{Origination, Termination};
 use gate::Lists;
@@ -107,8 +108,8 @@ pub struct Settings {
     pub drain: Duration,
     /// How long a new binary may take to be ready.
     pub upgrade_timeout: Duration,
-    /// How long workers look for events before they sleep; zero: not at all.
-    pub busy_poll: Duration,
+    /// How workers wait for events.
+    pub busy_poll: BusyPoll,
     /// Sessions at once, in all; `None` is as many as the descriptors allow.
     pub max_sessions: Option<u32>,
     /// Bytes held for clients that have no backend yet, in all.

@@ -13,16 +13,19 @@ use evenkeel_core::wire::dns::{self, Question};
 use std::net::IpAddr;
 use std::time::Duration;
 
+/// What a worker may wait awake at most: longer, and its core does nothing else.
+const BUSY_POLL_MAX: Duration = Duration::from_millis(10);
+
 /// The setting that `node` means as a value of `key`. Keys with inner keys, lists and tables are not for here: see
 /// `lower`.
 pub fn setting(key: &Key, node: &Node) -> Result<Setting, Problem> {
     let text = node.text();
     match &key.kind {
-        Kind::Duration { off: true, .. } | Kind::Moment(_) | Kind::RateOrOff if is_off(node) => {
+        Kind::Duration { off: true, .. } | Kind::BusyPoll | Kind::RateOrOff if is_off(node) => {
             Ok(Setting::Off)
         }
         Kind::Duration { min, whole_seconds, .. } => duration(key, node, *min, *whole_seconds),
-        Kind::Moment(longest) => moment(key, node, *longest),
+        Kind::BusyPoll => busy_poll(key, node),
         Kind::Count(min, max) => count(key, node, *min, *max),
         Kind::Percent => text
             .and_then(units::percent)
@@ -122,13 +125,14 @@ fn duration(key: &Key, node: &Node, min: Duration, whole_seconds: bool) -> Resul
     }
 }
 
-fn moment(key: &Key, node: &Node, longest: u64) -> Result<Setting, Problem> {
-    let fits = |it: &Duration| !it.is_zero() && *it <= Duration::from_millis(longest);
+fn busy_poll(key: &Key, node: &Node) -> Result<Setting, Problem> {
+    if node.text() == Some("auto") {
+        return Ok(Setting::Word("auto"));
+    }
+    let fits = |it: &Duration| !it.is_zero() && *it <= BUSY_POLL_MAX;
     let duration = node.text().and_then(|text| units::duration(text).ok()).filter(fits);
-    duration.map(Setting::Duration).ok_or_else(|| {
-        let expected = format!("expected \"off\", or a duration up to {longest} ms such as \"50us\"");
-        wrong(key, node, &expected)
-    })
+    let expected = "expected \"auto\", \"off\", or a duration up to 10 ms such as \"50us\"";
+    duration.map(Setting::Duration).ok_or_else(|| wrong(key, node, expected))
 }
 
 fn count(key: &Key, node: &Node, min: u32, max: u32) -> Result<Setting, Problem> {

@@ -305,6 +305,24 @@ fn metrics_are_all_there_from_the_start_and_count() {
 }
 
 #[test]
+fn how_workers_wait_is_told_and_can_be_changed() {
+    let server = Server::echo();
+    let setup = Setup::to([server.place()]).top("workers = 1");
+    let text = setup.text();
+    let running = setup.ready();
+    let client = running.connect();
+    for (how, number) in [("50us", 1), ("off", 0), ("2ms", 1), ("auto", 0)] {
+        std::fs::write(running.file("evenkeel.toml"), format!("busy-poll = \"{how}\"\n{text}")).unwrap();
+        assert_eq!(running.command("reload").0, 0, "{how}");
+        let line = format!("evenkeel_workers_busy_polling {number}");
+        eventually("a turn that waits so is over", || {
+            client.check_echo("hello");
+            running.ask("GET", "/metrics").text.lines().any(|it| it == line).then_some(())
+        });
+    }
+}
+
+#[test]
 fn a_session_failed_if_that_was_neither_the_clients_doing_nor_wanted() {
     let (server, nowhere, denied) = (Server::echo(), Place::local(port::free()), Place::local(port::free()));
     let running = Setup::to([server.place()])

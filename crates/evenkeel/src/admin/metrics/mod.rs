@@ -69,6 +69,7 @@ fn evenkeel(text: &mut Text, picture: &Picture) {
     text.family(&counts::BUILD_INFO);
     text.sample(counts::BUILD_INFO.name, &[("version", env!("CARGO_PKG_VERSION"))], 1);
     text.single(&counts::WORKERS, picture.workers);
+    text.single(&counts::WORKERS_BUSY_POLLING, totals.busy_polling);
     text.single(&counts::SESSIONS_OPEN, totals.open);
     text.single(&counts::SESSIONS_MAX, picture.max_sessions);
     text.single(&counts::EARLY_BYTES, totals.early_bytes);

@@ -14,8 +14,8 @@ pub enum Kind {
         /// Whether it must be whole seconds, as the kernel counts them.
         whole_seconds: bool,
     },
-    /// `"off"`, or a duration up to this many milliseconds.
-    Moment(u64),
+    /// `"auto"`, `"off"`, or a duration up to 10 ms.
+    BusyPoll,
     /// A whole number between these two.
     Count(u32, u32),
     /// A share, `"20%"`.
@@ -132,7 +132,7 @@ impl Kind {
                 let whole = if *whole_seconds { " in whole seconds" } else { "" };
                 format!("duration{whole}{}", if *off { ", or \"off\"" } else { "" })
             }
-            Self::Moment(longest) => format!("duration up to {longest} ms, or \"off\""),
+            Self::BusyPoll => "\"auto\", \"off\", or a duration up to 10 ms".into(),
             Self::Count(min, u32::MAX) => format!("whole number, at least {min}"),
             Self::Count(min, max) => format!("whole number from {min} to {max}"),
             Self::Percent => "percentage".into(),
