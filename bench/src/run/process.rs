@@ -4,6 +4,7 @@ use super::interrupt;
 use crate::figures::Figures;
 use crate::meter::{family, processes};
 use anyhow::{Context, Result, ensure};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::{self, File};
 use std::io::Read;
@@ -13,6 +14,9 @@ use std::time::{Duration, Instant};
 
 /// Time between two looks at whether something has ended.
 const PAUSE: Duration = Duration::from_millis(2);
+
+/// Time between two looks at whether a load that says nothing goes on in vain. Each look takes from a core.
+const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 /// Longest time until a process that is killed has ended.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -100,7 +104,11 @@ pub fn finish(load: &mut Child, patience: Duration, mut in_vain: impl FnMut() ->
         if Instant::now() > deadline || in_vain() || interrupt::came() {
             load.kill()?;
         }
-        std::thread::sleep(PAUSE);
+        let says = load.stdout.as_ref().context("no output")?;
+        if poll(&mut [PollFd::new(says, PollFlags::IN)], Some(&LOOK))? > 0 {
+            // All that it has to say is said in one go.
+            std::thread::sleep(PAUSE);
+        }
     }
     let (mut said, mut failed) = (String::new(), String::new());
     load.stdout.take().context("no output")?.read_to_string(&mut said)?;

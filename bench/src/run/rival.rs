@@ -30,6 +30,9 @@ enum Kind {
 /// All that are compared unless told otherwise, by name.
 pub const NAMES: [&str; 7] = [OURS, SPLICE, "haproxy", "nginx", "envoy", "naive", LIMIT];
 
+/// This project's, and those that its goals are shares of.
+pub const YARDSTICKS: [&str; 3] = [OURS, SPLICE, "nginx"];
+
 /// This project's.
 pub const OURS: &str = "evenkeel";
 

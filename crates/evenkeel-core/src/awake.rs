@@ -18,17 +18,20 @@ pub enum BusyPoll {
 /// How long to wait awake where that pays: somewhat longer than a message takes to a process on the same machine and back.
 const WINDOW: Duration = Duration::from_micros(50);
 
-/// Turns of a spell before its time is taken: whoever answers gets used to how we wait.
-const WARM_UP: u32 = 32;
+/// Turns of a spell before its time is taken: those who answer, and the machine, get used to how we wait.
+const WARM_UP: u32 = 128;
 
 /// Turns of a spell whose time is taken.
 const MEASURED: u32 = 128;
 
 /// Spells from one trial of the other way to the next, at most: what a trial costs more is then lost in the rest.
-const PAUSE_MAX: u32 = 512;
+const PAUSE_MAX: u32 = 256;
 
 /// What one trial can tell for or against a way, in thousandths: it may have been disturbed.
 const GAIN_MAX: i64 = 250;
+
+/// How much better the other way has to be to be tried again soon, in thousandths: less may be chance.
+const DOUBT: i64 = 100;
 
 /// Finds out which way of waiting costs less CPU for each event. Waits in spells of some turns; after ever more spells of the
 /// better way comes one of the other.
@@ -100,14 +103,19 @@ impl Awake {
         }
     }
 
-    /// A trial of the other way is over. One that was better is repeated sooner, and decides only with others like it.
+    /// A trial of the other way is over. One that was much better is repeated sooner, and decides only with others like it.
     fn judge(&mut self, cost: u64) {
         let (awake, asleep) = if self.is_awake { (cost, self.usual) } else { (self.usual, cost) };
         let (awake, asleep) = (awake as i64, asleep as i64);
         let gain = ((asleep - awake) * 1000 / asleep.max(awake).max(1)).clamp(-GAIN_MAX, GAIN_MAX);
         self.lead += (gain - self.lead) / 4;
-        let is_confirmed = (gain > 0) == self.prefers_awake;
-        self.pause = if is_confirmed { self.pause * 2 } else { self.pause / 8 }.clamp(1, PAUSE_MAX);
+        let against = if self.prefers_awake { -gain } else { gain };
+        let pause = match against {
+            ..=0 => self.pause * 2,
+            1..DOUBT => self.pause,
+            _ => self.pause / 8,
+        };
+        self.pause = pause.clamp(1, PAUSE_MAX);
         self.prefers_awake = self.lead > 0;
         self.is_awake = self.prefers_awake;
         self.rest = self.pause;

@@ -5,8 +5,8 @@ use super::{Field, Goal, Key, Protocol, Scenario, Setup, USUAL, Work};
 /// Rounds of what has a goal, so that a difference of some per cent is told.
 const MANY: u32 = 12;
 
-/// Rounds of what has none.
-const SOME: u32 = 9;
+/// Rounds of what has none, and of a quick run.
+pub const SOME: u32 = 9;
 
 /// Rounds of scale, and of what takes long as it needs fresh processes: the fewest that tell anything.
 const FEW: u32 = 6;
@@ -25,26 +25,26 @@ fn main() -> Vec<Scenario> {
     use Key::{Idle, Latency, Memory, PerGib, PerOne};
     vec![
         goal(Share(0.50), of("down-1", "bulk to clients, 1 connection", PerGib, "bulk --to clients --connections 1")),
-        goal(Share(0.60), of("down-16", "bulk to clients, 16 connections", PerGib, "bulk --to clients --connections 16")),
+        goal(Share(0.60), quick(of("down-16", "bulk to clients, 16 connections", PerGib, "bulk --to clients --connections 16"))),
         goal(Share(0.70), of("down-100", "bulk to clients, 100 connections", PerGib, "bulk --to clients --connections 100")),
         of("up-1", "bulk to backends, 1 connection", PerGib, "bulk --to backends --connections 1"),
         of("up-16", "bulk to backends, 16 connections", PerGib, "bulk --to backends --connections 16"),
         of("up-100", "bulk to backends, 100 connections", PerGib, "bulk --to backends --connections 100"),
         of("both-1", "bulk both ways, 1 connection", PerGib, "bulk --to both --connections 1"),
-        goal(Share(0.65), of("both-16", "bulk both ways, 16 connections", PerGib, "bulk --to both --connections 16")),
+        goal(Share(0.65), quick(of("both-16", "bulk both ways, 16 connections", PerGib, "bulk --to both --connections 16"))),
         of("both-100", "bulk both ways, 100 connections", PerGib, "bulk --to both --connections 100"),
-        goal(Share(0.85), of("connect", "opened, one exchange of 64 B, closed", PerOne, "connect")),
-        goal(Share(0.75), of("small-1", "64 B each way, 1 connection", PerOne, "exchange --size 64 --connections 1")),
-        goal(Share(0.90), of("small-100", "64 B each way, 100 connections", PerOne, "exchange --size 64 --connections 100")),
-        goal(Share(0.65), of("small-1000", "64 B each way, 1,000 connections", PerOne, "exchange --size 64 --connections 1000")),
+        goal(Share(0.85), quick(of("connect", "opened, one exchange of 64 B, closed", PerOne, "connect"))),
+        goal(Share(0.75), quick(of("small-1", "64 B each way, 1 connection", PerOne, "exchange --size 64 --connections 1"))),
+        goal(Share(0.90), quick(of("small-100", "64 B each way, 100 connections", PerOne, "exchange --size 64 --connections 100"))),
+        goal(Share(0.65), quick(of("small-1000", "64 B each way, 1,000 connections", PerOne, "exchange --size 64 --connections 1000"))),
         of("large-1", "16 KiB each way, 1 connection", PerOne, "exchange --size 16384 --connections 1"),
-        goal(Share(0.75), of("large-100", "16 KiB each way, 100 connections", PerOne, "exchange --size 16384 --connections 100")),
+        goal(Share(0.75), quick(of("large-100", "16 KiB each way, 100 connections", PerOne, "exchange --size 16384 --connections 100"))),
         of("large-1000", "16 KiB each way, 1,000 connections", PerOne, "exchange --size 16384 --connections 1000"),
-        quick(of("connect-rate", "opened and closed, 1,500 a second", PerOne, "connect --rate 1500")),
-        quick(of("small-rate", "64 B, 100 connections, 10,000 a second", PerOne, "exchange --size 64 --connections 100 --rate 10000")),
-        quick(of("large-rate", "16 KiB, 100 connections, 5,000 a second", PerOne, "exchange --size 16384 --connections 100 --rate 5000")),
+        rate(of("connect-rate", "opened and closed, 1,500 a second", PerOne, "connect --rate 1500")),
+        rate(of("small-rate", "64 B, 100 connections, 10,000 a second", PerOne, "exchange --size 64 --connections 100 --rate 10000")),
+        rate(of("large-rate", "16 KiB, 100 connections, 5,000 a second", PerOne, "exchange --size 16384 --connections 100 --rate 5000")),
         // A second: with some balancers there are few answers in a slice.
-        quick(Scenario { windows: 3, ..of("beside-16", "64 B ping-pong beside 16 bulk transfers", Latency, "exchange --size 64 --connections 1 --beside 16") }),
+        Scenario { windows: 3, ..of("beside-16", "64 B ping-pong beside 16 bulk transfers", Latency, "exchange --size 64 --connections 1 --beside 16") },
         goal(Share(0.15), of("memory", "memory of an idle connection, 5,000 open", Memory, "hold --connections 5000")),
         // Three seconds: a check of health is every other second.
         goal(Below(0.1), Scenario { windows: 9, ..of("idle", "CPU while 1,000 connections are idle", Idle, "hold --connections 1000") }),
@@ -58,15 +58,15 @@ fn http() -> impl Iterator<Item = Scenario> {
     use Key::{Memory, PerOne};
     let scenarios = [
         of("http-small-1", "HTTP, 64 B, 1 connection", PerOne, "exchange --size 64 --connections 1"),
-        goal(Share(1.0), of("http-small-100", "HTTP, 64 B, 100 connections", PerOne, "exchange --size 64 --connections 100")),
+        goal(Share(1.0), quick(of("http-small-100", "HTTP, 64 B, 100 connections", PerOne, "exchange --size 64 --connections 100"))),
         of("http-small-1000", "HTTP, 64 B, 1,000 connections", PerOne, "exchange --size 64 --connections 1000"),
         of("http-large-1", "HTTP, 16 KiB, 1 connection", PerOne, "exchange --size 16384 --connections 1"),
-        goal(Share(1.0), of("http-large-100", "HTTP, 16 KiB, 100 connections", PerOne, "exchange --size 16384 --connections 100")),
+        goal(Share(1.0), quick(of("http-large-100", "HTTP, 16 KiB, 100 connections", PerOne, "exchange --size 16384 --connections 100"))),
         of("http-large-1000", "HTTP, 16 KiB, 1,000 connections", PerOne, "exchange --size 16384 --connections 1000"),
-        quick(of("http-connect", "HTTP, 64 B, a new connection for each request", PerOne, "connect")),
-        of("http-connect-rate", "HTTP, 64 B, a new connection each, 1,000 a second", PerOne, "connect --rate 1000"),
-        quick(of("http-small-rate", "HTTP, 64 B, 100 connections, 5,000 a second", PerOne, "exchange --size 64 --connections 100 --rate 5000")),
-        quick(of("http-large-rate", "HTTP, 16 KiB, 100 connections, 3,000 a second", PerOne, "exchange --size 16384 --connections 100 --rate 3000")),
+        of("http-connect", "HTTP, 64 B, a new connection for each request", PerOne, "connect"),
+        rate(of("http-connect-rate", "HTTP, 64 B, a new connection each, 1,000 a second", PerOne, "connect --rate 1000")),
+        rate(of("http-small-rate", "HTTP, 64 B, 100 connections, 5,000 a second", PerOne, "exchange --size 64 --connections 100 --rate 5000")),
+        rate(of("http-large-rate", "HTTP, 16 KiB, 100 connections, 3,000 a second", PerOne, "exchange --size 16384 --connections 100 --rate 3000")),
         goal(Share(1.0), of("http-memory", "HTTP, memory of an idle connection, 5,000 open", Memory, "hold --connections 5000")),
     ];
     let setup = Setup { protocol: Protocol::Http, ..USUAL };
@@ -101,7 +101,8 @@ fn datagrams() -> impl Iterator<Item = Scenario> {
     ];
     let setup = Setup { protocol: Protocol::Udp, ..USUAL };
     scenarios.into_iter().map(move |(name, title, load)| {
-        goal(Goal::Share(1.0), Scenario { setup, ..of(name, title, Key::PerDatagram, load) })
+        let windows = if load.contains("--rate") { 2 } else { 1 };
+        goal(Goal::Share(1.0), Scenario { setup, windows, ..of(name, title, Key::PerDatagram, load) })
     })
 }
 
@@ -139,7 +140,7 @@ fn reloads() -> impl Iterator<Item = Scenario> {
             field: Field::Ours,
             rounds: FEW,
             windows: 1,
-            quick: [10, 100_000].contains(&backends),
+            quick: false,
         },
     )
 }
@@ -161,9 +162,15 @@ fn of(name: &str, title: &str, key: Key, load: &'static str) -> Scenario {
 
 fn goal(goal: Goal, of: Scenario) -> Scenario {
     let rounds = if of.key.is_traffic() { MANY } else { FEW };
-    Scenario { goal: Some(goal), rounds, ..quick(of) }
+    Scenario { goal: Some(goal), rounds, ..of }
 }
 
+/// At a fixed rate: there is less in a slice than when it goes as fast as it can, and the 99th percentile is asked for.
+fn rate(of: Scenario) -> Scenario {
+    Scenario { windows: 2, ..of }
+}
+
+/// Of a quick run too: what most changes show in.
 fn quick(of: Scenario) -> Scenario {
     Scenario { quick: true, ..of }
 }

@@ -4,7 +4,7 @@ mod key;
 mod list;
 
 pub use key::Key;
-pub use list::all;
+pub use list::{SOME, all};
 
 use std::net::{Ipv4Addr, SocketAddr};
 
