@@ -112,10 +112,10 @@ pub static KEYS: &[Key] = &[
         kind: Kind::BusyPoll,
         default: Is("auto"),
         doc: "How long a worker looks for something to do before it sleeps. To fall asleep and to be woken takes longer than many \
-              answers do, above all in a virtual machine. `auto`: up to 50 us, where that takes no more CPU time; each worker \
+              answers do, above all in a virtual machine. `auto`: up to 50 us, where that takes a twentieth more CPU time at most; each worker \
               tries both ways now and then, and measures. A duration: always so long, even where it makes a worker that has any \
               traffic keep its core busy; for machines that do nothing else. `off`: not at all.",
-        why: "it takes the wake-up off every message where that costs nothing",
+        why: "it takes the wake-up off every message where that costs next to nothing",
         example: "off",
         aliases: &["busy-polling", "spin"],
     },
