@@ -5,6 +5,7 @@ use crate::figures::Figures;
 use crate::meter::{family, processes};
 use anyhow::{Context, Result, ensure};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::{self, File};
 use std::io::Read;
@@ -105,9 +106,12 @@ pub fn finish(load: &mut Child, patience: Duration, mut in_vain: impl FnMut() ->
             load.kill()?;
         }
         let says = load.stdout.as_ref().context("no output")?;
-        if poll(&mut [PollFd::new(says, PollFlags::IN)], Some(&LOOK))? > 0 {
+        match poll(&mut [PollFd::new(says, PollFlags::IN)], Some(&LOOK)) {
+            // It says nothing; or we are interrupted, and look at once.
+            Ok(0) | Err(Errno::INTR) => {}
             // All that it has to say is said in one go.
-            std::thread::sleep(PAUSE);
+            Ok(_) => std::thread::sleep(PAUSE),
+            Err(errno) => return Err(errno.into()),
         }
     }
     let (mut said, mut failed) = (String::new(), String::new());
