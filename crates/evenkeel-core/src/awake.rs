@@ -37,8 +37,8 @@ const WORTH: i64 = 50;
 /// How much better the other way has to be to be tried again soon, in thousandths: less may be chance.
 const DOUBT: i64 = 100;
 
-/// Finds out which way of waiting is better, by its CPU time for each event. Waits in spells of some turns; after ever more spells of the
-/// better way comes one of the other.
+/// Finds out which way of waiting is better, by its CPU time for each event. Waits in spells of some turns; after ever more
+/// spells of the better way comes one of the other.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Awake {
     /// In this spell.
@@ -114,11 +114,11 @@ impl Awake {
         let saved = (asleep - awake) * 1000 / asleep.max(awake).max(1);
         let gain = (saved + WORTH).clamp(-GAIN_MAX, GAIN_MAX);
         self.lead += (gain - self.lead) / 4;
-        let lead = if self.prefers_awake { gain } else { -gain };
-        let pause = match lead {
+        let confirmed_by = if self.prefers_awake { gain } else { -gain };
+        let pause = match confirmed_by {
             GAIN_MAX.. => self.pause * 4,
             0.. => self.pause * 2,
-            lead if lead > -DOUBT => self.pause,
+            by if by > -DOUBT => self.pause,
             _ => self.pause / 8,
         };
         self.pause = pause.clamp(1, PAUSE_MAX);

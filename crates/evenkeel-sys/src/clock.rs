@@ -6,13 +6,17 @@ use std::time::Duration;
 
 /// The time since some moment that is the same for all processes: the clock behind `Instant`, as a number.
 pub fn monotonic() -> Duration {
-    let now = clock_gettime(ClockId::Monotonic);
-    Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec as u32)
+    since_zero(ClockId::Monotonic)
 }
 
 /// The CPU time that this thread has taken. A system call.
 pub fn thread_cpu() -> Duration {
-    let now = clock_gettime(ClockId::ThreadCPUTime);
+    since_zero(ClockId::ThreadCPUTime)
+}
+
+/// What a clock shows that does not go below zero.
+fn since_zero(clock: ClockId) -> Duration {
+    let now = clock_gettime(clock);
     Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec as u32)
 }
 

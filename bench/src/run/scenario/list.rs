@@ -40,9 +40,9 @@ fn main() -> Vec<Scenario> {
         of("large-1", "16 KiB each way, 1 connection", PerOne, "exchange --size 16384 --connections 1"),
         goal(Share(0.75), quick(of("large-100", "16 KiB each way, 100 connections", PerOne, "exchange --size 16384 --connections 100"))),
         of("large-1000", "16 KiB each way, 1,000 connections", PerOne, "exchange --size 16384 --connections 1000"),
-        rate(of("connect-rate", "opened and closed, 1,500 a second", PerOne, "connect --rate 1500")),
-        rate(of("small-rate", "64 B, 100 connections, 10,000 a second", PerOne, "exchange --size 64 --connections 100 --rate 10000")),
-        rate(of("large-rate", "16 KiB, 100 connections, 5,000 a second", PerOne, "exchange --size 16384 --connections 100 --rate 5000")),
+        of("connect-rate", "opened and closed, 1,500 a second", PerOne, "connect --rate 1500"),
+        of("small-rate", "64 B, 100 connections, 10,000 a second", PerOne, "exchange --size 64 --connections 100 --rate 10000"),
+        of("large-rate", "16 KiB, 100 connections, 5,000 a second", PerOne, "exchange --size 16384 --connections 100 --rate 5000"),
         // A second: with some balancers there are few answers in a slice.
         Scenario { windows: 3, ..of("beside-16", "64 B ping-pong beside 16 bulk transfers", Latency, "exchange --size 64 --connections 1 --beside 16") },
         goal(Share(0.15), of("memory", "memory of an idle connection, 5,000 open", Memory, "hold --connections 5000")),
@@ -64,9 +64,9 @@ fn http() -> impl Iterator<Item = Scenario> {
         goal(Share(1.0), quick(of("http-large-100", "HTTP, 16 KiB, 100 connections", PerOne, "exchange --size 16384 --connections 100"))),
         of("http-large-1000", "HTTP, 16 KiB, 1,000 connections", PerOne, "exchange --size 16384 --connections 1000"),
         of("http-connect", "HTTP, 64 B, a new connection for each request", PerOne, "connect"),
-        rate(of("http-connect-rate", "HTTP, 64 B, a new connection each, 1,000 a second", PerOne, "connect --rate 1000")),
-        rate(of("http-small-rate", "HTTP, 64 B, 100 connections, 5,000 a second", PerOne, "exchange --size 64 --connections 100 --rate 5000")),
-        rate(of("http-large-rate", "HTTP, 16 KiB, 100 connections, 3,000 a second", PerOne, "exchange --size 16384 --connections 100 --rate 3000")),
+        of("http-connect-rate", "HTTP, 64 B, a new connection each, 1,000 a second", PerOne, "connect --rate 1000"),
+        of("http-small-rate", "HTTP, 64 B, 100 connections, 5,000 a second", PerOne, "exchange --size 64 --connections 100 --rate 5000"),
+        of("http-large-rate", "HTTP, 16 KiB, 100 connections, 3,000 a second", PerOne, "exchange --size 16384 --connections 100 --rate 3000"),
         goal(Share(1.0), of("http-memory", "HTTP, memory of an idle connection, 5,000 open", Memory, "hold --connections 5000")),
     ];
     let setup = Setup { protocol: Protocol::Http, ..USUAL };
@@ -101,8 +101,7 @@ fn datagrams() -> impl Iterator<Item = Scenario> {
     ];
     let setup = Setup { protocol: Protocol::Udp, ..USUAL };
     scenarios.into_iter().map(move |(name, title, load)| {
-        let windows = if load.contains("--rate") { 2 } else { 1 };
-        goal(Goal::Share(1.0), Scenario { setup, windows, ..of(name, title, Key::PerDatagram, load) })
+        goal(Goal::Share(1.0), Scenario { setup, ..of(name, title, Key::PerDatagram, load) })
     })
 }
 
@@ -155,7 +154,8 @@ fn of(name: &str, title: &str, key: Key, load: &'static str) -> Scenario {
         goal: None,
         field: Field::All,
         rounds: if key.is_traffic() { SOME } else { FEW },
-        windows: 1,
+        // At a fixed rate there is less in a slice than as fast as it goes, and the 99th percentile is asked for.
+        windows: if load.contains("--rate") { 2 } else { 1 },
         quick: false,
     }
 }
@@ -163,11 +163,6 @@ fn of(name: &str, title: &str, key: Key, load: &'static str) -> Scenario {
 fn goal(goal: Goal, of: Scenario) -> Scenario {
     let rounds = if of.key.is_traffic() { MANY } else { FEW };
     Scenario { goal: Some(goal), rounds, ..of }
-}
-
-/// At a fixed rate: there is less in a slice than when it goes as fast as it can, and the 99th percentile is asked for.
-fn rate(of: Scenario) -> Scenario {
-    Scenario { windows: 2, ..of }
 }
 
 /// Of a quick run too: what most changes show in.
