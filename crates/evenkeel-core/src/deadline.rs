@@ -43,19 +43,19 @@ impl Deadlines {
 
     /// Bytes have moved.
     pub fn on_activity(&mut self, now: Instant) {
-        self.active = self.since(now);
+        self.active = self.age(now);
     }
 
     /// One side has sent everything.
     pub fn on_half_closed(&mut self, now: Instant) {
-        self.active = self.since(now);
+        self.active = self.age(now);
         self.half_closed = Some(self.active);
     }
 
     /// It was silent for as long as one side may be alone, but bytes are still under way: to a side that reads slowly or
     /// pauses, for which the other can only wait. It is no more abandoned than any session that is idle.
     pub fn on_under_way(&mut self, now: Instant) {
-        self.half_closed = Some(self.since(now));
+        self.half_closed = Some(self.age(now));
     }
 
     /// The session must be over by `at`; of several such times the first counts.
@@ -97,7 +97,8 @@ impl Deadlines {
         [alone, idle, lifetime, drain].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
-    fn since(&self, now: Instant) -> Span {
+    /// How long the session has been established.
+    pub fn age(&self, now: Instant) -> Span {
         Span::between(self.established, now)
     }
 

@@ -90,6 +90,11 @@ pub struct Relay {
     /// What the session was born with.
     rules: Arc<PoolRules>,
     deadlines: Deadlines,
+    /// How long after it was established something may be due, and nothing is before; none: never. Bytes that move only put
+    /// deadlines off, so that it need not be found out anew for each of them.
+    due: Option<Span>,
+    /// What [`due`](Self::due) was found out with.
+    haste: Haste,
     /// How long after it was established the first byte for the client came.
     first_byte: Option<Span>,
     /// What most sessions do not have, and so is not in the row.
@@ -107,6 +112,15 @@ struct Rare {
     tunnels: Option<Tunnels>,
     lost: Option<Lost>,
     bandwidth: Option<Bandwidth>,
+}
+
+/// What brings a deadline nearer when it comes true, beside what is rare.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Haste {
+    /// One side has sent everything.
+    is_half_closed: bool,
+    /// There is something to look for.
+    is_in_doubt: bool,
 }
 
 /// A limit of bandwidth.
@@ -173,6 +187,8 @@ impl Relay {
             rare: Rare::of(&rules, now),
             rules,
             deadlines: Deadlines::new(now),
+            due: Some(Span::ZERO),
+            haste: Haste::default(),
             first_byte: None,
             first_closed: None,
             patience: Patience::new(options),
@@ -278,6 +294,8 @@ impl Relay {
             to_client: Direction::resume(suspended.to_client, tools),
             rules: suspended.rules,
             deadlines: Deadlines::resume(established, active, half_closed, drain),
+            due: Some(Span::ZERO),
+            haste: Haste::default(),
             first_byte: suspended.first_byte.map(|at| Span::between(established, at)),
             rare,
             first_closed: suspended.first_closed,
@@ -312,39 +330,41 @@ impl Relay {
     /// The session must be over by `at`.
     pub fn drain_by(&mut self, at: Instant) {
         self.deadlines.on_drain(at);
+        self.due = self.find_due();
     }
 
-    /// When to advance it though no socket is ready.
+    /// When to advance it though no socket is ready. Then there may be nothing to do yet, but never is there before.
     pub fn next_deadline(&self) -> Option<Instant> {
-        // What a lost side left behind is looked after at every tick of the worker's clock.
-        if let Some(lost) = self.lost() {
-            return Some(lost.since);
-        }
-        let deadline = self.deadlines.next(&self.rules.session).map(|(at, _)| at);
-        let patience = self.patience.next(self.deadlines.established(), &self.rules.socket);
-        let throttle = self.throttle().and_then(Throttle::next);
-        deadline.into_iter().chain(patience).chain(throttle).chain(self.next_look()).min()
+        self.due.map(|due| due.after(self.deadlines.established()))
     }
 
     /// Carries what can be carried now.
     pub fn advance(&mut self, now: Instant, tools: &mut Tools) -> Progress {
         let before = self.to_backend() + self.to_client();
+        let age = self.deadlines.age(now);
+        let is_due = self.due.is_some_and(|due| age >= due);
         self.look_after_suspects(now);
-        self.take_patience(now);
-        self.look_for_more(now);
+        if is_due {
+            self.take_patience(now);
+            self.look_for_more(now);
+        }
         self.flush(now);
         let paces = [self.run(Side::Client, now, tools), self.run(Side::Backend, now, tools)];
         if self.to_backend() + self.to_client() != before {
             self.deadlines.on_activity(now);
         }
         if self.first_byte.is_none() && self.to_client() + self.to_client.half.held() as u64 > 0 {
-            self.first_byte = Some(Span::between(self.deadlines.established(), now));
+            self.first_byte = Some(age);
         }
-        match self.end(now) {
-            Some(end) => Progress::Ended(end),
-            None if paces.contains(&Pace::Spent) || self.has_suspect() => Progress::Unfinished,
-            None => Progress::Waiting,
+        if let Some(end) = self.end(is_due, now) {
+            return Progress::Ended(end);
         }
+        let haste = self.haste();
+        if is_due || self.rare.is_some() || haste != self.haste {
+            (self.haste, self.due) = (haste, self.find_due());
+        }
+        let is_unfinished = paces.contains(&Pace::Spent) || self.has_suspect();
+        if is_unfinished { Progress::Unfinished } else { Progress::Waiting }
     }
 
     /// Whether the socket of `side` is to be watched for bytes from now on, if that changes.
@@ -459,8 +479,11 @@ impl Relay {
 
     /// When to look whether a source has more than it was presumed to have.
     fn next_look(&self) -> Option<Instant> {
-        let is_in_doubt = self.to_backend.is_in_doubt() || self.to_client.is_in_doubt();
-        is_in_doubt.then(|| self.deadlines.last_active() + LOOK_AFTER)
+        self.is_in_doubt().then(|| self.deadlines.last_active() + LOOK_AFTER)
+    }
+
+    fn is_in_doubt(&self) -> bool {
+        self.to_backend.is_in_doubt() || self.to_client.is_in_doubt()
     }
 
     /// Looks, when it is time.
@@ -552,12 +575,33 @@ impl Relay {
         self.to_backend.is_suspect() || self.to_client.is_suspect()
     }
 
+    /// When something is due, as far as is known now.
+    fn find_due(&self) -> Option<Span> {
+        let established = self.deadlines.established();
+        // What a lost side left behind is looked after at every tick of the worker's clock.
+        let next = match self.lost() {
+            Some(lost) => Some(lost.since),
+            None => {
+                let deadline = self.deadlines.next(&self.rules.session).map(|(at, _)| at);
+                let patience = self.patience.next(established, &self.rules.socket);
+                let throttle = self.throttle().and_then(Throttle::next);
+                [deadline, patience, throttle, self.next_look()].into_iter().flatten().min()
+            }
+        };
+        next.map(|at| Span::between(established, at))
+    }
+
+    fn haste(&self) -> Haste {
+        Haste { is_half_closed: self.deadlines.is_half_closed(), is_in_doubt: self.is_in_doubt() }
+    }
+
     /// How the session ended, if it is over now.
-    fn end(&mut self, now: Instant) -> Option<End> {
+    fn end(&mut self, is_due: bool, now: Instant) -> Option<End> {
         let over = self.to_backend.half.is_over() && self.to_client.half.is_over();
         match self.lost() {
             Some(lost) => self.end_of_lost(lost, over, now),
             None if over => Some(End::Closed(self.first_closed.unwrap_or(Side::Evenkeel))),
+            None if !is_due => None,
             None => {
                 let (at, end) = self.deadlines.next(&self.rules.session)?;
                 if now < at {
