@@ -7,6 +7,22 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 /// The longest of all is an address of IPv6 with a zone and a port, of 58.
 const BYTES: usize = 64;
 
+/// The two digits of each number below a hundred.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[0; 2]; 100];
+    let mut number = 0;
+    while number < 100 {
+        pairs[number as usize] = [b'0' + number / 10, b'0' + number % 10];
+        number += 1;
+    }
+    pairs
+};
+
+/// The two digits of a number below a hundred.
+fn pair(number: u64) -> [u8; 2] {
+    PAIRS[(number % 100) as usize]
+}
+
 /// Some ASCII text.
 #[derive(Clone, Copy, Debug)]
 pub struct Digits {
@@ -49,6 +65,31 @@ impl Digits {
         digits
     }
 
+    /// A number of thousandths, with three decimals.
+    pub fn of_thousandths(number: u64) -> Self {
+        let mut digits = Self::of(number / 1000);
+        let ([_, hundred], [ten, one]) = (pair(number / 100 % 10), pair(number % 100));
+        digits.push_all(&[b'.', hundred, ten, one]);
+        digits
+    }
+
+    /// A time as RFC 3339 has it, in UTC: year, month and day; hours, minutes and seconds; milliseconds.
+    pub fn of_time(date: [u64; 3], time: [u64; 3], millis: u64) -> Self {
+        let ([year, month, day], [hours, minutes, seconds]) = (date, time);
+        let mut digits = Self::NONE;
+        digits.push_pair(year / 100);
+        for (number, mark) in
+            [(year, b'-'), (month, b'-'), (day, b'T'), (hours, b':'), (minutes, b':'), (seconds, b'.')]
+        {
+            digits.push_pair(number % 100);
+            digits.push(mark);
+        }
+        digits.push(b'0' + (millis / 100 % 10) as u8);
+        digits.push_pair(millis % 100);
+        digits.push(b'Z');
+        digits
+    }
+
     /// 32 hexadecimal digits.
     pub fn of_id(id: u128) -> Self {
         let mut digits = Self::NONE;
@@ -75,17 +116,33 @@ impl Digits {
         }
     }
 
+    fn push_all(&mut self, bytes: &[u8]) {
+        if let Some(room) = self.bytes.get_mut(self.len..self.len + bytes.len()) {
+            room.copy_from_slice(bytes);
+            self.len += bytes.len();
+        }
+    }
+
     fn push_number(&mut self, number: u64) {
         let (mut digits, mut at, mut rest) = ([0; 20], 20, number);
-        loop {
-            at -= 1;
-            digits[at] = b'0' + (rest % 10) as u8;
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
+        while rest >= 100 {
+            at -= 2;
+            digits[at..at + 2].copy_from_slice(&pair(rest % 100));
+            rest /= 100;
         }
-        digits[at..].iter().for_each(|digit| self.push(*digit));
+        let [ten, one] = pair(rest);
+        at -= 1;
+        digits[at] = one;
+        if ten != b'0' {
+            at -= 1;
+            digits[at] = ten;
+        }
+        self.push_all(&digits[at..]);
+    }
+
+    /// A number below a hundred, with two digits.
+    fn push_pair(&mut self, number: u64) {
+        self.push_all(&pair(number));
     }
 
     fn push_ipv4(&mut self, ip: Ipv4Addr) {
@@ -118,6 +175,8 @@ mod tests {
         ) {
             let text = |digits: Digits| digits.as_str().to_owned();
             prop_assert_eq!(text(Digits::of(number)), number.to_string());
+            let (whole, thousandths) = (number / 1000, number % 1000);
+            prop_assert_eq!(text(Digits::of_thousandths(number)), format!("{whole}.{thousandths:03}"));
             prop_assert_eq!(text(Digits::of_id(id)), format!("{id:032x}"));
             prop_assert_eq!(text(Digits::of_ip(ip)), ip.to_string());
             let addr = match ip {
@@ -134,5 +193,18 @@ mod tests {
         assert_eq!(Digits::of_addr(longest.into()).as_str(), longest.to_string());
         assert_eq!(Digits::of(u64::MAX).as_str(), u64::MAX.to_string());
         assert_eq!(Digits::of(0).as_str(), "0");
+    }
+
+    #[test]
+    fn small_numbers_have_no_more_digits_than_they_need() {
+        for number in 0..=10_000 {
+            assert_eq!(Digits::of(number).as_str(), number.to_string());
+        }
+    }
+
+    #[test]
+    fn a_time_has_all_its_digits() {
+        assert_eq!(Digits::of_time([2026, 1, 2], [3, 4, 5], 6).as_str(), "2026-01-02T03:04:05.006Z");
+        assert_eq!(Digits::of_time([9999, 12, 31], [23, 59, 59], 999).as_str(), "9999-12-31T23:59:59.999Z");
     }
 }

@@ -16,13 +16,20 @@ pub enum Side {
     Evenkeel,
 }
 
-impl fmt::Display for Side {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Side {
+    /// Its name in logs and metrics.
+    pub fn word(self) -> &'static str {
+        match self {
             Self::Client => "client",
             Self::Backend => "backend",
             Self::Evenkeel => "evenkeel",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
     }
 }
 

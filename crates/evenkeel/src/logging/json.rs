@@ -4,28 +4,30 @@ use super::entry::Entry;
 use super::flood::LeftOut;
 use super::notice::{Listening, Notice, Stopped};
 use super::units::Rfc3339;
+use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::{Attempt, ConnectFailure};
 use evenkeel_core::digits::Digits;
 use evenkeel_core::director::EventKind;
 use evenkeel_core::end::End;
-use evenkeel_proxy::{Datagrams, RequestRecord, SessionRecord, Still};
+use evenkeel_core::name::PoolName;
+use evenkeel_proxy::{Datagrams, RequestRecord, SessionRecord, Still, Who};
 use std::fmt::{Display, Write as _};
 use std::time::{Duration, SystemTime};
 
 /// A JSON object in the making, at the end of `out`.
 struct Object<'a> {
     out: &'a mut String,
-    open: char,
+    /// What comes before the next name.
+    open: &'static str,
 }
 
 impl<'a> Object<'a> {
     fn new(out: &'a mut String) -> Self {
-        Self { out, open: '{' }
+        Self { out, open: "{\"" }
     }
 
     fn name(&mut self, name: &str) {
-        self.out.push(std::mem::replace(&mut self.open, ','));
-        self.out.push('"');
+        self.out.push_str(std::mem::replace(&mut self.open, ",\""));
         self.out.push_str(name);
         self.out.push_str("\":");
     }
@@ -55,8 +57,8 @@ impl<'a> Object<'a> {
         self
     }
 
-    /// A field that holds a word of ours, in which nothing needs escaping.
-    fn word(&mut self, name: &str, value: &'static str) -> &mut Self {
+    /// A field that holds text in which nothing needs escaping, such as a word of ours.
+    fn word(&mut self, name: &str, value: &str) -> &mut Self {
         self.name(name);
         self.out.push('"');
         self.out.push_str(value);
@@ -64,9 +66,36 @@ impl<'a> Object<'a> {
         self
     }
 
+    /// A field that holds an address. Like what follows it is in every line, and so not written by way of [`Display`].
+    fn addr(&mut self, name: &str, value: &Addr) -> &mut Self {
+        match value {
+            Addr::Ip(addr) => self.word(name, Digits::of_addr(*addr).as_str()),
+            Addr::Unix(_) => self.text(name, value),
+        }
+    }
+
+    fn addr_or_null(&mut self, name: &str, value: Option<&Addr>) -> &mut Self {
+        match value {
+            Some(value) => self.addr(name, value),
+            None => self.null(name),
+        }
+    }
+
+    /// A field that holds a name that a user has given.
+    fn called(&mut self, name: &str, value: &str) -> &mut Self {
+        self.quoted(name, |out| out.push_str(value))
+    }
+
+    fn called_or_null(&mut self, name: &str, value: Option<&str>) -> &mut Self {
+        match value {
+            Some(value) => self.called(name, value),
+            None => self.null(name),
+        }
+    }
+
     /// A field that holds what a stranger has said.
     fn said(&mut self, name: &str, value: &[u8]) -> &mut Self {
-        self.quoted(name, |out| out.push_str(&String::from_utf8_lossy(value)))
+        self.called(name, &String::from_utf8_lossy(value))
     }
 
     fn said_or_null(&mut self, name: &str, value: Option<&[u8]>) -> &mut Self {
@@ -99,10 +128,8 @@ impl<'a> Object<'a> {
     fn millis(&mut self, name: &str, value: Duration) -> &mut Self {
         // Half a million years fit; and 64 bits are divided faster than 128.
         let micros = value.as_micros() as u64;
-        self.number(name, micros / 1000);
-        self.out.push('.');
-        let digit = |unit: u64| char::from(b'0' + (micros / unit % 10) as u8);
-        [100, 10, 1].into_iter().for_each(|unit| self.out.push(digit(unit)));
+        self.name(name);
+        self.out.push_str(Digits::of_thousandths(micros).as_str());
         self
     }
 
@@ -113,15 +140,34 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// A field that holds the time.
+    fn time(&mut self, name: &str, value: SystemTime) -> &mut Self {
+        self.word(name, Rfc3339(value).digits().as_str())
+    }
+
+    /// A field that holds what `write` writes between brackets.
+    fn list(&mut self, name: &str, write: impl FnOnce(&mut String)) -> &mut Self {
+        self.name(name);
+        self.out.push('[');
+        write(self.out);
+        self.out.push(']');
+        self
+    }
+
     fn end(self) {
-        self.out.push_str(if self.open == '{' { "{}" } else { "}" });
+        self.out.push_str(if self.open == "{\"" { "{}" } else { "}" });
     }
 }
 
 /// Escapes what stands in `out` from `start` on, as RFC 8259 wants. Hardly anything ever needs it.
 fn escape(out: &mut String, start: usize) {
-    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1f);
-    let Some(first) = out.as_bytes()[start..].iter().position(is_special) else { return };
+    let is_special = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+    let written = &out.as_bytes()[start..];
+    // All of them without a branch, which compilers do many at a time.
+    if !written.iter().fold(false, |any, byte| any | is_special(*byte)) {
+        return;
+    }
+    let Some(first) = written.iter().position(|byte| is_special(*byte)) else { return };
     let tail = out.split_off(start + first);
     for char in tail.chars() {
         match char {
@@ -151,17 +197,20 @@ fn request(out: &mut String, record: &RequestRecord) {
     let (said, mut line) = (record.said_in_bytes(), Object::new(out));
     // Of what was refused, nobody knows.
     let version = (!said.method.is_empty()).then(|| record.version.word());
-    line.text("ts", Rfc3339(record.began_at + record.duration))
+    line.time("ts", record.began_at + record.duration)
         .word("kind", "request")
         .said_or_null("id", said.id)
         .number("session", record.session)
         .number("number", record.number)
-        .text("service", &record.listener.service)
-        .text("listener", &record.listener.addr)
-        .text("client", &record.client)
-        .text_or_null("via", record.via.as_ref())
+        .called("service", record.listener.service.as_str())
+        .addr("listener", &record.listener.addr);
+    match &record.client {
+        Who::At(addr) => line.addr("client", addr),
+        Who::Named(ip) => line.word("client", Digits::of_ip(*ip).as_str()),
+    };
+    line.addr_or_null("via", record.via.as_ref())
         .said("method", said.method)
-        .text_or_null("protocol", version)
+        .called_or_null("protocol", version)
         .said_or_null("host", said.host)
         .said("target", said.target)
         .said_or_null("user_agent", said.user_agent)
@@ -174,10 +223,10 @@ fn request(out: &mut String, record: &RequestRecord) {
         line.number("grpc_status", status.number().into());
     }
     line.word("outcome", record.outcome.word())
-        .text("by", record.outcome.by())
-        .text_or_null("route", record.route.as_ref())
-        .text_or_null("pool", record.pool.as_ref())
-        .text_or_null("backend", record.backend.as_ref());
+        .word("by", record.outcome.by().word())
+        .called_or_null("route", record.route.as_deref())
+        .called_or_null("pool", record.pool.as_ref().map(PoolName::as_str))
+        .addr_or_null("backend", record.backend.as_ref());
     attempts(&mut line, &record.failed_attempts);
     line.millis("head_ms", record.head_took)
         .millis("queued_ms", record.queued)
@@ -212,30 +261,31 @@ pub fn session(out: &mut String, record: &SessionRecord) {
     {
         line.text("detail", detail);
     }
-    line.text("by", record.end.by());
+    line.word("by", record.end.by().word());
     line.end();
     out.push('\n');
 }
 
 /// What is known of a session however far it has come.
 fn so_far<E>(line: &mut Object<'_>, kind: &'static str, record: &SessionRecord<E>) {
-    line.text("ts", Rfc3339(record.accepted_at + record.duration))
+    line.time("ts", record.accepted_at + record.duration)
         .word("kind", kind)
         .number("id", record.id)
-        .text("service", &record.listener.service)
-        .text("listener", &record.listener.addr)
-        .text("client", &record.client)
-        .text_or_null("via", record.via.as_ref())
-        .text_or_null("sni", record.server_name.as_ref());
+        .called("service", record.listener.service.as_str())
+        .addr("listener", &record.listener.addr)
+        .addr("client", &record.client)
+        .addr_or_null("via", record.via.as_ref())
+        .called_or_null("sni", record.server_name.as_deref());
     tls(line, record);
-    line.text_or_null("pool", record.pool.as_ref()).text_or_null("backend", record.backend.as_ref());
+    line.called_or_null("pool", record.pool.as_ref().map(PoolName::as_str))
+        .addr_or_null("backend", record.backend.as_ref());
     attempts(line, &record.failed_attempts);
-    line.raw("observed", '[');
-    for (index, objection) in record.observed.iter().enumerate() {
-        let comma = if index > 0 { "," } else { "" };
-        let _ = write!(line.out, "{comma}\"{}\"", objection.word());
-    }
-    line.out.push(']');
+    line.list("observed", |out| {
+        for (index, objection) in record.observed.iter().enumerate() {
+            let comma = if index > 0 { "," } else { "" };
+            let _ = write!(out, "{comma}\"{}\"", objection.word());
+        }
+    });
     line.millis("queued_ms", record.queued)
         .millis_or_null("connect_ms", record.connect)
         .millis_or_null("first_byte_ms", record.first_byte)
@@ -251,25 +301,25 @@ fn so_far<E>(line: &mut Object<'_>, kind: &'static str, record: &SessionRecord<E
 
 /// Those that failed.
 fn attempts(line: &mut Object<'_>, failed: &[Attempt]) {
-    line.raw("attempts", '[');
-    for (index, attempt) in failed.iter().enumerate() {
-        if index > 0 {
-            line.out.push(',');
+    line.list("attempts", |out| {
+        for (index, attempt) in failed.iter().enumerate() {
+            if index > 0 {
+                out.push(',');
+            }
+            let mut item = Object::new(out);
+            item.addr("backend", &attempt.backend).word("failure", attempt.failure.word());
+            if let Some(errno) = attempt.failure.errno() {
+                item.raw("errno", errno);
+            }
+            match attempt.failure {
+                ConnectFailure::Tls(fault) => drop(item.text("detail", fault)),
+                ConnectFailure::NoAnswer(failing) => drop(item.word("detail", failing.word())),
+                _ => {}
+            }
+            item.millis("ms", attempt.took);
+            item.end();
         }
-        let mut item = Object::new(line.out);
-        item.text("backend", &attempt.backend).text("failure", attempt.failure.word());
-        if let Some(errno) = attempt.failure.errno() {
-            item.raw("errno", errno);
-        }
-        match attempt.failure {
-            ConnectFailure::Tls(fault) => drop(item.text("detail", fault)),
-            ConnectFailure::NoAnswer(failing) => drop(item.word("detail", failing.word())),
-            _ => {}
-        }
-        item.millis("ms", attempt.took);
-        item.end();
-    }
-    line.out.push(']');
+    });
 }
 
 /// Only where TLS is spoken with clients.
@@ -285,7 +335,7 @@ fn tls<E>(line: &mut Object<'_>, record: &SessionRecord<E>) {
 /// Appends the line of an event.
 pub fn notice(out: &mut String, at: SystemTime, notice: &Notice) {
     let mut line = Object::new(out);
-    line.text("ts", Rfc3339(at)).text("event", notice.word()).text("level", notice.level().word());
+    line.time("ts", at).word("event", notice.word()).word("level", notice.level().word());
     match notice {
         Notice::Listening(about) => listening(&mut line, about),
         Notice::Ready { took, workers, max_sessions, descriptors } => {

@@ -1,5 +1,6 @@
 //! Numbers as people read them, and times as machines do.
 
+use evenkeel_core::digits::Digits;
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -89,29 +90,26 @@ pub fn unix_seconds(time: SystemTime) -> i64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs().cast_signed())
 }
 
-/// Where in [`Rfc3339`] its numbers stand.
-const DIGITS: [(usize, usize); 7] = [(0, 4), (5, 7), (8, 10), (11, 13), (14, 16), (17, 19), (20, 23)];
-
 /// RFC 3339 in UTC with milliseconds: `2026-11-22T14:02:11.031Z`. Times before 1970 are shown as 1970.
 pub struct Rfc3339(pub SystemTime);
 
-impl fmt::Display for Rfc3339 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Rfc3339 {
+    /// As text: it is in every line.
+    pub fn digits(&self) -> Digits {
         let since = self.0.duration_since(UNIX_EPOCH).unwrap_or_default();
         let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
         let (year, month, day) = civil(days);
-        let millis = u64::from(since.subsec_millis());
-        // In every line, and so by hand rather than by seven padded formats.
-        let mut text = *b"0000-00-00T00:00:00.000Z";
-        let numbers = [year, month, day, second / 3600, second / 60 % 60, second % 60, millis];
-        for (number, (from, to)) in numbers.into_iter().zip(DIGITS) {
-            let digits = text[from..to].iter_mut().rev();
-            digits.fold(number, |rest, digit| {
-                *digit = b'0' + (rest % 10) as u8;
-                rest / 10
-            });
-        }
-        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
+        Digits::of_time(
+            [year, month, day],
+            [second / 3600, second / 60 % 60, second % 60],
+            since.subsec_millis().into(),
+        )
+    }
+}
+
+impl fmt::Display for Rfc3339 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.digits().as_str())
     }
 }
 
