@@ -3,6 +3,7 @@
 //! Counts repeat exactly with the same compiler on the same kind of processor; between others they differ a little, so
 //! this is asked for and not part of what has to pass.
 
+use crate::rustc;
 use anyhow::{Context, bail, ensure};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -89,8 +90,7 @@ fn counted(line: &str) -> Option<(String, u64)> {
 }
 
 fn compiler() -> anyhow::Result<String> {
-    let output = Command::new("rustc").arg("--version").output().context("cannot run rustc")?;
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let said = rustc(&["--version"])?;
     Ok(said.split_whitespace().nth(1).unwrap_or("unknown").to_owned())
 }
 

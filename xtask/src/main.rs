@@ -3,12 +3,16 @@
 
 mod instructions;
 mod package;
+mod pgo;
 mod tidy;
 
 use anyhow::{Context, bail, ensure};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, ExitCode};
+
+/// The folder of the repository.
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -24,13 +28,14 @@ fn carry_out(arguments: &[String]) -> anyhow::Result<()> {
         [chore] if chore == "instructions" => instructions::carry_out(false),
         [chore, option] if chore == "instructions" && option == "--write" => instructions::carry_out(true),
         [chore, options @ ..] if chore == "bench" => bench(options),
+        [chore] if chore == "pgo" => pgo::carry_out(),
         [chore, kind] if chore == "package" && kind == "deb" => package::deb(None, ""),
         [chore, kind, program] if chore == "package" && kind == "deb" => package::deb(Some(program), ""),
         [chore, kind, program, more] if chore == "package" && kind == "deb" => {
             package::deb(Some(program), more)
         }
         _ => bail!(
-            "usage: cargo xtask tidy, or bench [--help], or instructions [--write], or package deb [PROGRAM [+MORE]]"
+            "usage: cargo xtask tidy, or bench [--help], or instructions [--write], or package deb [PROGRAM [+MORE]], or pgo"
         ),
     }
 }
@@ -38,20 +43,33 @@ fn carry_out(arguments: &[String]) -> anyhow::Result<()> {
 /// Compares evenkeel, as it is released, with other balancers.
 fn bench(options: &[String]) -> anyhow::Result<()> {
     // Built apart: together they would share features that a release does not have.
-    cargo(&["build", "--release", "--package", "evenkeel"], &[])?;
-    cargo(&["run", "--release", "--package", "evenkeel-bench", "--", "run"], options)
+    cargo(&["build", "--release", "--package", "evenkeel"], &[], &[])?;
+    cargo(&["run", "--release", "--package", "evenkeel-bench", "--", "run"], options, &[])
 }
 
-fn cargo(arguments: &[&str], options: &[String]) -> anyhow::Result<()> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo).args(arguments).args(options).status().context("cannot run cargo")?;
+/// Runs cargo in this environment, which says what it does.
+fn cargo(arguments: &[&str], options: &[String], environment: &[(&str, &str)]) -> anyhow::Result<()> {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(arguments).args(options).envs(environment.iter().copied());
+    let status = command.status().context("cannot run cargo")?;
     ensure!(status.success(), "cargo {}: {status}", arguments.join(" "));
     Ok(())
 }
 
+/// What rustc prints.
+fn rustc(arguments: &[&str]) -> anyhow::Result<String> {
+    run(Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())).args(arguments))
+}
+
+/// What `command` prints.
+fn run(command: &mut Command) -> anyhow::Result<String> {
+    let output = command.output().with_context(|| format!("{command:?}"))?;
+    ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
 fn tidy() -> anyhow::Result<()> {
-    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
-    let problems = tidy::problems(&tidy::Tree::load(root)?);
+    let problems = tidy::problems(&tidy::Tree::load(Path::new(ROOT))?);
     let mut err = std::io::stderr().lock();
     for problem in &problems {
         writeln!(err, "{problem}")?;

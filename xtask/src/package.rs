@@ -1,14 +1,12 @@
 //! Puts what was built together as a package: the program, and all that a host wants beside it.
 
-use crate::cargo;
-use anyhow::{Context, ensure};
+use crate::{ROOT, cargo, run};
+use anyhow::Context;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// The revision of the package of one version.
 const REVISION: &str = "1";
@@ -41,7 +39,7 @@ pub fn deb(program: Option<&str>, more: &str) -> anyhow::Result<()> {
     let program = match program {
         Some(program) => PathBuf::from(program),
         None => {
-            cargo(&["build", "--release", "--locked", "--package", "evenkeel"], &[])?;
+            cargo(&["build", "--release", "--locked", "--package", "evenkeel"], &[], &[])?;
             built
         }
     };
@@ -133,10 +131,4 @@ fn compress(path: &Path) -> anyhow::Result<()> {
 /// What `program` prints.
 fn said(program: &Path, arguments: &[&str]) -> anyhow::Result<String> {
     run(Command::new(program).args(arguments))
-}
-
-fn run(command: &mut Command) -> anyhow::Result<String> {
-    let output = command.output().with_context(|| format!("{command:?}"))?;
-    ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

@@ -162,14 +162,26 @@ pub fn manual() -> Result<String, RunError> {
     Ok(String::from_utf8_lossy(&page).into_owned() + &reference::roff())
 }
 
+/// Whether this was built by `cargo xtask pgo`.
+const IS_PROFILE_GUIDED: bool = option_env!("EVENKEEL_PROFILE_GUIDED").is_some();
+
+/// The version, and how this was built if not as usual.
+pub const VERSION: &str = match IS_PROFILE_GUIDED {
+    true => concat!(env!("CARGO_PKG_VERSION"), " (profile-guided)"),
+    false => env!("CARGO_PKG_VERSION"),
+};
+
 /// What `evenkeel version` prints.
 pub fn version(as_json: bool) -> String {
-    let version = env!("CARGO_PKG_VERSION");
-    match as_json {
-        true => {
-            let (arch, os) = (std::env::consts::ARCH, std::env::consts::OS);
-            format!("{}\n", json!({"name": "evenkeel", "version": version, "arch": arch, "os": os}))
-        }
-        false => format!("evenkeel {version}\n"),
+    if !as_json {
+        return format!("evenkeel {VERSION}\n");
     }
+    let said = json!({
+        "name": "evenkeel",
+        "version": env!("CARGO_PKG_VERSION"),
+        "profile_guided": IS_PROFILE_GUIDED,
+        "arch": std::env::consts::ARCH,
+        "os": std::env::consts::OS,
+    });
+    format!("{said}\n")
 }

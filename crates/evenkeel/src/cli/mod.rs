@@ -164,7 +164,7 @@ pub fn command() -> Command {
         .help("Colours: on a terminal, always, or never");
     Command::new("evenkeel")
         .about("a load balancer for TCP, UDP and HTTP")
-        .version(env!("CARGO_PKG_VERSION"))
+        .version(crate::explain::VERSION)
         .color(color())
         .styles(Styles::styled().literal(AnsiColor::Cyan.on_default()))
         .help_template(TEMPLATE)
