@@ -123,7 +123,7 @@ pub struct Worker {
     told_accept_failure: Cell<Option<Instant>>,
     /// How the session ends that is being dropped, and with it the request that it serves.
     pub ending: Cell<Option<End>>,
-    /// Bytes, since the ready list was begun.
+    /// Bytes that were moved so far.
     moved: Cell<u64>,
 }
 
@@ -251,6 +251,7 @@ impl Worker {
     pub fn run(self: Rc<Self>, inbox: &Receiver<Command>) {
         let mut events = reactor::events();
         let mut expired = Vec::new();
+        let mut moved_before = 0;
         loop {
             let pauses = [
                 self.end_rests(),
@@ -263,7 +264,8 @@ impl Worker {
             ];
             let at_most = pauses.into_iter().flatten().min();
             let busy_poll = self.shared.busy_poll();
-            if self.reactor.wait(&mut events, at_most, busy_poll).is_err() {
+            let moved = self.moved.get() - std::mem::replace(&mut moved_before, self.moved.get());
+            if self.reactor.wait(&mut events, at_most, busy_poll, moved).is_err() {
                 // The one way epoll_wait can fail here is a bad descriptor, which is a defect: do not spin on it.
                 std::thread::sleep(Duration::from_millis(10));
             }
@@ -300,9 +302,9 @@ impl Worker {
 
     /// Gives a go to those who want one, until so much was moved that it is time to look after everybody else.
     fn carry_on(self: &Rc<Self>) {
-        self.moved.set(0);
+        let enough = self.moved.get() + MOVED_MAX;
         for _ in 0..self.reactor.ready_len() {
-            if self.moved.get() >= MOVED_MAX {
+            if self.moved.get() >= enough {
                 return;
             }
             self.reactor.pop_ready().into_iter().for_each(|row| self.go(row));

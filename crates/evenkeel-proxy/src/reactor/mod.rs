@@ -209,8 +209,15 @@ impl Reactor {
         self.wheel.borrow_mut().disarm(index);
     }
 
-    /// Waits for events, a deadline or `at_most`, and takes the time. Does not wait while rows want a go.
-    pub fn wait(&self, events: &mut Events, at_most: Option<Duration>, busy: BusyPoll) -> io::Result<()> {
+    /// Waits for events, a deadline or `at_most`, and takes the time. Does not wait while rows want a go. So many bytes were
+    /// moved since the last wait.
+    pub fn wait(
+        &self,
+        events: &mut Events,
+        at_most: Option<Duration>,
+        busy: BusyPoll,
+        moved: u64,
+    ) -> io::Result<()> {
         let timeout = match self.ready_len() {
             0 => {
                 let now = Instant::now();
@@ -224,7 +231,7 @@ impl Reactor {
             BusyPoll::Auto => {
                 let mut awake = self.awake.borrow_mut();
                 let result = self.look(events, timeout, awake.window());
-                awake.on_wait(events.len(), clock::thread_cpu);
+                awake.on_wait(events.len(), moved, clock::thread_cpu);
                 result
             }
         };
@@ -289,7 +296,7 @@ mod tests {
         let mut wait = |at_most: u64, busy: u64| {
             let began = Instant::now();
             let [at_most, busy] = [at_most, busy].map(Duration::from_millis);
-            reactor.wait(&mut events, Some(at_most), BusyPoll::For(busy)).unwrap();
+            reactor.wait(&mut events, Some(at_most), BusyPoll::For(busy), 0).unwrap();
             (events.is_empty(), began.elapsed())
         };
         for (at_most, busy) in [(30, 5), (30, 60_000), (30, 30)] {
@@ -313,7 +320,7 @@ mod tests {
         }
         let turn = || {
             let mut expired = Vec::new();
-            reactor.wait(&mut events(), Some(Duration::ZERO), BusyPoll::Auto).unwrap();
+            reactor.wait(&mut events(), Some(Duration::ZERO), BusyPoll::Auto, 0).unwrap();
             reactor.expire(&mut expired);
             expired
         };
