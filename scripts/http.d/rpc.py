@@ -133,8 +133,9 @@ class Unavailable(Calls):
 def left_out(front):
     with channel(front, None) as calls:
         failed = [status_of(calls, number) != grpc.StatusCode.OK for number in range(ASKED)]
-    assert any(failed[:10]), "it was never asked"
-    assert not any(failed[20:]), f"{sum(failed)} of {ASKED} calls failed"
+    # Who is asked is chance: by the fortieth call it was asked five times, but once in ten million.
+    assert any(failed), "it was never asked"
+    assert not any(failed[40:]), f"{sum(failed)} of {ASKED} calls failed"
     return f"{sum(failed)} of {ASKED} calls failed"
 
 

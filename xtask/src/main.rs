@@ -40,9 +40,9 @@ fn carry_out(arguments: &[String]) -> anyhow::Result<()> {
     }
 }
 
-/// Compares evenkeel, as it is released, with other balancers.
+/// Compares evenkeel with other balancers: a plain build, unless an option names another.
 fn bench(options: &[String]) -> anyhow::Result<()> {
-    // Built apart: together they would share features that a release does not have.
+    // Built apart: together they would share features that evenkeel alone does not have.
     cargo(&["build", "--release", "--package", "evenkeel"], &[], &[])?;
     cargo(&["run", "--release", "--package", "evenkeel-bench", "--", "run"], options, &[])
 }
