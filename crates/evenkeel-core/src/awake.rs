@@ -41,8 +41,8 @@ const DOUBT: i64 = 100;
 /// dear, where each byte is cheaper. So many take about as long as an event does beside them.
 const PIECE: u64 = 32 * 1024;
 
-/// Finds out which way of waiting is better, by its CPU time for each event and for what is moved. Waits in spells of some turns; after ever more
-/// spells of the better way comes one of the other.
+/// Finds out which way of waiting is better, by its CPU time for each event and for what is moved. Waits in spells of some
+/// turns; after ever more spells of the better way comes one of the other.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Awake {
     /// In this spell.

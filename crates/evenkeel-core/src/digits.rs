@@ -18,7 +18,7 @@ const PAIRS: [[u8; 2]; 100] = {
     pairs
 };
 
-/// The two digits of a number below a hundred.
+/// The last two digits of a number.
 fn pair(number: u64) -> [u8; 2] {
     PAIRS[(number % 100) as usize]
 }
@@ -68,7 +68,7 @@ impl Digits {
     /// A number of thousandths, with three decimals.
     pub fn of_thousandths(number: u64) -> Self {
         let mut digits = Self::of(number / 1000);
-        let ([_, hundred], [ten, one]) = (pair(number / 100 % 10), pair(number % 100));
+        let ([_, hundred], [ten, one]) = (pair(number / 100), pair(number));
         digits.push_all(&[b'.', hundred, ten, one]);
         digits
     }
@@ -81,12 +81,11 @@ impl Digits {
         for (number, mark) in
             [(year, b'-'), (month, b'-'), (day, b'T'), (hours, b':'), (minutes, b':'), (seconds, b'.')]
         {
-            digits.push_pair(number % 100);
+            digits.push_pair(number);
             digits.push(mark);
         }
-        digits.push(b'0' + (millis / 100 % 10) as u8);
-        digits.push_pair(millis % 100);
-        digits.push(b'Z');
+        let ([_, hundred], [ten, one]) = (pair(millis / 100), pair(millis));
+        digits.push_all(&[hundred, ten, one, b'Z']);
         digits
     }
 
@@ -127,7 +126,7 @@ impl Digits {
         let (mut digits, mut at, mut rest) = ([0; 20], 20, number);
         while rest >= 100 {
             at -= 2;
-            digits[at..at + 2].copy_from_slice(&pair(rest % 100));
+            digits[at..at + 2].copy_from_slice(&pair(rest));
             rest /= 100;
         }
         let [ten, one] = pair(rest);
@@ -140,7 +139,7 @@ impl Digits {
         self.push_all(&digits[at..]);
     }
 
-    /// A number below a hundred, with two digits.
+    /// The last two digits of a number.
     fn push_pair(&mut self, number: u64) {
         self.push_all(&pair(number));
     }

@@ -10,6 +10,8 @@ mod json;
 mod line;
 #[path = "../../src/logging/notice.rs"]
 mod notice;
+#[path = "../../src/logging/object.rs"]
+mod object;
 #[path = "../../src/logging/text.rs"]
 mod text;
 #[path = "../../src/logging/units.rs"]

@@ -3,184 +3,14 @@
 use super::entry::Entry;
 use super::flood::LeftOut;
 use super::notice::{Listening, Notice, Stopped};
-use super::units::Rfc3339;
-use evenkeel_core::addr::Addr;
+use super::object::Object;
 use evenkeel_core::attempt::{Attempt, ConnectFailure};
 use evenkeel_core::digits::Digits;
 use evenkeel_core::director::EventKind;
 use evenkeel_core::end::End;
 use evenkeel_core::name::PoolName;
 use evenkeel_proxy::{Datagrams, RequestRecord, SessionRecord, Still, Who};
-use std::fmt::{Display, Write as _};
 use std::time::{Duration, SystemTime};
-
-/// A JSON object in the making, at the end of `out`.
-struct Object<'a> {
-    out: &'a mut String,
-    /// What comes before the next name.
-    open: &'static str,
-}
-
-impl<'a> Object<'a> {
-    fn new(out: &'a mut String) -> Self {
-        Self { out, open: "{\"" }
-    }
-
-    fn name(&mut self, name: &str) {
-        self.out.push_str(std::mem::replace(&mut self.open, ",\""));
-        self.out.push_str(name);
-        self.out.push_str("\":");
-    }
-
-    /// A field whose value needs no escaping: a number, `true`, `null`, an object.
-    fn raw(&mut self, name: &str, value: impl Display) -> &mut Self {
-        self.name(name);
-        let _ = write!(self.out, "{value}");
-        self
-    }
-
-    /// A field that holds text.
-    fn text(&mut self, name: &str, value: impl Display) -> &mut Self {
-        self.quoted(name, |out| {
-            let _ = write!(out, "{value}");
-        })
-    }
-
-    /// A field that holds what `write` writes.
-    fn quoted(&mut self, name: &str, write: impl FnOnce(&mut String)) -> &mut Self {
-        self.name(name);
-        self.out.push('"');
-        let start = self.out.len();
-        write(self.out);
-        escape(self.out, start);
-        self.out.push('"');
-        self
-    }
-
-    /// A field that holds text in which nothing needs escaping, such as a word of ours.
-    fn word(&mut self, name: &str, value: &str) -> &mut Self {
-        self.name(name);
-        self.out.push('"');
-        self.out.push_str(value);
-        self.out.push('"');
-        self
-    }
-
-    /// A field that holds an address. Like what follows it is in every line, and so not written by way of [`Display`].
-    fn addr(&mut self, name: &str, value: &Addr) -> &mut Self {
-        match value {
-            Addr::Ip(addr) => self.word(name, Digits::of_addr(*addr).as_str()),
-            Addr::Unix(_) => self.text(name, value),
-        }
-    }
-
-    fn addr_or_null(&mut self, name: &str, value: Option<&Addr>) -> &mut Self {
-        match value {
-            Some(value) => self.addr(name, value),
-            None => self.null(name),
-        }
-    }
-
-    /// A field that holds a name that a user has given.
-    fn called(&mut self, name: &str, value: &str) -> &mut Self {
-        self.quoted(name, |out| out.push_str(value))
-    }
-
-    fn called_or_null(&mut self, name: &str, value: Option<&str>) -> &mut Self {
-        match value {
-            Some(value) => self.called(name, value),
-            None => self.null(name),
-        }
-    }
-
-    /// A field that holds what a stranger has said.
-    fn said(&mut self, name: &str, value: &[u8]) -> &mut Self {
-        self.called(name, &String::from_utf8_lossy(value))
-    }
-
-    fn said_or_null(&mut self, name: &str, value: Option<&[u8]>) -> &mut Self {
-        match value {
-            Some(value) => self.said(name, value),
-            None => self.null(name),
-        }
-    }
-
-    fn text_or_null(&mut self, name: &str, value: Option<impl Display>) -> &mut Self {
-        match value {
-            Some(value) => self.text(name, value),
-            None => self.null(name),
-        }
-    }
-
-    fn null(&mut self, name: &str) -> &mut Self {
-        self.name(name);
-        self.out.push_str("null");
-        self
-    }
-
-    fn number(&mut self, name: &str, value: u64) -> &mut Self {
-        self.name(name);
-        self.out.push_str(Digits::of(value).as_str());
-        self
-    }
-
-    /// Milliseconds with three decimals.
-    fn millis(&mut self, name: &str, value: Duration) -> &mut Self {
-        // Half a million years fit; and 64 bits are divided faster than 128.
-        let micros = value.as_micros() as u64;
-        self.name(name);
-        self.out.push_str(Digits::of_thousandths(micros).as_str());
-        self
-    }
-
-    fn millis_or_null(&mut self, name: &str, value: Option<Duration>) -> &mut Self {
-        match value {
-            Some(value) => self.millis(name, value),
-            None => self.null(name),
-        }
-    }
-
-    /// A field that holds the time.
-    fn time(&mut self, name: &str, value: SystemTime) -> &mut Self {
-        self.word(name, Rfc3339(value).digits().as_str())
-    }
-
-    /// A field that holds what `write` writes between brackets.
-    fn list(&mut self, name: &str, write: impl FnOnce(&mut String)) -> &mut Self {
-        self.name(name);
-        self.out.push('[');
-        write(self.out);
-        self.out.push(']');
-        self
-    }
-
-    fn end(self) {
-        self.out.push_str(if self.open == "{\"" { "{}" } else { "}" });
-    }
-}
-
-/// Escapes what stands in `out` from `start` on, as RFC 8259 wants. Hardly anything ever needs it.
-fn escape(out: &mut String, start: usize) {
-    let is_special = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
-    let written = &out.as_bytes()[start..];
-    // All of them without a branch, which compilers do many at a time.
-    if !written.iter().fold(false, |any, byte| any | is_special(*byte)) {
-        return;
-    }
-    let Some(first) = written.iter().position(|byte| is_special(*byte)) else { return };
-    let tail = out.split_off(start + first);
-    for char in tail.chars() {
-        match char {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\0'..='\x1f' => {
-                let _ = write!(out, "\\u{:04x}", u32::from(char));
-            }
-            char => out.push(char),
-        }
-    }
-}
 
 /// Appends the line of `entry`.
 pub fn line(out: &mut String, entry: &Entry<'_>) {
@@ -280,12 +110,7 @@ fn so_far<E>(line: &mut Object<'_>, kind: &'static str, record: &SessionRecord<E
     line.called_or_null("pool", record.pool.as_ref().map(PoolName::as_str))
         .addr_or_null("backend", record.backend.as_ref());
     attempts(line, &record.failed_attempts);
-    line.list("observed", |out| {
-        for (index, objection) in record.observed.iter().enumerate() {
-            let comma = if index > 0 { "," } else { "" };
-            let _ = write!(out, "{comma}\"{}\"", objection.word());
-        }
-    });
+    line.texts("observed", record.observed.iter().map(|objection| objection.word()));
     line.millis("queued_ms", record.queued)
         .millis_or_null("connect_ms", record.connect)
         .millis_or_null("first_byte_ms", record.first_byte)
@@ -429,7 +254,7 @@ fn of_a_certificate(line: &mut Object<'_>, notice: &Notice) {
             line.text("file", file.display()).text("names", names.join(" ")).raw("days", days);
         }
         Notice::CertificateObtained { name, until } => {
-            line.text("name", name).text("until", Rfc3339(*until));
+            line.text("name", name).time("until", *until);
         }
         Notice::CertificateNotObtained { name, why, wait } => {
             if let Some(name) = name {
@@ -457,15 +282,7 @@ fn of_the_log(line: &mut Object<'_>, notice: &Notice) {
 }
 
 fn listening(line: &mut Object<'_>, about: &Listening) {
-    line.text("service", &about.service).raw("listeners", '[');
-    for (index, addr) in about.listeners.iter().enumerate() {
-        line.out.push_str(if index == 0 { "\"" } else { ",\"" });
-        let start = line.out.len();
-        let _ = write!(line.out, "{addr}");
-        escape(line.out, start);
-        line.out.push('"');
-    }
-    line.out.push(']');
+    line.text("service", &about.service).texts("listeners", &about.listeners);
     line.text("pool", &about.pool).raw("backends", about.backends).raw("names", about.names);
     line.text("balance", about.balance);
 }

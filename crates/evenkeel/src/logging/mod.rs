@@ -10,6 +10,7 @@ mod journal;
 mod json;
 mod line;
 mod notice;
+mod object;
 mod outlet;
 mod queue;
 mod sink;
