@@ -53,6 +53,7 @@ metrics! {
     WORKERS_BUSY_POLLING Gauge "workers_busy_polling" "Of those, the ones that look for something to do before they sleep";
     SESSIONS_OPEN Gauge "sessions_open" "Sessions open now, in all services";
     SESSIONS_MAX Gauge "sessions_max" "Sessions at once, at most; at that many accepting pauses";
+    SESSIONS_UNWATCHED Counter "sessions_unwatched_total" "Sessions so short that the kernel was never asked to watch their sockets";
     EARLY_BYTES Gauge "early_bytes" "Bytes held for clients that have no backend yet";
     EARLY_BYTES_MAX Gauge "early_bytes_max" "So many of those, at most; whoever finds no room is refused";
     CEILINGS Counter "ceilings_total" "Times that a ceiling stood against accepting";

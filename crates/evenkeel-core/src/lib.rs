@@ -4,7 +4,7 @@
 //! remembered of it ([`history`]), who may connect and how often ([`access`], [`rate`], [`sources`], [`observe`],
 //! [`admit`]), the life of a session ([`reception`], [`early`], [`wire`], [`route`], [`tls`], [`attempt`], [`budget`],
 //! [`half`], [`deadline`], [`vanish`], [`end`]), of a flow ([`flow`]) and of a request ([`http`], [`http2`]), when certificates are
-//! obtained ([`renewal`]), how to wait ([`awake`]), and what is counted ([`counts`]).
+//! obtained ([`renewal`]), how to wait ([`awake`], [`foresight`]), and what is counted ([`counts`]).
 //!
 //! Nothing here does I/O, asks for the time or rolls dice: time and dice are arguments.
 #![forbid(unsafe_code)]
@@ -28,6 +28,7 @@ pub mod eject;
 pub mod eligible;
 pub mod end;
 pub mod flow;
+pub mod foresight;
 pub mod half;
 pub mod health;
 pub mod history;

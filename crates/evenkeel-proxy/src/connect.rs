@@ -281,8 +281,13 @@ async fn connect(
 ) -> Result<OwnedFd, NotConnected> {
     let failed = |error: &std::io::Error| NotConnected::Failed(ConnectFailure::from(error));
     session.backend_ready.set(Readiness::NONE);
-    let connected = socket::connect(&socket, name(&backend.addr)).map_err(|error| failed(&error))?;
-    worker.reactor.add_stream(&socket, session.row, false).map_err(|error| failed(&error))?;
+    let mut connected = socket::connect(&socket, name(&backend.addr)).map_err(|error| failed(&error))?;
+    let is_watched = session.watched.get();
+    // Within a machine it mostly is by now, which the kernel does not say.
+    connected |= !is_watched && socket::is_connected(&socket);
+    if is_watched || !connected {
+        worker.reactor.add_stream(&socket, session.row, false).map_err(|error| failed(&error))?;
+    }
     if !connected {
         let since = session.since(worker.reactor.now());
         session.set_reach(Reach::Connecting(backend.addr.clone(), since));

@@ -13,8 +13,8 @@ use crate::udp::Flows;
 use crate::worker::Worker;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::admit::Gate;
-use evenkeel_core::end::End;
 use evenkeel_core::name::ServiceName;
+use evenkeel_core::reception::Reception;
 use evenkeel_core::snapshot::Listener;
 use evenkeel_core::stride::Stride;
 use evenkeel_sys::poll::Readiness;
@@ -64,6 +64,13 @@ impl Accepting {
     /// The pool of its sessions, if that does not depend on what their clients say.
     fn pool_at_once(&self) -> Option<Rc<LocalPool>> {
         self.pool.clone().filter(|_| self.listener.reception.routes.is_none())
+    }
+
+    /// Whether its sessions go to a backend at once, without being read, and all that is said is carried as it is.
+    fn is_plain(&self) -> bool {
+        let Reception { accept_proxy, tls, gate: _, routes, http } = &*self.listener.reception;
+        let is_read = accept_proxy.is_some() || tls.is_some() || routes.is_some() || http.is_some();
+        !is_read && self.pool.as_ref().is_some_and(|pool| !pool.speaks_tls())
     }
 
     /// What a session begins with: the keys, if its client's TLS ends here.
@@ -302,6 +309,7 @@ impl Worker {
             peer: peer.map_or_else(|| Addr::Unix(Path::new("").into()), Addr::Ip),
             origin: OnceCell::new(),
             accepted: self.reactor.now(),
+            watched: Cell::new(false),
             client_ready: Cell::new(Readiness::NONE),
             backend_ready: Cell::new(Readiness::NONE),
             opening: RefCell::new(accepting.opening()),
@@ -312,16 +320,13 @@ impl Worker {
         });
         // Where a header is to come, nobody knows yet who the client is.
         let passed = if header::knows_client(&session) { gate::pass(self, &session) } else { Ok(()) };
-        if let Err(end) = passed.and_then(|()| self.watch(&session, &client)) {
+        let goes_unwatched = accepting.is_plain() && self.foresees_answers();
+        let watched = || if goes_unwatched { Ok(()) } else { session.watch(self, &client) };
+        if let Err(end) = passed.and_then(|()| watched()) {
             let _ = socket::reset_on_close(&client);
             self.account(&session, None, end);
             return self.on_room(session);
         }
         self.admit_to_table(session, client);
-    }
-
-    fn watch(&self, session: &Session, client: &OwnedFd) -> Result<(), End> {
-        let watched = self.reactor.add_stream(client, session.row, true);
-        watched.map_err(|error| End::Failed(error.raw_os_error().unwrap_or(0)))
     }
 }

@@ -145,6 +145,8 @@ pub struct Totals {
     pub pipes: u64,
     /// Workers that wait awake before they sleep, now.
     pub busy_polling: u64,
+    /// Sessions that ended before their sockets had to be watched. Another process begins anew.
+    pub unwatched: u64,
     /// Sessions that ended in a panic.
     pub panics: u64,
     /// Sessions that were still open when the plane ended, or its time to drain.

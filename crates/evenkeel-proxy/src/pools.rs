@@ -82,6 +82,11 @@ impl LocalPool {
         self.tls.borrow().clone()
     }
 
+    /// Whether its backends are spoken to through TLS.
+    pub fn speaks_tls(&self) -> bool {
+        self.newest.borrow().rules.tls.is_some()
+    }
+
     /// A session begins: it earns its share of a retry.
     pub fn note_session(&self) {
         self.budget.borrow_mut().note_session(&self.newest.borrow().rules.connect);

@@ -34,11 +34,12 @@ use evenkeel_sys::poll::Readiness;
 use evenkeel_sys::socket;
 use std::cell::{Cell, OnceCell, Ref, RefCell};
 use std::future::poll_fn;
+use std::io;
 use std::net::IpAddr;
 use std::ops::{Deref, DerefMut};
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
@@ -72,7 +73,8 @@ pub async fn serve(worker: Rc<Worker>, session: Rc<Session>, client: OwnedFd) ->
         return http::begin(&worker, &session, client);
     }
     let pool = pool.ok_or(Rejection::NoRoute)?;
-    let connected = connect::with_retry(&worker, &session, &pool, &client).await?;
+    let connecting = connect::with_retry(&worker, &session, &pool, &client);
+    let connected = session.watching(&worker, &client, connecting).await?;
     let Connected { socket: backend, tunnel: to_backend, seat, rules } = connected;
     std::mem::forget(refusal);
     let options = &session.listener.socket;
@@ -126,6 +128,8 @@ pub struct Session {
     pub origin: OnceCell<Box<Origin>>,
     /// When it was accepted.
     pub accepted: Instant,
+    /// Whether the reactor tells of its client's socket.
+    pub watched: Cell<bool>,
     /// What the client's socket became ready for while the session was being opened.
     pub client_ready: Cell<Readiness>,
     /// The same for the socket of the connect in progress.
@@ -330,7 +334,40 @@ pub enum Interrupted {
     TooLate,
 }
 
+/// How a session ends one of whose sockets cannot be watched.
+pub fn unwatchable(error: &io::Error) -> End {
+    End::Failed(error.raw_os_error().unwrap_or(0))
+}
+
 impl Session {
+    /// The reactor tells of its client's socket from now on, if it does not yet.
+    pub fn watch(&self, worker: &Worker, client: &OwnedFd) -> Result<(), End> {
+        if self.watched.replace(true) {
+            return Ok(());
+        }
+        worker.reactor.add_stream(client, self.row, true).map_err(|error| unwatchable(&error))
+    }
+
+    /// What `opening` comes to. As soon as it has to wait, the client is watched.
+    async fn watching<T>(
+        &self,
+        worker: &Worker,
+        client: &OwnedFd,
+        opening: impl Future<Output = Result<T, End>>,
+    ) -> Result<T, End> {
+        let mut opening = pin!(opening);
+        poll_fn(|context| {
+            let opened = opening.as_mut().poll(context);
+            match self.watched.get() || opened.is_ready() {
+                true => opened,
+                false => {
+                    self.watch(worker, client).map_or_else(|end| Poll::Ready(Err(end)), |()| Poll::Pending)
+                }
+            }
+        })
+        .await
+    }
+
     /// Waits until `ready` gives something, looking whenever anything happens to this session.
     pub async fn until<T>(
         &self,

@@ -56,6 +56,8 @@ pub struct Counts {
     pub pipes: AtomicU64,
     /// 1 while it waits awake before it sleeps.
     pub busy_polling: AtomicU64,
+    /// Sessions that ended before their sockets had to be watched.
+    pub unwatched: AtomicU64,
     /// Sessions that ended in a panic.
     pub panics: AtomicU64,
     /// Sessions that were still open when the plane ended, or its time to drain.
@@ -176,6 +178,7 @@ impl Shared {
             accept_failures: sum(|counts| &counts.accept_failures),
             pipes: sum(|counts| &counts.pipes),
             busy_polling: sum(|counts| &counts.busy_polling),
+            unwatched: sum(|counts| &counts.unwatched),
             panics: sum(|counts| &counts.panics),
             cut: sum(|counts| &counts.cut),
             records_dropped: sum(|counts| &counts.records_dropped),

@@ -22,6 +22,7 @@ use closing::Closing;
 use evenkeel_core::admit::Gate;
 use evenkeel_core::dice::Dice;
 use evenkeel_core::end::{End, Side};
+use evenkeel_core::foresight::Foresight;
 use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
 use evenkeel_core::observe::Objection;
 use evenkeel_sys::poll::Readiness;
@@ -30,7 +31,7 @@ use slab::Slab;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -125,6 +126,8 @@ pub struct Worker {
     pub ending: Cell<Option<End>>,
     /// Bytes that were moved so far.
     moved: Cell<u64>,
+    /// What it has learnt of how soon its sessions are answered.
+    foresight: Cell<Foresight>,
 }
 
 /// A service in one worker.
@@ -244,13 +247,14 @@ impl Worker {
             told_accept_failure: Cell::new(None),
             ending: Cell::new(None),
             moved: Cell::new(0),
+            foresight: Cell::default(),
         }))
     }
 
     /// Works until told to stop.
     pub fn run(self: Rc<Self>, inbox: &Receiver<Command>) {
         let mut events = reactor::events();
-        let mut expired = Vec::new();
+        let (mut expected, mut expired) = (Vec::new(), Vec::new());
         let mut moved_before = 0;
         loop {
             let pauses = [
@@ -271,11 +275,13 @@ impl Worker {
             }
             // Before what has happened, so that a change holds for whoever comes after it was said to hold.
             let stopped = self.obey(inbox);
+            self.reactor.take_expected(&mut expected);
             let mut index = 0;
             while let Some((token, readiness)) = reactor::event(&events, index) {
                 self.on_event(token, readiness);
                 index += 1;
             }
+            expected.drain(..).for_each(|row| self.go(row));
             self.carry_on();
             self.guarded(None, || self.drive_links());
             self.reactor.expire(&mut expired);
@@ -378,7 +384,7 @@ impl Worker {
         self.shared.ids_before.load(Relaxed) + begun * workers + self.index as u64 + 1
     }
 
-    /// A session begins its life, its client being watched: it is served as far as possible at once.
+    /// A session begins its life, its client being watched unless answers are foreseen: it is served as far as possible at once.
     pub fn admit_to_table(self: &Rc<Self>, session: Rc<Session>, client: OwnedFd) {
         let row = session.row;
         let future = Box::pin(session::serve(Rc::clone(self), Rc::clone(&session), client));
@@ -476,13 +482,17 @@ impl Worker {
     fn relay(&self, session: &Session, relay: &mut Relay, seat: &CountedSeat) -> Progress {
         let row = session.row;
         let (to_backend, to_client) = (relay.to_backend(), relay.to_client());
-        let progress = relay.advance(self.reactor.now(), &mut self.tools.borrow_mut());
+        let was_unwatched = relay.is_unwatched();
+        let mut progress = relay.advance(self.reactor.now(), &mut self.tools.borrow_mut());
         let (to_backend, to_client) = (relay.to_backend() - to_backend, relay.to_client() - to_client);
         self.moved.set(self.moved.get() + to_backend + to_client);
         count(&session.counts.to_backend, to_backend);
         count(&session.counts.to_client, to_client);
         count(&seat.counts.to_backend, to_backend);
         count(&seat.counts.to_client, to_client);
+        if was_unwatched {
+            progress = self.ask_or_watch(row, relay, progress);
+        }
         for side in [Side::Client, Side::Backend] {
             if let Some((socket, reading)) = relay.watch(side) {
                 // It cannot fail for a socket that is watched; if it did, the session would only wake more often.
@@ -500,6 +510,47 @@ impl Worker {
             self.reactor.push_review(row);
         }
         progress
+    }
+
+    /// A session that nobody watched is asked in the next turn, or watched from now on, unless it is over.
+    fn ask_or_watch(&self, row: Row, relay: &mut Relay, progress: Progress) -> Progress {
+        if let Progress::Ended(_) = progress {
+            self.learn(false);
+            count(&self.counts().unwatched, 1);
+            return progress;
+        }
+        if relay.is_unwatched() {
+            self.reactor.push_expected(row);
+            return progress;
+        }
+        self.learn(true);
+        if let Err(end) = self.watch(row, relay.sockets()) {
+            relay.cut(self.reactor.now());
+            return Progress::Ended(end);
+        }
+        progress
+    }
+
+    /// The reactor tells of both sockets of the session at `row` from now on, the client's and the backend's.
+    pub fn watch(&self, row: Row, [client, backend]: [BorrowedFd<'_>; 2]) -> Result<(), End> {
+        let client = self.reactor.add_stream(client, row, true);
+        let watched = client.and_then(|()| self.reactor.add_stream(backend, row, false));
+        watched.map_err(|error| session::unwatchable(&error))
+    }
+
+    /// Whether the next session goes without being watched.
+    pub fn foresees_answers(&self) -> bool {
+        let mut foresight = self.foresight.get();
+        let foresees = foresight.on_session(self.reactor.crowd());
+        self.foresight.set(foresight);
+        foresees
+    }
+
+    /// One that went so `had_to_be_watched` after all, or not.
+    fn learn(&self, had_to_be_watched: bool) {
+        let mut foresight = self.foresight.get();
+        foresight.on_outcome(had_to_be_watched);
+        self.foresight.set(foresight);
     }
 
     /// Gives a go to sessions whose sources gather bytes and have told of none for a while.
@@ -520,6 +571,9 @@ impl Worker {
         let Some(slot) = tenant(&mut table, row) else { return };
         relay.on_ready(Side::Client, slot.session.client_ready.get());
         relay.on_ready(Side::Backend, slot.session.backend_ready.get());
+        if !slot.session.watched.get() {
+            relay.go_unwatched();
+        }
         if let Some(drain) = self.draining.get() {
             relay.drain_by(self.drain_deadline(drain));
         }

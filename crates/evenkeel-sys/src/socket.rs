@@ -151,6 +151,11 @@ pub fn connect(socket: impl AsFd, name: Name<'_>) -> io::Result<bool> {
     }
 }
 
+/// Whether it is connected by now.
+pub fn is_connected(socket: impl AsFd) -> bool {
+    rustix::net::getpeername(socket).is_ok()
+}
+
 /// Whether it is of TCP, and of that alone.
 pub fn is_tcp(socket: impl AsFd) -> bool {
     sockopt::socket_protocol(socket).is_ok_and(|protocol| protocol == Some(rustix::net::ipproto::TCP))

@@ -12,7 +12,6 @@ use crate::worker::{Service, Slot, Stage, Worker};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::admit::Gate;
 use evenkeel_core::balance::{Balance, Picker};
-use evenkeel_core::end::End;
 use evenkeel_core::flow::FlowRules;
 use evenkeel_core::name::{ListenerName, PoolName};
 use evenkeel_core::snapshot::{Listener, Pool, PoolRules};
@@ -87,6 +86,7 @@ impl Worker {
             peer,
             origin,
             accepted: suspended.accepted,
+            watched: Cell::new(true),
             client_ready: Cell::new(Readiness::NONE),
             backend_ready: Cell::new(Readiness::NONE),
             opening: RefCell::new(Opening {
@@ -122,17 +122,8 @@ impl Worker {
     fn resume_relay(&self, session: Rc<Session>, seat: CountedSeat, relay: SuspendedRelay<OwnedFd>) {
         let row = session.row;
         let relay = Relay::resume(relay, self.reactor.now(), &self.tools.borrow());
-        let [client, backend] = relay.sockets();
-        let watched = self
-            .reactor
-            .add_stream(client, row, true)
-            .and_then(|()| self.reactor.add_stream(backend, row, false));
-        if let Err(error) = watched {
-            return self.account(
-                &session,
-                Some(relay.carried()),
-                End::Failed(error.raw_os_error().unwrap_or(0)),
-            );
+        if let Err(end) = self.watch(row, relay.sockets()) {
+            return self.account(&session, Some(relay.carried()), end);
         }
         // It has its go with the others, when what its sockets are ready for has been told.
         let slot = Slot { session, stage: Stage::Relaying { relay, seat }, queued: true };

@@ -99,6 +99,10 @@ pub struct Reactor {
     poll: Poll,
     wheel: RefCell<Wheel>,
     ready: RefCell<VecDeque<Row>>,
+    /// Rows to be asked in the next turn.
+    expected: RefCell<Vec<Row>>,
+    /// How many events and rows to be asked there were when this turn began.
+    found: Cell<usize>,
     /// Rows to be reviewed, the first first.
     reviews: RefCell<VecDeque<(Instant, Row)>>,
     now: Cell<Instant>,
@@ -116,6 +120,8 @@ impl Reactor {
             poll: Poll::new()?,
             wheel: RefCell::new(Wheel::new(now)),
             ready: RefCell::default(),
+            expected: RefCell::default(),
+            found: Cell::new(0),
             reviews: RefCell::default(),
             now: Cell::new(now),
             turn: Cell::new(0),
@@ -179,6 +185,21 @@ impl Reactor {
         self.ready.borrow_mut().pop_front()
     }
 
+    /// Has `row`, whose sockets nobody watches, asked in the next turn, which begins without delay.
+    pub fn push_expected(&self, row: Row) {
+        self.expected.borrow_mut().push(row);
+    }
+
+    /// The rows to be asked in this turn go to `expected`, which is empty.
+    pub fn take_expected(&self, expected: &mut Vec<Row>) {
+        std::mem::swap(&mut *self.expected.borrow_mut(), expected);
+    }
+
+    /// How much there is to look after in this turn, as far as is known.
+    pub fn crowd(&self) -> usize {
+        self.found.get() + self.expected.borrow().len()
+    }
+
     /// Has `row` reviewed in a moment, much sooner than a deadline could.
     pub fn push_review(&self, row: Row) {
         self.reviews.borrow_mut().push_back((self.now() + REVIEW, row));
@@ -209,8 +230,8 @@ impl Reactor {
         self.wheel.borrow_mut().disarm(index);
     }
 
-    /// Waits for events, a deadline or `at_most`, and takes the time. Does not wait while rows want a go. So many bytes were
-    /// moved since the last wait.
+    /// Waits for events, a deadline or `at_most`, and takes the time. Does not wait while rows want a go, or are to be asked.
+    /// So many bytes were moved since the last wait.
     pub fn wait(
         &self,
         events: &mut Events,
@@ -218,7 +239,8 @@ impl Reactor {
         busy: BusyPoll,
         moved: u64,
     ) -> io::Result<()> {
-        let timeout = match self.ready_len() {
+        let expected = self.expected.borrow().len();
+        let timeout = match self.ready_len() + expected {
             0 => {
                 let now = Instant::now();
                 let review = self.reviews.borrow().front().map(|(at, _)| at.saturating_duration_since(now));
@@ -231,12 +253,13 @@ impl Reactor {
             BusyPoll::Auto => {
                 let mut awake = self.awake.borrow_mut();
                 let result = self.look(events, timeout, awake.window());
-                awake.on_wait(events.len(), moved, clock::thread_cpu);
+                awake.on_wait(events.len() + expected, moved, clock::thread_cpu);
                 result
             }
         };
         self.now.set(Instant::now());
         self.turn.set(self.turn.get() + 1);
+        self.found.set(events.len() + expected);
         self.full_turns.set(if events.is_full() { self.full_turns.get() + 1 } else { 0 });
         result
     }

@@ -44,6 +44,9 @@ enum Hold {
     Pipe(Lease),
 }
 
+/// What a source has sent, as far as it is known: so many bytes, and its end or not.
+pub type Sent = (usize, bool);
+
 impl Direction {
     /// A direction that begins with bytes that were read before.
     pub fn holding(bytes: Vec<u8>) -> Self {
@@ -55,6 +58,11 @@ impl Direction {
     /// Bytes that were read.
     pub fn read(&self) -> usize {
         self.half.moved() as usize + self.half.held()
+    }
+
+    /// What its source has sent.
+    pub fn sent(&self) -> Sent {
+        (self.read(), self.half.is_finished())
     }
 
     /// Carries with the engine that suits, changing it when nothing is held; reads no more than `quota`. A direction with a

@@ -22,9 +22,10 @@ pub use suspended::{Held, SuspendedDirection, SuspendedRelay};
 use crate::record::Carried;
 use crate::tls::{CIPHER_BYTES, Tunnel};
 use carry::{Fault, Pace, Way};
-use direction::Direction;
+use direction::{Direction, Sent};
 use evenkeel_core::deadline::Deadlines;
 use evenkeel_core::end::{End, Side};
+use evenkeel_core::foresight::Expected;
 use evenkeel_core::observe::{Mode, Rule};
 use evenkeel_core::snapshot::{PoolRules, SocketOptions};
 use evenkeel_core::span::Span;
@@ -104,6 +105,8 @@ pub struct Relay {
     patience: Patience,
     /// Whether its review is on its way.
     awaits_review: bool,
+    /// While nobody watches its sockets: who is asked, whatever else makes it advance.
+    expected: Option<Expected>,
 }
 
 /// What few relays have, or have only at their end.
@@ -193,6 +196,7 @@ impl Relay {
             first_closed: None,
             patience: Patience::new(options),
             awaits_review: false,
+            expected: None,
         }
     }
 
@@ -301,6 +305,7 @@ impl Relay {
             first_closed: suspended.first_closed,
             patience: suspended.patience,
             awaits_review: false,
+            expected: None,
         }
     }
 
@@ -327,6 +332,16 @@ impl Relay {
         from.suspect |= readiness.broken();
     }
 
+    /// Nobody watches its sockets: it asks by itself whether there is something, one side each time, the client first.
+    pub fn go_unwatched(&mut self) {
+        self.expected = Some(Expected::from(Side::Client));
+    }
+
+    /// Whether nobody needs to watch its sockets, if it advances in the next turn.
+    pub fn is_unwatched(&self) -> bool {
+        self.expected.is_some()
+    }
+
     /// The session must be over by `at`.
     pub fn drain_by(&mut self, at: Instant) {
         self.deadlines.on_drain(at);
@@ -349,6 +364,7 @@ impl Relay {
             self.look_for_more(now);
         }
         self.flush(now);
+        let asked = self.ask();
         let paces = [self.run(Side::Client, now, tools), self.run(Side::Backend, now, tools)];
         if self.to_backend() + self.to_client() != before {
             self.deadlines.on_activity(now);
@@ -364,6 +380,7 @@ impl Relay {
             (self.haste, self.due) = (haste, self.find_due());
         }
         let is_unfinished = paces.contains(&Pace::Spent) || self.has_suspect();
+        self.expected = asked.and_then(|asked| self.expect(asked, is_unfinished));
         if is_unfinished { Progress::Unfinished } else { Progress::Waiting }
     }
 
@@ -409,6 +426,24 @@ impl Relay {
         } else if let Some(Rare { tunnels: Some(tunnels), .. }) = self.rare.as_deref_mut() {
             tunnels.close(&self.client, &self.backend);
         }
+    }
+
+    /// Has the side read whose turn it is, and says what it has sent before.
+    fn ask(&mut self) -> Option<(Expected, Sent)> {
+        let expected = self.expected?;
+        let direction = self.direction_from(expected.side());
+        direction.on_source_ready(false);
+        Some((expected, direction.sent()))
+    }
+
+    /// Who is asked next; nobody, if there is more to look after than what one of them says.
+    fn expect(&mut self, (asked, before): (Expected, Sent), is_unfinished: bool) -> Option<Expected> {
+        if is_unfinished || self.rare.is_some() || self.holds_bytes() {
+            return None;
+        }
+        let (side, other) = (asked.side(), opposite(asked.side()));
+        let next = if self.direction_from(other).half.is_finished() { side } else { other };
+        asked.on_asked(self.direction_from(side).sent() != before, next)
     }
 
     /// Carries what comes from `source`, and notes how that ended.

@@ -131,3 +131,76 @@ fn what_a_full_pipe_leaves_in_a_source_is_looked_for_and_then_never_again_left()
     send_pieces(&far_client);
     assert_eq!(told.advance(Duration::ZERO), all + ALL, "it has learnt");
 }
+
+/// A relay that nobody watches, and the far ends of its client and its backend.
+fn unwatched() -> (Relay, Peer, Peer) {
+    let ((client, far_client), (backend, far_backend)) = (connected(), connected());
+    let rules = rules();
+    let options = rules.socket;
+    let mut relay = Relay::new(client, backend, Vec::new(), &options, Arc::new(rules), Instant::now());
+    relay.go_unwatched();
+    (relay, far_client, far_backend)
+}
+
+/// Waits until there is something to read on the side that a relay asks next.
+fn await_side(relay: &mut Relay, side: Side) {
+    eventually("something to read", || poll::ready_now(relay.source(side).1).readable().then_some(()));
+}
+
+#[test]
+fn a_session_that_is_answered_in_time_is_over_without_anybody_watching() {
+    let (mut relay, client, backend) = unwatched();
+    let (now, mut tools) = (Instant::now(), Tools::new(0));
+    let steps: [(Side, &dyn Fn()); 3] = [
+        (Side::Client, &|| backend.send(b"an answer").unwrap()),
+        (Side::Backend, &|| client.finish()),
+        (Side::Client, &|| backend.finish()),
+    ];
+    client.send(b"a question").unwrap();
+    for (side, answer) in steps {
+        await_side(&mut relay, side);
+        assert_eq!(relay.advance(now, &mut tools), Progress::Waiting);
+        assert!(relay.is_unwatched(), "{side:?}");
+        answer();
+    }
+    await_side(&mut relay, Side::Backend);
+    let end = relay.advance(now, &mut tools);
+    assert_eq!(end, Progress::Ended(End::Closed(Side::Client)));
+}
+
+#[test]
+fn a_session_that_is_kept_waiting_is_to_be_watched() {
+    let (mut relay, client, _backend) = unwatched();
+    let (now, mut tools) = (Instant::now(), Tools::new(0));
+    let asks = |relay: &mut Relay, tools: &mut Tools| {
+        let goes = (0..100).take_while(|_| {
+            assert_eq!(relay.advance(now, tools), Progress::Waiting);
+            relay.is_unwatched()
+        });
+        goes.count()
+    };
+    client.send(b"a question").unwrap();
+    await_side(&mut relay, Side::Client);
+    let asked = asks(&mut relay, &mut tools);
+    assert!((2..20).contains(&asked), "{asked}");
+    assert_eq!(relay.to_backend(), 10);
+}
+
+#[test]
+fn a_session_with_bytes_in_hand_is_to_be_watched() {
+    let (mut relay, client, _backend) = unwatched();
+    let (now, mut tools) = (Instant::now(), Tools::new(0));
+    let sender = std::thread::spawn(move || {
+        let pattern = evenkeel_testkit::pattern::Pattern::new(1);
+        let _ = client.send_pattern(&pattern, 0, 64 << 20);
+    });
+    await_side(&mut relay, Side::Client);
+    eventually("more than anybody has room for", || {
+        relay.go_unwatched();
+        let _ = relay.advance(now, &mut tools);
+        relay.holds_bytes().then_some(())
+    });
+    assert!(!relay.is_unwatched());
+    drop(relay);
+    sender.join().unwrap();
+}

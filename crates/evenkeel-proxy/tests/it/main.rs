@@ -5,6 +5,7 @@ mod bandwidth;
 mod challenge;
 mod conservation;
 mod counts;
+mod crowd;
 mod early;
 mod gate;
 mod half_close;

@@ -72,6 +72,7 @@ fn evenkeel(text: &mut Text, picture: &Picture) {
     text.single(&counts::WORKERS_BUSY_POLLING, totals.busy_polling);
     text.single(&counts::SESSIONS_OPEN, totals.open);
     text.single(&counts::SESSIONS_MAX, picture.max_sessions);
+    text.single(&counts::SESSIONS_UNWATCHED, totals.unwatched);
     text.single(&counts::EARLY_BYTES, totals.early_bytes);
     text.single(&counts::EARLY_BYTES_MAX, totals.early_bytes_max);
     text.single(&counts::CEILINGS, totals.ceilings);
