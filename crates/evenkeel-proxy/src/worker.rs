@@ -1,6 +1,8 @@
 //! One thread, one reactor, one session table: a worker takes connections, opens them and drives their relays.
 
 mod closing;
+mod drive;
+mod ending;
 mod obey;
 
 use crate::Report;
@@ -8,13 +10,13 @@ use crate::bind::Publication;
 use crate::books::{CountedSeat, ServiceCounts};
 use crate::handover::{Done, Hand, Settling, Suspended};
 use crate::heartbeat::Heartbeat;
-use crate::http::{self, Http, Serving, Waiting};
+use crate::http::{Http, Serving, Waiting};
 use crate::listener::Accepting;
 use crate::pools::LocalPool;
 use crate::reactor::{self, Reactor, Row, Token};
-use crate::record::{Batch, Carried, Still, Telling};
-use crate::relay::{Progress, Relay, Tools};
-use crate::session::{self, Established, Open, Opened, Session};
+use crate::record::{Batch, Carried, Telling};
+use crate::relay::{Relay, Tools};
+use crate::session::{self, Open, Session};
 use crate::shared::{Ceiling, Counts, Shared, count};
 use crate::udp::{Flow, Udp};
 use crate::visit::{Progressing, Visit};
@@ -24,20 +26,16 @@ use evenkeel_core::dice::Dice;
 use evenkeel_core::end::{End, Side};
 use evenkeel_core::foresight::Foresight;
 use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
-use evenkeel_core::observe::Objection;
 use evenkeel_sys::poll::Readiness;
-use evenkeel_sys::socket;
 use slab::Slab;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::Receiver;
-use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 /// What the control plane tells a worker.
@@ -71,10 +69,6 @@ pub enum Command {
 /// Bytes that are moved off the ready list in one turn. Whoever is in bulk goes there; the others are served at once, and
 /// so wait for no more than this, however many transfers there are.
 const MOVED_MAX: u64 = 1024 * 1024;
-
-/// A step of a TLS handshake counts as so many bytes, which take about as long. Handshakes go onto the ready list, too: a
-/// thousand clients that come at once must not stand between others and their few bytes.
-const SHAKE_BYTES: u64 = 256 * 1024;
 
 /// One worker. All its state is its own.
 pub struct Worker {
@@ -399,197 +393,6 @@ impl Worker {
         debug_assert_eq!(index, row.index as usize, "the row was the next one to be taken");
     }
 
-    /// Goes on with a session, as far as it gets. A panic ends that session and no other.
-    fn go(self: &Rc<Self>, row: Row) {
-        self.guarded(Some(row), || self.go_unguarded(row));
-    }
-
-    /// Does `work`, in which a panic ends the session at `row`, if it is of one.
-    pub fn guarded(self: &Rc<Self>, row: Option<Row>, work: impl FnOnce()) {
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(work)) {
-            let message = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-            let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-            count(&self.counts().panics, 1);
-            self.shared.report(Report::Panicked { message });
-            row.into_iter().for_each(|row| self.cut(row, End::Panicked));
-        }
-    }
-
-    fn go_unguarded(self: &Rc<Self>, row: Row) {
-        let mut table = self.table.borrow_mut();
-        let Some(slot) = tenant(&mut table, row) else { return };
-        slot.queued = false;
-        if let Stage::Relaying { relay, seat } = &mut slot.stage {
-            return match self.relay(&slot.session, relay, seat) {
-                Progress::Waiting => {
-                    relay.next_deadline().into_iter().for_each(|at| self.reactor.arm_by(row.index, at));
-                }
-                Progress::Unfinished => self.queue(slot),
-                Progress::Ended(end) => {
-                    drop(table);
-                    self.end(row, end);
-                }
-            };
-        }
-        if let Stage::Flowing(flow) = &slot.stage {
-            let flow = Rc::clone(flow);
-            drop(table);
-            return self.answer(&flow);
-        }
-        if self.drains_by().is_some_and(|by| self.reactor.now() >= by) {
-            drop(table);
-            return self.end(row, End::Drained);
-        }
-        if slot.session.is_shaking() {
-            self.moved.set(self.moved.get() + SHAKE_BYTES);
-        }
-        let session = Rc::clone(&slot.session);
-        let stage = std::mem::replace(&mut slot.stage, Stage::Away);
-        drop(table);
-        match stage {
-            Stage::Opening(future) => self.open(row, future),
-            Stage::Waiting(waiting) => self.wait(session, waiting),
-            Stage::Relaying { .. } | Stage::Flowing(_) | Stage::Away => {}
-        }
-    }
-
-    /// Goes on with what is not plain data yet.
-    fn open(self: &Rc<Self>, row: Row, mut future: Open) {
-        let next = match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Pending => return self.set_stage(row, Stage::Opening(future)),
-            Poll::Ready(Ok(Opened::Relay(established))) => return self.establish(row, established),
-            Poll::Ready(Err(end)) => return self.end(row, end),
-            Poll::Ready(Ok(Opened::Serving(future))) => Stage::Opening(future),
-            Poll::Ready(Ok(Opened::Waiting(waiting))) => Stage::Waiting(waiting),
-        };
-        self.set_stage(row, next);
-        self.go_unguarded(row);
-    }
-
-    /// Looks whether the next request of a session has come.
-    fn wait(self: &Rc<Self>, session: Rc<Session>, mut waiting: Waiting) {
-        let row = session.row;
-        match waiting.advance(self, &session) {
-            Poll::Pending => self.set_stage(row, Stage::Waiting(waiting)),
-            Poll::Ready(Err(end)) => self.end(row, end),
-            Poll::Ready(Ok(arrival)) => {
-                let future = http::serve(Rc::clone(self), session, waiting.into_client(), arrival);
-                self.open(row, future);
-            }
-        }
-    }
-
-    fn relay(&self, session: &Session, relay: &mut Relay, seat: &CountedSeat) -> Progress {
-        let row = session.row;
-        let (to_backend, to_client) = (relay.to_backend(), relay.to_client());
-        let was_unwatched = relay.is_unwatched();
-        let mut progress = relay.advance(self.reactor.now(), &mut self.tools.borrow_mut());
-        let (to_backend, to_client) = (relay.to_backend() - to_backend, relay.to_client() - to_client);
-        self.moved.set(self.moved.get() + to_backend + to_client);
-        count(&session.counts.to_backend, to_backend);
-        count(&session.counts.to_client, to_client);
-        count(&seat.counts.to_backend, to_backend);
-        count(&seat.counts.to_client, to_client);
-        if was_unwatched {
-            progress = self.ask_or_watch(row, relay, progress);
-        }
-        for side in [Side::Client, Side::Backend] {
-            if let Some((socket, reading)) = relay.watch(side) {
-                // It cannot fail for a socket that is watched; if it did, the session would only wake more often.
-                let _ = self.reactor.set_reading(socket, row, side == Side::Client, reading);
-            }
-            if let Some((socket, bytes)) = relay.gather(side) {
-                // Where it is not taken, every byte is told of.
-                let _ = socket::set_low_water(socket, bytes);
-            }
-        }
-        if relay.was_too_fast() {
-            session.observe(Objection::Bandwidth);
-        }
-        if relay.wants_review() {
-            self.reactor.push_review(row);
-        }
-        progress
-    }
-
-    /// A session that nobody watched is asked in the next turn, or watched from now on, unless it is over.
-    fn ask_or_watch(&self, row: Row, relay: &mut Relay, progress: Progress) -> Progress {
-        if let Progress::Ended(_) = progress {
-            self.learn(false);
-            count(&self.counts().unwatched, 1);
-            return progress;
-        }
-        if relay.is_unwatched() {
-            self.reactor.push_expected(row);
-            return progress;
-        }
-        self.learn(true);
-        if let Err(end) = self.watch(row, relay.sockets()) {
-            relay.cut(self.reactor.now());
-            return Progress::Ended(end);
-        }
-        progress
-    }
-
-    /// The reactor tells of both sockets of the session at `row` from now on, the client's and the backend's.
-    pub fn watch(&self, row: Row, [client, backend]: [BorrowedFd<'_>; 2]) -> Result<(), End> {
-        let client = self.reactor.add_stream(client, row, true);
-        let watched = client.and_then(|()| self.reactor.add_stream(backend, row, false));
-        watched.map_err(|error| session::unwatchable(&error))
-    }
-
-    /// Whether the next session goes without being watched.
-    pub fn foresees_answers(&self) -> bool {
-        let mut foresight = self.foresight.get();
-        let foresees = foresight.on_session(self.reactor.crowd());
-        self.foresight.set(foresight);
-        foresees
-    }
-
-    /// One that went so `had_to_be_watched` after all, or not.
-    fn learn(&self, had_to_be_watched: bool) {
-        let mut foresight = self.foresight.get();
-        foresight.on_outcome(had_to_be_watched);
-        self.foresight.set(foresight);
-    }
-
-    /// Gives a go to sessions whose sources gather bytes and have told of none for a while.
-    fn review(self: &Rc<Self>) {
-        while let Some(row) = self.reactor.pop_review() {
-            if let Some(Slot { stage: Stage::Relaying { relay, .. }, .. }) =
-                tenant(&mut self.table.borrow_mut(), row)
-            {
-                relay.review();
-            }
-            self.go(row);
-        }
-    }
-
-    /// From now on the session is plain data.
-    fn establish(self: &Rc<Self>, row: Row, Established { mut relay, seat }: Established) {
-        let mut table = self.table.borrow_mut();
-        let Some(slot) = tenant(&mut table, row) else { return };
-        relay.on_ready(Side::Client, slot.session.client_ready.get());
-        relay.on_ready(Side::Backend, slot.session.backend_ready.get());
-        if !slot.session.watched.get() {
-            relay.go_unwatched();
-        }
-        if let Some(drain) = self.draining.get() {
-            relay.drain_by(self.drain_deadline(drain));
-        }
-        if self.telling.get().opened {
-            let now = self.reactor.now();
-            self.records
-                .borrow_mut()
-                .push_open(slot.session.open_record(relay.carried(), Still::Opened, now), now);
-        }
-        slot.stage = Stage::Relaying { relay, seat };
-        // The deadline of the opening is still armed; the relay's replaces it.
-        self.reactor.disarm(row.index);
-        drop(table);
-        self.go_unguarded(row);
-    }
-
     /// It has come so far.
     pub fn set_stage(&self, row: Row, stage: Stage) {
         if let Some(slot) = tenant(&mut self.table.borrow_mut(), row) {
@@ -625,95 +428,9 @@ impl Worker {
         }
     }
 
-    /// The session at `row` is over.
-    pub fn end(self: &Rc<Self>, row: Row, end: End) {
-        let mut table = self.table.borrow_mut();
-        if tenant(&mut table, row).is_none() {
-            return;
-        }
-        let mut slot = table.remove(row.index as usize);
-        drop(table);
-        self.reactor.disarm(row.index);
-        if let Some(connection) = slot.session.connection() {
-            self.drop_request(&mut slot, end);
-            return self.end_stream(slot, connection, end);
-        }
-        if self.draining.get().is_some() && end == End::Drained || end == End::Stopped {
-            count(&self.counts().cut, 1);
-        }
-        self.drop_request(&mut slot, end);
-        self.account(&slot.session, slot.session.carried(slot.stage.carried()), end);
-        if let Stage::Flowing(flow) = &slot.stage {
-            self.forget_flow(flow);
-        }
-        let session = Rc::clone(&slot.session);
-        drop(slot);
-        session.seated_in().into_iter().for_each(|pool| self.on_seat_freed(&pool));
-        self.on_room(session);
-        self.tell_drained();
-    }
-
-    /// Drops the request that a session serves which ends: it is told of before that is.
-    fn drop_request(&self, slot: &mut Slot, end: End) {
-        if slot.session.serving().is_some() && matches!(slot.stage, Stage::Opening(_)) {
-            self.ending.set(Some(end));
-            slot.stage = Stage::Away;
-            self.ending.set(None);
-        }
-    }
-
-    /// A stream is over, which is no session to anybody else: its connection has to look after what it left.
-    fn end_stream(&self, slot: Slot, connection: Rc<Session>, end: End) {
-        let session = Rc::clone(&slot.session);
-        session.serving().into_iter().for_each(|serving| serving.end(end));
-        if let Some(carried) = slot.stage.carried() {
-            let moved = (carried.to_backend as usize, carried.to_client as usize);
-            let whole = connection.serving();
-            whole.into_iter().for_each(|whole| whole.on_moved(&connection, moved, self.reactor.now()));
-            self.tell(&session, Some(carried), end);
-        }
-        drop(slot);
-        session.seated_in().into_iter().for_each(|pool| self.on_seat_freed(&pool));
-        drop(session);
-        self.queue_row(connection.row);
-        // The connection may have gone first.
-        self.on_room(connection);
-        self.tell_drained();
-    }
-
     /// What this worker counts.
     pub fn counts(&self) -> &Counts {
         &self.shared.counts[self.index]
-    }
-
-    /// Counts and tells of the end of a session.
-    pub fn account(&self, session: &Session, carried: Option<Carried>, end: End) {
-        let now = self.reactor.now();
-        let duration = now.saturating_duration_since(session.accepted);
-        session.counts.end(end, duration, session.opening.borrow().notes.queued);
-        self.tell(session, carried, end);
-    }
-
-    /// Tells of the end of a session, if that is wanted.
-    fn tell(&self, session: &Session, carried: Option<Carried>, end: End) {
-        let now = self.reactor.now();
-        // Those that serve requests are told of request by request.
-        let is_told = session.serving().is_none() || session.backend().is_some() || !end.is_ok();
-        if is_told && (self.telling.get().all || !end.is_ok() || !session.opening.borrow().was_smooth()) {
-            self.records.borrow_mut().push(session.record(carried, end, now), now);
-        }
-    }
-
-    /// How long records may wait for more to come; `None`: there are none.
-    fn records_due(&self) -> Option<Duration> {
-        self.records.borrow().due().map(|at| at.saturating_duration_since(self.reactor.now()))
-    }
-
-    fn flush_records(&self) {
-        let records = self.records.borrow_mut().take();
-        if !records.is_empty() {
-            self.shared.hand_over(self.index, records);
-        }
     }
 
     /// A backend of the pool may have room again: whoever waits first gets a go, here or in another worker.
