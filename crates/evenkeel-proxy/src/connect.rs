@@ -282,7 +282,7 @@ async fn connect(
     let failed = |error: &std::io::Error| NotConnected::Failed(ConnectFailure::from(error));
     session.backend_ready.set(Readiness::NONE);
     let mut connected = socket::connect(&socket, name(&backend.addr)).map_err(|error| failed(&error))?;
-    let is_watched = session.watched.get();
+    let is_watched = session.is_watched(worker);
     // Within a machine it mostly is by now, which the kernel does not say.
     connected |= !is_watched && socket::is_connected(&socket);
     if is_watched || !connected {

@@ -309,7 +309,6 @@ impl Worker {
             peer: peer.map_or_else(|| Addr::Unix(Path::new("").into()), Addr::Ip),
             origin: OnceCell::new(),
             accepted: self.reactor.now(),
-            watched: Cell::new(false),
             client_ready: Cell::new(Readiness::NONE),
             backend_ready: Cell::new(Readiness::NONE),
             opening: RefCell::new(accepting.opening()),
@@ -321,6 +320,7 @@ impl Worker {
         // Where a header is to come, nobody knows yet who the client is.
         let passed = if header::knows_client(&session) { gate::pass(self, &session) } else { Ok(()) };
         let goes_unwatched = accepting.is_plain() && self.foresees_answers();
+        self.unwatched.set(goes_unwatched.then_some(session.row));
         let watched = || if goes_unwatched { Ok(()) } else { session.watch(self, &client) };
         if let Err(end) = passed.and_then(|()| watched()) {
             let _ = socket::reset_on_close(&client);

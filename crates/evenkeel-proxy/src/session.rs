@@ -128,8 +128,6 @@ pub struct Session {
     pub origin: OnceCell<Box<Origin>>,
     /// When it was accepted.
     pub accepted: Instant,
-    /// Whether the reactor tells of its client's socket.
-    pub watched: Cell<bool>,
     /// What the client's socket became ready for while the session was being opened.
     pub client_ready: Cell<Readiness>,
     /// The same for the socket of the connect in progress.
@@ -340,11 +338,14 @@ pub fn unwatchable(error: &io::Error) -> End {
 }
 
 impl Session {
-    /// The reactor tells of its client's socket from now on, if it does not yet.
+    /// Whether the reactor tells of its client's socket while it is being opened.
+    pub fn is_watched(&self, worker: &Worker) -> bool {
+        worker.unwatched.get() != Some(self.row)
+    }
+
+    /// The reactor tells of its client's socket from now on.
     pub fn watch(&self, worker: &Worker, client: &OwnedFd) -> Result<(), End> {
-        if self.watched.replace(true) {
-            return Ok(());
-        }
+        worker.unwatched.set(None);
         worker.reactor.add_stream(client, self.row, true).map_err(|error| unwatchable(&error))
     }
 
@@ -358,7 +359,7 @@ impl Session {
         let mut opening = pin!(opening);
         poll_fn(|context| {
             let opened = opening.as_mut().poll(context);
-            match self.watched.get() || opened.is_ready() {
+            match self.is_watched(worker) || opened.is_ready() {
                 true => opened,
                 false => {
                     self.watch(worker, client).map_or_else(|end| Poll::Ready(Err(end)), |()| Poll::Pending)

@@ -120,6 +120,8 @@ pub struct Worker {
     pub ending: Cell<Option<End>>,
     /// Bytes that were moved so far.
     moved: Cell<u64>,
+    /// The session that begins just now, if its client is not watched: as soon as it has to wait it is.
+    pub unwatched: Cell<Option<Row>>,
     /// What it has learnt of how soon its sessions are answered.
     foresight: Cell<Foresight>,
 }
@@ -241,6 +243,7 @@ impl Worker {
             told_accept_failure: Cell::new(None),
             ending: Cell::new(None),
             moved: Cell::new(0),
+            unwatched: Cell::new(None),
             foresight: Cell::default(),
         }))
     }

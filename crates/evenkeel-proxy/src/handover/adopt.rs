@@ -86,7 +86,6 @@ impl Worker {
             peer,
             origin,
             accepted: suspended.accepted,
-            watched: Cell::new(true),
             client_ready: Cell::new(Readiness::NONE),
             backend_ready: Cell::new(Readiness::NONE),
             opening: RefCell::new(Opening {

@@ -71,7 +71,6 @@ impl Worker {
             peer: Addr::Ip(client),
             origin: OnceCell::new(),
             accepted: self.reactor.now(),
-            watched: Cell::new(true),
             client_ready: Cell::new(Readiness::NONE),
             backend_ready: Cell::new(Readiness::NONE),
             opening: RefCell::new(Opening::default()),

@@ -194,7 +194,7 @@ impl Worker {
         let Some(slot) = tenant(&mut table, row) else { return };
         relay.on_ready(Side::Client, slot.session.client_ready.get());
         relay.on_ready(Side::Backend, slot.session.backend_ready.get());
-        if !slot.session.watched.get() {
+        if self.unwatched.take() == Some(row) {
             relay.go_unwatched();
         }
         if let Some(drain) = self.draining.get() {

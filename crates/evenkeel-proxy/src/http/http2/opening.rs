@@ -29,7 +29,6 @@ pub fn session(worker: &Worker, connection: &Rc<Session>) -> Rc<Session> {
         origin: connection.origin.clone(),
         accepted: now,
         // Its request is in the pipe.
-        watched: Cell::new(true),
         client_ready: Cell::new(Readiness::READABLE),
         backend_ready: Cell::new(Readiness::NONE),
         opening: RefCell::new(opening),
