@@ -319,7 +319,8 @@ impl Worker {
         });
         // Where a header is to come, nobody knows yet who the client is.
         let passed = if header::knows_client(&session) { gate::pass(self, &session) } else { Ok(()) };
-        let goes_unwatched = accepting.is_plain() && self.foresees_answers();
+        let crowd = self.reactor.crowd();
+        let goes_unwatched = accepting.is_plain() && self.foresight.borrow_mut().on_session(crowd);
         self.unwatched.set(goes_unwatched.then_some(session.row));
         let watched = || if goes_unwatched { Ok(()) } else { session.watch(self, &client) };
         if let Err(end) = passed.and_then(|()| watched()) {

@@ -123,7 +123,7 @@ pub struct Worker {
     /// The session that begins just now, if its client is not watched: as soon as it has to wait it is.
     pub unwatched: Cell<Option<Row>>,
     /// What it has learnt of how soon its sessions are answered.
-    foresight: Cell<Foresight>,
+    pub foresight: RefCell<Foresight>,
 }
 
 /// A service in one worker.
@@ -244,7 +244,7 @@ impl Worker {
             ending: Cell::new(None),
             moved: Cell::new(0),
             unwatched: Cell::new(None),
-            foresight: Cell::default(),
+            foresight: RefCell::default(),
         }))
     }
 

@@ -138,7 +138,7 @@ impl Worker {
     /// A session that nobody watched is asked in the next turn, or watched from now on, unless it is over.
     fn ask_or_watch(&self, row: Row, relay: &mut Relay, progress: Progress) -> Progress {
         if let Progress::Ended(_) = progress {
-            self.learn(false);
+            self.foresight.borrow_mut().on_outcome(false);
             count(&self.counts().unwatched, 1);
             return progress;
         }
@@ -146,7 +146,7 @@ impl Worker {
             self.reactor.push_expected(row);
             return progress;
         }
-        self.learn(true);
+        self.foresight.borrow_mut().on_outcome(true);
         if let Err(end) = self.watch(row, relay.sockets()) {
             relay.cut(self.reactor.now());
             return Progress::Ended(end);
@@ -159,21 +159,6 @@ impl Worker {
         let client = self.reactor.add_stream(client, row, true);
         let watched = client.and_then(|()| self.reactor.add_stream(backend, row, false));
         watched.map_err(|error| session::unwatchable(&error))
-    }
-
-    /// Whether the next session goes without being watched.
-    pub fn foresees_answers(&self) -> bool {
-        let mut foresight = self.foresight.get();
-        let foresees = foresight.on_session(self.reactor.crowd());
-        self.foresight.set(foresight);
-        foresees
-    }
-
-    /// One that went so `had_to_be_watched` after all, or not.
-    fn learn(&self, had_to_be_watched: bool) {
-        let mut foresight = self.foresight.get();
-        foresight.on_outcome(had_to_be_watched);
-        self.foresight.set(foresight);
     }
 
     /// Gives a go to sessions whose sources gather bytes and have told of none for a while.
