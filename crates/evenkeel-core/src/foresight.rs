@@ -5,6 +5,8 @@
 //! only when the answer keeps it waiting. A short session is over before that.
 
 use crate::end::Side;
+use std::fmt;
+use std::num::NonZeroU8;
 
 /// How often in a row the sides are asked in vain before both are watched. Several times is still less than that costs.
 const ASKS_MAX: u8 = 6;
@@ -23,30 +25,41 @@ const UNSURE: i16 = -16;
 /// Sessions for one trial, where it does not pay.
 const TRIAL: u8 = 32;
 
-/// Who is asked next in a session that nobody watches: its sides in turn, since who has been served is the next to speak.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Expected {
-    /// The client or the backend.
-    side: Side,
-    /// How often in a row anybody was asked in vain.
-    in_vain: u8,
-}
+/// Who is asked next in a session that nobody watches: its sides in turn, since who has been served is the next to speak. It
+/// takes one byte, also where there may be none.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Expected(NonZeroU8);
 
 impl Expected {
     /// This `side` is, in a session that begins.
     pub fn from(side: Side) -> Self {
-        Self { side, in_vain: 0 }
+        Self::new(side, 0)
+    }
+
+    /// This `side`, after anybody was asked in vain so often in a row.
+    fn new(side: Side, in_vain: u8) -> Self {
+        Self(NonZeroU8::MIN.saturating_add(in_vain << 1 | u8::from(side == Side::Backend)))
     }
 
     /// The client or the backend.
     pub fn side(self) -> Side {
-        self.side
+        if (self.0.get() - 1) & 1 == 0 { Side::Client } else { Side::Backend }
+    }
+
+    fn in_vain(self) -> u8 {
+        (self.0.get() - 1) >> 1
     }
 
     /// It was asked, and has said something or not; it is the turn of `next`. `None`: both are to be watched.
     pub fn on_asked(self, has_spoken: bool, next: Side) -> Option<Self> {
-        let in_vain = if has_spoken { 0 } else { self.in_vain + 1 };
-        (in_vain < ASKS_MAX).then_some(Self { side: next, in_vain })
+        let in_vain = if has_spoken { 0 } else { self.in_vain() + 1 };
+        (in_vain < ASKS_MAX).then_some(Self::new(next, in_vain))
+    }
+}
+
+impl fmt::Debug for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}, after {} in vain", self.side(), self.in_vain())
     }
 }
 
@@ -93,6 +106,7 @@ mod tests {
             expected = expected.on_asked(true, Side::Client).unwrap();
             assert_eq!(expected, Expected::from(Side::Client));
         }
+        assert_eq!(size_of::<Option<Expected>>(), 1);
     }
 
     /// How many of a thousand sessions go unwatched, of which so many of a hundred are answered in time.

@@ -117,14 +117,10 @@ struct Rare {
     bandwidth: Option<Bandwidth>,
 }
 
-/// What brings a deadline nearer when it comes true, beside what is rare.
+/// What brings a deadline nearer when it comes true, beside what is rare: one side has sent everything (1), there is
+/// something to look for (2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Haste {
-    /// One side has sent everything.
-    is_half_closed: bool,
-    /// There is something to look for.
-    is_in_doubt: bool,
-}
+struct Haste(u8);
 
 /// A limit of bandwidth.
 #[derive(Debug)]
@@ -627,7 +623,7 @@ impl Relay {
     }
 
     fn haste(&self) -> Haste {
-        Haste { is_half_closed: self.deadlines.is_half_closed(), is_in_doubt: self.is_in_doubt() }
+        Haste(u8::from(self.deadlines.is_half_closed()) | u8::from(self.is_in_doubt()) << 1)
     }
 
     /// How the session ended, if it is over now.
