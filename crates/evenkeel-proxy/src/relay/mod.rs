@@ -3,10 +3,13 @@
 //! A [`Relay`] does nothing by itself. Its worker tells it what became ready and lets it
 //! [`advance`](Relay::advance); between two such calls it can be kept, moved or handed to another process.
 
+mod bandwidth;
 mod carry;
 mod copy;
 mod crypt;
 mod direction;
+mod due;
+mod ending;
 mod patience;
 mod splice;
 mod suspended;
@@ -21,34 +24,26 @@ pub use suspended::{Held, SuspendedDirection, SuspendedRelay};
 
 use crate::record::Carried;
 use crate::tls::{CIPHER_BYTES, Tunnel};
+use bandwidth::Bandwidth;
 use carry::{Fault, Pace, Way};
 use direction::{Direction, Sent};
+use due::Haste;
+use ending::Lost;
 use evenkeel_core::deadline::Deadlines;
 use evenkeel_core::end::{End, Side};
 use evenkeel_core::foresight::Expected;
 use evenkeel_core::observe::{Mode, Rule};
 use evenkeel_core::snapshot::{PoolRules, SocketOptions};
 use evenkeel_core::span::Span;
-use evenkeel_sys::{poll::Readiness, socket};
+use evenkeel_sys::poll::Readiness;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use throttle::Throttle;
 
 /// Bytes of the scratch buffer, and so the most that a blocked direction keeps in memory.
 const SCRATCH_BYTES: usize = 64 * 1024;
-
-/// After one side was reset: how long what came before may take to reach the other.
-const RESET_GRACE: Duration = Duration::from_secs(10);
-
-/// How long a source has to be silent of which it is only presumed that it has nothing left, until that is looked into.
-/// About as long as a delayed acknowledgement may take (`TCP_DELACK_MIN`); whoever is wronged by it is so once.
-const LOOK_AFTER: Duration = Duration::from_millis(40);
-
-/// A session that ends for a limit is closed with a FIN if it was silent for this long, else with a RST: a cut in
-/// the middle of a transfer must not look like its end.
-const QUIET: Duration = Duration::from_secs(1);
 
 /// What a worker lends to its relays.
 pub struct Tools {
@@ -117,22 +112,6 @@ struct Rare {
     bandwidth: Option<Bandwidth>,
 }
 
-/// What brings a deadline nearer when it comes true, beside what is rare: one side has sent everything (1), there is
-/// something to look for (2).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Haste(u8);
-
-/// A limit of bandwidth.
-#[derive(Debug)]
-enum Bandwidth {
-    /// It is kept.
-    Limited(Throttle),
-    /// It is only looked at whether it would be.
-    Observed(Throttle),
-    /// It would not have been, which is still to be told.
-    Exceeded,
-}
-
 impl Rare {
     /// What a session with these rules has from `now` on, if it has any of it.
     fn of(rules: &PoolRules, now: Instant) -> Option<Box<Self>> {
@@ -144,16 +123,6 @@ impl Rare {
         };
         Some(Box::new(Self { bandwidth: Some(bandwidth), ..Self::default() }))
     }
-}
-
-/// A side that is gone without having said so.
-#[derive(Clone, Copy, Debug)]
-struct Lost {
-    side: Side,
-    end: End,
-    since: Instant,
-    /// The other one is gone as well.
-    both: bool,
 }
 
 /// What is to be done with a relay now.
@@ -338,17 +307,6 @@ impl Relay {
         self.expected.is_some()
     }
 
-    /// The session must be over by `at`.
-    pub fn drain_by(&mut self, at: Instant) {
-        self.deadlines.on_drain(at);
-        self.due = self.find_due();
-    }
-
-    /// When to advance it though no socket is ready. Then there may be nothing to do yet, but never is there before.
-    pub fn next_deadline(&self) -> Option<Instant> {
-        self.due.map(|due| due.after(self.deadlines.established()))
-    }
-
     /// Carries what can be carried now.
     pub fn advance(&mut self, now: Instant, tools: &mut Tools) -> Progress {
         let before = self.to_backend() + self.to_client();
@@ -395,12 +353,6 @@ impl Relay {
         direction.gather().map(|bytes| (socket, bytes))
     }
 
-    /// Whether it was faster than a limit that only observes; said once.
-    pub fn was_too_fast(&mut self) -> bool {
-        let Some(rare) = self.rare.as_deref_mut() else { return false };
-        rare.bandwidth.take_if(|bandwidth| matches!(bandwidth, Bandwidth::Exceeded)).is_some()
-    }
-
     /// Whether it is to be reviewed in a moment; said once for each review.
     pub fn wants_review(&mut self) -> bool {
         let gathers = self.to_backend.gathers() || self.to_client.gathers();
@@ -412,16 +364,6 @@ impl Relay {
         self.awaits_review = false;
         self.to_backend.review();
         self.to_client.review();
-    }
-
-    /// Ends it for a reason of ours.
-    pub fn cut(&mut self, now: Instant) {
-        if self.holds_bytes() || now.saturating_duration_since(self.deadlines.last_active()) < QUIET {
-            reset_on_close(&self.client);
-            reset_on_close(&self.backend);
-        } else if let Some(Rare { tunnels: Some(tunnels), .. }) = self.rare.as_deref_mut() {
-            tunnels.close(&self.client, &self.backend);
-        }
     }
 
     /// Has the side read whose turn it is, and says what it has sent before.
@@ -475,56 +417,6 @@ impl Relay {
         pace
     }
 
-    /// How much may be read from `source` now, if there is a limit to that. Whoever is left when the other side is lost
-    /// gets what has come at once.
-    fn quota(&mut self, source: Side, now: Instant) -> Option<usize> {
-        match self.rare.as_deref_mut()? {
-            Rare { bandwidth: Some(Bandwidth::Limited(throttle)), lost: None, .. } => {
-                Some(throttle.quota(source, now))
-            }
-            _ => None,
-        }
-    }
-
-    /// So many bytes were read from `source` under a limit: if that was all it may now, it waits.
-    fn pay(&mut self, source: Side, bytes: usize, pace: Pace, now: Instant) -> Pace {
-        let Some(Rare { bandwidth: Some(Bandwidth::Limited(throttle)), .. }) = self.rare.as_deref_mut()
-        else {
-            return pace;
-        };
-        throttle.spend(source, bytes);
-        let is_throttled = pace == Pace::Spent && throttle.quota(source, now) == 0;
-        throttle.on_paused(source, is_throttled, now);
-        if is_throttled { Pace::Waiting } else { pace }
-    }
-
-    /// So many bytes were read from `source`: whether a limit that only observes would have held some of them up.
-    fn observe(&mut self, source: Side, bytes: usize, now: Instant) {
-        let Some(Rare { bandwidth: Some(bandwidth), .. }) = self.rare.as_deref_mut() else { return };
-        if let Bandwidth::Observed(throttle) = bandwidth
-            && !throttle.allows(source, bytes, now)
-        {
-            *bandwidth = Bandwidth::Exceeded;
-        }
-    }
-
-    /// When to look whether a source has more than it was presumed to have.
-    fn next_look(&self) -> Option<Instant> {
-        self.is_in_doubt().then(|| self.deadlines.last_active() + LOOK_AFTER)
-    }
-
-    fn is_in_doubt(&self) -> bool {
-        self.to_backend.is_in_doubt() || self.to_client.is_in_doubt()
-    }
-
-    /// Looks, when it is time.
-    fn look_for_more(&mut self, now: Instant) {
-        if self.next_look().is_some_and(|at| now >= at) {
-            self.to_backend.look();
-            self.to_client.look();
-        }
-    }
-
     /// Sends what is sealed already and was not taken; nobody else asks for that once it was carried.
     fn flush(&mut self, now: Instant) {
         let Some(Rare { tunnels: Some(tunnels), lost, .. }) = self.rare.as_deref_mut() else { return };
@@ -545,144 +437,14 @@ impl Relay {
         self.tunnels().and_then(|it| it.of(side)).is_none_or(Tunnel::is_flushed)
     }
 
-    /// `side` has said that it sent everything.
-    fn on_finished(&mut self, side: Side, now: Instant) {
-        self.first_closed.get_or_insert(side);
-        self.deadlines.on_half_closed(now);
-    }
-
-    /// `side` is gone. What it sent still goes to the other; nothing goes to it any more.
-    fn on_lost(&mut self, side: Side, error: &io::Error, now: Instant) -> Pace {
-        let rare = self.rare.get_or_insert_default();
-        let lost = || Lost { side, end: loss(side, error), since: now, both: false };
-        let lost = rare.lost.get_or_insert_with(lost);
-        lost.both |= lost.side != side;
-        self.direction_from(opposite(side)).abandon();
-        let from_lost = &mut self.direction_from(side).half;
-        if from_lost.is_finished() {
-            from_lost.on_source_lost();
-        } else {
-            // A failed write says nothing about what can still be read.
-            from_lost.on_source_cut();
-        }
-        Pace::Spent
-    }
-
-    /// Looks at the sockets, when it is time.
-    fn take_patience(&mut self, now: Instant) {
-        let established = self.deadlines.established();
-        let next = self.patience.next(established, &self.rules.socket);
-        if self.lost().is_some() || next.is_none_or(|next| now < next) {
-            return;
-        }
-        let sockets = [&self.client, &self.backend];
-        let age = now.saturating_duration_since(established);
-        let Some(side) = self.patience.look(age, sockets, &self.rules.socket) else { return };
-        let socket = if side == Side::Client { &self.client } else { &self.backend };
-        // The kernel would go on sending to it, for minutes after the session.
-        reset_on_close(socket);
-        // So that reading comes to an end behind what it sent.
-        let _ = socket::shutdown_read(socket);
-        self.on_lost(side, &io::ErrorKind::TimedOut.into(), now);
-    }
-
-    /// A side that has finished, so that nobody reads from it, may be lost all the same. One that has not is left to the
-    /// next read, which must find the error itself, after what came before it.
-    fn look_after_suspects(&mut self, now: Instant) {
-        for side in [Side::Client, Side::Backend] {
-            let (direction, socket) = self.source(side);
-            if !direction.is_suspect() {
-                continue;
-            }
-            direction.suspect = false;
-            if let Err(error) = socket::take_error(socket) {
-                self.on_lost(side, &error, now);
-            }
-        }
-    }
-
-    /// Whether a side finished and broke in one turn, a FIN with a reset behind it: nothing more will be told of it.
-    fn has_suspect(&self) -> bool {
-        self.to_backend.is_suspect() || self.to_client.is_suspect()
-    }
-
-    /// When something is due, as far as is known now.
-    fn find_due(&self) -> Option<Span> {
-        let established = self.deadlines.established();
-        // What a lost side left behind is looked after at every tick of the worker's clock.
-        let next = match self.lost() {
-            Some(lost) => Some(lost.since),
-            None => {
-                let deadline = self.deadlines.next(&self.rules.session).map(|(at, _)| at);
-                let patience = self.patience.next(established, &self.rules.socket);
-                let throttle = self.throttle().and_then(Throttle::next);
-                [deadline, patience, throttle, self.next_look()].into_iter().flatten().min()
-            }
-        };
-        next.map(|at| Span::between(established, at))
-    }
-
-    fn haste(&self) -> Haste {
-        Haste(u8::from(self.deadlines.is_half_closed()) | u8::from(self.is_in_doubt()) << 1)
-    }
-
-    /// How the session ended, if it is over now.
-    fn end(&mut self, is_due: bool, now: Instant) -> Option<End> {
-        let over = self.to_backend.half.is_over() && self.to_client.half.is_over();
-        match self.lost() {
-            Some(lost) => self.end_of_lost(lost, over, now),
-            None if over => Some(End::Closed(self.first_closed.unwrap_or(Side::Evenkeel))),
-            None if !is_due => None,
-            None => {
-                let (at, end) = self.deadlines.next(&self.rules.session)?;
-                if now < at {
-                    return None;
-                }
-                if end == End::HalfClosed && self.is_under_way() {
-                    self.deadlines.on_under_way(now);
-                    return None;
-                }
-                self.cut(now);
-                Some(end)
-            }
-        }
-    }
-
-    /// Whether bytes have been taken from one side and not by the other, as far as its kernel tells.
-    fn is_under_way(&self) -> bool {
-        let sockets = [&self.client, &self.backend];
-        let is_owed = |socket: &OwnedFd| socket::unacknowledged(socket).is_ok_and(|bytes| bytes > 0);
-        self.holds_bytes() || sockets.into_iter().any(is_owed)
-    }
-
     /// Whether bytes are in hand for either side.
     fn holds_bytes(&self) -> bool {
         let held = self.to_backend.half.held() + self.to_client.half.held();
         held > 0 || !self.is_flushed(Side::Client) || !self.is_flushed(Side::Backend)
     }
 
-    /// The reset is passed on when everything that came before it has arrived, or there is nobody left for it.
-    fn end_of_lost(&self, lost: &Lost, over: bool, now: Instant) -> Option<End> {
-        let survivor = if lost.side == Side::Client { &self.backend } else { &self.client };
-        let delivered = over
-            && self.is_flushed(opposite(lost.side))
-            && !socket::unacknowledged(survivor).is_ok_and(|bytes| bytes > 0);
-        if !delivered && !lost.both && now < lost.since + RESET_GRACE {
-            return None;
-        }
-        reset_on_close(survivor);
-        Some(lost.end)
-    }
-
     fn tunnels(&self) -> Option<&Tunnels> {
         self.rare.as_ref()?.tunnels.as_ref()
-    }
-
-    fn throttle(&self) -> Option<&Throttle> {
-        match self.rare.as_ref()?.bandwidth.as_ref()? {
-            Bandwidth::Limited(throttle) => Some(throttle),
-            Bandwidth::Observed(_) | Bandwidth::Exceeded => None,
-        }
     }
 
     fn lost(&self) -> Option<&Lost> {
@@ -705,19 +467,4 @@ impl Relay {
 
 fn opposite(side: Side) -> Side {
     if side == Side::Client { Side::Backend } else { Side::Client }
-}
-
-fn loss(side: Side, error: &io::Error) -> End {
-    match error.kind() {
-        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::NotConnected => {
-            End::Reset(side)
-        }
-        io::ErrorKind::InvalidData => End::Garbled(side),
-        _ => End::Vanished(side),
-    }
-}
-
-/// A socket that cannot be told is closed in the ordinary way.
-fn reset_on_close(socket: &OwnedFd) {
-    let _ = socket::reset_on_close(socket);
 }

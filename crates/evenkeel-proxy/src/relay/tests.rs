@@ -1,10 +1,13 @@
 //! What a relay makes of what its sockets tell, step by step.
 
+use super::due::LOOK_AFTER;
+use super::ending::RESET_GRACE;
 use super::*;
 use evenkeel_core::snapshot::{ConnectRules, QueueRules, SessionLimits};
 use evenkeel_sys::pipe::Pipe;
 use evenkeel_sys::poll::{self, Events, Poll};
 use evenkeel_testkit::{Peer, Place, eventually};
+use std::time::Duration;
 
 fn rules() -> PoolRules {
     let (timeout, total) = (Duration::from_secs(1), Duration::from_secs(1));
