@@ -1,7 +1,9 @@
 //! What is counted of the requests of each route. Routes are known by their names, so that a reload that moves them about
 //! does not mix them up; those that differ by their conditions only are counted together.
 
-use super::{CLASSES, Counters, Histogram, PerWorker, Times, class};
+use super::PerWorker;
+use super::counters::{Counters, Histogram, Times};
+use super::requests::{CLASSES, class};
 use evenkeel_core::name::{ListenerName, ServiceName};
 use evenkeel_core::snapshot::{Listener, Snapshot};
 use std::collections::BTreeMap;
