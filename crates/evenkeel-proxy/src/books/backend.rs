@@ -1,6 +1,5 @@
 //! What is counted of a backend, and the seats there.
 
-use super::PerWorker;
 use super::counters::{Counters, Histogram, Times};
 use crate::shared::count;
 use evenkeel_core::attempt::ConnectFailure;
@@ -124,16 +123,10 @@ pub struct BackendSums {
     pub connect: Times,
 }
 
-/// What all workers have counted there.
-pub(super) fn sums_of(place: &PerWorker<BackendCounts>) -> BackendSums {
-    let mut sums = BackendSums::default();
-    place.all().for_each(|counts| counts.add_to(&mut sums));
-    sums
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::books::PerWorker;
     use evenkeel_core::counts::bucket;
 
     #[test]
@@ -145,7 +138,7 @@ mod tests {
             place.of(worker).failures.count(ConnectFailure::TimedOut.index());
         }
         assert_eq!(place.all().count(), 2);
-        let sums = sums_of(&place);
+        let sums = place.sum(BackendSums::default(), BackendCounts::add_to);
         assert_eq!((sums.sessions, sums.connect.micros), (3, 300));
         assert_eq!(sums.connect.buckets[bucket(Duration::from_micros(100))], 3);
         assert_eq!(sums.failures[ConnectFailure::TimedOut.index()], 3);

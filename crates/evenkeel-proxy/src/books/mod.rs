@@ -13,7 +13,6 @@ pub use requests::{CLASSES, RequestSums};
 pub use routes::{RouteBook, RouteCounts, RouteSums};
 pub use service::{DatagramSums, ServiceCounts, ServiceSums};
 
-use backend::sums_of;
 use evenkeel_core::name::{BackendKey, ListenerName, PoolName, ServiceName};
 use evenkeel_core::snapshot::{Pool, Snapshot};
 use std::collections::BTreeMap;
@@ -45,6 +44,12 @@ impl<T: Default> PerWorker<T> {
 
     fn all(&self) -> impl Iterator<Item = &T> {
         self.0.iter().filter_map(OnceLock::get).map(Arc::as_ref)
+    }
+
+    /// What all have counted, each added to `sums`.
+    fn sum<S>(&self, mut sums: S, add_to: impl Fn(&T, &mut S)) -> S {
+        self.all().for_each(|counts| add_to(counts, &mut sums));
+        sums
     }
 }
 
@@ -83,9 +88,8 @@ impl Books {
 
     /// What was counted of `service`; `open` is told by its ceiling, `uncounted` by its gate.
     pub fn service(&self, service: &ServiceName, open: u32, uncounted: u64) -> Option<ServiceSums> {
-        let mut sums = ServiceSums::new(open, uncounted);
-        self.services.get(service)?.all().for_each(|counts| counts.add_to(&mut sums));
-        Some(sums)
+        let place = self.services.get(service)?;
+        Some(place.sum(ServiceSums::new(open, uncounted), ServiceCounts::add_to))
     }
 
     /// The places of the routes of `service`.
@@ -105,14 +109,12 @@ impl Books {
             .flat_map(|(pool, book)| {
                 pool.backends.iter().zip(book.iter()).map(|(backend, place)| {
                     let key = BackendKey { pool: pool.name.clone(), addr: backend.addr.clone() };
-                    (key, sums_of(place))
+                    (key, place.sum(BackendSums::default(), BackendCounts::add_to))
                 })
             })
             .collect()
     }
-}
 
-impl Books {
     /// Goes on counting from these sums, those of the process before this one, for what is in `snapshot`.
     pub fn count_on_from(
         &self,

@@ -23,6 +23,11 @@ impl RouteCounts {
         self.answers.count(class(status));
         self.duration.record(duration);
     }
+
+    fn add_to(&self, sums: &mut RouteSums) {
+        self.answers.add_to(&mut sums.answers);
+        self.duration.add_to(&mut sums.duration);
+    }
 }
 
 /// What all workers have counted of the requests of one route since it is there.
@@ -82,14 +87,8 @@ impl Named {
 
     /// What was counted of each.
     pub fn sums(&self) -> impl Iterator<Item = (Box<str>, RouteSums)> {
-        self.by_name.iter().map(|(name, place)| {
-            let mut sums = RouteSums::default();
-            for counts in place.all() {
-                counts.answers.add_to(&mut sums.answers);
-                counts.duration.add_to(&mut sums.duration);
-            }
-            (name.clone(), sums)
-        })
+        let sum = |place: &PerWorker<_>| place.sum(RouteSums::default(), RouteCounts::add_to);
+        self.by_name.iter().map(move |(name, place)| (name.clone(), sum(place)))
     }
 }
 

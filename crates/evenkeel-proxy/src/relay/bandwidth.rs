@@ -4,6 +4,8 @@ use super::carry::Pace;
 use super::throttle::Throttle;
 use super::{Rare, Relay};
 use evenkeel_core::end::Side;
+use evenkeel_core::observe::{Mode, Rule};
+use evenkeel_core::rate::Rate;
 use std::time::Instant;
 
 /// A limit of bandwidth.
@@ -15,6 +17,17 @@ pub(super) enum Bandwidth {
     Observed(Throttle),
     /// It would not have been, which is still to be told.
     Exceeded,
+}
+
+impl Bandwidth {
+    /// By this rule, from `now` on.
+    pub(super) fn new(Rule { limit, mode }: Rule<Rate>, now: Instant) -> Self {
+        let throttle = Throttle::new(limit, now);
+        match mode {
+            Mode::Enforce => Self::Limited(throttle),
+            Mode::Observe => Self::Observed(throttle),
+        }
+    }
 }
 
 impl Relay {

@@ -32,7 +32,6 @@ use ending::Lost;
 use evenkeel_core::deadline::Deadlines;
 use evenkeel_core::end::{End, Side};
 use evenkeel_core::foresight::Expected;
-use evenkeel_core::observe::{Mode, Rule};
 use evenkeel_core::snapshot::{PoolRules, SocketOptions};
 use evenkeel_core::span::Span;
 use evenkeel_sys::poll::Readiness;
@@ -40,7 +39,6 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Instant;
-use throttle::Throttle;
 
 /// Bytes of the scratch buffer, and so the most that a blocked direction keeps in memory.
 const SCRATCH_BYTES: usize = 64 * 1024;
@@ -115,13 +113,8 @@ struct Rare {
 impl Rare {
     /// What a session with these rules has from `now` on, if it has any of it.
     fn of(rules: &PoolRules, now: Instant) -> Option<Box<Self>> {
-        let Rule { limit, mode } = rules.session.bandwidth?;
-        let throttle = Throttle::new(limit, now);
-        let bandwidth = match mode {
-            Mode::Enforce => Bandwidth::Limited(throttle),
-            Mode::Observe => Bandwidth::Observed(throttle),
-        };
-        Some(Box::new(Self { bandwidth: Some(bandwidth), ..Self::default() }))
+        let bandwidth = Some(Bandwidth::new(rules.session.bandwidth?, now));
+        Some(Box::new(Self { bandwidth, ..Self::default() }))
     }
 }
 
