@@ -443,7 +443,7 @@ fn the_client_left_while_a_connect_was_in_progress() {
     rig.connect().reset();
     let record = rig.record();
     assert_eq!((record.end, record.to_backend), (End::ClientLeft, 0));
-    assert!(record.duration < Duration::from_millis(1400), "not after the connect's timeout: {record:?}");
+    assert!(record.failed_attempts.is_empty(), "not after the connect's timeout: {record:?}");
 }
 
 #[test]

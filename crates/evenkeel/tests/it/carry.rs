@@ -161,11 +161,13 @@ fn slow_readers_cost_no_memory_and_lose_nothing() {
     let clients: Vec<Peer> = (0..SESSIONS).map(|_| running.connect()).collect();
     // The first bytes of every session have come, so all backends are sending as fast as they may.
     clients.iter().for_each(|client| Pattern::new(1).check(0, &client.receive(100_000).unwrap()));
-    let cpu = running.cpu_time();
-    std::thread::sleep(Duration::from_millis(300));
+    eventually("waiting costs no CPU", || {
+        let cpu = running.cpu_time();
+        std::thread::sleep(Duration::from_millis(300));
+        (running.cpu_time() - cpu < Duration::from_millis(60)).then_some(())
+    });
     let grown = running.resident_kib().saturating_sub(before);
     assert!(grown < SESSIONS * 80, "{grown} KiB for {SESSIONS} blocked sessions");
-    assert!(running.cpu_time() - cpu < Duration::from_millis(60), "waiting costs no CPU");
     let client = clients.into_iter().next().unwrap();
     let mut at = 100_000;
     while at < EACH {

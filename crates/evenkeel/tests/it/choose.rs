@@ -155,18 +155,18 @@ fn a_backend_that_comes_back_starts_slowly() {
     let [a, mut b] = Server::hellos(["a", "b"]);
     let keys =
         "health = { tcp = true, interval = \"50ms\", fast-interval = \"20ms\", timeout = \"1s\", fall = 1 }
-        slow-start = { duration = \"3s\", from = \"1%\" }\nchoices = 1";
+        slow-start = { duration = \"6s\", from = \"1%\" }\nchoices = 1";
     let mut running = Setup::to([a.place(), b.place()]).keys(keys).ready();
     running.wait_backend("up", b.place());
     check(&running.tally(200), "b", 50..150);
     // While the whole pool is new, nobody starts slowly.
-    std::thread::sleep(Duration::from_secs(3));
+    std::thread::sleep(Duration::from_secs(6));
     b.stop();
     running.wait_backend("down", b.place());
     running.forget();
     b.restart();
     running.wait_backend("up", b.place());
-    check(&running.tally(60), "b", 0..20);
+    check(&running.tally(30), "b", 0..10);
     eventually("its full share", || (running.tally(100).get("b") > Some(&40)).then_some(()));
 }
 
