@@ -1,7 +1,7 @@
 //! One of the two ends of an exchange: a socket, with TLS or without, or a stream of HTTP/2.
 
 use super::http2::{Errand, Pipe};
-use crate::tls::Tunnel;
+use crate::tls::{RECORD_BYTES, Tunnel};
 use evenkeel_sys::poll::Readiness;
 use evenkeel_sys::socket;
 use std::cell::Cell;
@@ -60,7 +60,15 @@ impl<'a> Port<'a> {
         Self { way: Way::Errand(errand), ready }
     }
 
-    /// Reads what is there, once.
+    /// The room that a read needs which is to bring `most` bytes: under TLS they come by records.
+    pub fn room(&self, most: usize) -> usize {
+        match self.way {
+            Way::Tls(..) => most.max(RECORD_BYTES),
+            Way::Plain(_) | Way::Stream(_) | Way::Errand(_) => most,
+        }
+    }
+
+    /// Reads what is there, once, into [as much room as it needs](Self::room).
     pub fn recv(&mut self, plain: &mut [u8], cipher: &mut [u8]) -> Came {
         if !self.is_readable() {
             return Came::Nothing;

@@ -8,7 +8,7 @@ mod tunnel;
 
 pub use fault::fault;
 pub use keyring::{CHALLENGE_PROTOCOL, Challenge, Keyring, Server};
-pub use tunnel::{CIPHER_BYTES, Tunnel};
+pub use tunnel::{CIPHER_BYTES, RECORD_BYTES, Tunnel};
 
 use evenkeel_core::addr::Addr;
 use evenkeel_core::tls::Origination;

@@ -1,6 +1,6 @@
 //! Tunnels through wires that take little at once, and fail.
 
-use super::tunnel::{CIPHER_BYTES, Tunnel, Wire};
+use super::tunnel::{CIPHER_BYTES, RECORD_BYTES, Tunnel, Wire};
 use evenkeel_core::tls::Fault;
 use evenkeel_testkit::Authority;
 use evenkeel_testkit::tls::client;
@@ -111,7 +111,7 @@ impl Pair {
 
     /// The server sends all of `bytes` and says that this is all; what the client has read by then.
     fn tell(&mut self, mut bytes: &[u8]) -> io::Result<Vec<u8>> {
-        let (mut got, mut plain) = (Vec::new(), vec![0; 4096]);
+        let (mut got, mut plain) = (Vec::new(), vec![0; RECORD_BYTES]);
         for _ in 0..1000 {
             let [to_server, to_client] = &self.wires;
             let sent = match bytes {
@@ -177,7 +177,7 @@ fn a_hard_fault_at_any_operation_is_told_and_no_end_is_made_of_it() {
 fn an_end_in_the_middle_of_a_record_is_a_cut() {
     let mut pair = Pair::new(&configs(), usize::MAX, ErrorKind::Other);
     pair.shake().unwrap();
-    let (mut plain, mut cipher) = (vec![0; 4096], vec![0; CIPHER_BYTES]);
+    let (mut plain, mut cipher) = (vec![0; RECORD_BYTES], vec![0; CIPHER_BYTES]);
     while pair.client.read(&pair.wires[0], &mut plain, &mut cipher).is_ok_and(|it| it.bytes > 0) {}
     let _ = pair.server.write(&pair.wires[1], &text()[..400], &mut cipher);
     let mut stream = pair.wires[0].from.borrow_mut();
@@ -218,7 +218,7 @@ fn a_message_that_comes_in_many_records_does_not_disturb_what_is_written_meanwhi
         let mut pair = Pair::new(&configs, usize::MAX, ErrorKind::Other);
         pair.shake().unwrap();
         pair.wires[0].piece = piece;
-        let (mut plain, mut got) = (vec![0; 4096], Vec::new());
+        let (mut plain, mut got) = (vec![0; RECORD_BYTES], Vec::new());
         let mut sent = 0;
         while got.len() < 1000 {
             if sent < 1000 {

@@ -19,6 +19,9 @@ const SEAL_BYTES: usize = 64 * 1024;
 /// Room for those in sealed form, and so for what the handshake lets a peer send in one piece.
 pub const CIPHER_BYTES: usize = SEAL_BYTES + 4 * 1024;
 
+/// The longest record, sealed: it is opened as a whole. RFC 5246, section 6.2.3; RFC 8446 allows for less.
+pub const RECORD_BYTES: usize = 5 + (1 << 14) + 2048;
+
 /// What a tunnel goes through: a socket.
 pub trait Wire {
     /// Reads what is there; 0 is the end.
@@ -160,7 +163,7 @@ impl Tunnel {
         self.sealed.is_empty()
     }
 
-    /// Reads once; `Interrupted` where something came that says nothing.
+    /// Reads once, into room for [`RECORD_BYTES`] at least; `Interrupted` where something came that says nothing.
     pub fn read(&mut self, wire: &impl Wire, plain: &mut [u8], cipher: &mut [u8]) -> io::Result<Read> {
         if self.has_ended {
             return Ok(Read { bytes: 0, drained: true });
@@ -169,6 +172,10 @@ impl Tunnel {
             return Err(broken(error));
         }
         let (mut bytes, plain_room) = (0, plain.len());
+        debug_assert!(
+            plain_room >= RECORD_BYTES,
+            "a record that comes whole has no room in {plain_room} bytes"
+        );
         let mut put = |said: &[u8]| {
             plain[bytes..bytes + said.len()].copy_from_slice(said);
             bytes += said.len();

@@ -14,7 +14,7 @@ pub const PIPE_BYTES: usize = 32 * 1024;
 /// Bytes for the client in all pipes of a connection, as long as each still gets some.
 const PIPES_BYTES: usize = 512 * 1024;
 
-/// Bytes that each gets at least.
+/// Bytes that each gets at least; from a backend under TLS, a record.
 const PIPE_BYTES_MIN: usize = 8 * 1024;
 
 /// Bytes that nearly every request fits into.

@@ -33,9 +33,11 @@ impl Round<'_, '_> {
         }
         let had = self.came.len();
         hand.scratch[..had].copy_from_slice(&self.came);
-        let room = had.saturating_add(self.client.room()).min(hand.scratch.len());
-        let room = &mut hand.scratch[had..room];
-        let came = self.reached.lease.with_port(|port| port.recv(room, hand.cipher));
+        let most = self.client.room();
+        let came = self.reached.lease.with_port(|port| {
+            let room = had.saturating_add(port.room(most)).min(hand.scratch.len());
+            port.recv(&mut hand.scratch[had..room], hand.cipher)
+        });
         let end = match came {
             Came::Bytes(bytes) => {
                 self.exchange.first_byte.get_or_insert(self.worker.reactor.now());

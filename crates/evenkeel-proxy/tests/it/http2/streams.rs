@@ -1,6 +1,7 @@
 //! Bodies in both directions, what follows them, and streams that end before their time.
 
 use super::*;
+use crate::tls::tls_server;
 use evenkeel_testkit::http2::{Bytes, HeaderMap, Reason};
 use evenkeel_testkit::{Pattern, serve};
 use std::sync::atomic::AtomicUsize;
@@ -78,6 +79,32 @@ fn a_hundred_streams_that_are_answered_at_once_have_their_own_answers() {
     let paths: Vec<String> = (0..100).map(|number| format!("/{number}")).collect();
     for (path, answer) in paths.iter().zip(Client::new(&peer).get_all(&paths)) {
         assert_eq!(answer.unwrap().text(), format!("GET {path} HTTP/1.1").repeat(100));
+    }
+}
+
+/// Each has less room than a record of TLS.
+#[test]
+fn a_hundred_streams_at_once_have_their_answers_from_a_backend_under_tls() {
+    const LONG: usize = 100_000;
+    let keys = Keys::new();
+    let server = tls_server(&keys, |peer| {
+        let mut asked = Vec::new();
+        while let Ok(byte) = peer.receive(1) {
+            asked.extend(byte);
+            if asked.ends_with(b"\r\n\r\n") {
+                asked.clear();
+                let _ = peer.send(&web::ok(&"a".repeat(LONG)));
+            }
+        }
+    });
+    let mut parts = Parts::to(&[server.place()]);
+    originate(&mut parts, keys.client().as_ref().clone(), Some(NAME));
+    parts.reception.http = Some(Arc::new(rules()));
+    let rig = parts.start();
+    let peer = rig.connect();
+    let paths: Vec<String> = (0..100).map(|number| format!("/{number}")).collect();
+    for answer in Client::new(&peer).get_all(&paths) {
+        assert_eq!(answer.map(|answer| answer.body.len()).ok(), Some(LONG));
     }
 }
 
