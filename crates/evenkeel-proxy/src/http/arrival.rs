@@ -79,6 +79,8 @@ pub struct Waiting {
     /// Whether what comes may be the beginning of HTTP/2.
     may_be_http2: bool,
     has_begun: bool,
+    /// Bytes of empty lines that came instead of its first line.
+    empty: u16,
     /// When its first byte came.
     heard: Option<Instant>,
     by: Instant,
@@ -95,7 +97,7 @@ impl Waiting {
         // Under TLS it is agreed upon.
         let may_be_http2 = is_first && !client.is_stream() && !client.is_tls();
         let seeker = Seeker::default();
-        Some(Self { client, seeker, may_be_http2, has_begun: is_first, heard: None, by })
+        Some(Self { client, seeker, may_be_http2, has_begun: is_first, empty: 0, heard: None, by })
     }
 
     /// Its client, when what was waited for has come.
@@ -168,7 +170,6 @@ fn begins_http2(worker: &Worker, session: &Session, client: &mut Client) -> Opti
     let (scratch, cipher) = tools.buffers();
     let mut length = client.take_held(scratch);
     loop {
-        skip_empty_lines(scratch, &mut length);
         if let Some(is_http2) = http2::begins(&scratch[..length]) {
             client.hold(&scratch[..length]);
             return Some(Ok(is_http2));
@@ -181,18 +182,24 @@ fn begins_http2(worker: &Worker, session: &Session, client: &mut Client) -> Opti
 
 /// Reads what there is of a head; `None` if there is more to come.
 fn look(worker: &Worker, session: &Session, waiting: &mut Waiting) -> Option<Result<Head, End>> {
-    let Waiting { client, seeker, heard, .. } = waiting;
+    let Waiting { client, seeker, heard, empty, .. } = waiting;
     let Some(terms) = Terms::of(worker, session) else { return Some(Err(End::Closed(Side::Evenkeel))) };
     let mut tools = worker.tools.borrow_mut();
     let (scratch, cipher) = tools.buffers();
     let mut length = client.take_held(scratch);
     let limits = terms.rules.limits;
     loop {
-        if skip_empty_lines(scratch, &mut length) {
-            *seeker = Seeker::default();
-        }
         let now = worker.reactor.now();
         let refused = |refusal, came: &[u8]| Some(Ok(Head::Refused(Refused::new(refusal, came, now))));
+        let skipped = skip_empty_lines(scratch, &mut length);
+        if skipped > 0 {
+            *seeker = Seeker::default();
+            *empty = empty.saturating_add(u16::try_from(skipped).unwrap_or(u16::MAX));
+            // They are part of no head, but who sends nothing else would never be done.
+            if u32::from(*empty) >= limits.bytes {
+                return refused(Refusal::HeadTooLong, &[]);
+            }
+        }
         match seeker.end(&scratch[..length]) {
             Err(refusal) => return refused(refusal, &scratch[..length]),
             Ok(Some(end)) if end > limits.bytes as usize => {
@@ -243,14 +250,15 @@ fn read_on(
     }
 }
 
-/// Takes away empty lines at the beginning: some end a body with one that is no part of it, RFC 9112, section 2.2.
-fn skip_empty_lines(scratch: &mut [u8], length: &mut usize) -> bool {
+/// Takes away empty lines at the beginning: some end a body with one that is no part of it, RFC 9112, section 2.2. Says how many
+/// bytes those were.
+fn skip_empty_lines(scratch: &mut [u8], length: &mut usize) -> usize {
     let empty = 2 * scratch[..*length].chunks_exact(2).take_while(|pair| *pair == b"\r\n").count();
     if empty > 0 {
         scratch.copy_within(empty..*length, 0);
         *length -= empty;
     }
-    empty > 0
+    empty
 }
 
 /// A whole head has come.

@@ -67,6 +67,7 @@ fn what_is_too_long_or_too_slow_is_told_so() {
             431,
             "too-many-fields",
         ),
+        ("\r\n".repeat(2048).into_bytes(), 431, "head-too-long"),
         (web::request("PUT / HTTP/1.1\nHost: a\nContent-Length: 11", ""), 413, "body-too-long"),
         (b"GET / HTTP/1.1\r\nHost: a\r\n".to_vec(), 408, "head-late"),
         (web::request("PUT / HTTP/1.1\nHost: a\nContent-Length: 5", "a"), 408, "body-late"),
