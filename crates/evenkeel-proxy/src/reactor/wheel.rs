@@ -125,12 +125,10 @@ impl Wheel {
         let differs = (deadline ^ self.tick) | ((SLOTS as u64) - 1);
         let digit = (63 - differs.leading_zeros()) / SLOT_BITS;
         let level = (digit as usize).min(LEVELS - 1);
-        let slot = if digit as usize >= LEVELS {
-            // Beyond the horizon of half a year: as far away as there is, to be looked at again there.
-            (self.tick >> (SLOT_BITS * (LEVELS as u32 - 1))).wrapping_sub(1) as usize % SLOTS
-        } else {
-            (deadline >> (SLOT_BITS * digit)) as usize % SLOTS
-        };
+        let shift = SLOT_BITS * level as u32;
+        // Beyond the horizon of half a year: as far away as there is, to be looked at again there.
+        let hand = (deadline >> shift).min((self.tick >> shift) + SLOTS as u64 - 1);
+        let slot = hand as usize % SLOTS;
         let head = self.levels[level].heads[slot];
         if head != NONE {
             self.nodes[head as usize].previous = row;
@@ -165,11 +163,24 @@ mod tests {
 
     #[test]
     fn every_deadline_is_kept_not_early_and_at_most_a_tick_late() {
+        check(0);
+    }
+
+    /// The last hand comes round once in 2^30 ticks.
+    #[test]
+    fn and_so_it_is_when_the_last_hand_comes_round() {
+        for days in [5, 20, 50, 150] {
+            check((TICK_MS << 30) - days * 86_400_000);
+        }
+    }
+
+    fn check(began_ms: u64) {
         let start = Instant::now();
         let mut wheel = Wheel::new(start);
+        wheel.advance(start + Duration::from_millis(began_ms), &mut Vec::new());
         let mut dice = Dice::new(7);
         let mut model: BTreeMap<u32, u64> = BTreeMap::new();
-        let (mut now_ms, mut fired) = (0u64, 0);
+        let (mut now_ms, mut fired) = (began_ms, 0);
         for _ in 0..60_000 {
             let row = dice.below(200) as u32;
             let (soon, late) = (1 << dice.below(24), 1 << dice.below(34));
