@@ -3,6 +3,7 @@
 
 use crate::early::Early;
 use crate::session::{Opening, Origin, Session};
+use crate::udp::Flow;
 use crate::worker::Worker;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::end::End;
@@ -13,6 +14,7 @@ use evenkeel_core::wire::proxy::{self, Header, LONGEST, Malformed, Transport};
 use evenkeel_core::wire::{Parse, proxy_v1, proxy_v2, tlv};
 use evenkeel_sys::socket;
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
@@ -108,13 +110,19 @@ fn introduction(session: &Session, client: &OwnedFd, version: SendProxy) -> io::
     write(session, &behalf(Transport::Stream, session.client(), destination.as_ref()), version)
 }
 
-/// What goes before the first datagram of a flow whose client sends to `destination`.
-pub fn of_flow(session: &Session, destination: &Addr, version: SendProxy) -> Vec<u8> {
+/// What goes before the first datagram that the backend of `flow` gets.
+pub fn of_flow(flow: &Flow, version: SendProxy) -> Vec<u8> {
+    let destination = flow.path.peer.local.map(|local| local.addr.to_canonical());
+    let destination = match (destination, &flow.bound.local) {
+        (Some(ip), Addr::Ip(bound)) => Addr::Ip(SocketAddr::new(ip, bound.port())),
+        (_, bound) => bound.clone(),
+    };
+    let session = &flow.session;
     let tlvs = match version {
         SendProxy::V1 => Tlvs::default(),
         SendProxy::V2(tlvs) => tlvs,
     };
-    let origin = behalf(Transport::Datagram, session.client(), Some(destination));
+    let origin = behalf(Transport::Datagram, session.client(), Some(&destination));
     // Addresses always fit into a header, and nothing else is known of a flow.
     write(session, &origin, SendProxy::V2(tlvs)).unwrap_or_default()
 }

@@ -3,7 +3,6 @@
 use super::flow::Sent;
 use super::{Flow, Flows, Path, towards};
 use crate::gate;
-use crate::header;
 use crate::listener::Accepting;
 use crate::record::Still;
 use crate::session::{Opening, Places, Session};
@@ -46,8 +45,7 @@ impl Worker {
                 Ok(towards) => {
                     let flow = self.admit_flow(session, accepting, flows, (path, number), towards);
                     flows.borrow_mut().handle_client(self.reactor.now(), &path, run.len() as u64 - 1);
-                    let introduced = usize::from(self.introduce(&flow, inbox.datagram(run.start)));
-                    self.forward(&flow, inbox, run.start + introduced..run.end);
+                    self.forward(&flow, inbox, run.clone());
                 }
                 Err(end) => {
                     lose(Lost::NoFlow);
@@ -99,20 +97,6 @@ impl Worker {
             }
             None => towards::find(self, session, pool, None),
         }
-    }
-
-    /// Sends the first datagram of a flow behind a header that says where its client is, if the pool wants one; whether it
-    /// does.
-    fn introduce(self: &Rc<Self>, flow: &Rc<Flow>, datagram: &[u8]) -> bool {
-        let Some(version) = flow.towards.borrow().rules.send_proxy else { return false };
-        let destination = flow.path.peer.local.map(|local| local.addr.to_canonical());
-        let destination = match (destination, &flow.bound.local) {
-            (Some(ip), Addr::Ip(bound)) => Addr::Ip(SocketAddr::new(ip, bound.port())),
-            (_, bound) => bound.clone(),
-        };
-        let header = header::of_flow(&flow.session, &destination, version);
-        self.send_first(flow, &[&header, datagram].concat());
-        true
     }
 
     /// From now on it is in the tables.

@@ -7,7 +7,6 @@ use crate::worker::Worker;
 use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::end::{End, Side};
 use evenkeel_core::flow::Lost;
-use evenkeel_sys::datagram;
 use std::io;
 use std::rc::Rc;
 
@@ -65,7 +64,7 @@ impl Worker {
         let kept = flow.unanswered.borrow();
         // An empty datagram is asked for again by whoever sent it.
         if !kept.is_empty() {
-            match datagram::send(&flow.towards.borrow().socket, &kept) {
+            match flow.introduce(&kept) {
                 Ok(()) => flow.count_to_backend(1, kept.len() as u64),
                 Err(_) => flow.session.counts.datagrams.lose(Lost::Unsendable, 1),
             }

@@ -9,7 +9,7 @@ use crate::shared::count;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::end::End;
 use evenkeel_core::flow::FlowId;
-use evenkeel_core::snapshot::PoolRules;
+use evenkeel_core::snapshot::{PoolRules, SendProxy};
 use evenkeel_sys::datagram::Trains;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -57,6 +57,8 @@ pub struct Towards {
     pub seat: CountedSeat,
     /// What the flow is held to.
     pub rules: Arc<PoolRules>,
+    /// The header that the backend wants in front of what it gets first, as long as it has got nothing.
+    pub header: Cell<Option<SendProxy>>,
 }
 
 /// Datagrams that a socket took, their bytes, and what trains it takes them in.

@@ -1,11 +1,12 @@
 //! Datagrams of clients, in batches, to where their flows go.
 
 use super::{Flow, Path};
+use crate::header;
 use crate::listener::Accepting;
 use crate::worker::Worker;
 use evenkeel_core::flow::Lost;
 use evenkeel_sys::datagram::{self, Inbox};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -76,8 +77,13 @@ impl Worker {
     /// These datagrams of `inbox` to the backend of `flow`.
     pub fn forward(self: &Rc<Self>, flow: &Rc<Flow>, inbox: &Inbox, mut run: Range<usize>) {
         while !run.is_empty() {
-            let trains = &flow.to_backend.trains;
-            let sent = datagram::send_all(&flow.towards.borrow().socket, inbox, run.clone(), trains);
+            let is_known = flow.towards.borrow().header.get().is_none();
+            let sent = if is_known {
+                let trains = &flow.to_backend.trains;
+                datagram::send_all(&flow.towards.borrow().socket, inbox, run.clone(), trains)
+            } else {
+                flow.introduce(inbox.datagram(run.start)).map(|()| 1)
+            };
             match sent {
                 Ok(sent) => {
                     let taken = run.start..run.start + sent;
@@ -101,21 +107,6 @@ impl Worker {
         }
     }
 
-    /// The first datagram of a flow, made for its backend.
-    pub fn send_first(&self, flow: &Flow, datagram: &[u8]) {
-        match datagram::send(&flow.towards.borrow().socket, datagram) {
-            Ok(()) => {
-                flow.count_to_backend(1, datagram.len() as u64);
-                keep(flow, datagram);
-            }
-            Err(error) => {
-                let is_full = error.kind() == ErrorKind::WouldBlock;
-                let lost = if is_full { Lost::BackendFull } else { Lost::Unsendable };
-                flow.session.counts.datagrams.lose(lost, 1);
-            }
-        }
-    }
-
     /// The backend's socket took these.
     fn note_asked(&self, flow: &Flow, inbox: &Inbox, taken: Range<usize>) {
         let bytes = taken.clone().map(|index| inbox.datagram(index).len() as u64).sum();
@@ -123,6 +114,19 @@ impl Worker {
         if flow.answered.get().is_none() {
             keep(flow, inbox.datagram(taken.end - 1));
         }
+    }
+}
+
+impl Flow {
+    /// Sends the first datagram that its backend gets, behind the header that it wants.
+    pub fn introduce(&self, datagram: &[u8]) -> io::Result<()> {
+        let towards = self.towards.borrow();
+        let header = towards.header.get().map(|version| header::of_flow(self, version)).unwrap_or_default();
+        datagram::send(&towards.socket, &[&header, datagram].concat())?;
+        towards.header.set(None);
+        drop(towards);
+        self.count_to_backend(0, header.len() as u64);
+        Ok(())
     }
 }
 

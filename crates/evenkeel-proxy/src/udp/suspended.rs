@@ -98,6 +98,7 @@ impl Worker {
                 since: suspended.since,
                 seat,
                 rules: suspended.rules,
+                header: Cell::default(),
             }),
             unanswered: RefCell::new(suspended.unanswered),
             to_backend: Sent::new(suspended.to_backend),

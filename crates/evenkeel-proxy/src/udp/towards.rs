@@ -16,6 +16,7 @@ use evenkeel_core::name::Protocol;
 use evenkeel_core::snapshot::{Backend, Pool, PoolRules};
 use evenkeel_core::span::Span;
 use evenkeel_sys::datagram;
+use std::cell::Cell;
 use std::io::ErrorKind;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -42,7 +43,8 @@ pub fn find(
                 seat.opened();
                 session.set_reach(Reach::Connected(backend.addr.clone(), Span::ZERO));
                 let (backend, rules) = (backend.addr.clone(), Arc::clone(&pool.rules));
-                return Ok(Towards { socket: Rc::new(socket), backend, since: now, seat, rules });
+                let (socket, header) = (Rc::new(socket), Cell::new(rules.send_proxy));
+                return Ok(Towards { socket, backend, since: now, seat, rules, header });
             }
             // It is flows that take most of what is missing.
             Err(ConnectFailure::NoSourcePort | ConnectFailure::NoResources(_)) if may_evict => {

@@ -22,6 +22,29 @@ fn a_datagram_that_a_dead_backend_refused_goes_to_a_live_one() {
 }
 
 #[test]
+fn a_backend_that_gets_a_flow_from_a_dead_one_is_told_where_the_client_is() {
+    let server = UdpServer::echo();
+    let keys = "balance = \"round-robin\"\neject = \"off\"\nsend-proxy = \"v2\"";
+    let setup = Setup::to([&server]).at(nowhere()).keys(keys);
+    let _running = setup.clone().ready();
+    // The long one is not kept for another backend, the short one is; and only the last one is.
+    for first in [vec![b'x'; 1600], b"short".to_vec()] {
+        let answered: Vec<bool> = (0..4)
+            .map(|_| {
+                let client = setup.client();
+                client.send(&first);
+                client.send(b"second");
+                let answer = client.receive();
+                assert_eq!((&answer[..12], answer[13]), (&b"\r\n\r\n\0\r\nQUIT\n"[..], 0x12));
+                answer[28..] == first
+            })
+            .collect();
+        assert!(answered.contains(&true), "each flow begins at the next backend");
+        assert!(first.len() < 1500 || answered.contains(&false));
+    }
+}
+
+#[test]
 fn a_backend_that_refuses_is_ejected_like_one_that_refuses_connections() {
     let server = UdpServer::named("alive");
     let setup = Setup::to([&server]).at(nowhere()).keys("balance = \"round-robin\"");
