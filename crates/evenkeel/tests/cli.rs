@@ -1,8 +1,10 @@
 //! What a user sees who types something: output, standard error and exit status of the real program.
 #![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, UdpSocket};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
@@ -41,6 +43,18 @@ fn check_ends_with_the_status_that_scripts_expect() {
         (status, err.as_str()),
         (66, "error: cannot read /no/such/file.toml: there is no such file\n")
     );
+}
+
+#[test]
+fn a_socket_that_a_stranger_may_have_put_there_is_told_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = folder.path().join(format!("evenkeel-{}", rustix::process::geteuid().as_raw()));
+    std::fs::create_dir(&own).unwrap();
+    std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let listener = UnixListener::bind(own.join("evenkeel.sock")).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let _ = evenkeel(&["drain", "web"]).env("TMPDIR", folder.path()).output().unwrap();
+    assert!(listener.accept().is_err_and(|error| error.kind() == ErrorKind::WouldBlock));
 }
 
 #[test]

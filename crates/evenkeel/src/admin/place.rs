@@ -117,10 +117,11 @@ pub fn usable_default() -> Result<PathBuf, (PathBuf, &'static str)> {
     Err(first.unwrap_or_default())
 }
 
-/// Every socket that somebody listens at, where this user's may be.
+/// Every socket that somebody listens at, where this user's may be. What a stranger has put where anybody may is none: it would be
+/// told what only ours is to know, and obeyed by those who ask.
 pub fn find() -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for folder in folders() {
+    for folder in folders().into_iter().filter(|folder| *folder != temporary() || check(folder).is_ok()) {
         let Ok(entries) = fs::read_dir(&folder) else { continue };
         let mut names: Vec<_> = entries.filter_map(|it| it.ok()?.file_name().into_string().ok()).collect();
         names.sort();
@@ -136,8 +137,12 @@ pub fn folders() -> Vec<PathBuf> {
     // systemd.exec(5): `RuntimeDirectory=` may name several, with colons between.
     let of_unit = variable("RUNTIME_DIRECTORY").and_then(|list| std::env::split_paths(&list).next());
     let of_login = variable("XDG_RUNTIME_DIR").map(|it| it.join("evenkeel"));
-    let own = std::env::temp_dir().join(format!("evenkeel-{}", user()));
-    distinct([of_unit, Some(FOLDER.into()), of_login, Some(own)].into_iter().flatten())
+    distinct([of_unit, Some(FOLDER.into()), of_login, Some(temporary())].into_iter().flatten())
+}
+
+/// Where it is when there is nowhere else. Anybody may make that.
+fn temporary() -> PathBuf {
+    std::env::temp_dir().join(format!("evenkeel-{}", user()))
 }
 
 /// Each folder once, by whichever name it comes first: a unit's runtime folder is often that which all know.
@@ -153,12 +158,16 @@ fn distinct(folders: impl Iterator<Item = PathBuf>) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Makes `folder` if it is not there. One that others may write to, or put there, is not ours to use.
+/// Makes `folder` if it is not there.
 fn make(folder: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o755).create(folder) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+        _ => check(folder),
     }
+}
+
+/// A folder that others may write to, or put there, is not ours to use.
+fn check(folder: &Path) -> io::Result<()> {
     let found = fs::symlink_metadata(folder)?;
     let found = if found.is_symlink() && found.uid() == 0 { fs::metadata(folder)? } else { found };
     if found.is_dir() && is_safe(&found) {

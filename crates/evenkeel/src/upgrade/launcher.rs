@@ -189,9 +189,7 @@ impl Duty {
     }
 
     fn start(&mut self, program: &Path, line: Channel, answers: &Channel) -> Result<(), String> {
-        if let Some(why) = self.suspect(program) {
-            return Err(why);
-        }
+        let program = self.believe(program)?;
         if self.started.len() >= STARTED_MAX {
             return Err("too many programs that were started before have not ended".to_owned());
         }
@@ -219,28 +217,27 @@ impl Duty {
         Ok(())
     }
 
-    /// Why `program` may not be started, if it could be of the making of whom the sandbox holds.
-    fn suspect(&self, program: &Path) -> Option<String> {
-        let Some((own, writable)) = &self.confined else { return None };
-        if program == own {
-            return None;
-        }
-        let real = match (fs::canonicalize(program), fs::metadata(program)) {
-            (Ok(real), Ok(file)) => Some((real, file)),
-            _ => None,
+    /// Where `program` is started from, or why it is not: it could be of the making of whom the sandbox holds. That one may put
+    /// a link in the place of another meanwhile; so it is the place behind all links that is looked at, and started from.
+    fn believe(&self, program: &Path) -> Result<PathBuf, String> {
+        let Some((_, writable)) = self.confined.as_ref().filter(|(own, _)| program != own) else {
+            return Ok(program.to_owned());
         };
-        let (real, file) = real?;
+        let found = fs::canonicalize(program).and_then(|real| fs::metadata(&real).map(|file| (real, file)));
+        let (real, file) = found.map_err(|error| cannot_start(program, &error))?;
+        if let Some(folder) = writable.iter().find(|folder| real.starts_with(folder)) {
+            return Err(format!(
+                "the running evenkeel may write to {}, so a program there could be anybody's; put it elsewhere",
+                folder.display()
+            ));
+        }
         if !place::is_safe(&file) {
-            return Some(
+            return Err(
                 "only its owner, who is root or the user that starts it, may be allowed to write to it"
-                    .into(),
+                    .to_owned(),
             );
         }
-        let folder = writable.iter().find(|folder| real.starts_with(folder))?;
-        Some(format!(
-            "the running evenkeel may write to {}, so a program there could be anybody's; put it elsewhere",
-            folder.display()
-        ))
+        Ok(real)
     }
 }
 
@@ -252,8 +249,7 @@ fn attend(command: &mut Command, line: Channel, mut tells: io::PipeWriter, answe
     let mut child = match spawned {
         Ok(child) => child,
         Err(error) => {
-            let program = Path::new(command.get_program()).display();
-            let _ = answer(answers, 0, &format!("cannot start {program}: {error}"));
+            let _ = answer(answers, 0, &cannot_start(Path::new(command.get_program()), &error));
             return;
         }
     };
@@ -266,6 +262,10 @@ fn attend(command: &mut Command, line: Channel, mut tells: io::PipeWriter, answe
     if let Ok(status) = child.wait() {
         let _ = answers.send(&status.into_raw().to_ne_bytes(), &[], Instant::now() + STARTING_MAX);
     }
+}
+
+fn cannot_start(program: &Path, error: &io::Error) -> String {
+    format!("cannot start {}: {error}", program.display())
 }
 
 fn answer(answers: &Channel, pid: u32, why: &str) -> io::Result<()> {
