@@ -51,6 +51,7 @@ use evenkeel_core::ports::{Ports, Scarce};
 use evenkeel_proxy::{Inherited, Report, UserPlane};
 use evenkeel_sys::limits;
 use past::Past;
+use reload::Loads;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -89,8 +90,8 @@ pub enum Input {
     },
     /// The plane has something to tell.
     Report(Report),
-    /// The configuration was loaded again, for somebody who waits for what comes of it, or for nobody.
-    Loaded(Box<Result<Loaded, Problems>>, Option<oneshot::Sender<Reload>>),
+    /// The load with this number has come to its end, for somebody who waits for what comes of it, or for nobody.
+    Loaded(u64, Box<Result<Loaded, Problems>>, Option<oneshot::Sender<Reload>>),
     /// Files of the configuration have changed.
     Changed,
     /// A list of networks has changed, and so has the configuration, which is not loaded by itself.
@@ -121,7 +122,7 @@ pub struct Control {
     pub keys: Keys,
     /// Keeps its names fresh.
     pub discovery: Discovery,
-    /// Holds until the end; a reload may change the times of stopping only.
+    /// Settings of the whole process; a reload changes all but those that hold until the end.
     pub settings: Settings,
     /// Where the configuration is loaded again from; `None` when it came from flags.
     pub source: Option<Source>,
@@ -163,6 +164,8 @@ struct Loop {
     /// Since when it turns.
     started: SystemTime,
     reloads: Reloads,
+    /// Loads of the configuration that are under way.
+    loads: Loads,
     /// Source ports, and where they run short.
     ports: Ports,
     trial: Option<Trial>,
@@ -259,6 +262,7 @@ impl Loop {
             known_lost: 0,
             started: SystemTime::now(),
             reloads: Reloads::none(),
+            loads: Loads::default(),
             ports: Ports::new(limits::source_ports()),
             trial,
             past,
@@ -321,7 +325,7 @@ impl Loop {
                 self.control.director.handle_resolved(now, &pool, &host, addrs);
             }
             Input::Report(report) => self.handle_report(now, report),
-            Input::Loaded(loaded, answer) => self.handle_loaded(now, *loaded, answer),
+            Input::Loaded(number, loaded, answer) => self.end_load(now, number, *loaded, answer),
             Input::ListChanged => self.control.log.tell(Notice::Warning(LIST_CHANGED.to_owned())),
             Input::Changed if self.phase == Phase::Running => self.load_again(None),
             Input::Changed => {}

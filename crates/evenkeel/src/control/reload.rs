@@ -20,6 +20,39 @@ use tokio::sync::oneshot;
 /// Why what was given on a command line cannot be loaded again.
 const NO_FILE: &str = "there is no configuration file to load again";
 
+/// Loads that are under way at once, at most.
+const LOADS_MAX: usize = 16;
+
+/// Loads of the configuration. One that hangs on a name may come to its end after others that began later.
+#[derive(Default)]
+pub(super) struct Loads {
+    begun: u64,
+    under_way: usize,
+    /// The latest of those that have come to an end.
+    latest: u64,
+    /// Whether another one is to begin when one ends.
+    again: bool,
+}
+
+impl Loads {
+    /// The number of another one; `None`: too many are under way.
+    fn begin(&mut self) -> Option<u64> {
+        (self.under_way < LOADS_MAX).then(|| {
+            self.under_way += 1;
+            self.begun += 1;
+            self.begun
+        })
+    }
+
+    /// One has come to its end: whether what it brings is the latest.
+    fn end(&mut self, number: u64) -> bool {
+        self.under_way -= 1;
+        let is_latest = number > self.latest;
+        self.latest = self.latest.max(number);
+        is_latest
+    }
+}
+
 impl Loop {
     pub(super) fn reload(&mut self, signal: Signal) {
         match self.control.source {
@@ -36,13 +69,37 @@ impl Loop {
         if self.phase == Phase::Running {
             notify::reloading();
         }
+        let Some(number) = self.loads.begin() else {
+            // Nobody waits for an answer to a signal, but for what is in the file.
+            self.loads.again |= answer.is_none();
+            return self.tell_reload(Err(format!("{LOADS_MAX} reloads have not come to an end yet")), answer);
+        };
         let inputs = self.control.inputs.clone();
         // Not on the runtime's threads: lookups that hang may hold all of them.
         let work = move || {
-            let _ = inputs.blocking_send(Input::Loaded(Box::new(config::load(&source)), answer));
+            let _ = inputs.blocking_send(Input::Loaded(number, Box::new(config::load(&source)), answer));
         };
         if let Err(error) = thread::Builder::new().name("reload".to_owned()).spawn(work) {
+            self.loads.end(number);
             self.tell_reload(Err(error.to_string()), None);
+        }
+    }
+
+    /// Keeps what a load has brought, unless something later is there already.
+    pub(super) fn end_load(
+        &mut self,
+        now: Instant,
+        number: u64,
+        loaded: Result<Loaded, Problems>,
+        answer: Option<oneshot::Sender<Reload>>,
+    ) {
+        let is_latest = self.loads.end(number);
+        if std::mem::take(&mut self.loads.again) {
+            self.load_again(None);
+        }
+        match is_latest {
+            true => self.handle_loaded(now, loaded, answer),
+            false => self.tell_reload(Err("a later reload was faster".to_owned()), answer),
         }
     }
 
@@ -147,5 +204,20 @@ impl Loop {
             listeners: snapshot.listeners.len(),
             backends: snapshot.pools.values().map(|pool| pool.backends.len()).sum(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_before_takes_no_place_of_what_was_read_later() {
+        let mut loads = Loads::default();
+        let [first, second, third] = [(); 3].map(|()| loads.begin().unwrap());
+        assert_eq!([second, first, third].map(|number| loads.end(number)), [true, false, true]);
+        assert_eq!((0..=LOADS_MAX).filter_map(|_| loads.begin()).count(), LOADS_MAX);
+        loads.end(5);
+        assert!(loads.begin().is_some());
     }
 }
