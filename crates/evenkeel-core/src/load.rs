@@ -1,7 +1,8 @@
 //! What moves in a snapshot: how busy a backend is, and how often it failed in a row.
 //!
 //! A [`Load`] is handed by the director from one snapshot to the next, so that counting survives every change.
-//! All accesses are relaxed: the numbers steer, they guard nothing.
+//! All accesses are relaxed: the numbers steer, they guard nothing. Whoever waits for a seat, or looks who does after it gave one
+//! back, has to put a fence between the two.
 
 use crate::eject::Tolerance;
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! From a pool to a connected backend: pick, take a seat, connect; else another one.
 //!
-//! Only here is anything retried, and no byte of the client's has been read yet.
+//! What is tried again here has sent the backend nothing that its client said. Requests of HTTP are repeated where an exchange
+//! fails, datagrams where a flow is refused.
 
 use crate::Report;
 use crate::books::CountedSeat;
@@ -384,19 +385,22 @@ pub async fn go_on(
         if out_of_time {
             return Err(End::Failed(errno));
         }
-        // Told once in the record, however often it happens.
-        session
-            .opening
-            .borrow_mut()
-            .notes
-            .failed_attempts
-            .dedup_by(|later, first| later.failure == first.failure);
+        tell_once(&mut session.opening.borrow_mut().notes.failed_attempts);
         return match session.until::<()>(worker, now + RESOURCE_PAUSE, || None).await {
             Err(Interrupted::ClientLeft) => Err(End::ClientLeft),
             _ => Ok(()),
         };
     }
     if out_of_time { Err(End::NotConnected(failure)) } else { spend_retry(worker, session, local, failure) }
+}
+
+/// Tells of a failure of ours once, however often it happens in a row: what was tried before it stays.
+fn tell_once(attempts: &mut Vec<Attempt>) {
+    if let [.., before, last] = &attempts[..]
+        && before.failure == last.failure
+    {
+        attempts.pop();
+    }
 }
 
 /// Takes one of the retries that the pool allows, if there is one left.
@@ -413,4 +417,27 @@ pub fn spend_retry(
     }
     count(&session.counts.retries, 1);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use evenkeel_core::attempt::ConnectFailure::{NoResources, Refused};
+
+    #[test]
+    fn a_shortage_of_ours_hides_no_backend_that_was_tried() {
+        let attempt = |port, failure| Attempt {
+            backend: Addr::Ip(([127, 0, 0, 1], port).into()),
+            failure,
+            took: Duration::ZERO,
+        };
+        let shortage = attempt(3, NoResources(24));
+        let before = [attempt(1, Refused), attempt(2, Refused)];
+        let mut attempts = before.to_vec();
+        for _ in 0..3 {
+            attempts.push(shortage.clone());
+            tell_once(&mut attempts);
+        }
+        assert_eq!(attempts, [&before[..], &[shortage]].concat());
+    }
 }

@@ -274,21 +274,18 @@ impl Worker {
     /// Accepts nowhere until [`accept_again`](Self::accept_again); who connects meanwhile waits.
     pub fn stop_accepting(&self) {
         self.halted.set(true);
-        let accepting = self.accepting.borrow();
-        for accepting in accepting.values().filter(|accepting| accepting.flows.is_none()) {
+        for accepting in self.doors() {
             if accepting.resting.take().is_none() {
-                self.unwatch(accepting);
+                self.unwatch(&accepting);
             }
         }
     }
 
     /// Accepts as before [`stop_accepting`](Self::stop_accepting).
     pub fn accept_again(&self) {
-        if !self.halted.replace(false) {
-            return;
+        if self.halted.replace(false) {
+            self.doors().iter().for_each(|accepting| self.listen(accepting));
         }
-        let accepting = self.accepting.borrow();
-        accepting.values().filter(|it| it.flows.is_none()).for_each(|accepting| self.listen(accepting));
     }
 
     /// A connection becomes a session.

@@ -15,7 +15,8 @@ use evenkeel_core::snapshot::Pool;
 use rustls::ClientConfig;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::fence;
 use std::time::Instant;
 
 /// A backend may lose its last seat to another worker between choice and entry; so often that is tried again.
@@ -174,6 +175,8 @@ impl LocalPool {
         let length = pool.rules.queue.length;
         let join = |waiting| (waiting < length).then_some(waiting + 1);
         pool.waiting.fetch_update(Relaxed, Relaxed, join).ok()?;
+        // With the fence of who gives a seat back: that one sees that we wait, or we see the seat when we look next.
+        fence(SeqCst);
         self.line.borrow_mut().join(row);
         Some(PlaceInLine { local: self, row, pool })
     }
@@ -183,8 +186,9 @@ impl LocalPool {
         self.line.borrow_mut().beckon()
     }
 
-    /// Whether somebody waits in another worker.
+    /// Whether somebody waits in another worker for a seat that was given back here before.
     pub fn is_awaited_elsewhere(&self) -> bool {
+        fence(SeqCst);
         self.newest.borrow().waiting.load(Relaxed) as usize > self.line.borrow().len()
     }
 }

@@ -283,7 +283,7 @@ impl Worker {
             self.guarded(None, || self.drive_links());
             self.reactor.expire(&mut expired);
             expired.drain(..).for_each(|index| self.on_deadline(index));
-            self.expire_flows();
+            self.guarded(None, || self.expire_flows());
             self.review();
             self.guarded(None, || self.sweep_links());
             self.end_closing();
@@ -322,7 +322,7 @@ impl Worker {
             }),
             Token::Listener(number) => {
                 let accepting = self.listener(number);
-                accepting.into_iter().for_each(|accepting| self.accept(&accepting));
+                accepting.into_iter().for_each(|accepting| self.guarded(None, || self.accept(&accepting)));
             }
             Token::Port(number) => {
                 let accepting = self.accepting.borrow().get(&number).cloned();

@@ -42,7 +42,7 @@ impl Asked<'_> {
 }
 
 /// Adds the head of a request with these fields, and says how its body is to be framed. What comes out may still be refused by
-/// who reads it. `nonce` is any number that nobody can guess.
+/// who reads it. `nonce` is a number that is another one each time.
 pub fn request<'a>(
     asked: &Asked<'_>,
     fields: impl Iterator<Item = (&'a [u8], &'a [u8])>,

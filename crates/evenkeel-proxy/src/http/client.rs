@@ -73,7 +73,9 @@ impl Client {
     pub fn take_socket(&mut self, reactor: &Reactor, session: &Session) -> Option<(OwnedFd, Option<Tunnel>)> {
         match &mut self.way {
             Way::Socket { socket, tunnel } => {
-                Some((socket.try_clone().ok()?, tunnel.take().map(|tunnel| *tunnel)))
+                // The one that the reactor knows goes: it could not be told anything of another.
+                let kept = socket.try_clone().ok()?;
+                Some((std::mem::replace(socket, kept), tunnel.take().map(|tunnel| *tunnel)))
             }
             Way::Stream(end) => {
                 session.client_ready.set(Readiness::NONE);

@@ -124,7 +124,9 @@ impl Link {
             Speaks::Http1 { socket, .. } => {
                 !self.ready.get().readable() && socket::is_at_end(socket).is_err_and(waits)
             }
-            Speaks::Http2(asking) => !socket::is_at_end(asking.borrow().socket()).unwrap_or(false),
+            Speaks::Http2(asking) => {
+                socket::is_at_end(asking.borrow().socket()).map_or_else(waits, |is_at_end| !is_at_end)
+            }
         }
     }
 

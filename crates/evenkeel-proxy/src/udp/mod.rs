@@ -20,6 +20,7 @@ pub use suspended::SuspendedFlow;
 use crate::listener::Accepting;
 use crate::reactor::Token;
 use crate::worker::Worker;
+use evenkeel_core::dice::Dice;
 use evenkeel_core::end::End;
 use evenkeel_core::flow::FlowTable;
 use evenkeel_core::name::{Protocol, ServiceName};
@@ -27,6 +28,7 @@ use evenkeel_core::snapshot::{Listener, Snapshot};
 use evenkeel_sys::datagram::{Inbox, Peer};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -68,8 +70,9 @@ impl Worker {
         let limit = self.share(listener.max_sessions);
         let mut services = self.udp.services.borrow_mut();
         let flows = services.entry(listener.name.service.clone()).or_insert_with(|| {
-            let table = FlowTable::new(limit, listener.flows, &mut self.dice.borrow_mut());
-            Rc::new(RefCell::new(table))
+            // Not the worker's, which are shown to backends: nobody is to know where a flow has its place.
+            let mut dice = Dice::new(RandomState::new().hash_one(&listener.name.service));
+            Rc::new(RefCell::new(FlowTable::new(limit, listener.flows, &mut dice)))
         });
         flows.borrow_mut().set(limit, listener.flows);
         Some(Rc::clone(flows))

@@ -32,14 +32,30 @@ impl Worker {
 
     /// Stops accepting for good, and has sessions end then. Ports of flows stay open: what belongs to a flow goes on.
     pub(super) fn close_doors(self: &Rc<Self>, last: Duration) {
-        let doors: Vec<_> =
-            self.accepting.borrow().values().filter(|it| it.flows.is_none()).cloned().collect();
+        let open = self.accepting.borrow();
+        let doors: Vec<_> = open.values().filter(|it| it.flows.is_none()).cloned().collect();
+        drop(open);
         doors.into_iter().for_each(|accepting| self.forget(accepting, last));
         self.end_closing();
     }
 
+    /// The listeners at which connections are accepted, as long as they are.
+    pub fn doors(&self) -> Vec<Rc<Accepting>> {
+        let (open, closing) = (self.accepting.borrow(), self.closing.borrow());
+        let closing = closing.iter().map(|it| &it.accepting);
+        open.values().chain(closing).filter(|it| it.flows.is_none()).cloned().collect()
+    }
+
+    /// Whether none is closed now: who waits there would be accepted, which nobody may be.
+    fn keeps_closing(&self) -> bool {
+        self.halted.get() && self.draining.get().is_none()
+    }
+
     /// Closes the listeners whose time it is.
     pub(super) fn end_closing(self: &Rc<Self>) {
+        if self.keeps_closing() {
+            return;
+        }
         let now = self.reactor.now();
         let due: Vec<_> = self.closing.borrow_mut().extract_if(.., |it| it.at <= now).collect();
         due.into_iter().for_each(|it| self.close(it.accepting));
@@ -51,7 +67,7 @@ impl Worker {
 
     /// How long it is until one is to be closed; `None`: there is none.
     pub(super) fn closing_due(&self) -> Option<Duration> {
-        let next = self.closing.borrow().iter().map(|it| it.at).min()?;
+        let next = self.closing.borrow().iter().map(|it| it.at).min().filter(|_| !self.keeps_closing())?;
         Some(next.saturating_duration_since(self.reactor.now()))
     }
 

@@ -34,7 +34,9 @@ impl Worker {
             let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
             count(&self.counts().panics, 1);
             self.shared.report(Report::Panicked { message });
-            row.into_iter().for_each(|row| self.cut(row, End::Panicked));
+            // What has panicked once may do so again where it is ended.
+            let cut = || row.into_iter().for_each(|row| self.cut(row, End::Panicked));
+            let _ = catch_unwind(AssertUnwindSafe(cut));
         }
     }
 
