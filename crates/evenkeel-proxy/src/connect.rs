@@ -62,7 +62,7 @@ pub async fn with_retry(
     let started = worker.reactor.now();
     local.note_session();
     loop {
-        let (pool, index, mut seat) = seat(worker, session, local).await?;
+        let (pool, index, mut seat) = seat(worker, session, local, None).await?;
         let backend = &pool.backends[index as usize];
         let rules = pool.rules.connect;
         let began = worker.reactor.now();
@@ -111,11 +111,12 @@ pub fn try_to_seat(session: &Session, local: &LocalPool) -> Seating {
     local.seat(hash.unwrap_or_else(|| client_hash(session.client())), tried)
 }
 
-/// A seat at a backend that was not tried yet; waits for one if all are at their limits.
+/// A seat at a backend that was not tried yet; waits for one if all are at their limits, but no longer than `by`.
 pub async fn seat(
     worker: &Worker,
     session: &Session,
     local: &LocalPool,
+    by: Option<Instant>,
 ) -> Result<(Arc<Pool>, u32, CountedSeat), End> {
     let choose = || match try_to_seat(session, local) {
         Seating::At(pool, index, seat) => Some(Ok((pool, index, seat))),
@@ -131,6 +132,7 @@ pub async fn seat(
     let place = local.join_line(session.row).ok_or(End::QueueFull)?;
     session.set_reach(Reach::InLine(session.since(began)));
     let deadline = began + local.newest().rules.queue.timeout;
+    let deadline = by.map_or(deadline, |by| by.min(deadline));
     let waited = session.until(worker, deadline, || place.choose(choose)).await;
     drop(place);
     // There may be room for the next in line as well.

@@ -26,7 +26,7 @@ use evenkeel_core::dice::Dice;
 use evenkeel_core::end::{End, Side};
 use evenkeel_core::foresight::Foresight;
 use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
-use evenkeel_sys::poll::Readiness;
+use evenkeel_sys::poll::{Events, Readiness};
 use slab::Slab;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -273,11 +273,9 @@ impl Worker {
             // Before what has happened, so that a change holds for whoever comes after it was said to hold.
             let stopped = self.obey(inbox);
             self.reactor.take_expected(&mut expected);
-            let mut index = 0;
-            while let Some((token, readiness)) = reactor::event(&events, index) {
-                self.on_event(token, readiness);
-                index += 1;
-            }
+            // Links first: what has come by one that waits is no answer to a request that comes now.
+            self.on_events(&events, true);
+            self.on_events(&events, false);
             expected.drain(..).for_each(|row| self.go(row));
             self.carry_on();
             self.guarded(None, || self.drive_links());
@@ -311,6 +309,17 @@ impl Worker {
                 return;
             }
             self.reactor.pop_ready().into_iter().for_each(|row| self.go(row));
+        }
+    }
+
+    /// What has happened to links, or to all else.
+    fn on_events(self: &Rc<Self>, events: &Events, to_links: bool) {
+        let mut index = 0;
+        while let Some((token, readiness)) = reactor::event(events, index) {
+            if matches!(token, Token::Link(_)) == to_links {
+                self.on_event(token, readiness);
+            }
+            index += 1;
         }
     }
 

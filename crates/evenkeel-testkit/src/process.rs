@@ -1,6 +1,6 @@
 //! A program as a child process: watched through its JSON log and /proc, signalled, and gone at the end.
 
-use crate::deadline::PATIENCE;
+use crate::deadline::{PATIENCE, eventually};
 use rustix::process::{Pid, Signal};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
@@ -88,6 +88,19 @@ impl Process {
         let pid = Pid::from_raw(self.pid().cast_signed()).expect("a process id is not 0");
         rustix::process::kill_process(pid, signal)
             .unwrap_or_else(|error| panic!("signal {signal:?}: {error}"));
+    }
+
+    /// Stops it until it gets [`Signal::CONT`]: what happens meanwhile it sees at once.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+        let tasks = format!("/proc/{}/task", self.pid());
+        let has_stopped = |task: std::fs::DirEntry| {
+            let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" T"))
+        };
+        eventually("all its threads have stopped", || {
+            std::fs::read_dir(&tasks).ok()?.flatten().all(has_stopped).then_some(())
+        });
     }
 
     /// Waits for the first line of JSON on standard output, old or new, for which `is_it` holds; see

@@ -2,6 +2,7 @@
 //! their connection ends.
 
 use super::chunked::{self, Chunks};
+use super::edit::Edits;
 use super::grpc::Call;
 use super::head::Lines;
 use super::outcome::Refusal;
@@ -111,8 +112,9 @@ impl Passage {
         }
     }
 
-    /// Takes in what came and adds what is to be passed on to `out`; says how many of the bytes were of this body.
-    pub fn carry(&mut self, came: &[u8], out: &mut Vec<u8>) -> Result<usize, Refusal> {
+    /// Takes in what came and adds what is to be passed on to `out`; says how many of the bytes were of this body. What the
+    /// `edits` take away of the head is not in its trailers either.
+    pub fn carry(&mut self, came: &[u8], edits: &Edits, out: &mut Vec<u8>) -> Result<usize, Refusal> {
         let start = out.len();
         let used = match &mut self.from {
             From::Done => 0,
@@ -136,23 +138,23 @@ impl Passage {
         if self.passed > self.most {
             return Err(Refusal::BodyTooLong);
         }
-        self.finish(out);
+        self.finish(edits, out);
         Ok(used)
     }
 
-    fn finish(&mut self, out: &mut Vec<u8>) {
+    fn finish(&mut self, edits: &Edits, out: &mut Vec<u8>) {
         let is_over = match &self.from {
             From::Length(left) => *left == 0,
             From::Chunked(chunks) => chunks.is_done(),
             From::UntilEnd | From::Done => false,
         };
         if is_over {
-            self.end(out);
+            self.end(edits, out);
         }
     }
 
     /// Adds what says that this was all, and is done.
-    fn end(&mut self, out: &mut Vec<u8>) {
+    fn end(&mut self, edits: &Edits, out: &mut Vec<u8>) {
         let from = std::mem::replace(&mut self.from, From::Done);
         if let (Some(call), From::Chunked(chunks)) = (&mut self.call, &from) {
             chunks.trailer(&mut Lines::new()).into_iter().for_each(|fields| call.end(fields));
@@ -160,7 +162,7 @@ impl Passage {
         if self.in_chunks {
             out.extend_from_slice(b"0\r\n");
             if let From::Chunked(chunks) = &from {
-                chunks.write_trailer(out);
+                chunks.write_trailer(edits, out);
             }
             out.extend_from_slice(b"\r\n");
         }
@@ -169,7 +171,7 @@ impl Passage {
     /// The connection that it came through has ended: adds what that means to `out`. Whether this was the body's end.
     pub fn on_end(&mut self, out: &mut Vec<u8>) -> bool {
         match self.from {
-            From::UntilEnd => self.end(out),
+            From::UntilEnd => self.end(&Edits::default(), out),
             From::Done => {}
             From::Length(_) | From::Chunked(_) => return false,
         }

@@ -1,5 +1,6 @@
 //! Chunks, RFC 9112, section 7.1: read strictly, whatever is written is written anew.
 
+use super::edit::Edits;
 use super::head::{self, Fields, Known, Lines, Seeker};
 use super::outcome::Refusal;
 
@@ -27,7 +28,9 @@ pub struct Chunks {
 enum State {
     /// In the length of a chunk.
     Length { value: u64, digits: u32 },
-    /// Behind it.
+    /// In white space behind it, in front of an extension.
+    Gap { value: u64, seen: u32 },
+    /// In what stands behind it.
     Extension { value: u64, seen: u32 },
     /// At the end of its line.
     LengthEnd { value: u64 },
@@ -101,10 +104,12 @@ impl Chunks {
         }
     }
 
-    /// Adds the fields that stand behind the last chunk, but for those that may not stand there.
-    pub fn write_trailer(&self, out: &mut Vec<u8>) {
+    /// Adds the fields that stand behind the last chunk, but for those that may not stand there, or that the `edits` do not keep:
+    /// whoever reads them may take them for fields of the head (RFC 9110, section 6.5.1).
+    pub fn write_trailer(&self, edits: &Edits, out: &mut Vec<u8>) {
         if let Some(fields) = self.trailer(&mut Lines::new()) {
-            fields.lines(|known, _| known == Known::Other).for_each(|line| out.extend_from_slice(line));
+            let passing = fields.lines(|known, name| known == Known::Other && edits.keeps(name));
+            passing.for_each(|line| out.extend_from_slice(line));
         }
     }
 
@@ -125,6 +130,11 @@ fn step(state: State, byte: u8) -> Option<State> {
         }
         (State::Length { value, digits: 1.. }, b'\r') => Some(State::LengthEnd { value }),
         (State::Length { value, digits: 1.. }, b';') => Some(State::Extension { value, seen: 0 }),
+        (State::Length { value, digits: 1.. }, b' ' | b'\t') => Some(State::Gap { value, seen: 1 }),
+        (State::Gap { value, seen }, b' ' | b'\t') if seen < EXTENSION_MAX => {
+            Some(State::Gap { value, seen: seen + 1 })
+        }
+        (State::Gap { value, seen }, b';') => Some(State::Extension { value, seen }),
         (State::Extension { value, .. }, b'\r') => Some(State::LengthEnd { value }),
         (State::Extension { value, seen }, _) if super::token::is_value(byte) && seen < EXTENSION_MAX => {
             Some(State::Extension { value, seen: seen + 1 })

@@ -62,6 +62,11 @@ impl Credit {
         self.spend(BOTHER);
     }
 
+    /// A message that was none had to be read, and the client told so: the end of that gives nothing back.
+    pub fn on_refused(&mut self) {
+        self.spend(RESET + BOTHER);
+    }
+
     fn spend(&mut self, cost: u32) {
         self.is_exhausted |= cost > self.left;
         self.left = self.left.saturating_sub(cost);

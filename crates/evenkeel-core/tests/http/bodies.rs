@@ -1,6 +1,7 @@
 //! Bodies, cut anywhere, from one framing to another.
 
 use evenkeel_core::http::body::{Framing, Passage};
+use evenkeel_core::http::edit::Edits;
 use evenkeel_core::http::outcome::Refusal;
 
 /// What goes on of `came`, in pieces of so many bytes; and how many bytes were the body's.
@@ -9,7 +10,7 @@ fn pass(came: &[u8], piece: usize, from: Framing, to: Framing) -> Result<(Vec<u8
     let mut held: Vec<u8> = Vec::new();
     for bytes in came.chunks(piece) {
         held.extend_from_slice(bytes);
-        let taken = passage.carry(&held, &mut out)?;
+        let taken = passage.carry(&held, &Edits::default(), &mut out)?;
         used += taken;
         held.drain(..taken);
         if passage.is_done() {
@@ -43,9 +44,22 @@ fn a_body_in_chunks_is_the_same_wherever_it_is_cut() {
 }
 
 #[test]
+fn what_is_taken_out_of_a_head_does_not_stand_behind_the_body() {
+    let (mut passage, mut out) = (Passage::new(Framing::Chunked, Framing::Chunked, None), Vec::new());
+    let edits = Edits { remove: ["X-Sum".parse().unwrap()].into(), ..Edits::default() };
+    passage.carry(b"0\r\nX_Sum: 1\r\nx-sum: 1\r\nX-Kept: 2\r\n\r\n", &edits, &mut out).unwrap();
+    assert_eq!(out, b"0\r\nX-Kept: 2\r\n\r\n");
+}
+
+#[test]
+fn white_space_may_stand_in_front_of_an_extension() {
+    assert_eq!(unchunk(b"5 \t;a=b\r\nhello\r\n0 ;x\r\n\r\n"), b"hello");
+}
+
+#[test]
 fn chunks_that_come_together_go_on_as_one() {
     let (mut passage, mut out) = (Passage::new(Framing::Chunked, Framing::Chunked, None), Vec::new());
-    passage.carry(b"1\r\na\r\n1\r\nb\r\n1\r\nc\r\n0\r\n\r\n", &mut out).unwrap();
+    passage.carry(b"1\r\na\r\n1\r\nb\r\n1\r\nc\r\n0\r\n\r\n", &Edits::default(), &mut out).unwrap();
     assert_eq!(out, b"3\r\nabc\r\n0\r\n\r\n");
 }
 
@@ -67,13 +81,13 @@ fn a_body_of_some_length_ends_there() {
 fn a_body_that_lasts_until_its_connection_ends_has_a_last_chunk_then() {
     let mut passage = Passage::new(Framing::UntilEnd, Framing::Chunked, None);
     let mut out = Vec::new();
-    assert_eq!(passage.carry(b"hello", &mut out), Ok(5));
+    assert_eq!(passage.carry(b"hello", &Edits::default(), &mut out), Ok(5));
     assert!(!passage.is_done() && passage.on_end(&mut out) && passage.is_done());
     assert_eq!(unchunk(&out), b"hello");
     let mut cut = Passage::new(Framing::Length(5), Framing::Length(5), None);
     assert!(!cut.on_end(&mut out), "this is no end");
     let mut cut = Passage::new(Framing::Chunked, Framing::Chunked, None);
-    assert!(cut.carry(b"5\r\nhel", &mut out).is_ok() && !cut.on_end(&mut out));
+    assert!(cut.carry(b"5\r\nhel", &Edits::default(), &mut out).is_ok() && !cut.on_end(&mut out));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Calls of gRPC: where an answer says how one has ended, and what is no such word.
 
 use evenkeel_core::http::body::{Framing, Passage};
+use evenkeel_core::http::edit::Edits;
 use evenkeel_core::http::grpc::{Call, Status};
 use evenkeel_core::http::head::Lines;
 use evenkeel_core::http::method::Method;
@@ -28,7 +29,7 @@ fn by_body(lines: &str, body: &str, piece: usize, to: Framing) -> Option<Status>
     let (mut passage, mut out) = (Passage::new(from, to, None).answering(call), Vec::new());
     let mut left = body.as_bytes();
     while !passage.is_done() {
-        let used = passage.carry(&left[..piece.min(left.len())], &mut out).unwrap();
+        let used = passage.carry(&left[..piece.min(left.len())], &Edits::default(), &mut out).unwrap();
         left = &left[used..];
     }
     passage.call().and_then(Call::status)

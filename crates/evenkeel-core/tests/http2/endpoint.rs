@@ -9,7 +9,8 @@ use evenkeel_core::http2::settings;
 use evenkeel_core::http2::unpacked::Unpacked;
 use std::time::{Duration, Instant};
 
-const LIMITS: Limits = Limits { streams: 2, stream_window: 100, connection_window: 65_535, fields: 1000 };
+const LIMITS: Limits =
+    Limits { streams: 2, stream_window: 100, connection_window: 65_535, fields: 1000, block: 16_384 };
 const WHOLE: u8 = END_HEADERS | END_STREAM;
 
 /// An endpoint, and what it has said since that was asked last.

@@ -4,7 +4,7 @@ use super::Client;
 use super::answer::Told;
 use super::http2::Failed;
 use super::reach::{self, Reached, Wish};
-use super::round::{Round, RoundEnd};
+use super::round::{Beginning, Round, RoundEnd};
 use super::way::Way;
 use crate::books::{RouteBook, RouteCounts};
 use crate::connect;
@@ -18,6 +18,7 @@ use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::end::End;
 use evenkeel_core::http::body::Passage;
+use evenkeel_core::http::edit::Edits;
 use evenkeel_core::http::grpc;
 use evenkeel_core::http::method::Method;
 use evenkeel_core::http::outcome::{Failing, Outcome, Refusal};
@@ -107,6 +108,8 @@ pub struct Exchange {
     pub way: Way,
     /// What the client was told.
     pub status: Option<u16>,
+    /// Whether it has got something of a backend's answer: then it can be told nothing else.
+    pub is_answered: bool,
     /// How it has ended, as its backend says, if it is a call of gRPC.
     pub grpc: Option<grpc::Status>,
     /// Who answered, or was to.
@@ -150,6 +153,7 @@ impl Exchange {
             onward: Onward { version: request.version, keeps: request.keeps },
             terms,
             status: None,
+            is_answered: false,
             grpc: None,
             backend: None,
             connect: None,
@@ -179,14 +183,24 @@ impl Exchange {
         self.body.is_done()
     }
 
+    /// Takes in what came of its body, and adds what its backend gets of that to `out`; says how many of the bytes were of it.
+    pub fn carry(&mut self, came: &[u8], out: &mut Vec<u8>) -> Result<usize, Refusal> {
+        let edits = &self.terms.rules.steering.routes.then(self.way.route).to_backend;
+        self.body.carry(came, edits, out)
+    }
+
+    /// What is done to the fields of its answer.
+    pub fn edits_to_client(&self) -> &Edits {
+        &self.terms.rules.steering.routes.then(self.way.route).to_client
+    }
+
     /// What the client is told of its connection if that is kept, or not, from now on.
     pub fn onward(&mut self, keeps: bool) -> Onward {
         self.onward.keeps &= keeps;
         self.onward
     }
 
-    /// Sends it to a backend, and the answer back; to another one as long as that is safe. Where that fails the client has got
-    /// nothing yet, if the outcome has a status.
+    /// Sends it to a backend, and the answer back; to another one as long as that is safe.
     pub async fn run(
         &mut self,
         worker: &Rc<Worker>,
@@ -211,8 +225,9 @@ impl Exchange {
         let mut wish = Wish {
             since: None,
             alone: self.terms.rules.links.idle_max == 0,
-            alive: !self.method.is_idempotent(),
+            alive: !self.method.is_idempotent() || !self.body.is_done(),
             started: worker.reactor.now(),
+            by: self.by(),
         };
         loop {
             let mut reached = match reach::reach(worker, session, &pool, client.socket(), wish).await {
@@ -237,8 +252,8 @@ impl Exchange {
                     self.keep(worker, &pool, &mut reached, in_order);
                     return (Outcome::Answered, None);
                 }
-                RoundEnd::Upgraded(to_client) => {
-                    return match self.upgrade(worker, session, client, reached, to_client) {
+                RoundEnd::Upgraded(beginning) => {
+                    return match self.upgrade(worker, session, client, reached, beginning) {
                         Some(established) => (Outcome::Upgraded, Some(Box::new(established))),
                         None => (Outcome::CutShort, None),
                     };
@@ -281,7 +296,7 @@ impl Exchange {
             self.keep(worker, pool, &mut reached, false);
         }
         let Reached { lease, seat, pool: chosen, index, .. } = reached;
-        let may_repeat = self.may_repeat(is_unseen);
+        let may_repeat = self.may_repeat(is_unseen) && self.by().is_none_or(|by| worker.reactor.now() < by);
         let is_lost = matches!(failing, Failing::Closed | Failing::Reset | Failing::Silent);
         let has_ended_meanwhile = (lease.is_reused || is_unseen) && is_lost;
         drop(lease);
@@ -297,7 +312,7 @@ impl Exchange {
             }
             return None;
         }
-        if failing.is_of_backend() {
+        if failing.is_of_backend() && !has_ended_meanwhile {
             seat.failed(failure);
             connect::note_failure(worker, session, &chosen, backend, failure, self.began);
         } else {
@@ -315,6 +330,11 @@ impl Exchange {
         }
     }
 
+    /// By when all of it must be over, if it must.
+    pub fn by(&self) -> Option<Instant> {
+        self.terms.rules.timeouts.request.map(|limit| self.began + limit)
+    }
+
     /// Whether it can be sent again: all of it is still here, nothing was answered, and it does no harm if it was done already.
     /// Without its body, a request that has one was not done; nor was one that is unseen, as the backend has said.
     fn may_repeat(&self, is_unseen: bool) -> bool {
@@ -330,7 +350,7 @@ impl Exchange {
         session: &Session,
         client: &mut Client,
         reached: Reached<'_>,
-        to_client: Vec<u8>,
+        beginning: Beginning,
     ) -> Option<Established> {
         let Reached { lease, seat, pool, .. } = reached;
         session.backend_ready.set(lease.link.ready());
@@ -343,7 +363,10 @@ impl Exchange {
         let now = worker.reactor.now();
         let mut relay = Relay::new(taken, backend, Vec::new(), options, rules, now)
             .with_tls(to_client_tunnel, to_backend_tunnel)
-            .beginning(std::mem::take(&mut client.held), to_client);
+            .beginning(
+                [beginning.to_backend, std::mem::take(&mut client.held)].concat(),
+                beginning.to_client,
+            );
         self.cut_by.into_iter().for_each(|at| relay.drain_by(at));
         Some(Established { relay, seat })
     }

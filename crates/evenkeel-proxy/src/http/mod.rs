@@ -160,7 +160,8 @@ async fn conclude(
         let told = answer::rule(worker, session, client, (exchange, &said), onward).await;
         exchange.note_told(told);
     }
-    if outcome.status().is_some() {
+    let is_told = outcome.status().is_some() && !exchange.is_answered;
+    if is_told {
         keeps &= exchange.is_body_gone() && !matches!(outcome, Outcome::Refused(_));
         let onward = exchange.onward(keeps);
         exchange.status = outcome.status();
@@ -172,16 +173,15 @@ async fn conclude(
     if let Some(established) = upgraded {
         return Next::Relay(established);
     }
-    let is_whole = outcome.is_ok() || outcome.status().is_some();
+    let is_whole = outcome.is_ok() || is_told;
     if keeps && is_whole {
         return Next::Request;
-    }
-    if !exchange.is_body_gone() || client.has_more(session) {
-        answer::leave(worker, session, client).await;
     }
     if !is_whole {
         // What was cut must not look like an end.
         client.cut();
+    } else if !exchange.is_body_gone() || client.has_more(session) {
+        answer::leave(worker, session, client).await;
     }
     Next::Close
 }

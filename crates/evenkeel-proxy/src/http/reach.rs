@@ -66,9 +66,16 @@ pub struct Wish {
     pub alive: bool,
     /// Since when the request is on its way to a backend.
     pub started: Instant,
+    /// By when all of it must be over, if it must.
+    pub by: Option<Instant>,
 }
 
 impl Wish {
+    /// By when something must have come of what may take until `at`.
+    fn at_most(&self, at: Instant) -> Instant {
+        self.by.map_or(at, |by| by.min(at))
+    }
+
     /// Whether a link by these rules has several requests at once.
     fn is_shared_with(&self, rules: &PoolRules) -> bool {
         rules.http2.is_some() && !self.alone && can_be_shared(rules)
@@ -90,7 +97,7 @@ pub async fn reach<'a>(
         let (pool, index, mut seat) = match seated.take() {
             Some(seated) => seated,
             // Boxed, as all that only some wait for: what each request needs is then small enough to be found at once.
-            None => Box::pin(connect::seat(worker, session, local)).await?,
+            None => Box::pin(connect::seat(worker, session, local, wish.by)).await?,
         };
         let backend = &pool.backends[index as usize];
         let mut lease = waiting(worker, session, backend, &pool.rules, wish);
@@ -104,7 +111,7 @@ pub async fn reach<'a>(
         }
         let rules = pool.rules.connect;
         let began = worker.reactor.now();
-        let deadline = (began + rules.timeout).min(wish.started + rules.total);
+        let deadline = wish.at_most((began + rules.timeout).min(wish.started + rules.total));
         let maker = wish.is_shared_with(&pool.rules).then(|| Maker::new(links, key(&backend.load)));
         let reached = connect::reach(worker, session, local, client, (&pool, backend), deadline);
         match Box::pin(reached).await {
@@ -123,6 +130,13 @@ pub async fn reach<'a>(
             Err(NotConnected::ClientLeft) => return Err(End::ClientLeft),
             Err(NotConnected::Failed(failure)) => {
                 drop(maker);
+                if wish.by.is_some_and(|by| worker.reactor.now() >= by) {
+                    // It had less time than a connect may take.
+                    drop(seat);
+                    worker.on_seat_freed(local);
+                    connect::note_attempt(worker, session, backend, failure, began);
+                    return Err(End::NotConnected(failure));
+                }
                 seat.failed(failure);
                 worker.on_seat_freed(local);
                 connect::note_failure(worker, session, &pool, backend, failure, began);
@@ -150,7 +164,7 @@ async fn made_by_others<'a>(
         None if place.is_of_use() => None,
         found => Some(found),
     };
-    match session.until(worker, now + rules.connect.timeout / 2, look).await {
+    match session.until(worker, wish.at_most(now + rules.connect.timeout / 2), look).await {
         Ok(found) => Ok(found),
         Err(Interrupted::ClientLeft) => Err(End::ClientLeft),
         Err(Interrupted::TooLate) => Ok(None),

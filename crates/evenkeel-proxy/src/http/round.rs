@@ -31,12 +31,20 @@ const BULK_BYTES: u64 = 256 * 1024;
 pub enum RoundEnd {
     /// The client has the whole answer.
     Done,
-    /// Both sides change to another protocol; this is what the client is to get first.
-    Upgraded(Vec<u8>),
+    /// Both sides change to another protocol, which begins with this.
+    Upgraded(Beginning),
     /// There is no answer, and the client has got nothing.
     Failed(Failing),
     /// There will be none.
     Over(Outcome),
+}
+
+/// What each side is still to get of HTTP when another protocol follows.
+pub struct Beginning {
+    /// The rest of the request.
+    pub to_backend: Vec<u8>,
+    /// The answer.
+    pub to_client: Vec<u8>,
 }
 
 /// One try.
@@ -100,6 +108,12 @@ impl Rest {
         }
         port.flush()
     }
+
+    /// What is left.
+    fn take(&mut self) -> Vec<u8> {
+        let Self { bytes, sent } = std::mem::take(self);
+        bytes[sent..].to_vec()
+    }
 }
 
 impl<'a, 'r> Round<'a, 'r> {
@@ -151,6 +165,8 @@ impl<'a, 'r> Round<'a, 'r> {
         })
         .await;
         self.note_call();
+        // Also of an answer before the answer: what follows a part of it would be taken for the rest.
+        self.exchange.is_answered = self.answer.is_some() || !self.to_client.bytes.is_empty();
         if let Some(serving) = self.session.serving() {
             serving.set_bulk(false);
         }
@@ -189,19 +205,16 @@ impl<'a, 'r> Round<'a, 'r> {
     fn impatience(&self) -> (Instant, RoundEnd) {
         let timeouts = &self.exchange.terms.rules.timeouts;
         let is_sent = self.exchange.body.is_done() || self.is_deaf;
-        let (at, end) = match &self.answer {
-            Some(_) => (self.moved_at + timeouts.body, RoundEnd::Over(Outcome::Stalled)),
-            None if is_sent => (self.moved_at + timeouts.response, RoundEnd::Failed(Failing::Late)),
+        let (patience, end) = match &self.answer {
+            Some(_) => (timeouts.body, RoundEnd::Over(Outcome::Stalled)),
+            None if is_sent => (timeouts.response, RoundEnd::Failed(Failing::Late)),
             None if self.to_backend.bytes.is_empty() && self.reached.lease.is_flushed() => {
-                (self.moved_at + timeouts.body, RoundEnd::Over(Outcome::Refused(Refusal::BodyLate)))
+                (timeouts.body, RoundEnd::Over(Outcome::Refused(Refusal::BodyLate)))
             }
-            None => (self.moved_at + timeouts.body, RoundEnd::Failed(Failing::Late)),
+            None => (timeouts.body, RoundEnd::Failed(Failing::Late)),
         };
-        match timeouts.request.map(|limit| self.exchange.began + limit) {
-            Some(whole) if whole < at && self.answer.is_some() => (whole, RoundEnd::Over(Outcome::Stalled)),
-            Some(whole) if whole < at => (whole, RoundEnd::Failed(Failing::Late)),
-            _ => (at, end),
-        }
+        let at = self.moved_at + patience;
+        (self.exchange.by().map_or(at, |by| by.min(at)), end)
     }
 
     /// Takes note of orders that have come since it has heard one.

@@ -2,6 +2,7 @@
 
 mod failing;
 mod links;
+mod midway;
 mod refused;
 mod streams;
 

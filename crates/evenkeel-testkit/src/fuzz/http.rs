@@ -2,6 +2,7 @@
 //! wherever it is cut. Read by readers of their own, which share nothing with what they judge.
 
 use evenkeel_core::http::body::{Framing, Passage};
+use evenkeel_core::http::edit::Edits;
 use evenkeel_core::http::forwarded::Origin;
 use evenkeel_core::http::head::{Lines, Seeker};
 use evenkeel_core::http::method::Method;
@@ -98,7 +99,7 @@ fn stranger(x: bool, standard: bool) -> Origin {
 fn passed(bytes: &[u8], piece: usize, to: Framing) -> Option<(Vec<u8>, usize)> {
     let (mut passage, mut out, mut used) = (Passage::new(Framing::Chunked, to, None), Vec::new(), 0);
     for came in bytes.chunks(piece) {
-        used += passage.carry(came, &mut out).ok()?;
+        used += passage.carry(came, &Edits::default(), &mut out).ok()?;
         if passage.is_done() {
             return Some((out, used));
         }

@@ -15,7 +15,7 @@ const LIMITS: HeadLimits = HeadLimits { bytes: 1 << 16, fields: 1000, target: 1 
 
 /// What a client may have open, and how much of it.
 const ENDPOINT: Limits =
-    Limits { streams: 3, stream_window: 1000, connection_window: 70_000, fields: 1 << 16 };
+    Limits { streams: 3, stream_window: 1000, connection_window: 70_000, fields: 1 << 16, block: 1 << 16 };
 
 /// What became of a conversation: each thing that happened, what was answered, and why it ended.
 type Fate = (Vec<String>, Vec<u8>, Option<Reason>);

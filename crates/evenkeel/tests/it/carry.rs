@@ -110,7 +110,7 @@ fn a_reset_that_comes_with_the_fin_is_passed_on_as_well() {
     let client = running.connect();
     client.receive(5).unwrap();
     // All of it is there before any of it is seen.
-    running.signal(Signal::STOP);
+    running.pause();
     client.send(b"bye").unwrap();
     client.finish();
     client.reset();
@@ -137,7 +137,7 @@ fn a_few_bytes_behind_urgent_data_arrive_without_more_behind_them() {
     let client = running.connect();
     client.check_echo("hello");
     // All of it is there before the first of it is read.
-    running.signal(Signal::STOP);
+    running.pause();
     client.send(b"before").unwrap();
     client.socket().send_out_of_band(b"!").unwrap();
     client.send(b"behind").unwrap();

@@ -3,15 +3,58 @@
 use crate::chain::Chain;
 use crate::harness::Setup;
 use evenkeel_testkit::web::{self, Message};
-use evenkeel_testkit::{PATIENCE, Peer, Place, Server, eventually};
+use evenkeel_testkit::{PATIENCE, Peer, Place, Server, Signal, eventually};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 
 const HEALTH: &str =
     "health = { tcp = true, interval = \"60ms\", fast-interval = \"20ms\", timeout = \"1s\" }";
 
 fn named(name: &'static str) -> Server {
     Server::start(&Place::any(), web::serve(move |_| web::ok(name)))
+}
+
+/// A server that answers its first request; on word from the sender, which hears back, it says on that connection what nobody has
+/// asked for, and closes it.
+fn closing_its_first() -> (Server, mpsc::Sender<&'static str>, mpsc::Receiver<()>) {
+    let ((word, heard), (done, is_done)) = (mpsc::channel(), mpsc::channel());
+    let first = Mutex::new(Some((heard, done)));
+    let server = Server::start(&Place::any(), move |peer: &Peer| {
+        let mine = first.lock().unwrap().take();
+        let Some((heard, done)) = mine else { return web::serve(|_| web::ok("again"))(peer) };
+        let _ = web::read_request(peer).and_then(|_| peer.send(&web::ok("first")));
+        let _ = heard.recv().map(|word: &str| peer.send(word.as_bytes()));
+        peer.finish();
+        let _ = done.send(());
+        let _ = peer.read_to_end();
+    });
+    (server, word, is_done)
+}
+
+#[test]
+fn a_connection_that_ended_while_it_waited_costs_no_request() {
+    let timeout = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    for (word, asked) in [
+        (timeout, web::request("GET / HTTP/1.1\nHost: a", "")),
+        ("", web::request("GET / HTTP/1.1\nHost: a", "")),
+        ("", web::request("PUT / HTTP/1.1\nHost: a\nContent-Length: 5", "hello")),
+        ("", web::request("POST / HTTP/1.1\nHost: a\nContent-Length: 5", "hello")),
+    ] {
+        let (server, tell, is_done) = closing_its_first();
+        let keys = "health = \"off\"";
+        let mut running = Setup::to([server.place()]).http().keys(keys).top("workers = 1").ready();
+        let client = Peer::connect(&running.place);
+        assert_eq!(web::get(&client, "/").unwrap().text(), "first");
+        // The request is there before the end of the connection, and before that is seen.
+        running.pause();
+        client.send(&asked).unwrap();
+        tell.send(word).unwrap();
+        is_done.recv_timeout(PATIENCE).unwrap();
+        running.signal(Signal::CONT);
+        assert_eq!(web::read_answer(&client).unwrap().text(), "again", "{word:?}");
+        let line = running.wait_for("it", |line| line["kind"] == "request" && line["number"] == 2);
+        assert!(line.get("failed_attempts").is_none(), "{line}");
+    }
 }
 
 #[test]

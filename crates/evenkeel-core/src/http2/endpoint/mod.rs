@@ -29,6 +29,8 @@ pub struct Limits {
     pub connection_window: u32,
     /// What the fields of a message may count, each 32 beside its bytes.
     pub fields: u32,
+    /// Bytes of a message as they come in several frames, packed: one that has more ends the connection.
+    pub block: u32,
 }
 
 /// What has happened.

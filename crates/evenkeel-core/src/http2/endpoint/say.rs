@@ -118,6 +118,13 @@ impl Endpoint {
         }
     }
 
+    /// Says the fields of an answer that is all to what is no request.
+    pub fn refuse(&mut self, stream: u32, out: &mut Vec<u8>, fields: impl FnOnce(&mut Vec<u8>)) {
+        self.fields(stream, true, out, fields);
+        self.reset(stream, Reason::NO_ERROR, out);
+        self.credit().into_iter().for_each(Credit::on_refused);
+    }
+
     /// Nothing more of this stream is said or wanted.
     pub fn reset(&mut self, stream: u32, why: Reason, out: &mut Vec<u8>) {
         if !self.knows(stream) {

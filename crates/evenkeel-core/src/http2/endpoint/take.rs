@@ -1,6 +1,6 @@
 //! What comes in.
 
-use super::super::frame::{self, ACK, END_HEADERS, FRAME_MAX, Head, Kind, PADDED, PRIORITY};
+use super::super::frame::{self, ACK, END_HEADERS, Head, Kind, PADDED, PRIORITY};
 use super::super::reason::Reason;
 use super::super::unpacked::Unpacked;
 use super::gather::{Block, Body};
@@ -68,8 +68,7 @@ impl Endpoint {
             Kind::Data => self.on_data(head, payload, out),
             Kind::Headers => self.on_headers(head, payload, unpacked, out),
             Kind::Continuation => {
-                let most = FRAME_MAX.max(self.limits.fields as usize);
-                match self.gather.go_on(payload, most, head.has(END_HEADERS))? {
+                match self.gather.go_on(payload, self.limits.block as usize, head.has(END_HEADERS))? {
                     Some(block) => self.on_block(block.stream, &block.bytes, block.is_over, unpacked, out),
                     None => Ok(None),
                 }

@@ -2,6 +2,7 @@
 
 use super::body::Incoming;
 use super::errand::Failed;
+use evenkeel_core::http::body::Framing;
 use evenkeel_core::http::method::Method;
 use evenkeel_core::http::response::HEAD_MAX;
 use evenkeel_core::http2::endpoint::Endpoint;
@@ -33,6 +34,10 @@ impl Answer {
         }
         let status = message::response(unpacked)?;
         let framing = wording::response((status, method), is_over, unpacked.fields(), &mut self.told)?;
+        if is_over && matches!(framing, Framing::Length(_)) {
+            // It says that there is something, and there is nothing.
+            return Err(Failed::Seen);
+        }
         match status {
             // No window holds up heads.
             100..200 if is_over || status == 101 || self.told.len() > HEAD_MAX => return Err(Failed::Seen),

@@ -302,8 +302,7 @@ impl Connection {
         let path = asked.path.and_then(|path| path.split(|byte| *byte == b'?').next());
         let line = [asked.method, path.unwrap_or_default()].join(&b' ');
         self.tell_refused(why, &line, now);
-        self.endpoint.fields(id, true, out, |out| hpack::status(why.status(), out));
-        self.endpoint.reset(id, Reason::NO_ERROR, out);
+        self.endpoint.refuse(id, out, |out| hpack::status(why.status(), out));
     }
 
     /// Room for one more stream, each of which has a backend as a session has: the first has the place of its connection.

@@ -3,6 +3,7 @@
 use evenkeel_core::http::response;
 use evenkeel_core::http::rules::HeadLimits;
 use evenkeel_core::http2::endpoint::Limits;
+use evenkeel_core::http2::frame::FRAME_MAX;
 use evenkeel_core::http2::unpacked::FIELD_BYTES;
 
 /// Streams that a client may have open at once.
@@ -22,13 +23,19 @@ pub const REQUESTS_MAX: usize = 32;
 /// and a client who does so by way of us is not to cost others their connection.
 pub const TAKEN_BACK_MAX: usize = 16;
 
+/// Bytes of a head, packed, that a backend may send: one that is too long for its client is no matter of the other requests on the
+/// connection.
+const BLOCK_MAX: u32 = 256 * 1024;
+
 /// What holds for clients, whose heads may be so long. What is longer is refused with words of HTTP/1.
 pub fn of_clients(heads: &HeadLimits) -> Limits {
+    let fields = heads.bytes.saturating_add(heads.fields.saturating_mul(FIELD_BYTES as u32));
     Limits {
         streams: STREAMS_MAX,
         stream_window: STREAM_WINDOW,
         connection_window: CONNECTION_WINDOW,
-        fields: heads.bytes.saturating_add(heads.fields.saturating_mul(FIELD_BYTES as u32)),
+        fields,
+        block: fields.max(FRAME_MAX as u32),
     }
 }
 
@@ -40,5 +47,6 @@ pub fn of_backends() -> Limits {
         stream_window: STREAM_WINDOW,
         connection_window: 2 * REQUESTS_MAX as u32 * STREAM_WINDOW,
         fields: response::HEAD_MAX as u32,
+        block: BLOCK_MAX,
     }
 }

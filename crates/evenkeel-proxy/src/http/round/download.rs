@@ -1,6 +1,6 @@
 //! From the backend to the client.
 
-use super::{Hand, Rest, Round, RoundEnd};
+use super::{Beginning, Hand, Rest, Round, RoundEnd};
 use crate::http::exchange::{Exchange, Terms};
 use crate::http::http2::Failed;
 use crate::http::judge;
@@ -110,7 +110,8 @@ impl Round<'_, '_> {
     ) -> Result<(), RoundEnd> {
         self.exchange.status = Some(response.status);
         let is_upgrade = response.status == 101;
-        if is_upgrade && !(self.exchange.may_upgrade && response.upgrade.is_some()) {
+        let may_upgrade = self.exchange.may_upgrade && self.exchange.body.is_done();
+        if is_upgrade && !(may_upgrade && response.upgrade.is_some()) {
             return Err(RoundEnd::Failed(Failing::Malformed));
         }
         let call = Call::of(response);
@@ -125,19 +126,22 @@ impl Round<'_, '_> {
         way.name_us(&terms.rules, response.version);
         let framing = write::response(response, *method, onward, Some(way.edited(&terms.rules)), out);
         self.exchange.onward(framing != Framing::UntilEnd);
-        self.exchange.head_to_client += out.len() as u64;
+        let head = out.len() as u64;
         self.in_order = response.keeps;
         self.came = Vec::new();
         if is_upgrade || response.opens_tunnel(self.exchange.method) {
+            self.exchange.head_to_client += head;
             out.extend_from_slice(body);
-            return Err(RoundEnd::Upgraded(std::mem::take(out)));
+            let to_backend = self.to_backend.take();
+            return Err(RoundEnd::Upgraded(Beginning { to_backend, to_client: std::mem::take(out) }));
         }
         let mut answer = Passage::new(response.body, framing, None).answering(call);
-        match answer.carry(body, out) {
+        match answer.carry(body, self.exchange.edits_to_client(), out) {
             // Whatever follows was not asked for.
             Ok(used) => self.in_order &= used == body.len(),
             Err(_) => return Err(RoundEnd::Failed(Failing::Malformed)),
         }
+        self.exchange.head_to_client += head;
         self.answer = Some(answer);
         Ok(())
     }
@@ -149,7 +153,7 @@ impl Round<'_, '_> {
         match answer.as_they_are(came) {
             0 => {
                 hand.out.clear();
-                match answer.carry(came, hand.out) {
+                match answer.carry(came, self.exchange.edits_to_client(), hand.out) {
                     Ok(used) => self.in_order &= used == length,
                     Err(_) => return Some(RoundEnd::Over(Outcome::CutShort)),
                 }

@@ -47,7 +47,7 @@ impl Round<'_, '_> {
             hand.out.extend_from_slice(&head);
             let held = std::mem::take(&mut self.client.held);
             self.exchange.is_body_touched = true;
-            match self.exchange.body.carry(&held, hand.out) {
+            match self.exchange.carry(&held, hand.out) {
                 Ok(used) => {
                     self.client.held = held[used..].to_vec();
                     self.give_to_backend(hand.out, hand.cipher);
@@ -75,7 +75,7 @@ impl Round<'_, '_> {
         let used = match self.exchange.body.as_they_are(came) {
             0 => {
                 hand.out.clear();
-                match self.exchange.body.carry(came, hand.out) {
+                match self.exchange.carry(came, hand.out) {
                     Ok(used) => used,
                     Err(refusal) => return Some(RoundEnd::Over(Outcome::Refused(refusal))),
                 }
