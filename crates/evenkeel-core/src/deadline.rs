@@ -97,6 +97,11 @@ impl Deadlines {
         [alone, idle, lifetime, drain].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
+    /// When the session must be over whatever moves, under these limits.
+    pub fn last(&self, limits: &SessionLimits) -> Option<Instant> {
+        self.drain().into_iter().chain(limits.lifetime.map(|limit| self.established + limit)).min()
+    }
+
     /// How long the session has been established.
     pub fn age(&self, now: Instant) -> Span {
         Span::between(self.established, now)

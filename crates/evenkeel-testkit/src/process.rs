@@ -170,7 +170,7 @@ impl Process {
 
     /// Waits until `count` sessions have been told of, and gives them.
     pub fn wait_sessions(&mut self, count: usize) -> Vec<Value> {
-        crate::eventually(&format!("{count} session records"), || {
+        eventually(&format!("{count} session records"), || {
             let sessions = self.sessions();
             assert!(sessions.len() <= count, "{} sessions, not {count}", sessions.len());
             (sessions.len() == count).then_some(sessions)
@@ -198,7 +198,7 @@ impl Process {
     pub fn exit_code(&mut self) -> i32 {
         use std::os::unix::process::ExitStatusExt as _;
         let what = self.what.clone();
-        let ended = crate::eventually(&format!("the end of {what}"), || self.try_wait());
+        let ended = eventually(&format!("the end of {what}"), || self.try_wait());
         ended.code().unwrap_or_else(|| -ended.signal().expect("no code, so a signal"))
     }
 

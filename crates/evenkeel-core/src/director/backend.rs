@@ -15,7 +15,7 @@ use crate::load::{Load, SeatLimits};
 use crate::name::BackendKey;
 use crate::ramp;
 use crate::snapshot::Backend;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 /// A backend as the configuration wants it: what may change while the backend stays the same one.
@@ -77,7 +77,7 @@ struct Schedule {
 
 impl BackendState {
     /// A backend nobody knew before; its first probe is due at `probe_at`.
-    pub fn new(now: Instant, key: BackendKey, wanted: Wanted, probe_at: Instant) -> Self {
+    pub fn new(now: Instant, key: BackendKey, wanted: Wanted, load: Arc<Load>, probe_at: Instant) -> Self {
         let (health, timeout) = match &wanted.check {
             Some(at) => (Health::checking(), at.check.timeout),
             None => (Health::up(), Duration::ZERO),
@@ -85,7 +85,7 @@ impl BackendState {
         Self {
             key,
             wanted,
-            load: Arc::default(),
+            load,
             health,
             checking_until: after(now, timeout),
             ejection: Ejection::default(),
@@ -117,6 +117,11 @@ impl BackendState {
     /// What percentage of its share it has at `now`; `None` is all of it.
     pub fn percent(&self, now: Instant, pool: &PoolConfig) -> Option<u32> {
         ramp::percent(&pool.slow_start?, self.ramp_since?, now)
+    }
+
+    /// What is known of how busy it is, as long as that is of interest to anybody.
+    pub fn load(&self) -> Weak<Load> {
+        Arc::downgrade(&self.load)
     }
 
     /// Sessions there now.

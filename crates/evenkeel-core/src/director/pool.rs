@@ -12,13 +12,14 @@ use crate::balance::Picker;
 use crate::eject::may_eject;
 use crate::eligible::{Candidate, Standing, Tier};
 use crate::health::Verdict;
+use crate::load::Load;
 use crate::name::BackendKey;
 use crate::ramp;
 use crate::snapshot::Pool;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 /// The director's picture of one pool.
@@ -31,6 +32,8 @@ pub(super) struct PoolState {
     pub names: BTreeMap<Arc<str>, Resolved>,
     /// In the order of the configuration, no address twice.
     pub backends: Vec<BackendState>,
+    /// The loads of those that were taken out and may have sessions: whoever comes back goes on with them.
+    pub taken_out: BTreeMap<Addr, Weak<Load>>,
     /// Where in `backends` an address is.
     pub index: BTreeMap<Addr, usize>,
     /// Since when it has had backends.
@@ -63,6 +66,7 @@ impl PoolState {
             orders: PoolOrders::default(),
             names: BTreeMap::new(),
             backends: Vec::new(),
+            taken_out: BTreeMap::new(),
             index: BTreeMap::new(),
             born: None,
             all_down: false,

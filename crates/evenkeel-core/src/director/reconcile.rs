@@ -75,6 +75,7 @@ impl PoolState {
         let mut known: BTreeMap<Addr, BackendState> =
             std::mem::take(&mut self.backends).into_iter().map(|it| (it.key.addr.clone(), it)).collect();
         let total = wanted.len();
+        self.taken_out.retain(|_, load| load.strong_count() > 0);
         self.index = wanted.iter().enumerate().map(|(index, (addr, _))| (addr.clone(), index)).collect();
         for (nth, (addr, wanted)) in wanted.into_iter().enumerate() {
             let probe_at = after(now, delay(nth, total, wanted.check.as_ref()));
@@ -91,6 +92,7 @@ impl PoolState {
         for (addr, backend) in known {
             out.announce(&self.config.name, Some(&addr), EventKind::Removed { by: by.clone() });
             close(&backend, self.config.on_remove, out);
+            self.taken_out.insert(addr, backend.load());
             backend.leave(out);
         }
         if !self.backends.is_empty() {
@@ -116,9 +118,12 @@ impl PoolState {
         backend
     }
 
-    fn add(&self, now: Instant, addr: Addr, wanted: Wanted, probe_at: Instant) -> BackendState {
+    /// A backend that nobody knew, or that was taken out; its sessions still count.
+    fn add(&mut self, now: Instant, addr: Addr, wanted: Wanted, probe_at: Instant) -> BackendState {
+        let load = self.taken_out.remove(&addr).and_then(|load| load.upgrade()).unwrap_or_default();
+        load.forgive();
         let key = BackendKey { pool: self.config.name.clone(), addr };
-        let mut backend = BackendState::new(now, key, wanted, probe_at);
+        let mut backend = BackendState::new(now, key, wanted, load, probe_at);
         if backend.standing() == Standing::Up {
             backend.come_in(now, self.ramps(now));
         }

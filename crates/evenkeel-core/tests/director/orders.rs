@@ -136,6 +136,21 @@ fn one_that_was_removed_can_be_added_again_and_one_that_was_added_removed() {
 }
 
 #[test]
+fn sessions_of_one_that_was_removed_count_when_it_comes_back() {
+    let mut stage = three();
+    let load_of = |stage: &Stage, number| {
+        let pool = stage.web();
+        pool.backends.iter().find(|it| it.addr == addr(number)).map(|it| Arc::clone(&it.load)).unwrap()
+    };
+    let session = load_of(&stage, 2).join();
+    stage.order(remove(2)).unwrap();
+    stage.order(add(2)).unwrap();
+    assert_eq!(load_of(&stage, 2).sessions(), 1);
+    drop(session);
+    assert_eq!(load_of(&stage, 2).sessions(), 0);
+}
+
+#[test]
 fn an_address_of_a_name_is_drained_alone() {
     let mut config = web(1);
     config.pools[0].check = None;

@@ -6,6 +6,7 @@ use super::copy::{Copy, Hand, Rest};
 use super::crypt::{Crypt, Tunnels};
 use super::splice::{Lease, Splice};
 use super::suspended::{Held, SuspendedDirection};
+use crate::tls::RECORD_BYTES;
 use evenkeel_core::doubt::Doubt;
 use evenkeel_core::end::Side;
 use evenkeel_core::half::Half;
@@ -101,7 +102,10 @@ impl Direction {
         };
         let (from, to) = tunnels.from(source);
         let (scratch, cipher) = tools.buffers();
-        let mut carrier = Crypt { way, from, to, hand: Hand::new(scratch, rest), cipher };
+        // What comes under TLS is opened by records.
+        let least = if from.is_some() { RECORD_BYTES } else { 1 };
+        let room = quota.map_or(scratch.len(), |quota| quota.clamp(least, scratch.len()));
+        let mut carrier = Crypt { way, from, to, hand: Hand::new(&mut scratch[..room], rest), cipher };
         let mut budget = turn_bytes(quota);
         let pace = carry(&mut self.half, &mut carrier, &mut budget);
         self.hold = carrier.into_rest().map(|rest| Box::new(Hold::Memory(rest)));

@@ -1,6 +1,7 @@
 //! How a relay ends: in order, by a limit, or because a side is lost.
 
 use super::carry::Pace;
+use super::throttle::Throttle;
 use super::{Rare, Relay, opposite};
 use evenkeel_core::end::{End, Side};
 use evenkeel_sys::socket;
@@ -8,7 +9,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-/// After one side was reset: how long what came before may take to reach the other.
+/// After one side was reset: how long the other may take nothing of what came before.
 pub(super) const RESET_GRACE: Duration = Duration::from_secs(10);
 
 /// A session that ends for a limit is closed with a FIN if it was silent for this long, else with a RST: a cut in
@@ -20,15 +21,25 @@ const QUIET: Duration = Duration::from_secs(1);
 pub(super) struct Lost {
     pub(super) side: Side,
     pub(super) end: End,
+    /// When the other one took something for the last time.
     pub(super) since: Instant,
+    /// What had been carried to the other one then, and what of that it had not acknowledged.
+    pub(super) left: (u64, usize),
     /// The other one is gone as well.
     pub(super) both: bool,
+}
+
+impl Lost {
+    pub(super) fn new(side: Side, end: End, since: Instant) -> Self {
+        Self { side, end, since, left: (0, 0), both: false }
+    }
 }
 
 impl Relay {
     /// Ends it for a reason of ours.
     pub fn cut(&mut self, now: Instant) {
-        if self.holds_bytes() || now.saturating_duration_since(self.deadlines.last_active()) < QUIET {
+        let is_quiet = now.saturating_duration_since(self.deadlines.last_active()) >= QUIET;
+        if self.holds_bytes() || self.is_held_up() || !is_quiet {
             reset_on_close(&self.client);
             reset_on_close(&self.backend);
         } else if let Some(Rare { tunnels: Some(tunnels), .. }) = self.rare.as_deref_mut() {
@@ -45,8 +56,7 @@ impl Relay {
     /// `side` is gone. What it sent still goes to the other; nothing goes to it any more.
     pub(super) fn on_lost(&mut self, side: Side, error: &io::Error, now: Instant) -> Pace {
         let rare = self.rare.get_or_insert_default();
-        let lost = || Lost { side, end: loss(side, error), since: now, both: false };
-        let lost = rare.lost.get_or_insert_with(lost);
+        let lost = rare.lost.get_or_insert_with(|| Lost::new(side, loss(side, error), now));
         lost.both |= lost.side != side;
         self.direction_from(opposite(side)).abandon();
         let from_lost = &mut self.direction_from(side).half;
@@ -83,7 +93,7 @@ impl Relay {
     pub(super) fn end(&mut self, is_due: bool, now: Instant) -> Option<End> {
         let over = self.to_backend.half.is_over() && self.to_client.half.is_over();
         match self.lost() {
-            Some(lost) => self.end_of_lost(lost, over, now),
+            Some(lost) => self.end_of_lost(*lost, over, now),
             None if over => Some(End::Closed(self.first_closed.unwrap_or(Side::Evenkeel))),
             None if !is_due => None,
             None => {
@@ -93,6 +103,10 @@ impl Relay {
                 }
                 if end == End::HalfClosed && self.is_under_way() {
                     self.deadlines.on_under_way(now);
+                    return None;
+                }
+                if end == End::Idle && self.is_held_up() {
+                    self.deadlines.on_activity(now);
                     return None;
                 }
                 self.cut(now);
@@ -105,20 +119,34 @@ impl Relay {
     pub(super) fn is_under_way(&self) -> bool {
         let sockets = [&self.client, &self.backend];
         let is_owed = |socket: &OwnedFd| socket::unacknowledged(socket).is_ok_and(|bytes| bytes > 0);
-        self.holds_bytes() || sockets.into_iter().any(is_owed)
+        self.holds_bytes() || self.is_held_up() || sockets.into_iter().any(is_owed)
+    }
+
+    /// Whether there is more than a limit of bandwidth lets through now: neither side is silent, it is we who wait.
+    fn is_held_up(&self) -> bool {
+        self.throttle().and_then(Throttle::next).is_some()
     }
 
     /// The reset is passed on when everything that came before it has arrived, or there is nobody left for it.
-    pub(super) fn end_of_lost(&self, lost: &Lost, over: bool, now: Instant) -> Option<End> {
+    fn end_of_lost(&mut self, lost: Lost, over: bool, now: Instant) -> Option<End> {
         let survivor = if lost.side == Side::Client { &self.backend } else { &self.client };
-        let delivered = over
-            && self.is_flushed(opposite(lost.side))
-            && !socket::unacknowledged(survivor).is_ok_and(|bytes| bytes > 0);
-        if !delivered && !lost.both && now < lost.since + RESET_GRACE {
+        let owed = socket::unacknowledged(survivor).unwrap_or(0);
+        let delivered = over && self.is_flushed(opposite(lost.side)) && owed == 0;
+        let is_over_time = self.deadlines.last(&self.rules.session).is_some_and(|at| now >= at);
+        if !delivered && !lost.both && !is_over_time && self.goes_on(lost, owed, now) {
             return None;
         }
+        let survivor = if lost.side == Side::Client { &self.backend } else { &self.client };
         reset_on_close(survivor);
         Some(lost.end)
+    }
+
+    /// Whether the side that is left may still take something: it has, a short time ago, of what it is `owed`.
+    fn goes_on(&mut self, lost: Lost, owed: usize, now: Instant) -> bool {
+        let left = (self.direction_from(lost.side).half.moved(), owed);
+        let since = if left == lost.left { lost.since } else { now };
+        self.rare.get_or_insert_default().lost = Some(Lost { since, left, ..lost });
+        now < since + RESET_GRACE
     }
 }
 

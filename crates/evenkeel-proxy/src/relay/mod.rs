@@ -247,7 +247,7 @@ impl Relay {
         let half_closed = suspended.is_half_closed.then_some(now);
         let mut rare = Rare::of(&suspended.rules, active);
         if let Some((side, end, since)) = suspended.lost {
-            rare.get_or_insert_default().lost = Some(Lost { side, end, since, both: false });
+            rare.get_or_insert_default().lost = Some(Lost::new(side, end, since));
         }
         Self {
             client: suspended.client,

@@ -57,6 +57,37 @@ fn a_backend_that_closed_unseen_is_not_waited_for_when_the_client_is_reset() {
     assert!(began.elapsed() < RESET_GRACE / 2, "{:?}", began.elapsed());
 }
 
+/// The other side gets what came before a reset as long as it takes some of it.
+#[test]
+fn who_reads_slowly_gets_what_came_before_a_reset_and_who_stops_does_not() {
+    const ALL: usize = 1 << 20;
+    let ((client, far_client), (backend, far_backend)) = (connected(), connected());
+    let rules = rules();
+    let options = rules.socket;
+    let began = Instant::now();
+    let mut relay = Relay::new(client, backend, Vec::new(), &options, Arc::new(rules), began);
+    let mut tools = Tools::new(0);
+    let mut advance = |relay: &mut Relay, now| {
+        for side in [Side::Client, Side::Backend] {
+            let readiness = poll::ready_now(relay.source(side).1);
+            relay.on_ready(side, readiness);
+        }
+        relay.advance(now, &mut tools)
+    };
+    far_backend.send(&vec![0; ALL]).unwrap();
+    eventually("all of it", || (advance(&mut relay, began), relay.to_client() == ALL as u64).1.then_some(()));
+    far_backend.reset();
+    eventually("the reset", || (advance(&mut relay, began), relay.lost().is_some()).1.then_some(()));
+    let mut now = began;
+    for _ in 0..4 {
+        far_client.receive(ALL / 8).unwrap();
+        now += RESET_GRACE - Duration::from_secs(1);
+        assert_eq!(advance(&mut relay, now), Progress::Waiting);
+    }
+    now += RESET_GRACE;
+    assert_eq!(advance(&mut relay, now), Progress::Ended(End::Reset(Side::Backend)));
+}
+
 /// Far more pieces than a pipe takes at once; each so small that a pipe full of them is presumed not to be, and yet some
 /// make a large read.
 const SLOTS: usize = 64;

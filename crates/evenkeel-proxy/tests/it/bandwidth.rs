@@ -2,13 +2,14 @@
 
 use crate::handover::move_over;
 use crate::rig::{Parts, Rig};
+use crate::tls::{Keys, NAME, terminate};
 use evenkeel_core::end::{End, Side};
 use evenkeel_core::name::ServiceName;
 use evenkeel_core::observe::{Mode, Objection, Rule};
 use evenkeel_core::rate::Rate;
 use evenkeel_proxy::SessionRecord;
 use evenkeel_testkit::pattern::Pattern;
-use evenkeel_testkit::{Ending, Place, Server, eventually, serve};
+use evenkeel_testkit::{Ending, PATIENCE, Place, Server, TlsPeer, eventually, serve};
 use std::time::{Duration, Instant};
 
 const LEN: u64 = 3_000_000;
@@ -84,8 +85,38 @@ fn whoever_resets_is_not_waited_for() {
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }
 
+const SOON: Duration = Duration::from_millis(500);
+
 /// At which `LEN` bytes would take the better part of an hour.
 const SLOW: Rate = Rate { per_second: 1000, burst: 16_384 };
+
+/// Whoever waits for a limit is not silent, and is not done where it is cut.
+#[test]
+fn what_is_held_up_is_neither_idle_nor_over() {
+    let keys = Keys::new();
+    for is_tls in [false, true] {
+        let server = Server::start(&Place::any(), serve::source(Pattern::new(6), LEN));
+        let mut parts = Parts::to(&[server.place()]);
+        if is_tls {
+            terminate(&mut parts, keys.web.server(None), PATIENCE);
+        }
+        let session = &mut parts.rules.session;
+        session.bandwidth = Some(Rule { limit: SLOW, mode: Mode::Enforce });
+        (session.idle, session.half_close) = (Some(SOON), Some(SOON));
+        session.lifetime = Some(4 * SOON);
+        let mut rig = parts.start();
+        let (bytes, ending) = if is_tls {
+            let client = TlsPeer::connect(&rig.place, &keys.client(), NAME).unwrap();
+            let (bytes, ending) = client.read_to_end();
+            (bytes.len() as u64, ending.unwrap())
+        } else {
+            let (bytes, ending) = rig.connect().read_to_end();
+            (bytes.len() as u64, ending)
+        };
+        assert_eq!((rig.record().end, ending), (End::Lifetime, Ending::Reset), "under TLS: {is_tls}");
+        assert!(bytes <= 2 * SLOW.burst, "{bytes} bytes came at once");
+    }
+}
 
 fn observed(server: &Server) -> Parts {
     let mut parts = Parts::to(&[server.place()]);
