@@ -1785,7 +1785,8 @@ pub static KEYS: &[Key] = &[
         default: Is("false"),
         doc: "Whether the client's first bytes go to a backend with the first packet, once it has allowed that (TCP Fast Open). \
               That saves a round trip. But then nobody is asked whether the backend is there before bytes are sent to it: \
-              a connect that fails is not tried elsewhere, and a packet that arrives twice may be served twice.",
+              a connect that fails is not tried elsewhere, and a packet that arrives twice may be served twice. The client has to \
+              speak first: there is no connection before it does.",
         why: "failing over is worth more than a round trip inside a data centre",
         example: "true",
         aliases: &["tfo-connect"],

@@ -5,7 +5,7 @@ use crate::harness::Setup;
 use evenkeel_testkit::web::{self, Message};
 use evenkeel_testkit::{PATIENCE, Peer, Place, Server, Signal, eventually};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, mpsc};
 
 const HEALTH: &str =
     "health = { tcp = true, interval = \"60ms\", fast-interval = \"20ms\", timeout = \"1s\" }";
@@ -14,21 +14,23 @@ fn named(name: &'static str) -> Server {
     Server::start(&Place::any(), web::serve(move |_| web::ok(name)))
 }
 
-/// A server that answers its first request; on word from the sender, which hears back, it says on that connection what nobody has
-/// asked for, and closes it.
-fn closing_its_first() -> (Server, mpsc::Sender<&'static str>, mpsc::Receiver<()>) {
-    let ((word, heard), (done, is_done)) = (mpsc::channel(), mpsc::channel());
-    let first = Mutex::new(Some((heard, done)));
+/// A server that answers its first request. When the number is 1, it says `word` on that connection, which nobody has asked for,
+/// closes it, and makes that 2.
+fn closing_its_first(word: &'static str) -> (Server, Arc<AtomicU64>) {
+    let (step, has_begun) = (Arc::new(AtomicU64::new(0)), AtomicBool::new(false));
+    let steps = Arc::clone(&step);
     let server = Server::start(&Place::any(), move |peer: &Peer| {
-        let mine = first.lock().unwrap().take();
-        let Some((heard, done)) = mine else { return web::serve(|_| web::ok("again"))(peer) };
+        if has_begun.swap(true, SeqCst) {
+            return web::serve(|_| web::ok("again"))(peer);
+        }
         let _ = web::read_request(peer).and_then(|_| peer.send(&web::ok("first")));
-        let _ = heard.recv().map(|word: &str| peer.send(word.as_bytes()));
+        eventually("the word", || (steps.load(SeqCst) == 1).then_some(()));
+        let _ = peer.send(word.as_bytes());
         peer.finish();
-        let _ = done.send(());
+        steps.store(2, SeqCst);
         let _ = peer.read_to_end();
     });
-    (server, word, is_done)
+    (server, step)
 }
 
 #[test]
@@ -40,7 +42,7 @@ fn a_connection_that_ended_while_it_waited_costs_no_request() {
         ("", web::request("PUT / HTTP/1.1\nHost: a\nContent-Length: 5", "hello")),
         ("", web::request("POST / HTTP/1.1\nHost: a\nContent-Length: 5", "hello")),
     ] {
-        let (server, tell, is_done) = closing_its_first();
+        let (server, step) = closing_its_first(word);
         let keys = "health = \"off\"";
         let mut running = Setup::to([server.place()]).http().keys(keys).top("workers = 1").ready();
         let client = Peer::connect(&running.place);
@@ -48,8 +50,8 @@ fn a_connection_that_ended_while_it_waited_costs_no_request() {
         // The request is there before the end of the connection, and before that is seen.
         running.pause();
         client.send(&asked).unwrap();
-        tell.send(word).unwrap();
-        is_done.recv_timeout(PATIENCE).unwrap();
+        step.store(1, SeqCst);
+        eventually("its end", || (step.load(SeqCst) == 2).then_some(()));
         running.signal(Signal::CONT);
         assert_eq!(web::read_answer(&client).unwrap().text(), "again", "{word:?}");
         let line = running.wait_for("it", |line| line["kind"] == "request" && line["number"] == 2);
