@@ -204,7 +204,7 @@ impl Session {
         mut ready: impl FnMut() -> Option<T>,
     ) -> Result<T, Interrupted> {
         poll_fn(|_| {
-            if self.client_ready.get().broken() {
+            if self.has_left() {
                 return Poll::Ready(Err(Interrupted::ClientLeft));
             }
             if let Some(value) = ready() {
@@ -218,6 +218,13 @@ impl Session {
             Poll::Pending
         })
         .await
+    }
+
+    /// Whether its client is gone: by a reset, or by an end of its side where that is taken for it.
+    pub fn has_left(&self) -> bool {
+        let ready = self.client_ready.get();
+        let aborts = || self.serving().is_some_and(|serving| serving.aborts_on_close());
+        ready.broken() || ready.read_closing() && aborts()
     }
 
     /// Whether it is to agree upon TLS with its client, and has not yet.

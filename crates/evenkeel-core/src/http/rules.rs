@@ -24,6 +24,8 @@ pub struct HttpRules {
     pub links: LinkRules,
     /// Whether a client may have a tunnel: `CONNECT`.
     pub tunnels: bool,
+    /// Whether a client that ends its side before its answer begins has left.
+    pub abort_on_close: bool,
     /// By which name it tells in `Via` that a message came through here; `None`: it does not.
     pub via: Option<Box<[u8]>>,
 }

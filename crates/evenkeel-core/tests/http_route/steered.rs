@@ -39,6 +39,7 @@ fn rules(routes: Vec<(&str, Then)>) -> HttpRules {
         },
         links: LinkRules { idle_max: 1, idle_for: SECOND },
         tunnels: false,
+        abort_on_close: false,
         via: None,
     }
 }

@@ -285,6 +285,7 @@ fn arrive(
     let steered = steer::steer(&terms.rules, &request, &origin, &mut written)?;
     if let Some(serving) = session.serving() {
         serving.on_request();
+        serving.set_aborts_on_close(terms.rules.abort_on_close && !client.is_stream());
     }
     let mut exchange = Box::new(Exchange::new(worker, session, &request, (written, steered), terms));
     exchange.head_took = took;

@@ -229,7 +229,7 @@ impl<'a, 'r> Round<'a, 'r> {
 
     /// Moves what can be moved now.
     fn advance(&mut self) -> Option<RoundEnd> {
-        if self.session.client_ready.get().broken() {
+        if self.session.has_left() {
             return Some(RoundEnd::Over(Outcome::ClientLeft));
         }
         let worker = Rc::clone(self.worker);

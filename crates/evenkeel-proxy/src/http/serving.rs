@@ -28,6 +28,7 @@ struct Busy {
     connection: Option<Rc<Session>>,
     is_http2: bool,
     is_bulk: bool,
+    aborts_on_close: bool,
     wanted: Wanted,
     reach: Reach,
     ended: Option<End>,
@@ -146,6 +147,18 @@ impl Serving {
             self.requests.set(whole.requests.get() - 1);
         }
         self.requests.set(self.requests.get().saturating_add(1));
+    }
+
+    /// Whether its client has left when it ends its side before its answer begins.
+    pub fn aborts_on_close(&self) -> bool {
+        self.look(|busy| busy.aborts_on_close)
+    }
+
+    /// It does, or an answer has begun.
+    pub fn set_aborts_on_close(&self, aborts: bool) {
+        if aborts != self.aborts_on_close() {
+            self.change(|busy| busy.aborts_on_close = aborts);
+        }
     }
 
     /// A request of `session`, its own, has ended.

@@ -35,6 +35,7 @@ pub fn rules() -> HttpRules {
         steering: Steering::default(),
         links: LinkRules { idle_max: 8, idle_for: PATIENCE },
         tunnels: false,
+        abort_on_close: false,
         via: None,
     }
 }

@@ -40,6 +40,7 @@ pub fn compile(
             hash_by: http_fields::hash_by(chain, problems),
         },
         tunnels: chain.is_set("tunnels"),
+        abort_on_close: chain.is_set("abort-on-close"),
         via: http_fields::via(chain, problems),
         links: LinkRules { idle_max: chain.number("reuse"), idle_for: chain.time("timeout.reuse") },
     }

@@ -1395,10 +1395,22 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Http,
         kind: Kind::Flag,
         default: Is("false"),
-        doc: "Whether clients may have a tunnel. `CONNECT` is passed on to a backend, which has to be a proxy: it decides where the               tunnel leads to. Otherwise the client is told 405.",
+        doc: "Whether clients may have a tunnel. `CONNECT` is passed on to a backend, which has to be a proxy: it decides where the tunnel leads to. Otherwise the client is told 405.",
         why: "a proxy that strangers can use without anybody having meant it is a gift to them",
         example: "true",
         aliases: &["connect", "allow-connect", "http-connect", "proxy-connect"],
+    },
+    Key {
+        name: "abort-on-close",
+        scope: Scope::Http,
+        kind: Kind::Flag,
+        default: Is("false"),
+        doc: "Whether a client of HTTP/1 that ends its side before its answer has begun is taken to have left: then its request is given \
+              up, at its backend and in the queue, too. Otherwise it is answered, as whoever ends only its side may expect.",
+        why: "one that has given up looks like one that has said all, as `nc -N` does, and the latter wants its answer; nginx gives up \
+              both",
+        example: "true",
+        aliases: &["abortonclose", "proxy_ignore_client_abort"],
     },
     Key {
         name: "trust",

@@ -143,6 +143,9 @@ impl Round<'_, '_> {
         }
         self.exchange.head_to_client += head;
         self.answer = Some(answer);
+        if let Some(serving) = self.session.serving() {
+            serving.set_aborts_on_close(false);
+        }
         Ok(())
     }
 

@@ -128,3 +128,29 @@ fn another_protocol_begins_when_the_request_is_done() {
     client.finish();
     assert_eq!(client.text().split_once("\r\n\r\n").unwrap().1, "20000 and 16");
 }
+
+#[test]
+fn whoever_ends_its_side_is_answered_or_has_left_as_the_service_says() {
+    let slow = || {
+        Server::start(&Place::any(), |peer| {
+            let _ = web::read_request(peer);
+            std::thread::sleep(SOON);
+            let _ = peer.send(&web::ok("late"));
+        })
+    };
+    let ask = |rig: &Rig| {
+        let client = rig.connect();
+        client.send(&web::request("GET / HTTP/1.1\nHost: a", "")).unwrap();
+        client.finish();
+        client.text()
+    };
+    let server = slow();
+    let mut patient = rig(&[&server], rules());
+    assert!(ask(&patient).ends_with("\r\n\r\nlate"));
+    assert_eq!(fate(&patient.request()), (Some(200), "ok"));
+
+    let server = slow();
+    let mut strict = rig(&[&server], HttpRules { abort_on_close: true, ..rules() });
+    assert_eq!(ask(&strict), "");
+    assert_eq!(fate(&strict.request()), (None, "client-left"));
+}
