@@ -22,7 +22,7 @@ pub use memory::{BackendMemory, Memory, PoolMemory};
 pub use order::{BackendOrder, Difference, Duty, Order, OrderError, Wish, WishMemory};
 pub(crate) use outbox::after;
 pub use outlook::{CheckOutlook, Hindrance, Outlook};
-pub use plan::{BackendPlan, Change, Connects, Plan, PoolPlan};
+pub use plan::{BackendPlan, Change, Connects, ListenerPlan, Plan, PoolPlan};
 pub use view::{BackendView, State, Tally};
 
 use crate::addr::Addr;

@@ -4,6 +4,8 @@ use super::config::{Leaving, PoolConfig};
 use super::pool::PoolState;
 use super::{Director, Duty};
 use crate::name::{BackendKey, ListenerName, PoolName};
+use crate::reception::Reception;
+use crate::snapshot::{Listener, PoolRules, SessionLimits};
 use std::collections::BTreeSet;
 
 /// What becomes of something.
@@ -21,9 +23,20 @@ pub enum Change {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// Listeners that open, close, or change.
-    pub listeners: Vec<(ListenerName, Change)>,
+    pub listeners: Vec<ListenerPlan>,
     /// Pools that are not as before.
     pub pools: Vec<PoolPlan>,
+}
+
+/// What becomes of a listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenerPlan {
+    /// Which.
+    pub name: ListenerName,
+    /// What becomes of it.
+    pub change: Change,
+    /// What is said of it, and is not as before.
+    pub parts: Vec<&'static str>,
 }
 
 /// What becomes of a pool.
@@ -87,21 +100,54 @@ impl Director {
         Plan { listeners: self.plan_listeners(proposal), pools: pools.collect() }
     }
 
-    fn plan_listeners(&self, proposal: &Self) -> Vec<(ListenerName, Change)> {
+    fn plan_listeners(&self, proposal: &Self) -> Vec<ListenerPlan> {
         let find = |of: &Self, name: &ListenerName| of.listeners.iter().find(|it| it.name == *name).cloned();
-        let open = |of: &Self, name: &ListenerName| of.duty(&name.service) == Duty::On;
+        let is_on = |of: &Self, name: &ListenerName| of.duty(&name.service) == Duty::On;
         let all = self.listeners.iter().chain(&proposal.listeners).map(|it| &it.name);
-        let change = |name: &ListenerName| match (find(self, name), find(proposal, name)) {
-            (None, _) => Some(Change::Added),
-            (_, None) => Some(Change::Removed),
-            (Some(before), Some(after)) => {
-                let is_same = before == after && open(self, name) == open(proposal, name);
-                (!is_same).then_some(Change::Changed)
-            }
+        let plan = |name: &ListenerName| {
+            let (change, parts) = match (find(self, name), find(proposal, name)) {
+                (None, _) => (Change::Added, Vec::new()),
+                (_, None) => (Change::Removed, Vec::new()),
+                (Some(before), Some(after)) => {
+                    let parts = listener_parts(&before, &after, is_on(self, name) != is_on(proposal, name));
+                    (!parts.is_empty()).then_some((Change::Changed, parts))?
+                }
+            };
+            Some(ListenerPlan { name: name.clone(), change, parts })
         };
         let names: BTreeSet<_> = all.collect();
-        names.into_iter().filter_map(|name| Some((name.clone(), change(name)?))).collect()
+        names.into_iter().filter_map(plan).collect()
     }
+}
+
+/// What differs between two configurations of a listener, which may also be opened or closed by order.
+fn listener_parts(before: &Listener, after: &Listener, opens: bool) -> Vec<&'static str> {
+    // All that there is, so that nothing can be forgotten.
+    let Listener { name: _, pool, reception, open, backlog, max_sessions, socket, inward, unix_mode, flows } =
+        before;
+    let Reception { accept_proxy, tls, gate, routes, http } = &**reception;
+    let other = &*after.reception;
+    differing([
+        ("open or not", opens || *open != after.open),
+        ("pool", *pool != after.pool),
+        ("accept-proxy", *accept_proxy != other.accept_proxy),
+        ("tls", *tls != other.tls),
+        ("who may connect", *gate != other.gate),
+        ("routes", *routes != other.routes),
+        ("requests", *http != other.http),
+        ("max-sessions", *max_sessions != after.max_sessions),
+        ("flows", *flows != after.flows),
+        (
+            "sockets",
+            (backlog, socket, inward, unix_mode)
+                != (&after.backlog, &after.socket, &after.inward, &after.unix_mode),
+        ),
+    ])
+}
+
+/// The names of what differs.
+fn differing<const N: usize>(parts: [(&'static str, bool); N]) -> Vec<&'static str> {
+    parts.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
 }
 
 fn stays(before: &PoolState, after: &PoolState) -> Option<PoolPlan> {
@@ -157,22 +203,40 @@ fn parts(before: &PoolConfig, after: &PoolConfig) -> Vec<&'static str> {
     let names = |it: &PoolConfig| -> Vec<_> {
         it.members.iter().filter(|it| it.target.host().is_some()).cloned().collect()
     };
-    let (one, other) = (&before.rules, &after.rules);
-    let parts = [
+    // All that there is, so that nothing can be forgotten.
+    let PoolConfig {
+        name: _,
+        members: _,
+        balance,
+        check,
+        ejection,
+        slow_start,
+        all_down,
+        on_remove,
+        on_down,
+        rules,
+    } = before;
+    let PoolRules { connect, queue, session, socket, outward, send_proxy, http2, tls } = &**rules;
+    let other = &*after.rules;
+    let timeouts = |limits: &SessionLimits| SessionLimits { bandwidth: None, ..*limits };
+    differing([
         ("names", names(before) != names(after)),
-        ("balance", before.balance != after.balance),
-        ("health", before.check != after.check),
-        ("eject", before.ejection != after.ejection),
-        ("slow-start", before.slow_start != after.slow_start),
-        ("all-down", before.all_down != after.all_down),
-        ("on-remove", before.on_remove != after.on_remove),
-        ("on-down", before.on_down != after.on_down),
-        ("connect and retry", one.connect != other.connect),
-        ("queue", one.queue != other.queue),
-        ("timeouts", one.session != other.session),
-        ("sockets", one.socket != other.socket || one.outward != other.outward),
-    ];
-    parts.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+        ("balance", *balance != after.balance),
+        ("health", *check != after.check),
+        ("eject", *ejection != after.ejection),
+        ("slow-start", *slow_start != after.slow_start),
+        ("all-down", *all_down != after.all_down),
+        ("on-remove", *on_remove != after.on_remove),
+        ("on-down", *on_down != after.on_down),
+        ("connect and retry", *connect != other.connect),
+        ("queue", *queue != other.queue),
+        ("timeouts", timeouts(session) != timeouts(&other.session)),
+        ("max-bandwidth", session.bandwidth != other.session.bandwidth),
+        ("sockets", *socket != other.socket || *outward != other.outward),
+        ("send-proxy", *send_proxy != other.send_proxy),
+        ("to-tls", *tls != other.tls),
+        ("to-http", *http2 != other.http2),
+    ])
 }
 
 /// Connects of live traffic: how many were tried, and how many of them failed.

@@ -7,7 +7,7 @@ use super::reply::{Refused, Reply};
 use super::view;
 use crate::config::{self, Given, Source};
 use crate::control::{Applied, Question, Wanted};
-use crate::logging::{Took, count};
+use crate::logging::Took;
 use hyper::StatusCode;
 use serde_json::json;
 use std::path::PathBuf;
@@ -17,10 +17,8 @@ use tokio::sync::oneshot;
 /// What the configuration in the body would change.
 pub async fn plan(desk: &Desk, args: &Args) -> Result<Reply, Refused> {
     let Applied { loaded, .. } = load(args).await?;
-    let (plan, refused) = desk.ask(|answer| Question::Plan(Box::new(loaded), answer)).await?;
-    let mut shown = view::plan(&plan);
-    shown["refused"] = refused.into();
-    Ok(Reply::Json(shown))
+    let planned = desk.ask(|answer| Question::Plan(Box::new(loaded), answer)).await?;
+    Ok(Reply::Json(view::plan(&planned)))
 }
 
 /// Makes the configuration in the body hold.
@@ -32,12 +30,10 @@ pub async fn apply(desk: &Desk, peer: Peer, args: &Args) -> Result<Reply, Refuse
     let wanted = Wanted { by: peer.to_string(), what };
     let applied = desk.ask(|answer| Question::Apply(Box::new(applied), confirm, wanted, answer)).await?;
     let taken = applied.map_err(|what| Refused { status: StatusCode::CONFLICT, what })?;
-    let now = format!("{}, {}", count(taken.listeners, "listener"), count(taken.backends, "backend"));
-    let message = match confirm {
-        Some(time) => format!("applied: {now}; goes back in {} unless `evenkeel confirm`", Took(time)),
-        None => format!("applied: {now}"),
-    };
-    Ok(Reply::Json(json!({"listeners": taken.listeners, "backends": taken.backends, "message": message})))
+    let until = confirm
+        .map(|time| format!("; goes back in {} unless `evenkeel confirm`", Took(time)))
+        .unwrap_or_default();
+    Ok(Reply::Json(view::taken("applied", &taken, &until)))
 }
 
 /// What is on trial holds for good.

@@ -8,7 +8,7 @@ use super::routes::Op;
 use super::{certificates, change, dashboard, guard, metrics, openapi, orders, upgrade, view, why};
 use crate::config;
 use crate::control::{Picture, Question, Wanted};
-use crate::logging::{Told, count};
+use crate::logging::Told;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::{Standing, Target};
 use evenkeel_core::name::{PoolName, ServiceName};
@@ -298,15 +298,7 @@ async fn reload(desk: &Desk, peer: Peer) -> Result<Reply, Refused> {
     // A name to listen on may take its time to be looked up.
     let outcome = answer.await.map_err(|_| Refused::unavailable("it could not be begun"))?;
     match outcome {
-        Ok(taken) => Ok(Reply::Json(json!({
-            "listeners": taken.listeners,
-            "backends": taken.backends,
-            "message": format!(
-                "reloaded: {}, {}",
-                count(taken.listeners, "listener"),
-                count(taken.backends, "backend")
-            ),
-        }))),
+        Ok(taken) => Ok(Reply::Json(view::taken("reloaded", &taken, ""))),
         Err(what) => Err(Refused { status: StatusCode::UNPROCESSABLE_ENTITY, what }),
     }
 }

@@ -1,14 +1,12 @@
 //! What there is, as JSON: units are in the names, times that were are UTC, and what cannot be is `null`.
 
-use crate::control::Picture;
-use crate::logging::Rfc3339;
+use crate::control::{Picture, Planned, Taken, pending};
+use crate::logging::{Rfc3339, count};
 use crate::sandbox::Layer;
 use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::balance::Balance;
 use evenkeel_core::counts::{bound_micros, percentile};
-use evenkeel_core::director::{
-    BackendPlan, BackendView, Change, Difference, Leaving, Plan, PoolConfig, Target,
-};
+use evenkeel_core::director::{BackendPlan, BackendView, Change, Difference, Leaving, PoolConfig, Target};
 use evenkeel_core::end::End;
 use evenkeel_core::flow::Lost;
 use evenkeel_core::health::Verdict;
@@ -301,11 +299,30 @@ pub fn difference(difference: &Difference) -> Value {
     }
 }
 
+/// A configuration that was `done`; `more` is to be said of it.
+pub fn taken(done: &str, taken: &Taken, more: &str) -> Value {
+    let (listeners, backends) = (count(taken.listeners, "listener"), count(taken.backends, "backend"));
+    let pending = pending(&taken.pending).map(|text| format!("; {text}")).unwrap_or_default();
+    json!({
+        "listeners": taken.listeners,
+        "backends": taken.backends,
+        "pending": taken.pending,
+        "message": format!("{done}: {listeners}, {backends}{more}{pending}"),
+    })
+}
+
 /// What a configuration would change.
-pub fn plan(plan: &Plan) -> Value {
-    let listeners = plan.listeners.iter().map(|(name, change)| {
-        json!({"service": name.service.as_str(), "addr": name.addr.to_string(), "change": changed(*change)})
+pub fn plan(Planned { plan, settings, refused }: &Planned) -> Value {
+    let listeners = plan.listeners.iter().map(|it| {
+        json!({
+            "service": it.name.service.as_str(),
+            "addr": it.name.addr.to_string(),
+            "change": changed(it.change),
+            "parts": it.parts,
+        })
     });
+    let settings = settings.iter().map(|it| json!({"name": it.name, "at_once": it.at_once}));
+    let settings: Vec<_> = settings.collect();
     let backend = |it: &BackendPlan| {
         json!({
             "addr": it.key.addr.to_string(),
@@ -324,10 +341,12 @@ pub fn plan(plan: &Plan) -> Value {
     });
     let (kept, drained, cut) = plan.sessions();
     json!({
-        "changes": !plan.is_empty(),
+        "changes": !plan.is_empty() || !settings.is_empty(),
+        "settings": settings,
         "listeners": listeners.collect::<Vec<_>>(),
         "pools": pools.collect::<Vec<_>>(),
         "sessions": {"kept": kept, "drained": drained, "cut": cut},
+        "refused": refused,
     })
 }
 

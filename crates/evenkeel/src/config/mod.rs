@@ -124,6 +124,54 @@ pub struct Settings {
     pub sandbox: SandboxSettings,
 }
 
+/// A setting that another configuration has otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Altered {
+    /// What it is called, or what it is about.
+    pub name: &'static str,
+    /// Whether it holds as soon as it is loaded; else from the next start on.
+    pub at_once: bool,
+}
+
+impl Settings {
+    /// The settings that `next` has otherwise.
+    pub fn altered(&self, next: &Self) -> Vec<Altered> {
+        // All that there is, so that nothing can be forgotten.
+        let Self {
+            workers,
+            log,
+            lame_duck,
+            drain,
+            upgrade_timeout,
+            busy_poll,
+            max_sessions,
+            max_early_bytes,
+            watch,
+            admin,
+            acme,
+            sandbox,
+        } = self;
+        [
+            ("workers", *workers != next.workers, false),
+            ("log", *log != next.log, true),
+            ("lame-duck", *lame_duck != next.lame_duck, true),
+            ("drain", *drain != next.drain, true),
+            ("upgrade-timeout", *upgrade_timeout != next.upgrade_timeout, true),
+            ("busy-poll", *busy_poll != next.busy_poll, true),
+            ("max-sessions", *max_sessions != next.max_sessions, false),
+            ("max-early-bytes", *max_early_bytes != next.max_early_bytes, true),
+            ("watch", *watch != next.watch, true),
+            ("admin", *admin != next.admin, true),
+            ("acme", *acme != next.acme, true),
+            ("sandbox", *sandbox != next.sandbox, false),
+        ]
+        .into_iter()
+        .filter(|(_, differs, _)| *differs)
+        .map(|(name, _, at_once)| Altered { name, at_once })
+        .collect()
+    }
+}
+
 /// How certificates are obtained from an authority.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AcmeSettings {

@@ -22,7 +22,10 @@ pub use acme::Obtained;
 pub use certificates::Keys;
 pub use past::CheckTimes;
 pub use past_request::PastRequest;
-pub use question::{Applied, NotOrdered, NotUpgraded, Picture, Question, Reload, Reloads, Upgraded, Wanted};
+pub use question::{
+    Applied, NotOrdered, NotUpgraded, Picture, Planned, Question, Reload, Reloads, Taken, Upgraded, Wanted,
+    pending,
+};
 pub use recent::{Ended, Keeper, Kept, Sought};
 pub use trial::Trial;
 pub use watch::Watch;

@@ -1,7 +1,7 @@
 //! What others ask of the control loop, and what it shows them. An answer that nobody waits for any more is dropped.
 
 use super::{Candidate, CheckTimes, Explained, Kept, Obtained, Sought};
-use crate::config::{Given, Loaded};
+use crate::config::{Altered, Given, Loaded};
 use crate::logging::Told;
 use crate::sandbox::Sandbox;
 use crate::tls::Shown;
@@ -39,7 +39,7 @@ pub enum Question {
     /// Carry out an order, of whom the log is told.
     Order(Order, String, oneshot::Sender<Result<(), NotOrdered>>),
     /// What would this configuration change, and what of it cannot be bound?
-    Plan(Box<Loaded>, oneshot::Sender<(Plan, Option<String>)>),
+    Plan(Box<Loaded>, oneshot::Sender<Planned>),
     /// Make it hold; if a time is given, only when it is confirmed within that.
     Apply(Box<Applied>, Option<Duration>, Wanted, oneshot::Sender<Reload>),
     /// What is on trial holds for good.
@@ -77,16 +77,35 @@ pub struct Wanted {
     pub what: String,
 }
 
+/// What a configuration would change.
+#[derive(Debug)]
+pub struct Planned {
+    /// Listeners, pools and backends.
+    pub plan: Plan,
+    /// What holds for the whole process.
+    pub settings: Vec<Altered>,
+    /// Why it would be refused, if it would.
+    pub refused: Option<String>,
+}
+
 /// What came of a reload.
 pub type Reload = Result<Taken, String>;
 
 /// A configuration that was taken.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Taken {
     /// Listeners now.
     pub listeners: usize,
     /// Backends now.
     pub backends: usize,
+    /// What of it holds from the next start on only.
+    pub pending: Vec<&'static str>,
+}
+
+/// What of a configuration that was taken holds from the next start on only, in words.
+pub fn pending(names: &[&str]) -> Option<String> {
+    let verb = if names.len() == 1 { "holds" } else { "hold" };
+    (!names.is_empty()).then(|| format!("{} {verb} from the next start or upgrade on", names.join(", ")))
 }
 
 /// What came of an upgrade, seen from the old process.

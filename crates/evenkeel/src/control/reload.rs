@@ -1,6 +1,6 @@
 //! Takes a new configuration while everything runs: as a whole, or not at all.
 
-use super::question::{Reload, Taken};
+use super::question::{self, Planned, Reload, Taken};
 use super::stop::Phase;
 use super::upgrade::MOVING;
 use super::{Input, Loop, Watch};
@@ -11,7 +11,6 @@ use crate::discover::Discovery;
 use crate::logging::Notice;
 use crate::notify;
 use crate::signals::Signal;
-use evenkeel_core::director::Plan;
 use evenkeel_proxy::Inherited;
 use std::thread;
 use std::time::Instant;
@@ -135,21 +134,22 @@ impl Loop {
     pub(super) fn note_reload(&mut self, reload: &Reload) {
         self.reloads.note(reload);
         self.control.log.tell(match reload {
-            Ok(Taken { listeners, backends }) => {
+            Ok(Taken { listeners, backends, .. }) => {
                 Notice::Reloaded { listeners: *listeners, backends: *backends }
             }
             Err(why) => Notice::ReloadRefused { why: why.clone() },
         });
     }
 
-    /// What a configuration would change, and why it would be refused, if it would. What it needs is bound for the look only.
-    pub(super) fn plan(&self, loaded: Loaded) -> (Plan, Option<String>) {
+    /// What a configuration would change. What it needs is bound for the look only.
+    pub(super) fn plan(&self, loaded: Loaded) -> Planned {
         let control = &self.control;
         let proposal = control.director.propose(Instant::now(), loaded.config);
         let plan = control.director.plan(&proposal);
         let publication = control.plane.prepare(proposal.snapshot(), &mut Inherited::new());
         let refused = publication.err().map(|error| binding::refused(&error).what);
-        (plan, refused.or_else(|| self.other_admin(loaded.settings.admin.as_ref()).err()))
+        let refused = refused.or_else(|| self.other_admin(loaded.settings.admin.as_ref()).err());
+        Planned { plan, settings: control.settings.altered(&loaded.settings), refused }
     }
 
     /// The admin API as it is to be, bound already, if that is another one or has another token or other TLS.
@@ -187,9 +187,9 @@ impl Loop {
         let Settings { workers, max_sessions, ref sandbox, .. } = control.settings;
         let sandbox = sandbox.clone();
         let settings = Settings { workers, max_sessions, sandbox, ..loaded.settings.clone() };
-        if settings != loaded.settings {
-            let text = "`workers`, `max-sessions` and `sandbox` of the new configuration hold from the next start on";
-            control.log.tell(Notice::Warning(text.to_owned()));
+        let pending: Vec<_> = settings.altered(&loaded.settings).iter().map(|it| it.name).collect();
+        if let Some(text) = question::pending(&pending) {
+            control.log.tell(Notice::Warning(format!("of the new configuration {text}")));
         }
         let unfulfilled = control.plane.publication().into_iter().flat_map(binding::warnings);
         for warning in unfulfilled {
@@ -203,6 +203,7 @@ impl Loop {
         Ok(Taken {
             listeners: snapshot.listeners.len(),
             backends: snapshot.pools.values().map(|pool| pool.backends.len()).sum(),
+            pending,
         })
     }
 }

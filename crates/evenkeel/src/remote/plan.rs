@@ -47,11 +47,18 @@ fn show(plan: &Value) -> String {
     let word = |value: &Value| value.as_str().unwrap_or("-").to_owned();
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let mut text = String::new();
+    for setting in list(&plan["settings"]) {
+        let when = if setting["at_once"] == true { "" } else { ", from the next start or upgrade on" };
+        text.push_str(&format!("  ~ {}{when}\n", word(&setting["name"])));
+    }
     for listener in list(&plan["listeners"]) {
         let does = match listener["change"].as_str() {
-            Some("added") => "opens",
-            Some("removed") => "closes; its sessions go on",
-            _ => "changes",
+            Some("added") => "opens".to_owned(),
+            Some("removed") => "closes; its sessions go on".to_owned(),
+            _ => format!(
+                "changes: {}",
+                list(&listener["parts"]).iter().map(word).collect::<Vec<_>>().join(", ")
+            ),
         };
         let (service, addr) = (word(&listener["service"]), word(&listener["addr"]));
         text.push_str(&format!("  {} listener {service} {addr} {does}\n", sign(&listener)));

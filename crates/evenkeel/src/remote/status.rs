@@ -33,6 +33,10 @@ pub fn show(status: &Value) -> String {
     if let Some(problem) = config["problem"].as_str() {
         text.push_str(&format!("the last reload was refused: {problem}\n"));
     }
+    if let Some(left) = config["trial_s"].as_u64() {
+        let left = Took(Duration::from_secs(left));
+        text.push_str(&format!("config on trial: goes back in {left} unless `evenkeel confirm`\n"));
+    }
     text.push('\n');
     text.push_str(&services(list(&status["services"])));
     text.push('\n');
@@ -61,6 +65,7 @@ pub fn show(status: &Value) -> String {
 fn services(all: &[Value]) -> String {
     let head = [
         ("SERVICE", Left),
+        ("STATE", Left),
         ("LISTENS ON", Left),
         ("POOL", Left),
         ("OPEN", Right),
@@ -193,6 +198,7 @@ fn service(service: &Value) -> Vec<String> {
     };
     vec![
         word(&service["name"]).to_owned(),
+        word(&service["duty"]).to_owned(),
         listens,
         word(&service["pool"]).to_owned(),
         Grouped(number(&service["sessions"]["open"])).to_string(),

@@ -58,6 +58,23 @@ fn a_plan_says_what_would_change_with_live_sessions_and_changes_nothing() {
     assert_eq!((code, &plan["sessions"]), (0, &json!({"kept": 0, "drained": 1, "cut": 0})));
     served_by(&running, "a");
 
+    let settings = file(
+        &running,
+        &format!(
+            "drain = \"5s\"\nmax-sessions = 77\n{text}max-sessions-per-source = 9\nsend-proxy = \"v2\"\n"
+        ),
+    );
+    let (code, out, _) = running.command(&format!("plan {} --detailed-exitcode", settings.display()));
+    assert_eq!(code, 2);
+    for line in [
+        "  ~ drain".to_owned(),
+        "  ~ max-sessions, from the next start or upgrade on".to_owned(),
+        format!("  ~ listener web {} changes: who may connect", running.place),
+        "  ~ pool web: send-proxy".to_owned(),
+    ] {
+        assert!(out.lines().any(|it| it == line), "{line} in {out}");
+    }
+
     let bad = file(&running, &text.replace("listen", "lisen"));
     let (code, _, errors) = running.command(&format!("plan {}", bad.display()));
     assert!(code == 1 && errors.contains("lisen") && errors.contains("evenkeel check"), "{errors}");
