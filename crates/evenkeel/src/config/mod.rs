@@ -267,7 +267,7 @@ fn load_in(source: &Source, world: &World<'_>) -> Result<Loaded, Problems> {
         acme::check(acme, &typed, &config, admin, &paths, &mut problems)
     };
     let mut material = Material::default();
-    if world.reads_keys && problems.errors() == 0 {
+    if world.reads_keys {
         let admin = admin.as_ref().and_then(|it| it.tls.as_ref());
         material = tls::read(&config, admin, &paths, &mut problems);
     }
