@@ -22,6 +22,9 @@ const LAUNCHER: &str = "EVENKEEL_LAUNCHER_FD";
 /// What `ps` shows, as long as the kernel lets names be.
 pub const NAME: &str = "evenkeel-launch";
 
+/// Links that are followed one behind the other, at most: as many as the kernel does (path_resolution(7)).
+const LINKS_MAX: usize = 40;
+
 /// How long it may take to start a program: a file system may hang.
 const STARTING_MAX: Duration = Duration::from_secs(30);
 
@@ -189,12 +192,12 @@ impl Duty {
     }
 
     fn start(&mut self, program: &Path, line: Channel, answers: &Channel) -> Result<(), String> {
-        let program = self.believe(program)?;
+        let (real, name) = self.believe(program)?;
         if self.started.len() >= STARTED_MAX {
             return Err("too many programs that were started before have not ended".to_owned());
         }
-        let mut command = Command::new(program);
-        command.args(env::args_os().skip(1)).env_remove(LAUNCHER);
+        let mut command = Command::new(real);
+        command.arg0(name).args(env::args_os().skip(1)).env_remove(LAUNCHER);
         // Of the service manager's: the watchdog is for whoever is in charge, the sockets were for the first.
         command.env_remove("WATCHDOG_PID").env_remove("LISTEN_PID").env_remove("LISTEN_FDS");
         if getppid().is_some_and(Pid::is_init) {
@@ -218,10 +221,11 @@ impl Duty {
     }
 
     /// Where `program` is started from, or why it is not: it could be of the making of whom the sandbox holds. That one may put
-    /// a link in the place of another meanwhile; so it is the place behind all links that is looked at, and started from.
-    fn believe(&self, program: &Path) -> Result<PathBuf, String> {
+    /// a link in the place of another meanwhile; so it is the place behind all links that is looked at, and started from. Also by
+    /// which name: it is believed from then on, as that by which this program was started is.
+    fn believe(&self, program: &Path) -> Result<(PathBuf, PathBuf), String> {
         let Some((_, writable)) = self.confined.as_ref().filter(|(own, _)| program != own) else {
-            return Ok(program.to_owned());
+            return Ok((program.to_owned(), program.to_owned()));
         };
         let found = fs::canonicalize(program).and_then(|real| fs::metadata(&real).map(|file| (real, file)));
         let (real, file) = found.map_err(|error| cannot_start(program, &error))?;
@@ -237,8 +241,27 @@ impl Duty {
                     .to_owned(),
             );
         }
-        Ok(real)
+        let name = if is_steady(program, writable) { program } else { &real };
+        Ok((real.clone(), name.to_owned()))
     }
+}
+
+/// Whether no link by which `program` is found lies in a folder that is `writable`.
+fn is_steady(program: &Path, writable: &[PathBuf]) -> bool {
+    let mut next = Some(program.to_owned());
+    for _ in 0..LINKS_MAX {
+        let Some(path) = next else { return true };
+        let place = path.parent().and_then(|folder| fs::canonicalize(folder).ok());
+        let Some(place) = place.zip(path.file_name()).map(|(folder, name)| folder.join(name)) else {
+            return false;
+        };
+        if writable.iter().any(|folder| place.starts_with(folder)) {
+            return false;
+        }
+        let target = fs::read_link(&place).ok();
+        next = target.map(|target| place.parent().unwrap_or(&place).join(target));
+    }
+    false
 }
 
 /// Starts `command` as a child of this process, says to the launcher and to whom it serves what its process id is, and to
@@ -282,4 +305,29 @@ fn kill(pid: u32) {
 /// Whether a child has ended; from then on nothing is left of it.
 fn has_ended(child: Pid) -> bool {
     !matches!(waitpid(Some(child), WaitOptions::NOHANG), Ok(None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_the_sandboxed_process_could_give_to_another_program_is_not_believed() {
+        let [open, safe] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let (open, safe) = (open.path().canonicalize().unwrap(), safe.path().canonicalize().unwrap());
+        let link = |from: &Path, to: &Path| {
+            std::os::unix::fs::symlink(to, from).unwrap();
+            from.to_owned()
+        };
+        let program = safe.join("program");
+        fs::write(&program, "").unwrap();
+        let direct = link(&safe.join("direct"), &program);
+        let relative = link(&safe.join("relative"), Path::new("direct"));
+        let open_link = link(&open.join("link"), &program);
+        let through = link(&safe.join("through"), &open_link);
+        let circle = link(&safe.join("circle"), Path::new("circle"));
+        let steady = [program, direct, relative, open_link, through, circle];
+        let steady = steady.map(|path| is_steady(&path, std::slice::from_ref(&open)));
+        assert_eq!(steady, [true, true, true, false, false, false]);
+    }
 }

@@ -104,7 +104,14 @@ fn a_reload_that_wants_files_from_elsewhere_says_what_to_do_and_an_upgrade_takes
     assert_eq!(chain.command("upgrade").0, 0);
     chain.look_for_pids();
     fs::write(&path, format!("log-to = \"{}\"\n{before}", elsewhere.path().join("log").display())).unwrap();
-    assert_eq!(chain.command("reload"), (0, "reloaded: 1 listener, 1 backend".to_owned(), String::new()));
+    assert_eq!(
+        chain.command("reload"),
+        (
+            0,
+            "reloaded: 1 listener, 1 backend; sandbox holds from the next start or upgrade on".to_owned(),
+            String::new()
+        )
+    );
     chain.wait_alone();
 }
 
