@@ -107,11 +107,18 @@ pub enum Difference {
         configured: Option<u32>,
         /// As ordered.
         ordered: u32,
+        /// The name that it belongs to, where it has no entry of its own.
+        name: Option<Target>,
     },
     /// It is not in the configuration.
     Added(BackendKey, Member),
     /// It is in the configuration only.
-    Removed(BackendKey),
+    Removed {
+        /// Which.
+        key: BackendKey,
+        /// The name that it belongs to, where it has no entry of its own.
+        name: Option<Target>,
+    },
 }
 
 /// The orders about one pool.
@@ -236,19 +243,29 @@ impl PoolOrders {
         }
     }
 
-    /// Where they differ from `config`.
-    pub fn differences(&self, config: &PoolConfig) -> Vec<Difference> {
+    /// Where they differ from `config`, where `name_of` knows which name stands for an address.
+    pub fn differences(
+        &self,
+        config: &PoolConfig,
+        name_of: impl Fn(&Addr) -> Option<Target>,
+    ) -> Vec<Difference> {
         let of = |(addr, wish): (&Addr, &Wish)| {
             let key = BackendKey { pool: config.name.clone(), addr: addr.clone() };
             let configured = member_at(config, addr).map(|it| it.weight);
+            let name = if configured.is_some() { None } else { name_of(addr) };
             let duty = (wish.duty != Duty::On).then(|| Difference::Backend(key.clone(), wish.duty));
             let weight = wish.weight.filter(|it| configured != Some(*it) && wish.added.is_none());
-            let weight = weight.map(|ordered| Difference::Weight { key: key.clone(), configured, ordered });
+            let weight = weight.map(|ordered| Difference::Weight {
+                key: key.clone(),
+                configured,
+                ordered,
+                name: name.clone(),
+            });
             let added = wish.added.clone().map(|member| {
                 let weight = wish.weight.unwrap_or(member.weight);
                 Difference::Added(key.clone(), Member { weight, ..member })
             });
-            let removed = wish.removed.then_some(Difference::Removed(key));
+            let removed = wish.removed.then_some(Difference::Removed { key, name });
             [added, removed, duty, weight]
         };
         self.0.iter().flat_map(of).flatten().collect()

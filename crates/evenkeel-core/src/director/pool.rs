@@ -2,7 +2,7 @@
 
 use super::action::{Action, Cause, Closed, EventKind, Origin};
 use super::backend::BackendState;
-use super::config::{Leaving, PoolConfig};
+use super::config::{Leaving, PoolConfig, Target};
 use super::order::{BackendOrder, Difference, Duty, OrderError, PoolOrders, member_at};
 use super::outbox::{Outbox, Timer, after};
 use super::view::BackendView;
@@ -108,7 +108,20 @@ impl PoolState {
 
     /// Where orders have made something else of the configuration.
     pub fn differences(&self) -> Vec<Difference> {
-        self.orders.differences(&self.config)
+        self.orders.differences(&self.config, |addr| self.name_of(addr))
+    }
+
+    /// The name that stands for `addr`.
+    fn name_of(&self, addr: &Addr) -> Option<Target> {
+        let Addr::Ip(addr) = addr else { return None };
+        let stands_for_it = |target: &&Target| match target {
+            Target::Name { host, port } => {
+                let known = self.names.get(host);
+                *port == addr.port() && known.is_some_and(|it| it.addrs.contains(&addr.ip()))
+            }
+            Target::Addr(_) => false,
+        };
+        self.config.members.iter().map(|it| &it.target).find(stands_for_it).cloned()
     }
 
     /// What there is to be seen of its backends.

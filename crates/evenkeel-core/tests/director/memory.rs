@@ -128,7 +128,7 @@ fn orders_go_on_and_nobody_is_closed_by_that() {
     next.order(order(9, BackendOrder::Remove)).unwrap();
     assert_eq!(
         next.director.differences(),
-        [Difference::Weight { key: key("web", 2), configured: Some(1), ordered: 5 }]
+        [Difference::Weight { key: key("web", 2), configured: Some(1), ordered: 5, name: None }]
     );
 }
 

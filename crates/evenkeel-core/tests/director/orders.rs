@@ -80,7 +80,7 @@ fn a_weight_holds_until_the_file_changes_that_weight() {
     config.pools[0].members[0].weight = 2;
     stage.reload(config.clone());
     assert_eq!(stage.takers(), "1*2 2*7 3", "newest intent wins, for each key");
-    let still = Difference::Weight { key: key("web", 2), configured: Some(1), ordered: 7 };
+    let still = Difference::Weight { key: key("web", 2), configured: Some(1), ordered: 7, name: None };
     assert_eq!(stage.director.differences(), [still]);
     stage.order(weight(1, 9)).unwrap();
     stage.reload(config);
@@ -163,6 +163,26 @@ fn an_address_of_a_name_is_drained_alone() {
     stage.resolve(Ok(&[1, 2, 3]));
     stage.pass(20 * MS);
     assert_eq!(stage.takers(), "2 3");
+}
+
+#[test]
+fn an_order_about_an_address_without_an_entry_of_its_own_tells_its_name() {
+    let mut config = web(3);
+    config.pools[0].members = vec![member(3), name()];
+    let mut stage = Stage::new(config);
+    stage.resolve(Ok(&[1, 2, 3]));
+    stage.order(weight(1, 5)).unwrap();
+    stage.order(remove(2)).unwrap();
+    stage.order(remove(3)).unwrap();
+    let name = Some(name().target);
+    assert_eq!(
+        stage.director.differences(),
+        [
+            Difference::Weight { key: key("web", 1), configured: None, ordered: 5, name: name.clone() },
+            Difference::Removed { key: key("web", 2), name },
+            Difference::Removed { key: key("web", 3), name: None },
+        ]
+    );
 }
 
 #[test]

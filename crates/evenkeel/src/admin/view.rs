@@ -290,10 +290,15 @@ pub fn difference(difference: &Difference) -> Value {
             value["max_sessions"] = json!(max);
             value
         }
-        Difference::Removed(key) => backend(key, "removed"),
-        Difference::Weight { key, configured, ordered } => {
+        Difference::Removed { key, name } => {
+            let mut value = backend(key, "removed");
+            value["name"] = json!(name.as_ref().map(target));
+            value
+        }
+        Difference::Weight { key, configured, ordered, name } => {
             let mut value = backend(key, "weight");
             (value["configured"], value["ordered"]) = (json!(configured), json!(ordered));
+            value["name"] = json!(name.as_ref().map(target));
             value
         }
     }

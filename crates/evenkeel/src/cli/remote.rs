@@ -264,7 +264,10 @@ fn save() -> Command {
         .about("Write to the config file what was ordered")
         .arg(file().required(false).default_value(super::DEFAULT_CONFIG).env("EVENKEEL_CONFIG"))
         .arg(quiet())
-        .after_help("Weights, and backends that were added or removed; everything else in the file stays as it was typed.")
+        .after_help(
+            "Weights, and backends that were added or removed; everything else in the file stays as it was typed. Says how many \
+             changes it made, if any. What cannot be written is an error, and then nothing is.",
+        )
 }
 
 /// The names of a filter in the API, and as flags.

@@ -135,22 +135,25 @@ pub fn bind<'a>(
     world: &World<'_>,
     problems: &mut Problems,
 ) -> Vec<Bound<'a>> {
-    let bound = |section: &'a Section| {
-        let default = (section.layer.get("to").is_some() || section.routes().is_empty())
-            .then(|| sends(section, None, typed, problems));
-        let mut all: Vec<_> = default.into_iter().collect();
-        section.routes().iter().for_each(|it| all.extend(by_route(it, typed, problems)));
-        Bound {
-            section,
-            defaults: defaults.of(section),
-            addrs: match section.layer.get("listen").map(|at| &at.value) {
-                Some(Setting::Listen(specs)) => addrs(specs, world, problems),
-                _ => Vec::new(),
-            },
-            sends: all,
-        }
+    let bound = |section: &'a Section| Bound {
+        section,
+        defaults: defaults.of(section),
+        sends: sends_of(section, typed, problems),
+        addrs: match section.layer.get("listen").map(|at| &at.value) {
+            Some(Setting::Listen(specs)) => addrs(specs, world, problems),
+            _ => Vec::new(),
+        },
     };
     typed.services.iter().map(bound).collect()
+}
+
+/// Where the service `section` sends, by default and by each of its routes.
+pub fn sends_of<'a>(section: &'a Section, typed: &'a Typed, problems: &mut Problems) -> Vec<Sends<'a>> {
+    let default = (section.layer.get("to").is_some() || section.routes().is_empty())
+        .then(|| sends(section, None, typed, problems));
+    let mut all: Vec<_> = default.into_iter().collect();
+    section.routes().iter().for_each(|it| all.extend(by_route(it, typed, problems)));
+    all
 }
 
 /// Where a route sends: what its `to` says, or each pool of its `split`; one that answers sends nowhere.

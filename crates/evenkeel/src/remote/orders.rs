@@ -1,5 +1,6 @@
 //! Orders about services and backends, and where they have made something else of the configuration.
 
+use super::read::number;
 use super::{Whom, call, get, pretty, tell};
 use crate::admin::encode;
 use crate::error::RunError;
@@ -88,10 +89,53 @@ fn line(difference: &Value) -> String {
     if !difference["service"].is_null() {
         return format!("service {}  {}\n", word("service"), word("what"));
     }
-    let detail = match (difference["configured"].as_u64(), difference["ordered"].as_u64()) {
-        (Some(configured), Some(ordered)) => format!(" {ordered}, not {configured}"),
-        (None, Some(ordered)) => format!(" {ordered}"),
+    let detail = match word("what") {
+        "weight" => weight(difference),
+        "added" => added(difference),
         _ => String::new(),
     };
-    format!("{}  {}  {}{detail}\n", word("pool"), word("backend"), word("what"))
+    let name = difference["name"].as_str().map_or_else(String::new, |name| format!(", of the name {name}"));
+    format!("{}  {}  {}{detail}{name}\n", word("pool"), word("backend"), word("what"))
+}
+
+fn weight(difference: &Value) -> String {
+    match (difference["configured"].as_u64(), number(&difference["ordered"])) {
+        (Some(configured), ordered) => format!(" {ordered}, not {configured}"),
+        (None, ordered) => format!(" {ordered}"),
+    }
+}
+
+/// What it was added with, in the order and the words of the config file.
+fn added(difference: &Value) -> String {
+    let backup = if difference["backup"] == true { ", backup" } else { "" };
+    let max = difference["max_sessions"].as_u64();
+    let max = max.map_or_else(String::new, |max| format!(", max-sessions {max}"));
+    format!(", weight {}{backup}{max}", number(&difference["weight"]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_says_what_holds() {
+        for (difference, shown) in [
+            (
+                json!({"what": "added", "weight": 9, "backup": true, "max_sessions": 4}),
+                "added, weight 9, backup, max-sessions 4",
+            ),
+            (json!({"what": "added", "weight": 1, "backup": false, "max_sessions": null}), "added, weight 1"),
+            (json!({"what": "weight", "configured": 1, "ordered": 3, "name": null}), "weight 3, not 1"),
+            (
+                json!({"what": "weight", "configured": null, "ordered": 3, "name": "a.example:80"}),
+                "weight 3, of the name a.example:80",
+            ),
+            (json!({"what": "removed", "name": "a.example:80"}), "removed, of the name a.example:80"),
+            (json!({"what": "drain"}), "drain"),
+        ] {
+            let mut difference = difference;
+            (difference["pool"], difference["backend"]) = ("web".into(), "127.0.0.1:80".into());
+            assert_eq!(line(&difference), format!("web  127.0.0.1:80  {shown}\n"));
+        }
+    }
 }

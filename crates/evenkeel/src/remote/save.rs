@@ -1,7 +1,7 @@
 //! `evenkeel save`: writes what was ordered into the config file, so that it holds after the next start, too.
 
 use super::{Whom, get};
-use crate::config::edit::{Edit, EditKind, edit};
+use crate::config::edit::{Edit, EditKind, Edited, Said, edit};
 use crate::config::{self, Given, Source};
 use crate::error::{Exit, RunError};
 use crate::logging::count;
@@ -19,19 +19,26 @@ pub fn save(whom: &Whom, path: &Path, quiet: bool) -> Result<(), RunError> {
     let edits: Vec<Edit> = differences.iter().filter_map(understand).collect();
     let failed =
         |error: io::Error| RunError::new(Exit::NoInput, format!("cannot use {}: {error}", path.display()));
-    let before = fs::read_to_string(path).map_err(failed)?;
+    let before = Given { path: path.to_owned(), text: fs::read_to_string(path).map_err(failed)? };
     let refused = |what| RunError::new(Exit::Failed, format!("cannot write to {}: {what}", path.display()));
-    let after = edit(&before, &edits).map_err(refused)?;
-    config::load(&Source::Given(Given { path: path.to_owned(), text: after.clone() }))
-        .map_err(|problems| refused(problems.summary()))?;
-    if after != before {
-        replace(path, &after).map_err(failed)?;
+    let Edited { text, changes } = edit(&before, &edits).map_err(refused)?;
+    if changes > 0 {
+        let after = Source::Given(Given { text: text.clone(), ..before });
+        config::load(&after).map_err(|problems| refused(problems.summary()))?;
+        replace(path, &text).map_err(failed)?;
     }
     let left: String = differences.iter().filter(|it| understand(it).is_none()).map(unsaved).collect();
     output::complain(&left);
     match quiet {
         true => Ok(()),
-        false => output::print(&format!("{} saved to {}\n", count(edits.len(), "change"), path.display())),
+        false => output::print(&done(path, changes)),
+    }
+}
+
+fn done(path: &Path, changes: usize) -> String {
+    match changes {
+        0 => format!("no change: {} says all of it already\n", path.display()),
+        changes => format!("{} saved to {}\n", count(changes, "change"), path.display()),
     }
 }
 
@@ -43,20 +50,22 @@ fn unsaved(difference: &Value) -> String {
 }
 
 fn understand(difference: &Value) -> Option<Edit> {
+    let number = |name: &str| u32::try_from(difference[name].as_u64()?).ok();
     let what = match difference["what"].as_str()? {
         "removed" => EditKind::Removed,
-        "weight" => EditKind::Weight(difference["ordered"].as_i64()?),
-        "added" => EditKind::Added {
-            weight: difference["weight"].as_i64()?,
+        "weight" => EditKind::Weight(number("ordered")?),
+        "added" => EditKind::Added(Said {
+            weight: number("weight")?,
             backup: difference["backup"].as_bool()?,
-            max_sessions: difference["max_sessions"].as_i64(),
-        },
+            max_sessions: number("max_sessions"),
+        }),
         _ => return None,
     };
     let Ok(Target::Addr(backend)) = config::backend_address(difference["backend"].as_str()?) else {
         return None;
     };
-    Some(Edit { pool: difference["pool"].as_str()?.to_owned(), backend, what })
+    let name = difference["name"].as_str().map(str::to_owned);
+    Some(Edit { pool: difference["pool"].as_str()?.to_owned(), backend, what, name })
 }
 
 /// Writes beside it, and then puts that in its place: whoever reads meanwhile reads the one or the other.

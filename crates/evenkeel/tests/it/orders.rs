@@ -181,14 +181,57 @@ fn what_was_ordered_is_saved_to_the_file_and_then_is_no_difference_any_more() {
         ordered(&running, &order);
     }
     let file = running.file("evenkeel.toml");
-    let (code, out, errors) = running.command(&format!("save {}", file.display()));
+    let save = format!("save {}", file.display());
+    let (code, out, errors) = running.command(&save);
     assert!(code == 0 && out.starts_with("3 changes saved"), "{out} {errors}");
     assert!(errors.contains("not saved") && errors.contains("drain"), "{errors}");
     let text = std::fs::read_to_string(&file).unwrap();
     let entry = format!("{{ addr = \"{}\", weight = 3 }}", a.place());
     assert!(text.contains(&entry) && !text.contains(&b.place().to_string()), "{text}");
     ordered(&running, "enable web");
+    assert!(ordered(&running, &save).starts_with("no change: "), "it is there");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+    ordered(&running, &format!("weight web {} 7", c.place()));
+    assert!(ordered(&running, "diff").contains(&format!("{}  added, weight 7, max-sessions 9", c.place())));
+    assert!(ordered(&running, &save).starts_with("1 change saved"), "it is there with another weight");
+    let entry = format!("{{ addr = \"{}\", max-sessions = 9, weight = 7 }}", c.place());
+    assert!(std::fs::read_to_string(&file).unwrap().contains(&entry));
     ordered(&running, "reload");
     assert_eq!(ordered(&running, "diff"), "");
     eventually("the new one serves", || (next(&running).0 == "c").then_some(()));
+}
+
+#[test]
+fn what_belongs_to_a_name_is_not_saved_and_the_name_is_told() {
+    let server = Server::echo();
+    let port = server.port();
+    let running = Setup::to([]).by_name(port).ready();
+    let file = running.file("evenkeel.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let remove = format!("remove web {}", server.place());
+    eventually("the name is known", || (running.command(&remove).0 == 0).then_some(()));
+    let diff = ordered(&running, "diff");
+    assert!(diff.contains(&format!("removed, of the name localhost:{port}")), "{diff}");
+    let (code, _, errors) = running.command(&format!("save {}", file.display()));
+    assert!(code == 1 && errors.contains(&format!("it belongs to the name localhost:{port}")), "{errors}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+}
+
+#[test]
+fn orders_about_the_pool_of_a_route_are_saved_with_those_of_its_service() {
+    let [a, b] = ["a", "b"].map(|name| Server::start(&Place::any(), serve::stay(name)));
+    let keys = format!("[http.web.route]\n\"/x/*\" = \"{}\" # the route", b.place());
+    let running = Setup::to([a.place()]).http().keys(&keys).ready();
+    ordered(&running, &format!("weight web//x/* {} 4", b.place()));
+    ordered(&running, &format!("weight web {} 8", a.place()));
+    let file = running.file("evenkeel.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(ordered(&running, &format!("save {}", file.display())).starts_with("2 changes saved"));
+    let entry = |place: &Place, weight| format!("{{ addr = \"{place}\", weight = {weight} }}");
+    let expected = text
+        .replace(&format!("\"{}\"", a.place()), &entry(a.place(), 8))
+        .replace(&format!("\"{}\"", b.place()), &entry(b.place(), 4));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), expected);
+    ordered(&running, "reload");
+    assert_eq!(ordered(&running, "diff"), "");
 }

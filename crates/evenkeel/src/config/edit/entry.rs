@@ -1,0 +1,99 @@
+//! One backend as it is typed in `to`: an address, or an inline table of it and further keys.
+
+use super::super::tree::toml_string;
+use super::Rows;
+
+/// What a backend may say of itself that operators can order, by key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// Its share.
+    pub weight: u32,
+    /// Whether it is a backup.
+    pub backup: bool,
+    /// Sessions there at most, where it has a number of its own.
+    pub max_sessions: Option<u32>,
+}
+
+impl Said {
+    /// What holds where nothing is said.
+    pub const NOTHING: Self = Self { weight: 1, backup: false, max_sessions: None };
+
+    /// What to write, by key; `None` where nothing says the same.
+    fn keys(self) -> [(&'static str, Option<String>); 3] {
+        [
+            ("weight", (self.weight != 1).then(|| self.weight.to_string())),
+            ("backup", self.backup.then(|| "true".to_owned())),
+            ("max-sessions", self.max_sessions.map(|it| it.to_string())),
+        ]
+    }
+}
+
+/// A backend at `addr`.
+pub fn new(addr: &str, said: Said) -> String {
+    changed(&toml_string(addr), Said::NOTHING, said)
+}
+
+/// The backend that is typed as `entry` and says `before`, saying `after`; what is the same in both stays as it is.
+pub fn changed(entry: &str, before: Said, after: Said) -> String {
+    let differ = before.keys().into_iter().zip(after.keys()).filter(|(before, after)| before != after);
+    differ.fold(entry.to_owned(), |entry, (_, (key, value))| set(&entry, key, value))
+}
+
+fn set(entry: &str, key: &str, value: Option<String>) -> String {
+    let table = if entry.starts_with('{') { entry } else { &format!("{{ addr = {entry} }}") };
+    let mut keys = Rows::of(table);
+    let is_meant =
+        |it: &str| it.split_once('=').is_some_and(|it| it.0.trim().trim_matches(['"', '\'']) == key);
+    let at = keys.values().position(is_meant);
+    match (at, value) {
+        (Some(at), Some(value)) => {
+            let before = keys.values().nth(at).unwrap_or_default();
+            let after = with_value(before, &value);
+            keys.set(at, after);
+        }
+        (Some(at), None) => keys.remove(at),
+        (None, Some(value)) => keys.push(format!("{key} = {value}")),
+        (None, None) => {}
+    }
+    keys.text()
+}
+
+/// `key = old` with another value, and the same white space.
+fn with_value(pair: &str, value: &str) -> String {
+    let (key, old) = pair.split_once('=').unwrap_or((pair, ""));
+    let space = &old[..old.len() - old.trim_start().len()];
+    format!("{key}={space}{value}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_differs_is_written_and_in_the_look_that_is_there() {
+        let said = |weight, backup, max_sessions| Said { weight, backup, max_sessions };
+        let plain = Said::NOTHING;
+        for (entry, before, after, text) in [
+            ("'5001'", plain, said(3, false, None), "{ addr = '5001', weight = 3 }"),
+            ("'5001'", plain, plain, "'5001'"),
+            ("{addr='5001',weight=2}", said(2, false, None), said(7, false, None), "{addr='5001',weight=7}"),
+            (
+                "{ weight = 2, addr = '5001' }",
+                said(2, false, None),
+                said(2, true, Some(9)),
+                "{ weight = 2, addr = '5001', backup = true, max-sessions = 9 }",
+            ),
+            ("{ addr = '5001', weight = 2 }", said(2, false, None), plain, "{ addr = '5001' }"),
+            ("{ 'max-sessions' = 9, addr = '5001' }", said(1, false, Some(9)), plain, "{ addr = '5001' }"),
+            (
+                "{\n  addr = '5001', # here\n  weight = 2, # there\n}",
+                said(2, false, None),
+                said(5, false, Some(1)),
+                "{\n  addr = '5001', # here\n  weight = 5, # there\n  max-sessions = 1,\n}",
+            ),
+        ] {
+            assert_eq!(changed(entry, before, after), text);
+        }
+        assert_eq!(new("unix:/run/a b", plain), "\"unix:/run/a b\"");
+    }
+}
