@@ -5,6 +5,7 @@ mod http;
 mod orders;
 mod plan;
 pub mod read;
+mod replace;
 mod save;
 mod sessions;
 mod status;

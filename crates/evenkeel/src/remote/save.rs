@@ -1,5 +1,6 @@
 //! `evenkeel save`: writes what was ordered into the config file, so that it holds after the next start, too.
 
+use super::replace::replace;
 use super::{Whom, get};
 use crate::config::edit::{Edit, EditKind, Edited, Said, edit};
 use crate::config::{self, Given, Source};
@@ -9,7 +10,6 @@ use crate::output;
 use evenkeel_core::director::Target;
 use serde_json::Value;
 use std::fs;
-use std::io;
 use std::path::Path;
 
 /// Writes it to the file at `path`, as a whole or not at all.
@@ -17,15 +17,14 @@ pub fn save(whom: &Whom, path: &Path, quiet: bool) -> Result<(), RunError> {
     let answer = get(whom, "/api/v1/diff")?;
     let differences = answer["differences"].as_array().map_or(&[][..], Vec::as_slice);
     let edits: Vec<Edit> = differences.iter().filter_map(understand).collect();
-    let failed =
-        |error: io::Error| RunError::new(Exit::NoInput, format!("cannot use {}: {error}", path.display()));
-    let before = Given { path: path.to_owned(), text: fs::read_to_string(path).map_err(failed)? };
+    let unread = |error| RunError::new(Exit::NoInput, format!("cannot use {}: {error}", path.display()));
+    let before = Given { path: path.to_owned(), text: fs::read_to_string(path).map_err(unread)? };
     let refused = |what| RunError::new(Exit::Failed, format!("cannot write to {}: {what}", path.display()));
     let Edited { text, changes } = edit(&before, &edits).map_err(refused)?;
     if changes > 0 {
         let after = Source::Given(Given { text: text.clone(), ..before });
         config::load(&after).map_err(|problems| refused(problems.summary()))?;
-        replace(path, &text).map_err(failed)?;
+        replace(path, &text).map_err(|error| refused(error.to_string()))?;
     }
     let left: String = differences.iter().filter(|it| understand(it).is_none()).map(unsaved).collect();
     output::complain(&left);
@@ -66,14 +65,4 @@ fn understand(difference: &Value) -> Option<Edit> {
     };
     let name = difference["name"].as_str().map(str::to_owned);
     Some(Edit { pool: difference["pool"].as_str()?.to_owned(), backend, what, name })
-}
-
-/// Writes beside it, and then puts that in its place: whoever reads meanwhile reads the one or the other.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    // A link stays one.
-    let path = path.canonicalize()?;
-    let beside = path.with_extension("toml.new");
-    fs::write(&beside, text)?;
-    fs::set_permissions(&beside, fs::metadata(&path)?.permissions())?;
-    fs::rename(&beside, &path)
 }
