@@ -38,6 +38,7 @@ pub fn status(picture: &Picture) -> Value {
         "sandbox": sandbox(picture),
         "lines_dropped": picture.lines_dropped,
         "config": {
+            "file": picture.file.as_ref().map(|it| it.display().to_string()),
             "since": Rfc3339(picture.reloads.since).to_string(),
             "reloads": picture.reloads.taken,
             "refused": picture.reloads.refused,

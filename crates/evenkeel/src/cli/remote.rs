@@ -262,7 +262,7 @@ fn diff() -> Command {
 fn save() -> Command {
     Command::new("save")
         .about("Write to the config file what was ordered")
-        .arg(file().required(false).default_value(super::DEFAULT_CONFIG).env("EVENKEEL_CONFIG"))
+        .arg(file().required(false).help("The config file; the one that the running evenkeel reads unless told"))
         .arg(quiet())
         .after_help(
             "Weights, and backends that were added or removed; everything else in the file stays as it was typed. Says how many \
@@ -403,7 +403,7 @@ pub fn understand(name: &str, matches: &ArgMatches) -> Option<(Whom, Asked)> {
         },
         "confirm" => Asked::Confirm { quiet: flag("quiet") },
         "reopen" => Asked::Reopen { quiet: flag("quiet") },
-        "save" => Asked::Save { path: matches.get_one::<PathBuf>("file")?.clone(), quiet: flag("quiet") },
+        "save" => Asked::Save { path: matches.get_one("file").cloned(), quiet: flag("quiet") },
         "diff" => Asked::Diff { json: flag("json") },
         "events" => Asked::Events { follow: flag("follow"), json: flag("json") },
         _ => Asked::Order { order: order(name, matches)?, quiet: flag("quiet") },

@@ -80,6 +80,16 @@ pub enum Source {
     Text(String),
 }
 
+impl Source {
+    /// The absolute path of the file, if it is one that can be read again.
+    pub fn file(&self) -> Option<PathBuf> {
+        match self {
+            Self::File(path, _) => std::path::absolute(path).ok(),
+            Self::Stdin(_) | Self::Flags(_) | Self::Given(_) | Self::Text(_) => None,
+        }
+    }
+}
+
 /// A configuration without mistakes.
 #[derive(Debug)]
 pub struct Loaded {

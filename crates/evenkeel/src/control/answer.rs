@@ -3,7 +3,7 @@
 use super::question::{Picture, Question, Wanted};
 use super::stop::Phase;
 use super::{Input, Kept, Loop};
-use crate::config::LogFormat;
+use crate::config::{LogFormat, Source};
 use crate::logging::Notice;
 use crate::sandbox;
 use std::time::Instant;
@@ -77,6 +77,7 @@ impl Loop {
             lines_dropped: self.dropped() + control.log.lost(),
             lines_left_out: control.log.left_out(),
             reloads: self.reloads.clone(),
+            file: control.source.as_ref().and_then(Source::file),
             certificates: control.keys.material.shown(),
             obtained: self.obtained(),
             trial: self.trial.as_ref().map(|it| it.left(Instant::now())),

@@ -177,6 +177,8 @@ pub struct Picture {
     pub lines_left_out: u64,
     /// Reloads so far.
     pub reloads: Reloads,
+    /// The file that a reload would load, by its absolute path.
+    pub file: Option<PathBuf>,
     /// Certificates that are shown.
     pub certificates: Vec<Shown>,
     /// Those that are obtained, and to be.

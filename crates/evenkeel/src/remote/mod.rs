@@ -102,10 +102,10 @@ pub enum Command {
         /// Say nothing when it worked.
         quiet: bool,
     },
-    /// Write to this file what was ordered.
+    /// Write to a file what was ordered.
     Save {
-        /// Which.
-        path: PathBuf,
+        /// Which; that which it reads unless told.
+        path: Option<PathBuf>,
         /// Say nothing when it worked.
         quiet: bool,
     },
@@ -164,7 +164,7 @@ pub fn run(whom: &Whom, command: Command) -> Result<ExitCode, RunError> {
         }
         Command::Upgrade { binary, json, quiet } => upgrade::run(whom, binary.as_deref(), json, quiet),
         Command::Order { order, quiet } => orders::give(whom, order, quiet),
-        Command::Save { path, quiet } => save::save(whom, &path, quiet),
+        Command::Save { path, quiet } => save::save(whom, path.as_deref(), quiet),
         Command::Diff { json } => orders::diff(whom, json),
         Command::Sessions { filter, close: true, json } => sessions::close(whom, &filter, json),
         Command::Sessions { filter, close: false, json } => sessions::list(whom, &filter, json),

@@ -1,5 +1,6 @@
 //! `evenkeel save`: writes what was ordered into the config file, so that it holds after the next start, too.
 
+use super::read::list;
 use super::replace::replace;
 use super::{Whom, get};
 use crate::config::edit::{Edit, EditKind, Edited, Said, edit};
@@ -12,10 +13,13 @@ use serde_json::Value;
 use std::fs;
 use std::path::Path;
 
-/// Writes it to the file at `path`, as a whole or not at all.
-pub fn save(whom: &Whom, path: &Path, quiet: bool) -> Result<(), RunError> {
+/// Writes it to the file at `path`, or to the one that the running evenkeel reads: as a whole or not at all.
+pub fn save(whom: &Whom, path: Option<&Path>, quiet: bool) -> Result<(), RunError> {
+    let status = get(whom, "/api/v1/status")?;
+    let read = status["config"]["file"].as_str().map(Path::new);
+    let path = path.or(read).ok_or_else(no_file)?;
     let answer = get(whom, "/api/v1/diff")?;
-    let differences = answer["differences"].as_array().map_or(&[][..], Vec::as_slice);
+    let differences = list(&answer["differences"]);
     let edits: Vec<Edit> = differences.iter().filter_map(understand).collect();
     let unread = |error| RunError::new(Exit::NoInput, format!("cannot use {}: {error}", path.display()));
     let before = Given { path: path.to_owned(), text: fs::read_to_string(path).map_err(unread)? };
@@ -27,10 +31,27 @@ pub fn save(whom: &Whom, path: &Path, quiet: bool) -> Result<(), RunError> {
         replace(path, &text).map_err(|error| refused(error.to_string()))?;
     }
     let left: String = differences.iter().filter(|it| understand(it).is_none()).map(unsaved).collect();
-    output::complain(&left);
+    output::complain(&(left + &another(path, read)));
     match quiet {
         true => Ok(()),
         false => output::print(&done(path, changes)),
+    }
+}
+
+fn no_file() -> RunError {
+    let what =
+        "the running evenkeel has no config file: it was started from a command line or standard input";
+    RunError::new(Exit::Usage, what).help("say which FILE is to be written: `evenkeel save FILE`")
+}
+
+/// What is to be said of the file at `path` where another one is read.
+fn another(path: &Path, read: Option<&Path>) -> String {
+    let place = |path: &Path| path.canonicalize().or_else(|_| std::path::absolute(path)).ok();
+    match read {
+        Some(read) if place(read) != place(path) => {
+            format!("warning: the running evenkeel reads {}, not {}\n", read.display(), path.display())
+        }
+        _ => String::new(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Orders to a running balancer: they hold at once and over reloads, cut nobody who should stay, and are in the log.
 
-use crate::harness::{Running, Setup};
-use evenkeel_testkit::{Peer, Place, Server, eventually, serve};
+use crate::harness::{Running, Setup, evenkeel};
+use evenkeel_testkit::{Peer, Place, Server, eventually, port, serve};
 use serde_json::json;
 use std::io::ErrorKind;
 
@@ -199,6 +199,36 @@ fn what_was_ordered_is_saved_to_the_file_and_then_is_no_difference_any_more() {
     ordered(&running, "reload");
     assert_eq!(ordered(&running, "diff"), "");
     eventually("the new one serves", || (next(&running).0 == "c").then_some(()));
+}
+
+#[test]
+fn save_writes_the_file_that_is_read_unless_told_and_warns_of_another() {
+    let (a, _b, running) = two("");
+    let file = running.file("evenkeel.toml");
+    let told = running.look("/api/v1/status")["config"]["file"].clone();
+    assert_eq!(told, json!(std::path::absolute(&file).unwrap().display().to_string()));
+    let other = running.file("other.toml");
+    std::fs::copy(&file, &other).unwrap();
+    ordered(&running, &format!("weight web {} 3", a.place()));
+    let (code, out, errors) = running.command(&format!("save {}", other.display()));
+    assert!(code == 0 && out.starts_with("1 change saved"), "{out} {errors}");
+    assert!(errors.starts_with("warning: ") && errors.contains(told.as_str().unwrap()), "{errors}");
+    let (code, out, errors) = running.command("save");
+    assert_eq!((code, out, errors), (0, format!("1 change saved to {}", told.as_str().unwrap()), "".into()));
+    let (_, out, errors) = running.command(&format!("save {}", file.display()));
+    assert_eq!((out.starts_with("no change: "), errors.as_str()), (true, ""));
+}
+
+#[test]
+fn save_needs_a_file_where_none_is_read() {
+    let server = Server::echo();
+    let place = Place::local(port::free());
+    let mut running = evenkeel().args(&format!("tcp {place} {}", server.place())).spawn();
+    running.wait_event("ready");
+    let socket = format!("unix:{}", running.file("control.sock").display());
+    let (code, _, errors) = evenkeel().args("save --admin").arg(&socket).spawn().output();
+    assert_eq!(code, 2, "{errors}");
+    assert!(errors.contains("has no config file") && errors.contains("save FILE"), "{errors}");
 }
 
 #[test]
