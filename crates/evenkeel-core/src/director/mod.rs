@@ -19,7 +19,7 @@ pub use config::{
     AllDown, Config, EjectionRules, Leaving, Member, PoolConfig, SlowStart, Target, WEIGHT_MAX,
 };
 pub use memory::{BackendMemory, Memory, PoolMemory};
-pub use order::{BackendOrder, Difference, Duty, Order, OrderError, Wish, WishMemory};
+pub use order::{Agreement, BackendOrder, Difference, Duty, Order, OrderError, Wish, WishMemory};
 pub(crate) use outbox::after;
 pub use outlook::{CheckOutlook, Hindrance, Outlook};
 pub use plan::{BackendPlan, Change, Connects, ListenerPlan, Plan, PoolPlan};
@@ -140,6 +140,11 @@ impl Director {
         services.chain(self.order.iter().flat_map(|name| self.pools[name].differences())).collect()
     }
 
+    /// Where orders since the configuration was loaded say what that says, too.
+    pub fn agreements(&self) -> Vec<Agreement> {
+        self.order.iter().flat_map(|name| self.pools[name].agreements()).collect()
+    }
+
     /// The pool called `name`; if none is, the one to which the service of that name sends.
     pub fn pool_of(&self, name: &str) -> Option<PoolName> {
         let of_service = || self.listeners.iter().find(|it| it.name.service.as_str() == name);
@@ -155,7 +160,10 @@ impl Director {
         for config in config.pools {
             let name = config.name.clone();
             let pool = match known.remove(&name) {
-                Some(pool) if pool.config == config => pool,
+                Some(mut pool) if pool.config == config => {
+                    pool.orders.compare_anew();
+                    pool
+                }
                 known => {
                     let mut pool = known.unwrap_or_else(|| PoolState::new(config.clone()));
                     pool.configure(now, config, &mut self.out);

@@ -121,9 +121,35 @@ pub enum Difference {
     },
 }
 
+/// What was ordered since the configuration was loaded, and is what that says, too. It is no difference, but whoever wrote
+/// an earlier order to the file in between has written something else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Agreement {
+    /// A backend was added that is configured, like this.
+    There(BackendKey, Member),
+    /// One was removed that is not configured.
+    Gone(BackendKey),
+    /// One was given the weight that it has there.
+    Weight(BackendKey, u32),
+}
+
 /// The orders about one pool.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct PoolOrders(BTreeMap<Addr, Wish>);
+pub(super) struct PoolOrders {
+    /// Those that still stand.
+    wishes: BTreeMap<Addr, Wish>,
+    /// What they have been about since the configuration was loaded.
+    touched: BTreeMap<Addr, Touched>,
+}
+
+/// What orders about one backend have been about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Touched {
+    /// Its share.
+    Weight,
+    /// Whether it is there at all.
+    Presence,
+}
 
 /// The orders about one backend that still stand.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -168,7 +194,8 @@ pub struct WishMemory {
 impl PoolOrders {
     /// Takes an order about the backend at `addr`, of which `configured` is the member, if it has one of its own.
     pub fn take(&mut self, addr: &Addr, order: BackendOrder, configured: bool) {
-        let wish = self.0.entry(addr.clone()).or_default();
+        self.touch(addr, &order);
+        let wish = self.wishes.entry(addr.clone()).or_default();
         match order {
             BackendOrder::Duty(duty) => wish.duty = duty,
             BackendOrder::Weight(weight) => wish.weight = Some(weight),
@@ -185,9 +212,25 @@ impl PoolOrders {
         self.prune();
     }
 
+    fn touch(&mut self, addr: &Addr, order: &BackendOrder) {
+        match order {
+            BackendOrder::Duty(_) => {}
+            BackendOrder::Weight(_) => drop(self.touched.entry(addr.clone()).or_insert(Touched::Weight)),
+            BackendOrder::Add(_) | BackendOrder::Remove => {
+                self.touched.insert(addr.clone(), Touched::Presence);
+            }
+        }
+    }
+
+    /// A configuration was loaded: only what is ordered from now on is to be compared with it.
+    pub fn compare_anew(&mut self) {
+        self.touched.clear();
+    }
+
     /// The file says `after` where it said `before`.
     pub fn give_way(&mut self, before: &PoolConfig, after: &PoolConfig) {
-        for (addr, wish) in &mut self.0 {
+        self.compare_anew();
+        for (addr, wish) in &mut self.wishes {
             wish.give_way(member_at(before, addr), member_at(after, addr));
         }
         self.prune();
@@ -200,7 +243,7 @@ impl PoolOrders {
             wish: wish.clone(),
             configured: member_at(config, addr).cloned(),
         };
-        self.0.iter().map(remembered).collect()
+        self.wishes.iter().map(remembered).collect()
     }
 
     /// The orders that are remembered, as far as they stand beside `config`, which is newer.
@@ -210,33 +253,33 @@ impl PoolOrders {
             wish.give_way(memory.configured.as_ref(), member_at(config, &memory.addr));
             (memory.addr.clone(), wish)
         };
-        let mut orders = Self(memory.iter().map(recalled).collect());
+        let mut orders = Self { wishes: memory.iter().map(recalled).collect(), touched: BTreeMap::new() };
         orders.prune();
         orders
     }
 
     fn prune(&mut self) {
-        self.0.retain(|_, wish| *wish != Wish::default());
+        self.wishes.retain(|_, wish| *wish != Wish::default());
     }
 
     /// Whether the backend at `addr` is not to be there.
     pub fn is_removed(&self, addr: &Addr) -> bool {
-        self.0.get(addr).is_some_and(|it| it.removed)
+        self.wishes.get(addr).is_some_and(|it| it.removed)
     }
 
     /// Those that are to be there though not configured.
     pub fn added(&self) -> impl Iterator<Item = &Member> {
-        self.0.values().filter_map(|it| it.added.as_ref())
+        self.wishes.values().filter_map(|it| it.added.as_ref())
     }
 
     /// What operators want of the backend at `addr`.
     pub fn duty(&self, addr: &Addr) -> Duty {
-        self.0.get(addr).map_or(Duty::On, |it| it.duty)
+        self.wishes.get(addr).map_or(Duty::On, |it| it.duty)
     }
 
     /// The share of the backend at `addr`, whose member says `configured`.
     pub fn weight(&self, addr: &Addr, configured: u32) -> u32 {
-        match self.0.get(addr) {
+        match self.wishes.get(addr) {
             Some(Wish { duty: Duty::Drain | Duty::Off, .. }) => 0,
             Some(wish) => wish.weight.unwrap_or(configured),
             None => configured,
@@ -268,7 +311,30 @@ impl PoolOrders {
             let removed = wish.removed.then_some(Difference::Removed { key, name });
             [added, removed, duty, weight]
         };
-        self.0.iter().flat_map(of).flatten().collect()
+        self.wishes.iter().flat_map(of).flatten().collect()
+    }
+
+    /// Where they say what `config` says, too, though they may have said something else in between.
+    pub fn agreements(&self, config: &PoolConfig) -> Vec<Agreement> {
+        let of = |(addr, touched): (&Addr, &Touched)| {
+            let wish = self.wishes.get(addr).cloned().unwrap_or_default();
+            if wish.added.is_some() || wish.removed {
+                return None;
+            }
+            let key = BackendKey { pool: config.name.clone(), addr: addr.clone() };
+            match (touched, member_at(config, addr)) {
+                (Touched::Presence, None) => Some(Agreement::Gone(key)),
+                (Touched::Presence, Some(member)) => {
+                    let weight = wish.weight.unwrap_or(member.weight);
+                    Some(Agreement::There(key, Member { weight, ..member.clone() }))
+                }
+                (Touched::Weight, Some(member)) if wish.weight == Some(member.weight) => {
+                    Some(Agreement::Weight(key, member.weight))
+                }
+                (Touched::Weight, _) => None,
+            }
+        };
+        self.touched.iter().filter_map(of).collect()
     }
 }
 

@@ -3,7 +3,7 @@
 use super::action::{Action, Cause, Closed, EventKind, Origin};
 use super::backend::BackendState;
 use super::config::{Leaving, PoolConfig, Target};
-use super::order::{BackendOrder, Difference, Duty, OrderError, PoolOrders, member_at};
+use super::order::{Agreement, BackendOrder, Difference, Duty, OrderError, PoolOrders, member_at};
 use super::outbox::{Outbox, Timer, after};
 use super::view::BackendView;
 use crate::addr::Addr;
@@ -109,6 +109,11 @@ impl PoolState {
     /// Where orders have made something else of the configuration.
     pub fn differences(&self) -> Vec<Difference> {
         self.orders.differences(&self.config, |addr| self.name_of(addr))
+    }
+
+    /// Where orders say what the configuration says, too.
+    pub fn agreements(&self) -> Vec<Agreement> {
+        self.orders.agreements(&self.config)
     }
 
     /// The name that stands for `addr`.

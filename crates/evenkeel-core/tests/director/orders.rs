@@ -1,7 +1,7 @@
 //! What operators want, beside the configuration: it holds at once, over reloads, and until the file says something else.
 
 use crate::stage::{MS, SECOND, Stage, addr, key, member, name, web};
-use evenkeel_core::director::{BackendOrder, Difference, Duty, Leaving, Order, OrderError};
+use evenkeel_core::director::{Agreement, BackendOrder, Difference, Duty, Leaving, Order, OrderError};
 use evenkeel_core::flow::FlowRules;
 use evenkeel_core::name::{ListenerName, PoolName, Protocol, ServiceName};
 use evenkeel_core::snapshot::{Listener, SocketOptions};
@@ -183,6 +183,25 @@ fn an_order_about_an_address_without_an_entry_of_its_own_tells_its_name() {
             Difference::Removed { key: key("web", 3), name: None },
         ]
     );
+}
+
+#[test]
+fn what_was_ordered_and_is_as_configured_again_is_known_until_a_configuration_is_loaded() {
+    let mut stage = three();
+    for order in [weight(1, 5), weight(1, 1), remove(2), add(2), add(4), remove(4)] {
+        stage.order(order).unwrap();
+    }
+    assert_eq!(stage.director.differences(), []);
+    let expected = [
+        Agreement::Weight(key("web", 1), 1),
+        Agreement::There(key("web", 2), member(2)),
+        Agreement::Gone(key("web", 4)),
+    ];
+    assert_eq!(stage.director.agreements(), expected);
+    stage.order(weight(1, 5)).unwrap();
+    assert_eq!(stage.director.agreements(), expected[1..], "that is a difference");
+    stage.reload(web(3));
+    assert_eq!(stage.director.agreements(), []);
 }
 
 #[test]

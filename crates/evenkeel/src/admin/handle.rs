@@ -75,10 +75,11 @@ pub async fn perform(desk: &Desk, op: Op, peer: Peer, args: &Args) -> Result<Rep
         Op::Confirm => change::confirm(desk, peer).await,
         Op::Reopen => change::reopen(desk, peer).await,
         Op::Differences => {
-            let differences = desk.ask(Question::Differences).await?;
-            Ok(Reply::Json(
-                json!({"differences": differences.iter().map(view::difference).collect::<Vec<_>>()}),
-            ))
+            let (differences, agreements) = desk.ask(Question::Differences).await?;
+            Ok(Reply::Json(json!({
+                "differences": differences.iter().map(view::difference).collect::<Vec<_>>(),
+                "agreements": agreements.iter().map(view::agreement).collect::<Vec<_>>(),
+            })))
         }
     }
 }

@@ -6,7 +6,9 @@ use crate::sandbox::Layer;
 use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::balance::Balance;
 use evenkeel_core::counts::{bound_micros, percentile};
-use evenkeel_core::director::{BackendPlan, BackendView, Change, Difference, Leaving, PoolConfig, Target};
+use evenkeel_core::director::{
+    Agreement, BackendPlan, BackendView, Change, Difference, Leaving, Member, PoolConfig, Target,
+};
 use evenkeel_core::end::End;
 use evenkeel_core::flow::Lost;
 use evenkeel_core::health::Verdict;
@@ -280,25 +282,18 @@ pub fn failures(sums: &BackendSums) -> serde_json::Map<String, Value> {
 
 /// Where an order has made something else of the configuration.
 pub fn difference(difference: &Difference) -> Value {
-    let backend = |key: &BackendKey, what: &str| json!({"pool": key.pool.as_str(), "backend": key.addr.to_string(), "what": what});
     match difference {
         Difference::Service(name, duty) => json!({"service": name.as_str(), "what": duty.word()}),
-        Difference::Backend(key, duty) => backend(key, duty.word()),
-        Difference::Added(key, member) => {
-            let mut value = backend(key, "added");
-            let max = (member.max_sessions != u32::MAX).then_some(member.max_sessions);
-            (value["weight"], value["backup"]) = (json!(member.weight), json!(member.backup));
-            value["max_sessions"] = json!(max);
-            value
-        }
+        Difference::Backend(key, duty) => ordered(key, duty.word()),
+        Difference::Added(key, member) => added(key, member),
         Difference::Removed { key, name } => {
-            let mut value = backend(key, "removed");
+            let mut value = ordered(key, "removed");
             value["name"] = json!(name.as_ref().map(target));
             value
         }
-        Difference::Weight { key, configured, ordered, name } => {
-            let mut value = backend(key, "weight");
-            (value["configured"], value["ordered"]) = (json!(configured), json!(ordered));
+        Difference::Weight { key, configured, ordered: weight, name } => {
+            let mut value = ordered(key, "weight");
+            (value["configured"], value["ordered"]) = (json!(configured), json!(weight));
             value["name"] = json!(name.as_ref().map(target));
             value
         }
@@ -315,6 +310,31 @@ pub fn taken(done: &str, taken: &Taken, more: &str) -> Value {
         "pending": taken.pending,
         "message": format!("{done}: {listeners}, {backends}{more}{pending}"),
     })
+}
+
+/// Where an order says what the configuration says, in the words of [`difference`].
+pub fn agreement(agreement: &Agreement) -> Value {
+    match agreement {
+        Agreement::There(key, member) => added(key, member),
+        Agreement::Gone(key) => ordered(key, "removed"),
+        Agreement::Weight(key, weight) => {
+            let mut value = ordered(key, "weight");
+            (value["configured"], value["ordered"]) = (json!(weight), json!(weight));
+            value
+        }
+    }
+}
+
+fn added(key: &BackendKey, member: &Member) -> Value {
+    let mut value = ordered(key, "added");
+    let max = (member.max_sessions != u32::MAX).then_some(member.max_sessions);
+    (value["weight"], value["backup"]) = (json!(member.weight), json!(member.backup));
+    value["max_sessions"] = json!(max);
+    value
+}
+
+fn ordered(key: &BackendKey, what: &str) -> Value {
+    json!({"pool": key.pool.as_str(), "backend": key.addr.to_string(), "what": what})
 }
 
 /// What a configuration would change.

@@ -40,7 +40,10 @@ impl Loop {
                 self.log_order(Some(wanted));
                 drop(answer.send(self.reopen_log()));
             }
-            Question::Differences(answer) => drop(answer.send(self.control.director.differences())),
+            Question::Differences(answer) => {
+                let director = &self.control.director;
+                drop(answer.send((director.differences(), director.agreements())));
+            }
         }
     }
 

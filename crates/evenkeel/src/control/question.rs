@@ -6,7 +6,7 @@ use crate::logging::Told;
 use crate::sandbox::Sandbox;
 use crate::tls::Shown;
 use evenkeel_core::addr::Addr;
-use evenkeel_core::director::{BackendView, Config, Difference, Duty, Order, OrderError, Plan};
+use evenkeel_core::director::{Agreement, BackendView, Config, Difference, Duty, Order, OrderError, Plan};
 use evenkeel_core::name::{BackendKey, ListenerName, PoolName, ServiceName};
 use evenkeel_core::snapshot::Snapshot;
 use evenkeel_proxy::{BackendSums, RouteSums, ServiceSums, Totals, Visit};
@@ -46,8 +46,8 @@ pub enum Question {
     Confirm(Wanted, oneshot::Sender<Result<(), &'static str>>),
     /// Open the log again; told is where it goes on, or why it does not.
     Reopen(Wanted, oneshot::Sender<Result<String, String>>),
-    /// Where do the running state and the configuration in force differ?
-    Differences(oneshot::Sender<Vec<Difference>>),
+    /// Where do orders and the configuration in force differ, and where do they not any more?
+    Differences(oneshot::Sender<(Vec<Difference>, Vec<Agreement>)>),
 }
 
 /// Why an order was not carried out.

@@ -20,7 +20,9 @@ pub fn save(whom: &Whom, path: Option<&Path>, quiet: bool) -> Result<(), RunErro
     let path = path.or(read).ok_or_else(no_file)?;
     let answer = get(whom, "/api/v1/diff")?;
     let differences = list(&answer["differences"]);
-    let edits: Vec<Edit> = differences.iter().filter_map(understand).collect();
+    // What holds as it is configured may have held otherwise when it was last saved.
+    let agreements = list(&answer["agreements"]).iter().filter_map(understand).map(again);
+    let edits: Vec<Edit> = differences.iter().filter_map(understand).chain(agreements).collect();
     let unread = |error| RunError::new(Exit::NoInput, format!("cannot use {}: {error}", path.display()));
     let before = Given { path: path.to_owned(), text: fs::read_to_string(path).map_err(unread)? };
     let refused = |what| RunError::new(Exit::Failed, format!("cannot write to {}: {what}", path.display()));
@@ -86,4 +88,13 @@ fn understand(difference: &Value) -> Option<Edit> {
     };
     let name = difference["name"].as_str().map(str::to_owned);
     Some(Edit { pool: difference["pool"].as_str()?.to_owned(), backend, what, name })
+}
+
+fn again(edit: Edit) -> Edit {
+    let what = match edit.what {
+        EditKind::Weight(weight) => EditKind::WeightAgain(weight),
+        EditKind::Added(said) => EditKind::AddedAgain(said),
+        what => what,
+    };
+    Edit { what, ..edit }
 }

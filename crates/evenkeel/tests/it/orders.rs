@@ -202,6 +202,26 @@ fn what_was_ordered_is_saved_to_the_file_and_then_is_no_difference_any_more() {
 }
 
 #[test]
+fn what_is_taken_back_after_it_was_saved_is_saved_as_well() {
+    let (a, b, running) = two("");
+    let c = Server::start(&Place::any(), serve::stay("c"));
+    let file = running.file("evenkeel.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let [a, b, c] = [&a, &b, &c].map(|it| it.place().to_string());
+    for order in [format!("weight web {a} 3"), format!("remove web {b}"), format!("add web {c}")] {
+        ordered(&running, &order);
+    }
+    assert!(ordered(&running, "save").starts_with("3 changes saved"));
+    for order in [format!("weight web {a} 1"), format!("add web {b}"), format!("remove web {c}")] {
+        ordered(&running, &order);
+    }
+    assert_eq!(ordered(&running, "diff"), "", "of the configuration in force");
+    assert!(ordered(&running, "save").starts_with("3 changes saved"));
+    let entry = format!("{{ addr = \"{a}\" }}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), text.replace(&format!("\"{a}\""), &entry));
+}
+
+#[test]
 fn save_writes_the_file_that_is_read_unless_told_and_warns_of_another() {
     let (a, _b, running) = two("");
     let file = running.file("evenkeel.toml");

@@ -35,6 +35,10 @@ pub enum EditKind {
     Added(Said),
     /// Nothing any more.
     Removed,
+    /// This share again, as the configuration in force has it. What is not listed was taken out by another hand.
+    WeightAgain(u32),
+    /// That it is there again, as the configuration in force has it: with this share, and all of this if it is not listed.
+    AddedAgain(Said),
 }
 
 /// A text after edits.
@@ -71,18 +75,25 @@ pub fn edit(given: &Given, edits: &[Edit]) -> Result<Edited, String> {
 
 /// Makes `edit`, and says whether it was anything new.
 fn make(list: &mut List, edit: &Edit) -> Result<bool, String> {
+    use EditKind::{Added, AddedAgain, Removed, Weight, WeightAgain};
     match (&edit.what, list.position(&edit.backend)) {
-        (EditKind::Added(said), None) => list.add(&edit.backend, *said),
-        (EditKind::Added(said), Some(at)) => return Ok(list.say(at, *said)),
-        (EditKind::Weight(weight), Some(at)) => {
+        (Added(said), Some(at)) => Ok(list.say(at, *said)),
+        (Weight(weight) | WeightAgain(weight) | AddedAgain(Said { weight, .. }), Some(at)) => {
             let said = Said { weight: *weight, ..list.said(at) };
-            return Ok(list.say(at, said));
+            Ok(list.say(at, said))
         }
-        (EditKind::Removed, Some(at)) => list.remove(at),
-        (EditKind::Removed, None) if edit.name.is_none() => return Ok(false),
-        (EditKind::Removed | EditKind::Weight(_), None) => return Err(no_entry(edit)),
+        (Removed, Some(at)) => {
+            list.remove(at);
+            Ok(true)
+        }
+        (Added(said) | AddedAgain(said), None) => {
+            list.add(&edit.backend, *said);
+            Ok(true)
+        }
+        (WeightAgain(_), None) => Ok(false),
+        (Removed, None) if edit.name.is_none() => Ok(false),
+        (Removed | Weight(_), None) => Err(no_entry(edit)),
     }
-    Ok(true)
 }
 
 fn no_entry(edit: &Edit) -> String {
@@ -153,6 +164,23 @@ mod tests {
         let after = Said { weight: 9, backup: true, ..PLAIN };
         let expected = TEXT.replace("weight = 2", "weight = 9, backup = true");
         assert_eq!(made(TEXT, "web", "127.0.0.1:5002", EditKind::Added(after)), Ok((expected, 1)));
+    }
+
+    #[test]
+    fn what_holds_again_is_written_where_the_text_says_something_else() {
+        let capped = Said { max_sessions: Some(7), ..PLAIN };
+        let again = |addr, what| made(TEXT, "web", addr, what);
+        let expected = |from: &str, to: &str| Ok((TEXT.replace(from, to), 1));
+        for what in [EditKind::WeightAgain(1), EditKind::AddedAgain(capped)] {
+            let left = "{ addr = \"127.0.0.1:5002\" }";
+            assert_eq!(
+                again("127.0.0.1:5002", what),
+                expected("{ addr = \"127.0.0.1:5002\", weight = 2 }", left)
+            );
+        }
+        assert_eq!(again("127.0.0.1:5003", EditKind::WeightAgain(1)), Ok((TEXT.to_owned(), 0)));
+        let entry = "},\n    { addr = \"127.0.0.1:5003\", max-sessions = 7 },\n";
+        assert_eq!(again("127.0.0.1:5003", EditKind::AddedAgain(capped)), expected("},\n", entry));
     }
 
     #[test]
