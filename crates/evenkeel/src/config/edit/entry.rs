@@ -1,6 +1,5 @@
 //! One backend as it is typed in `to`: an address, or an inline table of it and further keys.
 
-use super::super::tree::toml_string;
 use super::Rows;
 
 /// What a backend may say of itself that operators can order, by key.
@@ -28,15 +27,20 @@ impl Said {
     }
 }
 
-/// A backend at `addr`.
-pub fn new(addr: &str, said: Said) -> String {
-    changed(&toml_string(addr), Said::NOTHING, said)
-}
-
 /// The backend that is typed as `entry` and says `before`, saying `after`; what is the same in both stays as it is.
 pub fn changed(entry: &str, before: Said, after: Said) -> String {
-    let differ = before.keys().into_iter().zip(after.keys()).filter(|(before, after)| before != after);
-    differ.fold(entry.to_owned(), |entry, (_, (key, value))| set(&entry, key, value))
+    differing(before, after).fold(entry.to_owned(), |entry, (key, value)| set(&entry, key, value))
+}
+
+/// The keys that `after` has other values for than `before`, with those.
+pub fn differing(before: Said, after: Said) -> impl Iterator<Item = (&'static str, Option<String>)> {
+    let both = before.keys().into_iter().zip(after.keys());
+    both.filter(|(before, after)| before != after).map(|(_, after)| after)
+}
+
+/// The key of `key = value`.
+pub fn key(pair: &str) -> Option<&str> {
+    Some(pair.split_once('=')?.0.trim().trim_matches(['"', '\'']))
 }
 
 fn set(entry: &str, key: &str, value: Option<String>) -> String {
@@ -94,6 +98,5 @@ mod tests {
         ] {
             assert_eq!(changed(entry, before, after), text);
         }
-        assert_eq!(new("unix:/run/a b", plain), "\"unix:/run/a b\"");
     }
 }

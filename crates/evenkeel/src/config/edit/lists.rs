@@ -4,10 +4,12 @@ use super::super::compile::{Sends, sends_of};
 use super::super::place::{At, Place};
 use super::super::problem::Problems;
 use super::super::setting::{Entry, Layer, Setting};
+use super::super::tree::toml_string;
 use super::super::typed::{Section, Typed};
 use super::super::{Given, Source, World, files};
 use super::entry::{self, Said};
 use super::rows::Rows;
+use super::tables::Tables;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::Target;
 use std::mem;
@@ -22,10 +24,17 @@ pub struct Lists<'a> {
 
 /// The backends of a pool, as they are typed.
 pub struct List {
-    span: Range<usize>,
-    rows: Rows,
-    /// What each row is about.
+    form: Form,
+    /// What each of them is about.
     backends: Vec<(Target, Said)>,
+}
+
+/// How they are typed.
+enum Form {
+    /// A list at this place, or what stands for a list of one.
+    Rows(Range<usize>, Rows),
+    /// Tables with headers.
+    Tables(Tables),
 }
 
 impl<'a> Lists<'a> {
@@ -53,8 +62,8 @@ impl<'a> Lists<'a> {
         }
         List::of(&to.place, entries).ok_or_else(|| {
             format!(
-                "the backends of `{pool}` are tables with headers or dotted keys of their own, and only those in a list, `to = […]`, \
-                 can be written"
+                "the backend of `{pool}` is typed as `[….to]` or as `to.addr`, and only a list, `to = […]`, and `[[….to]]` can be \
+                 written"
             )
         })
     }
@@ -91,23 +100,30 @@ impl<'a> Lists<'a> {
 }
 
 impl List {
-    /// What is typed at `place`; `None` if that is no list.
+    /// What is typed at `place`, or in tables that are; `None` if that is neither.
     fn of(place: &Place, entries: &[Entry]) -> Option<Self> {
-        let text = place.written();
-        let rows = if text.starts_with('[') { Rows::of(text) } else { Rows::single(text) };
-        let backends: Vec<_> = entries.iter().filter_map(|entry| backend(entry, place)).collect();
-        let is_list = backends.len() == rows.values().len();
-        is_list.then(|| Self { span: place.span(), rows, backends })
+        let (text, span) = (place.written(), place.span());
+        let backends: Vec<_> = entries.iter().filter_map(backend).collect();
+        let is_within = |own: &Range<usize>| span.start <= own.start && own.end <= span.end;
+        let form = if backends.iter().all(|(_, own)| is_within(own)) {
+            Form::Rows(span, if text.starts_with('[') { Rows::of(text) } else { Rows::single(text) })
+        } else {
+            Form::Tables(Tables::of(&place.text().text, backends.iter().map(|(_, own)| own.clone()))?)
+        };
+        let backends: Vec<_> = backends.into_iter().map(|(backend, _)| backend).collect();
+        let rows = match &form {
+            Form::Rows(_, rows) => rows.values().len(),
+            Form::Tables(_) => entries.len(),
+        };
+        (backends.len() == rows).then_some(Self { form, backends })
     }
 
-    /// Where it is in its file.
-    pub fn span(&self) -> Range<usize> {
-        self.span.clone()
-    }
-
-    /// How it is to be typed there.
-    pub fn text(&self) -> String {
-        self.rows.text()
+    /// How it is to be typed, and where in its file.
+    pub fn texts(self) -> Vec<(Range<usize>, String)> {
+        match self.form {
+            Form::Rows(span, rows) => vec![(span, rows.text())],
+            Form::Tables(tables) => tables.texts().collect(),
+        }
     }
 
     /// Which one is the backend at `addr`.
@@ -124,29 +140,42 @@ impl List {
     pub fn say(&mut self, at: usize, said: Said) -> bool {
         let Some((_, before)) = self.backends.get_mut(at) else { return false };
         let before = mem::replace(before, said);
-        let row = self.rows.values().nth(at).map(|row| entry::changed(row, before, said));
-        row.into_iter().for_each(|row| self.rows.set(at, row));
+        match &mut self.form {
+            Form::Rows(_, rows) => {
+                let row = rows.values().nth(at).map(|row| entry::changed(row, before, said));
+                row.into_iter().for_each(|row| rows.set(at, row));
+            }
+            Form::Tables(tables) => tables.change(at, before, said),
+        }
         before != said
     }
 
     /// One more.
     pub fn add(&mut self, addr: &Addr, said: Said) {
-        self.rows.push(entry::new(&addr.to_string(), said));
+        let text = toml_string(&addr.to_string());
+        match &mut self.form {
+            Form::Rows(_, rows) => rows.push(entry::changed(&text, Said::NOTHING, said)),
+            Form::Tables(tables) => tables.push(&text, said),
+        }
         self.backends.push((Target::Addr(addr.clone()), said));
     }
 
     /// Takes the one at `at` out.
     pub fn remove(&mut self, at: usize) {
-        self.rows.remove(at);
+        match &mut self.form {
+            Form::Rows(_, rows) => rows.remove(at),
+            Form::Tables(tables) => tables.remove(at),
+        }
         self.backends.remove(at);
     }
 }
 
-/// What `entry` is about and says, if it is a backend within the list at `place`.
-fn backend(entry: &Entry, place: &Place) -> Option<(Target, Said)> {
+/// What `entry` is about and says, if it is a backend, and from where to where in the text.
+fn backend(entry: &Entry) -> Option<((Target, Said), Range<usize>)> {
     let Entry::Backend(At { value: target, place: own }, layer) = entry else { return None };
-    let (list, own) = (place.span(), own.span());
-    (list.start <= own.start && own.end <= list.end).then(|| (target.clone(), said(layer)))
+    let places = layer.0.values().map(|at| at.place.span()).chain([own.span()]);
+    let span = places.reduce(|one, other| one.start.min(other.start)..one.end.max(other.end))?;
+    Some(((target.clone(), said(layer)), span))
 }
 
 fn said(layer: &Layer) -> Said {

@@ -188,7 +188,7 @@ fn line(text: &str) -> usize {
 }
 
 /// How long the item is that `bytes` begin with: up to a comma, a comment or the end of the line, but for those within it.
-fn value(bytes: &[u8]) -> usize {
+pub fn value(bytes: &[u8]) -> usize {
     let (mut at, mut depth) = (0, 0_usize);
     while let Some(byte) = bytes.get(at) {
         match byte {
