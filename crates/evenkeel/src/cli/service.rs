@@ -54,7 +54,9 @@ pub fn http() -> Command {
 }
 
 fn command(name: &'static str, context: Context, about: &'static str, examples: &'static str) -> Command {
-    let process = PROCESS_KEYS.iter().filter_map(|name| keys::find(Context::Top, name));
+    // Datagrams are carried as they are: no certificate is shown, so none is to be obtained.
+    let is_meant = |name: &&&str| context != Context::Udp || !name.starts_with("acme.");
+    let process = PROCESS_KEYS.iter().filter(is_meant).filter_map(|name| keys::find(Context::Top, name));
     let service = keys::in_context(context).filter(|key| !matches!(key.kind, Kind::Group));
     Command::new(name)
         .about(about)

@@ -128,6 +128,9 @@ fn split<'a>(text: &'a str, example: &str) -> Result<(&'a str, &'a str), Address
     if text.is_empty() {
         return Err(AddressError::new(format!("it is empty; an example is `{example}`")));
     }
+    if let Some(plain) = without_spaces(text) {
+        return Err(AddressError::fix("it has a space in it", plain));
+    }
     if text.contains(',') {
         return Err(AddressError::new(
             "these are several: a file has a list, a command line one after the other",
@@ -158,8 +161,19 @@ fn split<'a>(text: &'a str, example: &str) -> Result<(&'a str, &'a str), Address
     }
 }
 
+/// `text` without its spaces, if it has some that stand where a name or a number ends.
+fn without_spaces(text: &str) -> Option<String> {
+    let is_whole = |part: &str| !part.trim().contains(char::is_whitespace);
+    let plain: String = text.chars().filter(|it| !it.is_whitespace()).collect();
+    (plain != text && !plain.is_empty() && text.split([':', '-']).all(is_whole)).then_some(plain)
+}
+
 fn port(text: &str) -> Result<u16, AddressError> {
-    match text.trim().parse::<u64>() {
+    let unsigned = text.strip_prefix('+').filter(|it| it.starts_with(|first: char| first.is_ascii_digit()));
+    if let Some(digits) = unsigned {
+        return Err(AddressError::new(format!("a port has no sign: write `{digits}`")));
+    }
+    match text.parse::<u64>() {
         Ok(0) => Err(AddressError::new("port 0 is nowhere")),
         Ok(port) => u16::try_from(port).map_err(|_| AddressError::new(format!("port {port} is above 65535"))),
         Err(_) if text.is_empty() => Err(AddressError::new("it has no port")),
@@ -282,10 +296,18 @@ mod tests {
             ("a b:80", "`a b` is not a host name => "),
             ("web:http", "`http` is not a port => "),
             ("", "it is empty; an example is `127.0.0.1:5001` => "),
+            ("1.1.1.1:1 ", "it has a space in it => 1.1.1.1:1"),
+            ("1.1.1.1: 1", "it has a space in it => 1.1.1.1:1"),
+            ("name:80\t", "it has a space in it => name:80"),
+            (" ", "` ` is not a host name => "),
+            ("1.1.1.1:+80", "a port has no sign: write `80` => "),
+            ("1.1.1.1:++80", "`++80` is not a port => "),
         ] {
             assert_eq!(sends(written), said, "{written}");
         }
         assert_eq!(listens("*:80"), "all addresses are written without a host => :80");
+        assert_eq!(listens(" :8080"), "it has a space in it => :8080");
+        assert_eq!(listens("8000 - 8010"), "it has a space in it => 8000-8010");
         assert_eq!(listens(":0"), "port 0 is nowhere => ");
         assert_eq!(listens(":20-10"), "the range ends before it begins => :10-20");
         assert_eq!(listens(":1-2000"), "a range may hold at most 1024 ports => ");

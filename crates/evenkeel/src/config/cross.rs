@@ -38,6 +38,7 @@ pub fn check(typed: &Typed, services: &[Bound<'_>], builtin: &Layer, problems: &
         needs_clients_with_addresses(service, builtin, problems);
         needs_datagrams(service, problems);
         sends_datagrams(service, builtin, problems);
+        sends_no_requests(service, problems);
     }
     let interface = |it: &Bound<'_>| it.chain(builtin).text("interface");
     same_address(services, &interface, problems);
@@ -65,7 +66,10 @@ fn missing(typed: &Typed, problems: &mut Problems) {
                 None => problems.push(
                     Problem::error(format!("{noun} `{}` has no `{key}`", name.value))
                         .at(&name.place, format!("`{key}` is missing"))
-                        .help(format!("add a line such as: {key} = \"{example}\"")),
+                        .help(match name.place.text().is_flags {
+                            true => format!("add a flag such as: --{key} {example}"),
+                            false => format!("add a line such as: {key} = \"{example}\""),
+                        }),
                 ),
                 Some((Setting::Listen(specs), place)) if specs.is_empty() => problems.push(
                     Problem::error(format!("{noun} `{}` listens nowhere", name.value))
@@ -243,6 +247,22 @@ fn sends_datagrams(service: &Bound<'_>, builtin: &Layer, problems: &mut Problems
             let version = proxy.find("send-proxy.version");
             let problem = Problem::error(what).at_found(version, "version 1 knows connections only");
             problems.push(problem.help("`send-proxy = \"v2\"` knows datagrams, too"));
+        }
+    }
+}
+
+/// Keys of a pool that are for requests only.
+const OF_REQUESTS: [&str; 2] = ["to-http", "timeout.ping"];
+
+/// What `[pool.NAME]` and `[defaults]` say may be meant for others.
+fn sends_no_requests(service: &Bound<'_>, problems: &mut Problems) {
+    let routes = service.section.routes().iter().map(|route| &route.section);
+    for section in [service.section].into_iter().chain(routes).filter(|_| !service.section.is_http()) {
+        for (key, At { place, .. }) in
+            OF_REQUESTS.iter().filter_map(|key| Some((key, section.layer.get(key)?)))
+        {
+            let what = format!("`{key}` means nothing in `{}`", service.section.title());
+            problems.push(Problem::warning(what).at(place, "connections are balanced here, not requests"));
         }
     }
 }

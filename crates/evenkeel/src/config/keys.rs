@@ -488,7 +488,7 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Service,
         kind: Kind::Listen,
         default: Means("none, it must be given"),
-        doc: "Where clients connect. `\":8080\"` is every address, IPv6 and IPv4; others are `\"127.0.0.1:8080\"`, \
+        doc: "Where clients connect. `\":8080\"`, or `\"8080\"`, is every address, IPv6 and IPv4; others are `\"127.0.0.1:8080\"`, \
               `\"[::1]:8080\"`, `\"name:8080\"`, `\":8000-8010\"` (at most 1024 ports), `\"unix:/path\"`.",
         why: "there is no port that would be right for all",
         example: ":8080",
@@ -1610,8 +1610,10 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Pool,
         kind: Kind::Switch,
         default: Is("on"),
-        doc: "Try a failed connect again, at once, on another backend. Never after a byte of the client's was sent.",
-        why: "nothing was delivered, so it is safe",
+        doc: "Try again, at once, on another backend, where that is safe. A connect that failed: never after a byte of the client's \
+              was sent. A request of a `[http.NAME]`: while nothing of its answer has come, if it may be done twice, or \
+              something of it is still missing at the backend. A datagram: if its backend refused it.",
+        why: "nothing is done twice that may not be, and clients need not know",
         example: "off",
         aliases: &["retries", "redispatch"],
     },

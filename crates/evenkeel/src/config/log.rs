@@ -187,6 +187,7 @@ fn unknown(key: &Key, node: &Node, text: &str, expected: &str) -> Problem {
     let problem = wrong(key, node, expected);
     match suggest::word(text, &["stdout", "syslog", "journald"]) {
         Some(word) => problem.fix(format!("did you mean `{word}`?"), &node.place, instead_of(node, word)),
+        None if text.is_empty() => problem,
         None => problem.fix(
             "a file's path has a slash",
             &node.place,

@@ -136,10 +136,7 @@ fn busy_poll(key: &Key, node: &Node) -> Result<Setting, Problem> {
 }
 
 fn count(key: &Key, node: &Node, min: u32, max: u32) -> Result<Setting, Problem> {
-    let range = match max {
-        u32::MAX => format!("expected a whole number, at least {min}"),
-        max => format!("expected a whole number from {min} to {max}"),
-    };
+    let range = format!("expected a whole number from {min} to {max}");
     let fits = |number: i64| u32::try_from(number).ok().filter(|number| (min..=max).contains(number));
     match &node.value {
         Value::Integer(Some(number)) => match fits(*number) {
@@ -169,10 +166,10 @@ pub fn word(key: &Key, node: &Node, words: &'static [&'static str]) -> Result<&'
     if let Some(word) = words.iter().find(|word| **word == text) {
         return Ok(word);
     }
-    let problem = wrong(key, node, "not one of its values");
+    let problem = wrong(key, node, &format!("expected one of {list}"));
     Err(match suggest::word(text, words) {
         Some(word) => problem.fix(format!("did you mean `{word}`?"), &node.place, instead_of(node, word)),
-        None => problem.help(format!("it is one of {list}")),
+        None => problem,
     })
 }
 

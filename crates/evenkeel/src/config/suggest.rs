@@ -51,12 +51,18 @@ pub fn key(context: Context, prefix: &str, written: &str) -> Suggestion {
     };
     let flat = here.iter().filter(|(_, name)| !name.contains('.')).map(|(_, name)| *name);
     let leaf = |name: &&'static str| name.rsplit('.').next().unwrap_or(name) == written;
-    if let Some(name) = by_alias(true).or_else(|| closest(&written, flat, |name| name)) {
+    if let Some(name) = by_alias(true) {
         return Suggestion::Key(name);
     }
     let full = format!("{prefix}{written}");
-    if let Some(key) = KEYS.iter().find(|key| key.name == full) {
+    // Who writes a whole key means it: one that is only written much alike would do something else.
+    if let Some(key) =
+        KEYS.iter().find(|key| key.name == full).filter(|_| keys::find(context, &full).is_none())
+    {
         return Suggestion::Elsewhere(key.scope.contexts());
+    }
+    if let Some(name) = closest(&written, flat, |name| name) {
+        return Suggestion::Key(name);
     }
     match here.iter().map(|(_, name)| *name).find(leaf).or_else(|| by_alias(false)) {
         Some(name) => Suggestion::Key(name),
@@ -103,6 +109,7 @@ mod tests {
         assert_eq!(key("max_sessions"), Suggestion::Key("max-sessions"));
         assert_eq!(key("connect-timeout"), Suggestion::Key("timeout.connect"));
         assert_eq!(key("interval"), Suggestion::Key("health.interval"));
+        assert_eq!(key("hash-by"), Suggestion::Elsewhere(&[Context::Http, Context::Defaults]));
         assert_eq!(key("workers"), Suggestion::Elsewhere(&[Context::Top]));
         assert_eq!(key("weight"), Suggestion::Elsewhere(&[Context::Backend]));
         assert_eq!(any_key("weight"), Some("to.weight"));

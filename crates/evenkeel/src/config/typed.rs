@@ -6,9 +6,13 @@ use super::lower::{self, Lower};
 use super::place::At;
 use super::problem::{Problem, Problems};
 use super::setting::{Entry, Layer, Routed, Setting};
+use super::suggest;
 use super::tree::{Node, Table, Value};
 use super::watched::Watched;
 use evenkeel_core::name::Protocol;
+
+/// The tables of a file, but for those that are values of keys.
+const TABLES: [&str; 5] = ["tcp", "http", "udp", "pool", "defaults"];
 
 /// A service, a route or a shared pool, as it was typed.
 #[derive(Clone, Debug)]
@@ -128,7 +132,14 @@ pub fn add_file(typed: &mut Typed, table: &Table, problems: &mut Problems) -> Ve
                     .at(&key.place, "expected `[tcp.NAME]`")
                     .help("a `[tcp.NAME]` with `route` sends TLS clients where they want, by name"),
             ),
-            _ => top.0.push((key.clone(), node.clone())),
+            _ => match misnamed(key, node) {
+                Some(problem) => {
+                    problems.push(problem);
+                    // What stands in it is not missing.
+                    typed.damaged = true;
+                }
+                None => top.0.push((key.clone(), node.clone())),
+            },
         }
     }
     let layer = std::mem::take(&mut typed.process);
@@ -138,6 +149,17 @@ pub fn add_file(typed: &mut Typed, table: &Table, problems: &mut Problems) -> Ve
         Some(Setting::Files(files)) => files,
         _ => Vec::new(),
     }
+}
+
+/// What is wrong with the table `node`, if its `key` was meant for one of [`TABLES`] and is not.
+fn misnamed(key: &At<String>, node: &Node) -> Option<Problem> {
+    let of_keys = keys::in_context(Context::Top).map(|key| key.name);
+    let names: Vec<_> = TABLES.into_iter().chain(of_keys).collect();
+    let meant = suggest::word(&key.value, &names).filter(|name| TABLES.contains(name));
+    let table = meant.filter(|_| matches!(node.value, Value::Table(_)))?;
+    let problem = Problem::error(format!("there are no `[{}]` tables", key.value.escape_debug()));
+    let problem = problem.at(&key.place, "not a table that evenkeel knows");
+    Some(problem.fix(format!("did you mean `{table}`?"), &key.place, table))
 }
 
 /// Adds the services of `table`, which is called `kind` and was written at `key`.

@@ -133,7 +133,6 @@ impl Kind {
                 format!("duration{whole}{}", if *off { ", or \"off\"" } else { "" })
             }
             Self::BusyPoll => "\"auto\", \"off\", or a duration up to 10 ms".into(),
-            Self::Count(min, u32::MAX) => format!("whole number, at least {min}"),
             Self::Count(min, max) => format!("whole number from {min} to {max}"),
             Self::Percent => "percentage".into(),
             Self::Word(words) => words.iter().map(|w| format!("\"{w}\"")).collect::<Vec<_>>().join(" | "),
@@ -167,7 +166,10 @@ impl Kind {
             Self::Limit => "whole number, \"off\", or a table".into(),
             Self::RateLimit(example) => format!("rate such as \"{example}\", \"off\", or a table"),
             Self::Texts => "text, or a list of them".into(),
-            Self::Routes => "table with a host name, `*.` and a suffix, or `*` for each key".into(),
+            Self::Routes => {
+                "table with a host name, `*.` and a suffix, `*`, or in `[http.NAME]` a path for each key"
+                    .into()
+            }
             Self::Fields => "table with the name of a field for each key".into(),
             Self::Weights => "table with the name of a pool for each key, and a weight".into(),
             Self::Brief(_) => "text, \"off\", or a table".into(),
