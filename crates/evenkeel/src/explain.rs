@@ -1,7 +1,7 @@
 //! `evenkeel explain`, the manual page and the version: what there is to know, from the table of keys.
 
 use crate::cli::{self, ExplainForm};
-use crate::config::keys::{Absent, Context, KEYS, Key};
+use crate::config::keys::{self, Absent, Context, KEYS, Key};
 use crate::config::suggest;
 use crate::error::{Exit, RunError};
 use crate::output;
@@ -9,29 +9,69 @@ use serde_json::{Value, json};
 
 mod reference;
 
-/// Explains the key called `name`, or lists all of them.
+/// What follows a list of keys.
+const MORE: &str = "`evenkeel explain KEY` says more.\n";
+
+/// Explains the key called `name`, or lists those of the table called so; without a name: all of them.
 pub fn run(name: Option<&str>, form: ExplainForm) -> Result<(), RunError> {
-    let keys: Vec<&Key> = match name {
-        None => KEYS.iter().collect(),
-        Some(name) => {
-            let wanted = name.trim_start_matches("--");
-            let found: Vec<_> = KEYS.iter().filter(|key| key.name == wanted).collect();
-            if found.is_empty() {
-                return Err(unknown(wanted));
-            }
-            found
-        }
-    };
-    match (form, name) {
+    let sought = name.map_or(Ok(Sought::All), sought)?;
+    match (form, sought) {
         (ExplainForm::Markdown, _) => output::print(&reference::markdown()),
-        (ExplainForm::Json, _) => {
-            let keys: Vec<_> = keys.into_iter().map(to_json).collect();
+        (ExplainForm::Json, sought) => {
+            let keys: Vec<_> = match sought {
+                Sought::All => KEYS.iter().map(to_json).collect(),
+                Sought::Table(context) => keys::in_context(context).map(to_json).collect(),
+                Sought::Keys(keys) => keys.into_iter().map(to_json).collect(),
+            };
             output::print(&format!("{:#}\n", Value::from(keys)))
         }
-        (ExplainForm::Text, None) => output::print(&list()),
-        (ExplainForm::Text, Some(_)) => {
+        (ExplainForm::Text, Sought::All) => output::print(&list()),
+        (ExplainForm::Text, Sought::Table(context)) => {
+            output::print(&(section(context, keys::in_context(context)) + MORE))
+        }
+        (ExplainForm::Text, Sought::Keys(keys)) => {
             output::print(&keys.into_iter().map(text).collect::<Vec<_>>().join("\n"))
         }
+    }
+}
+
+/// What is to be explained.
+#[derive(Debug)]
+enum Sought {
+    /// Everything.
+    All,
+    /// What may stand in a table.
+    Table(Context),
+    /// Every key of one name.
+    Keys(Vec<&'static Key>),
+}
+
+/// What `name` means: a key, a table such as `tcp` or `tcp.web`, or a key behind one.
+fn sought(name: &str) -> Result<Sought, RunError> {
+    let name = name.trim_start_matches("--").trim_matches(['[', ']']);
+    let found: Vec<_> = KEYS.iter().filter(|key| key.name == name).collect();
+    if !found.is_empty() {
+        return Ok(Sought::Keys(found));
+    }
+    let (table, path) = name.split_once('.').unwrap_or((name, ""));
+    let context = match table {
+        "defaults" => Some(Context::Defaults),
+        "pool" => Some(Context::Pool),
+        table => Context::of_service(table),
+    };
+    let Some(context) = context else { return Err(unknown(name)) };
+    // What stands there has a name, which may have dots; only `[defaults]` has none.
+    let (rest, is_table) = match context {
+        Context::Defaults => (Some(path), path.is_empty()),
+        _ => (path.split_once('.').map(|(_, rest)| rest), !path.contains('.')),
+    };
+    let tails = rest
+        .into_iter()
+        .flat_map(|it| [it].into_iter().chain(it.match_indices('.').map(|(at, _)| &it[at + 1..])));
+    match tails.filter_map(|tail| keys::find(context, tail)).next() {
+        Some(key) => Ok(Sought::Keys(vec![key])),
+        None if is_table => Ok(Sought::Table(context)),
+        None => Err(unknown(rest.unwrap_or(name))),
     }
 }
 
@@ -83,8 +123,6 @@ fn places(key: &Key) -> String {
 
 /// One line for each key, by table.
 fn list() -> String {
-    let width = KEYS.iter().map(|key| key.name.len()).max().unwrap_or(0);
-    let mut list = String::new();
     let contexts = [
         Context::Top,
         Context::Service,
@@ -94,14 +132,15 @@ fn list() -> String {
         Context::HttpRoute,
         Context::Backend,
     ];
-    for context in contexts {
-        list.push_str(&format!("In {}:\n", context.title().replace('`', "")));
-        for key in KEYS.iter().filter(|key| key.scope.contexts()[0] == context) {
-            list.push_str(&format!("  {:width$}  {}\n", key.name, key.short()));
-        }
-        list.push('\n');
-    }
-    list + "`evenkeel explain KEY` says more.\n"
+    let usual = |context| section(context, KEYS.iter().filter(move |key| key.scope.contexts()[0] == context));
+    contexts.map(usual).concat() + MORE
+}
+
+/// One line for each of `keys`, all of which may stand in `context`.
+fn section(context: Context, keys: impl Iterator<Item = &'static Key>) -> String {
+    let width = KEYS.iter().map(|key| key.name.len()).max().unwrap_or(0);
+    let lines = keys.map(|key| format!("  {:width$}  {}\n", key.name, key.short()));
+    format!("In {}:\n{}\n", context.title().replace('`', ""), lines.collect::<String>())
 }
 
 fn to_json(key: &Key) -> Value {
@@ -146,6 +185,8 @@ pub fn manual() -> Result<String, RunError> {
         main.render_synopsis_section(&mut page)?;
         for sub in command.get_subcommands() {
             let sub = sub.clone().bin_name(format!("evenkeel {}", sub.get_name()));
+            // Whoever opens the page wants all of it.
+            let sub = sub.mut_args(|arg| arg.hide_short_help(false));
             page.extend_from_slice(
                 format!(".SH \"EVENKEEL {}\"\n", sub.get_name().to_uppercase()).as_bytes(),
             );
@@ -184,4 +225,38 @@ pub fn version(as_json: bool) -> String {
         "os": std::env::consts::OS,
     });
     format!("{said}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_and_a_key_behind_one_are_found() {
+        assert_eq!(found("tcp"), "`[tcp.NAME]`");
+        assert_eq!(found("[pool.web]"), "`[pool.NAME]`");
+        assert_eq!(found("defaults"), "`[defaults]`");
+        assert_eq!(found("tcp.web.timeout.connect"), "timeout.connect");
+        assert_eq!(found("http.a.b.hash-by"), "hash-by");
+        assert_eq!(found("defaults.balance"), "balance");
+        assert!(found("tcp.web.balanc").ends_with("did you mean `balance`?"));
+    }
+
+    fn found(name: &str) -> String {
+        match sought(name) {
+            Ok(Sought::All) => "all".to_owned(),
+            Ok(Sought::Table(context)) => context.title().to_owned(),
+            Ok(Sought::Keys(keys)) => keys.iter().map(|key| key.name).collect::<Vec<_>>().join(" "),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn the_page_says_something_of_every_flag() {
+        let page = manual().unwrap();
+        let lines: Vec<_> = page.lines().collect();
+        let bare = lines.windows(3).filter(|it| it[0] == ".TP" && (it[2].is_empty() || it[2] == ".TP"));
+        // What a shell is, its list of values says.
+        assert_eq!(bare.map(|it| it[1]).collect::<Vec<_>>(), ["<\\fISHELL\\fR>"]);
+    }
 }

@@ -125,7 +125,7 @@ fn perform(invocation: Invocation, life: Life, herald: Option<&Herald>) -> Resul
         Invocation::Explain { key, form } => explain::run(key.as_deref(), form),
         Invocation::Completions(shell) => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut cli::command(), "evenkeel", &mut script);
+            clap_complete::generate(shell, &mut cli::completed(), "evenkeel", &mut script);
             output::print(&String::from_utf8_lossy(&script))
         }
         Invocation::Man => output::print(&explain::manual()?),

@@ -1,5 +1,6 @@
 //! The command line: what can be typed, and what it comes to. What is done about it is elsewhere.
 
+mod complete;
 mod remote;
 mod service;
 
@@ -10,6 +11,7 @@ use crate::demo::{DemoOptions, PORTS};
 use crate::remote::{Command as Asked, Whom};
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Arg, ArgAction, ArgMatches, ColorChoice, Command};
+pub use complete::command as completed;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -310,7 +312,9 @@ fn explain() -> Command {
     Command::new("explain")
         .about("What a key means, its default, and why")
         .arg(
-            Arg::new("key").value_name("KEY").help("A key such as `timeout.connect`; without one: list them"),
+            Arg::new("key").value_name("KEY").help(
+                "A key such as `timeout.connect`, or a table such as `tcp`; without one: list all keys",
+            ),
         )
         .arg(json("Print JSON"))
         .arg(

@@ -186,6 +186,20 @@ impl Kind {
         }
     }
 
+    /// The words that it takes, where they are all or most of what is written.
+    pub fn words(&self) -> &'static [&'static str] {
+        match self {
+            Self::Word(words) | Self::Words(words) => words,
+            Self::Flag => &["true", "false"],
+            Self::Switch | Self::SlowStart => &["on", "off"],
+            Self::BusyPoll => &["auto", "off"],
+            Self::Leaving => &["keep", "cut"],
+            Self::Health => &["tcp", "off"],
+            Self::SendProxy => &["v1", "v2", "off"],
+            _ => &[],
+        }
+    }
+
     /// Whether the value is a table of further keys.
     pub fn has_inner_keys(&self) -> bool {
         matches!(
