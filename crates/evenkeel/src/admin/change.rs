@@ -5,8 +5,8 @@ use super::args::Args;
 use super::guard::Peer;
 use super::reply::{Refused, Reply};
 use super::view;
-use crate::config::{self, Given, Source};
-use crate::control::{Applied, Question, Wanted};
+use crate::config::{self, Given, Problems, Source};
+use crate::control::{Applied, Question, Wanted, trial_time};
 use crate::logging::Took;
 use hyper::StatusCode;
 use serde_json::json;
@@ -16,16 +16,22 @@ use tokio::sync::oneshot;
 
 /// What the configuration in the body would change.
 pub async fn plan(desk: &Desk, args: &Args) -> Result<Reply, Refused> {
-    let Applied { loaded, .. } = load(args).await?;
+    let Applied { loaded, .. } = match load(args).await? {
+        Ok(applied) => applied,
+        Err(problems) => return Ok(Reply::Mistaken(problems)),
+    };
     let planned = desk.ask(|answer| Question::Plan(Box::new(loaded), answer)).await?;
     Ok(Reply::Json(view::plan(&planned)))
 }
 
 /// Makes the configuration in the body hold.
 pub async fn apply(desk: &Desk, peer: Peer, args: &Args) -> Result<Reply, Refused> {
-    let confirm = args.text("confirm").map(config::duration).transpose();
-    let confirm = confirm.map_err(|what| Refused::bad(format!("`confirm` is not a duration: {what}")))?;
-    let applied = load(args).await?;
+    let confirm = args.text("confirm").map(trial_time).transpose();
+    let confirm = confirm.map_err(|what| Refused::bad(format!("`confirm` cannot be that: {what}")))?;
+    let applied = match load(args).await? {
+        Ok(applied) => applied,
+        Err(problems) => return Ok(Reply::Mistaken(problems)),
+    };
     let what = format!("apply {}", args.text("path").unwrap_or_default());
     let wanted = Wanted { by: peer.to_string(), what };
     let applied = desk.ask(|answer| Question::Apply(Box::new(applied), confirm, wanted, answer)).await?;
@@ -53,7 +59,7 @@ pub async fn reopen(desk: &Desk, peer: Peer) -> Result<Reply, Refused> {
 }
 
 /// Reads it, on a thread of its own: names to listen on may take their time to be looked up.
-async fn load(args: &Args) -> Result<Applied, Refused> {
+async fn load(args: &Args) -> Result<Result<Applied, Problems>, Refused> {
     let path = PathBuf::from(args.text("path").unwrap_or("the request"));
     let given = Given { path, text: args.text("text").unwrap_or_default().to_owned() };
     let source = Source::Given(given.clone());
@@ -65,7 +71,5 @@ async fn load(args: &Args) -> Result<Applied, Refused> {
     let begun = thread::Builder::new().name("plan".to_owned()).spawn(work);
     begun.map_err(|error| Refused::unavailable(error.to_string()))?;
     let loaded = loaded.await.map_err(|_| Refused::unavailable("it could not be read"))?;
-    let loaded = loaded
-        .map_err(|problems| Refused { status: StatusCode::UNPROCESSABLE_ENTITY, what: problems.summary() })?;
-    Ok(Applied { given, loaded })
+    Ok(loaded.map(|loaded| Applied { given, loaded }))
 }

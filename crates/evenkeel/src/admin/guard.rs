@@ -19,6 +19,9 @@ const TOKEN_MIN: usize = 16;
 /// Bytes of its file at most.
 const TOKEN_MAX: usize = 4096;
 
+/// What stands before a token, in whatever case (RFC 9110, section 11.1).
+const BEARER: &[u8] = b"Bearer ";
+
 /// Characters of a certificate's name that are told.
 const NAME_MAX: usize = 64;
 
@@ -155,7 +158,10 @@ fn is_foreign(peer: &Peer, knock: &Knock<'_>) -> bool {
 
 fn has_token(token: &Token, knock: &Knock<'_>) -> Result<(), Refusal> {
     let given = knock.headers.get(AUTHORIZATION).map_or(&[][..], |it| it.as_bytes());
-    let given = given.strip_prefix(b"Bearer ").unwrap_or_default();
+    let given = match given.split_at_checked(BEARER.len()) {
+        Some((scheme, given)) if scheme.eq_ignore_ascii_case(BEARER) => given,
+        _ => &[],
+    };
     let refusal = (StatusCode::UNAUTHORIZED, "send the token: `Authorization: Bearer …`");
     if token.is(given) { Ok(()) } else { Err(refusal) }
 }
@@ -284,7 +290,9 @@ mod tests {
     fn with_a_token_nobody_else_gets_anything() {
         let with =
             |token: &str| status(&TCP, true, Method::POST, &format!("host: lb\nauthorization: {token}"));
-        assert_eq!(with(&format!("Bearer {SECRET}")), 200);
+        for scheme in ["Bearer", "bearer", "BEARER"] {
+            assert_eq!(with(&format!("{scheme} {SECRET}")), 200, "{scheme}");
+        }
         for wrong in ["Bearer 0123456789abcdeX", "Bearer 0123456789abcde", SECRET, "Bearer x", "Basic x"] {
             assert_eq!(with(wrong), 401, "{wrong}");
         }

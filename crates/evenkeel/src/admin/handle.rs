@@ -5,7 +5,7 @@ use super::args::Args;
 use super::guard::Peer;
 use super::reply::{Refused, Reply};
 use super::routes::Op;
-use super::{certificates, change, dashboard, guard, metrics, openapi, orders, upgrade, view, why};
+use super::{certificates, change, dashboard, guard, metrics, missing, openapi, orders, upgrade, view, why};
 use crate::config;
 use crate::control::{Picture, Question, Wanted};
 use crate::logging::Told;
@@ -45,14 +45,16 @@ pub async fn perform(desk: &Desk, op: Op, peer: Peer, args: &Args) -> Result<Rep
         Op::Services => Ok(Reply::Json(json!({"services": view::services(&*desk.look().await?)}))),
         Op::Service => {
             let name = args.text("service").unwrap_or_default();
-            let view = view::service(&*desk.look().await?, &ServiceName::new(name));
-            view.map(Reply::Json).ok_or_else(|| no_service(name))
+            let picture = desk.look().await?;
+            let view = view::service(&picture, &ServiceName::new(name));
+            view.map(Reply::Json).ok_or_else(|| missing::service(&picture, name))
         }
         Op::Listeners => Ok(Reply::Json(json!({"listeners": view::listeners(&*desk.look().await?)}))),
         Op::Pools => Ok(Reply::Json(json!({"pools": view::pools(&*desk.look().await?)}))),
         Op::Pool => {
             let (name, picture) = (args.text("pool").unwrap_or_default(), desk.look().await?);
-            let pool = picture.snapshot.pools.get(&PoolName::new(name)).ok_or_else(|| no_pool(name))?;
+            let pool = picture.snapshot.pools.get(&PoolName::new(name));
+            let pool = pool.ok_or_else(|| missing::pool(&picture, name))?;
             Ok(Reply::Json(view::pool(&picture, &view::by_pool(&picture), pool)))
         }
         Op::Backends => backends(&*desk.look().await?, args),
@@ -82,15 +84,6 @@ pub async fn perform(desk: &Desk, op: Op, peer: Peer, args: &Args) -> Result<Rep
             })))
         }
     }
-}
-
-/// No such service.
-pub fn no_service(name: &str) -> Refused {
-    Refused::missing(format!("no service is called `{}`", name.escape_debug()))
-}
-
-fn no_pool(name: &str) -> Refused {
-    Refused::missing(format!("no pool is called `{}`", name.escape_debug()))
 }
 
 /// Ready is who takes traffic and has seen its backends once. That all of them are down is no reason: where every node
@@ -125,7 +118,7 @@ fn service_ready(picture: &Picture, args: &Args) -> Result<Reply, Refused> {
     let name = args.text("service").unwrap_or_default();
     let listeners = picture.snapshot.listeners.values().filter(|it| it.name.service.as_str() == name);
     let listeners: Vec<_> = listeners.collect();
-    let Some(first) = listeners.first() else { return Err(no_service(name)) };
+    let Some(first) = listeners.first() else { return Err(missing::service(picture, name)) };
     let pools: Vec<_> = first.pools().filter_map(|name| picture.snapshot.pools.get(name)).collect();
     let backends = pools.iter().flat_map(|pool| &pool.backends);
     let takers = backends.filter(|it| it.eligible).count();
@@ -156,7 +149,7 @@ fn verdict(reasons: &[(&str, bool, String)], verbose: bool) -> Reply {
 fn backends(picture: &Picture, args: &Args) -> Result<Reply, Refused> {
     let views = match args.text("pool") {
         Some(name) if !picture.snapshot.pools.contains_key(&PoolName::new(name)) => {
-            return Err(no_pool(name));
+            return Err(missing::pool(picture, name));
         }
         Some(name) => view::by_pool(picture).get(&PoolName::new(name)).copied().unwrap_or_default(),
         None => &picture.views,
@@ -219,7 +212,9 @@ pub async fn visit(
 
 async fn sessions(desk: &Desk, args: &Args) -> Result<Reply, Refused> {
     let limit = args.number("limit").unwrap_or(SESSIONS) as usize;
-    let (sessions, matched) = visit(desk, filter(args)?, limit, None).await?;
+    let filter = filter(args)?;
+    let (sessions, matched) = visit(desk, filter.clone(), limit, None).await?;
+    meant(desk, &filter, matched).await?;
     let sessions: Vec<Value> = sessions.iter().map(view::session).collect();
     Ok(Reply::Json(json!({"matched": matched, "sessions": sessions})))
 }
@@ -231,8 +226,17 @@ async fn close_sessions(desk: &Desk, peer: Peer, args: &Args) -> Result<Reply, R
     }
     let what = format!("close sessions{}", described(&filter));
     let order = Wanted { by: peer.to_string(), what };
-    let (_, matched) = visit(desk, filter, 0, Some(order)).await?;
+    let (_, matched) = visit(desk, filter.clone(), 0, Some(order)).await?;
+    meant(desk, &filter, matched).await?;
     Ok(Reply::Json(json!({"closed": matched})))
+}
+
+/// That nothing matches may be a slip. What has been removed and still has sessions is known by them.
+async fn meant(desk: &Desk, filter: &Filter, matched: u64) -> Result<(), Refused> {
+    match matched {
+        0 => missing::of_filter(&*desk.look().await?, filter).map_or(Ok(()), Err),
+        _ => Ok(()),
+    }
 }
 
 fn described(filter: &Filter) -> String {

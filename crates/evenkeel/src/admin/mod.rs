@@ -8,6 +8,7 @@ mod dashboard;
 mod guard;
 mod handle;
 mod metrics;
+mod missing;
 mod openapi;
 mod orders;
 mod patient;
@@ -191,10 +192,11 @@ impl Bound {
 
     /// What is to be told of it.
     pub fn notices(&self) -> Vec<Notice> {
-        let places = self
-            .doors
-            .iter()
-            .map(|door| Notice::Admin { addr: door.addr.clone(), is_tls: self.tls.is_some() });
+        let places = self.doors.iter().map(|door| Notice::Admin {
+            addr: door.addr.clone(),
+            is_tls: self.tls.is_some(),
+            is_default: matches!(&door.addr, Addr::Unix(path) if place::is_default(path)),
+        });
         places.chain(self.problem.clone().map(Notice::Warning)).collect()
     }
 

@@ -28,7 +28,14 @@ pub fn document() -> String {
             "schemas": {"Error": {
                 "type": "object",
                 "required": ["error"],
-                "properties": {"error": {"type": "string", "description": "What is wrong, for a person"}},
+                "properties": {
+                    "error": {"type": "string", "description": "What is wrong, for a person"},
+                    "problems": {
+                        "type": "array",
+                        "items": {"type": "object"},
+                        "description": "With 422: every mistake in the configuration, as `evenkeel check --json` has them",
+                    },
+                },
             }},
         },
     });

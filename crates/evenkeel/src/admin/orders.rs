@@ -1,12 +1,12 @@
 //! Orders: what is to be done to a service or a backend, understood and handed on.
 
-use super::Desk;
 use super::args::Args;
 use super::guard::Peer;
 use super::handle::address;
 use super::reply::{Refused, Reply};
+use super::{Desk, missing};
 use crate::control::{NotOrdered, Question};
-use evenkeel_core::director::{BackendOrder, Duty, Member, Order, OrderError, Target};
+use evenkeel_core::director::{BackendOrder, Duty, Member, Order, Target};
 use evenkeel_core::name::{BackendKey, PoolName, ServiceName};
 use hyper::StatusCode;
 use serde_json::json;
@@ -33,15 +33,16 @@ pub async fn give(desk: &Desk, kind: Kind, peer: Peer, args: &Args) -> Result<Re
     let done = desk.ask(|answer| Question::Order(order, peer.to_string(), answer)).await?;
     match done {
         Ok(()) => Ok(Reply::Json(json!({"message": message}))),
-        Err(error) => Err(Refused { status: status(&error), what: error.to_string() }),
+        Err(error) => Err(refused(desk, &error).await?),
     }
 }
 
-fn status(error: &NotOrdered) -> StatusCode {
-    match error {
-        NotOrdered::Unknown(OrderError::IsThere(_)) | NotOrdered::Impossible(_) => StatusCode::CONFLICT,
-        NotOrdered::Unknown(_) => StatusCode::NOT_FOUND,
-    }
+async fn refused(desk: &Desk, error: &NotOrdered) -> Result<Refused, Refused> {
+    let missing = match error {
+        NotOrdered::Unknown(error) => missing::of_order(&*desk.look().await?, error),
+        NotOrdered::Impossible(_) => None,
+    };
+    Ok(missing.unwrap_or_else(|| Refused { status: StatusCode::CONFLICT, what: error.to_string() }))
 }
 
 fn understand(kind: Kind, args: &Args) -> Result<Order, Refused> {

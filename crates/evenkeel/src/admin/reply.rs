@@ -1,12 +1,13 @@
 //! What is sent back: text, JSON, or events as they come.
 
 use super::dashboard::{self, Asset};
+use crate::config::{Problem, Problems};
 use crate::logging::Told;
 use http_body_util::Full;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use hyper::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS,
+    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
@@ -52,6 +53,8 @@ pub enum Reply {
     Metrics(String),
     /// A JSON value.
     Json(Value),
+    /// A configuration that was given cannot be used.
+    Mistaken(Problems),
     /// A file of the dashboard.
     Asset(&'static Asset),
     /// JSON that was made already.
@@ -117,6 +120,11 @@ pub fn respond(outcome: Result<Reply, Refused>) -> Response<Bytestream> {
         Ok(Reply::Follow(first, more)) => {
             (StatusCode::OK, "text/event-stream", Bytestream::Follow(first, more))
         }
+        Ok(Reply::Mistaken(problems)) => {
+            let list: Vec<_> = problems.list.iter().map(Problem::to_json).collect();
+            let value = json!({"error": problems.summary(), "problems": list});
+            (StatusCode::UNPROCESSABLE_ENTITY, "application/json", full(format!("{value:#}\n")))
+        }
         Err(Refused { status, what }) => {
             (status, "application/json", full(format!("{:#}\n", json!({"error": what}))))
         }
@@ -132,6 +140,9 @@ pub fn respond(outcome: Result<Reply, Refused>) -> Response<Bytestream> {
         (CONTENT_SECURITY_POLICY, dashboard::POLICY),
     ] {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     response
 }

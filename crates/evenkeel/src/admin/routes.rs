@@ -238,7 +238,13 @@ pub static ROUTES: &[Route] = &[
         "Why a backend is as it is, with its last checks, failures and changes; also of one that left lately",
     ),
     with(
-        route(GET, "/api/v1/sessions", Op::Sessions, Answer::Json, "Open sessions"),
+        route(
+            GET,
+            "/api/v1/sessions",
+            Op::Sessions,
+            Answer::Json,
+            "Open sessions; a service, pool or backend that is not there is refused (404)",
+        ),
         &[
             SESSION_ID,
             SESSION_SERVICE,
@@ -249,7 +255,13 @@ pub static ROUTES: &[Route] = &[
         ],
     ),
     with(
-        route(POST, "/api/v1/sessions/close", Op::CloseSessions, Answer::Json, "Close open sessions"),
+        route(
+            POST,
+            "/api/v1/sessions/close",
+            Op::CloseSessions,
+            Answer::Json,
+            "Close open sessions; a service, pool or backend that is not there is refused (404)",
+        ),
         &[
             SESSION_ID,
             SESSION_SERVICE,
@@ -382,7 +394,7 @@ pub static ROUTES: &[Route] = &[
             may(
                 "confirm",
                 Text,
-                "It goes back after this time unless confirmed, and at once when connects begin to fail",
+                "It goes back after this time, at least 1s, unless confirmed, and at once when connects begin to fail",
             ),
         ],
     ),

@@ -108,6 +108,8 @@ async fn over_tcp(
     desk: Arc<Desk>,
     seat: tokio::sync::OwnedSemaphorePermit,
 ) {
+    // A socket of both families tells an IPv4 address as one of IPv6.
+    let addr = SocketAddr::new(addr.ip().to_canonical(), addr.port());
     let Some((config, time)) = desk.tls.clone() else {
         return connection(stream, Peer::Tcp(addr), desk, seat).await;
     };

@@ -27,7 +27,7 @@ pub use question::{
     pending,
 };
 pub use recent::{Ended, Keeper, Kept, Sought};
-pub use trial::Trial;
+pub use trial::{Trial, trial_time};
 pub use watch::Watch;
 pub use why::{Candidate, Explained};
 

@@ -14,6 +14,18 @@ use evenkeel_proxy::ServiceSums;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+/// A trial is at least this long: in less nobody could confirm it.
+const SHORTEST: Duration = Duration::from_secs(1);
+
+/// How long a trial is that is to take as long as `text` says; or why it cannot be.
+pub fn trial_time(text: &str) -> Result<Duration, String> {
+    let time = config::duration(text).map_err(|what| format!("{what}; write for instance 30s"))?;
+    match time < SHORTEST {
+        true => Err("in less than 1s nobody could confirm it; write for instance 30s".to_owned()),
+        false => Ok(time),
+    }
+}
+
 /// What is on trial, and what comes back if it fails.
 pub struct Trial {
     until: Instant,

@@ -5,6 +5,7 @@ use super::notice::{Listening, Notice, Stopped};
 use super::units::{Grouped, Rfc3339, Took, count};
 use evenkeel_core::addr::Addr;
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -49,11 +50,11 @@ impl fmt::Display for Notice {
                 write!(f, "reloaded: {}, {}", count(*listeners, "listener"), count(*backends, "backend"))
             }
             Self::ReloadRefused { why } => write!(f, "reload refused, everything stays as it was: {why}"),
-            Self::Admin { addr: addr @ Addr::Ip(_), is_tls } => {
-                let scheme = if *is_tls { "https" } else { "http" };
-                write!(f, "can be asked at {addr}: a dashboard at {scheme}://{addr}/")
+            Self::Admin { addr: Addr::Ip(addr), is_tls, .. } => dashboard(f, *addr, *is_tls),
+            Self::Admin { addr, is_default: true, .. } => {
+                write!(f, "can be asked at {addr}: `evenkeel status`")
             }
-            Self::Admin { addr, .. } => write!(f, "can be asked at {addr}: `evenkeel status`"),
+            Self::Admin { addr, .. } => write!(f, "can be asked at {addr}: `evenkeel status --admin {addr}`"),
             Self::Ordered { what, by } => write!(f, "order of {by}: {what}"),
             Self::Trial { time } => write!(f, "on trial: goes back in {} unless confirmed", Took(*time)),
             Self::CertificatesRenewed { files } => renewed(f, files),
@@ -79,6 +80,16 @@ impl fmt::Display for Notice {
             Self::LogNotReopened { why } => write!(f, "the log goes on where it was: {why}"),
             Self::Warning(text) => f.write_str(text),
         }
+    }
+}
+
+/// Where a browser finds it: every address of the machine is none that one can open.
+fn dashboard(f: &mut fmt::Formatter<'_>, addr: SocketAddr, is_tls: bool) -> fmt::Result {
+    let scheme = if is_tls { "https" } else { "http" };
+    write!(f, "can be asked at {addr}: a dashboard at {scheme}://")?;
+    match addr.ip().is_unspecified() {
+        true => write!(f, "localhost:{}/", addr.port()),
+        false => write!(f, "{addr}/"),
     }
 }
 

@@ -84,6 +84,8 @@ pub enum Notice {
         addr: Addr,
         /// Whether TLS is spoken there, if it is a TCP address.
         is_tls: bool,
+        /// Whether commands look there by themselves.
+        is_default: bool,
     },
     /// Somebody gave an order, and it was done.
     Ordered {

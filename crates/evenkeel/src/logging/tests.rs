@@ -36,6 +36,10 @@ fn addr(text: &str) -> Addr {
     Addr::Ip(text.parse().unwrap())
 }
 
+fn socket(path: &str) -> Addr {
+    Addr::Unix(std::path::Path::new(path).into())
+}
+
 /// A session that went well.
 fn record() -> SessionRecord {
     SessionRecord {
@@ -360,11 +364,10 @@ fn all_notices() -> Vec<Notice> {
         Notice::SignalIgnored { signal: "SIGUSR2", why: "no reason" },
         Notice::Reloaded { listeners: 1, backends: 3 },
         Notice::ReloadRefused { why: "a mistake".to_owned() },
-        Notice::Admin { addr: addr("127.0.0.1:9900"), is_tls: false },
-        Notice::Admin {
-            addr: Addr::Unix(std::path::Path::new("/run/evenkeel/control.sock").into()),
-            is_tls: false,
-        },
+        Notice::Admin { addr: addr("127.0.0.1:9900"), is_tls: false, is_default: false },
+        Notice::Admin { addr: addr("[::]:9900"), is_tls: true, is_default: false },
+        Notice::Admin { addr: socket("/run/evenkeel/control.sock"), is_tls: false, is_default: true },
+        Notice::Admin { addr: socket("/run/evenkeel/control-7.sock"), is_tls: false, is_default: false },
         Notice::Ordered { what: "reload".to_owned(), by: "uid 0 (pid 7)".to_owned() },
         Notice::Trial { time: Duration::from_secs(60) },
         Notice::WentBack { why: "nobody confirmed it in time" },
@@ -409,7 +412,9 @@ fn every_event_is_one_line_for_people() {
 <6>reloaded: 1 listener, 3 backends
 <3>reload refused, everything stays as it was: a mistake
 <6>can be asked at 127.0.0.1:9900: a dashboard at http://127.0.0.1:9900/
+<6>can be asked at [::]:9900: a dashboard at https://localhost:9900/
 <6>can be asked at unix:/run/evenkeel/control.sock: `evenkeel status`
+<6>can be asked at unix:/run/evenkeel/control-7.sock: `evenkeel status --admin unix:/run/evenkeel/control-7.sock`
 <6>order of uid 0 (pid 7): reload
 <6>on trial: goes back in 1m00s unless confirmed
 <4>back to the configuration before: nobody confirmed it in time

@@ -88,7 +88,12 @@ pub fn look(whom: &Whom, ask: Ask) -> Result<Seen, RunError> {
 
 fn sessions(whom: &Whom, (pool, backend): &BackendId) -> Result<Sessions, RunError> {
     let filter = [("pool", pool.clone()), ("backend", backend.clone()), ("limit", SESSIONS_MAX.to_string())];
-    Ok(Sessions::read(&get(whom, &format!("/api/v1/sessions{}", query(&filter)))?))
+    let answer = call_within(PATIENCE, whom, "GET", &format!("/api/v1/sessions{}", query(&filter)), None)?;
+    match answer.status {
+        // It was removed, and the last of its sessions has ended.
+        404 => Ok(Sessions::default()),
+        _ => Ok(Sessions::read(&answer.json()?)),
+    }
 }
 
 fn get(whom: &Whom, path: &str) -> Result<Value, RunError> {

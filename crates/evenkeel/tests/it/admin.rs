@@ -62,6 +62,17 @@ fn what_is_not_there_is_404_and_what_makes_no_sense_400() {
         assert_eq!(answer.status, 404, "{path}");
         assert!(answer.json()["error"].is_string(), "{path}");
     }
+    for (filter, what) in [
+        ("service=wbe", "no service is called `wbe`; did you mean web?".to_owned()),
+        ("pool=tcp.web", "no pool is called `tcp.web`; did you mean web?".to_owned()),
+        ("backend=unix:/x", format!("no backend is at unix:/x; there is {}", server.place())),
+    ] {
+        let answer = running.ask("GET", &format!("/api/v1/sessions?{filter}"));
+        assert_eq!((answer.status, answer.json()["error"].as_str()), (404, Some(what.as_str())), "{filter}");
+    }
+    let close = running.tell("POST", "/api/v1/sessions/close", &json!({"service": "nope"}));
+    assert_eq!(close.status, 404, "a slip closes nothing, and says so");
+    assert_eq!(running.look("/api/v1/sessions?service=web")["matched"], 0, "there is none, and no slip");
     for path in ["/api/v1/sessions?limit=x", "/api/v1/sessions?clint=::1", "/api/v1/sessions?client=x"] {
         assert_eq!(running.ask("GET", path).status, 400, "{path}");
     }
@@ -198,6 +209,8 @@ fn whoever_runs_alone_is_found_and_of_two_one_is_to_be_named() {
     let said = second.wait_event("admin");
     let path = folder.join(format!("control-{}.sock", second.pid()));
     assert_eq!(said["listener"], format!("unix:{}", path.display()));
+    let command = format!("`evenkeel status --admin unix:{}`", path.display());
+    assert!(said["message"].as_str().unwrap().ends_with(&command), "{said}");
     let (code, _, errors) = sh("status").spawn().output();
     assert!(code == 2 && errors.contains(&format!("--admin unix:{}", path.display())), "{errors}");
     second.signal(Signal::TERM);
@@ -251,8 +264,9 @@ fn over_tcp_this_machine_looks_and_who_has_the_token_may_all() {
         .start(|start| start.with_file("token", "0123456789abcdef\n"))
         .top(&format!("admin = {{ listen = \"127.0.0.1:{guarded}\", token-file = \"token\" }}"));
     let running = setup.ready();
-    assert_eq!(ask_tcp(guarded, "GET", "/metrics", "host: x\r\n").status, 401);
-    let auth = "host: x\r\nauthorization: Bearer 0123456789abcdef\r\n";
+    let without = ask_tcp(guarded, "GET", "/metrics", "host: x\r\n");
+    assert!(without.status == 401 && without.head.contains("www-authenticate: bearer"), "{}", without.head);
+    let auth = "host: x\r\nauthorization: bearer 0123456789abcdef\r\n";
     assert_eq!(ask_tcp(guarded, "POST", "/api/v1/reload", auth).status, 200);
     let token = running.file("token").display().to_string();
     let whom = format!("status --ready --admin 127.0.0.1:{guarded} --token-file {token}");

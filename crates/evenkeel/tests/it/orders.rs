@@ -118,7 +118,7 @@ fn a_service_drains_and_counts_on_and_listens_again() {
 
 #[test]
 fn orders_that_make_no_sense_are_refused_with_the_right_status() {
-    let (a, _b, mut running) = two("");
+    let (a, b, mut running) = two("");
     for (method, path, body, status) in [
         ("POST", "/api/v1/pools/x/backends/5001/drain", json!({}), 404),
         ("POST", "/api/v1/pools/web/backends/5001/drain", json!({}), 404),
@@ -130,6 +130,17 @@ fn orders_that_make_no_sense_are_refused_with_the_right_status() {
         ("POST", "/api/v1/pools/web/backends", json!({"addr": a.place().to_string()}), 409),
     ] {
         assert_eq!(running.tell(method, path, &body).status, status, "{method} {path} {body}");
+    }
+    for (order, what) in [
+        ("drain tcp.web".to_owned(), "no service is called `tcp.web`; did you mean web?".to_owned()),
+        (format!("weight wbe {} 2", a.place()), "no pool is called `wbe`; did you mean web?".to_owned()),
+        (
+            "remove web unix:/x".to_owned(),
+            format!("no backend of `web` is at unix:/x; there is {}, {}", a.place(), b.place()),
+        ),
+    ] {
+        let (code, _, errors) = running.command(&order);
+        assert!(code == 1 && errors.contains(&what), "{order}: {errors}");
     }
     let path = format!("/api/v1/pools/web/backends/{}/weight", a.place());
     assert_eq!(running.tell("PUT", &path, &json!({})).status, 400);

@@ -40,6 +40,13 @@ export function begin(app) {
     setText($("session-problem"), text ?? "");
   };
 
+  const tell = (answer) => {
+    matched = answer.matched;
+    draw(answer.sessions);
+    const shown = answer.sessions.length;
+    setText($("session-count"), shown < matched ? `${number(shown)} of ${count(matched, "session")}` : count(matched, "session"));
+  };
+
   const update = async () => {
     if (!app.status) return;
     options(form.elements.service, [["", "all"], ...app.status.services.map((it) => [it.name, it.name])]);
@@ -51,13 +58,13 @@ export function begin(app) {
       const answer = await get("/api/v1/sessions", { ...filter(), limit: form.elements.limit.value });
       // Another filter was set meanwhile.
       if (mine !== asked) return;
-      matched = answer.matched;
       problem(null);
-      draw(answer.sessions);
-      const shown = answer.sessions.length;
-      setText($("session-count"), shown < matched ? `${number(shown)} of ${count(matched, "session")}` : count(matched, "session"));
+      tell(answer);
     } catch (error) {
-      if (mine === asked) problem(error.message);
+      if (mine !== asked) return;
+      problem(error.message);
+      // There is no such backend: those that were shown are of another one.
+      if (error.status === 404) tell({ matched: 0, sessions: [] });
     }
     guard($("close-all"), matched === 0 ? "No session is like this" : null);
   };

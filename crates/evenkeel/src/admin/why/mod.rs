@@ -8,8 +8,7 @@ mod session;
 use super::args::Args;
 use super::handle::{self, SESSIONS, visit};
 use super::reply::{Refused, Reply};
-use super::{Desk, view};
-use crate::config::suggest;
+use super::{Desk, missing, view};
 use crate::control::{Kept, Picture, Question, Sought};
 use crate::logging::Grouped;
 use evenkeel_core::addr::Addr;
@@ -26,9 +25,6 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Instant, SystemTime};
 
-/// Things that are named to somebody who asks for one that is not there.
-const NAMED_MAX: usize = 5;
-
 /// Why a backend is as it is.
 pub async fn backend(desk: &Desk, args: &Args) -> Result<Reply, Refused> {
     let pool = PoolName::new(args.text("pool").unwrap_or_default());
@@ -38,40 +34,8 @@ pub async fn backend(desk: &Desk, args: &Args) -> Result<Reply, Refused> {
     let picture = desk.look().await?;
     match explained {
         Some(explained) => Ok(Reply::Json(backend::view(&picture, &explained))),
-        None => Err(no_backend(&picture, &key)),
+        None => Err(missing::backend(&picture, &key, ", now or lately")),
     }
-}
-
-fn no_backend(picture: &Picture, key: &BackendKey) -> Refused {
-    let pools = &picture.snapshot.pools;
-    let of_service =
-        || picture.snapshot.listeners.values().find(|it| it.name.service.as_str() == key.pool.as_str());
-    let pool = pools.get(&key.pool).or_else(|| pools.get(of_service()?.pool.as_ref()?));
-    let Some(pool) = pool else {
-        let name = key.pool.as_str();
-        let hint = near(name, pools.keys().map(PoolName::as_str));
-        return Refused::missing(format!("no pool is called `{}`{hint}", name.escape_debug()));
-    };
-    let addrs: Vec<String> = pool.backends.iter().map(|it| it.addr.to_string()).collect();
-    let hint = near(&key.addr.to_string(), addrs.iter().map(String::as_str));
-    Refused::missing(format!("no backend of `{}` is at {}, now or lately{hint}", pool.name, key.addr))
-}
-
-/// What was probably meant by `written`, else what there is.
-fn near<'a>(written: &str, among: impl Iterator<Item = &'a str>) -> String {
-    let words: Vec<&str> = among.collect();
-    match suggest::word(written, &words) {
-        Some(word) => format!("; did you mean {word}?"),
-        None if words.is_empty() => String::new(),
-        None => format!("; there is {}", some_of(&words)),
-    }
-}
-
-/// The first of them, and how many more there are.
-fn some_of(words: &[&str]) -> String {
-    let (named, others) = words.split_at(words.len().min(NAMED_MAX));
-    let named = named.join(", ");
-    if others.is_empty() { named } else { format!("{named} and {} more", Grouped(others.len() as u64)) }
 }
 
 /// What became of a session.
@@ -164,7 +128,7 @@ pub async fn request(desk: &Desk, args: &Args) -> Result<Reply, Refused> {
 
 fn no_client(ip: IpAddr, kept: &Kept) -> Refused {
     let clients: Vec<String> = kept.clients.iter().map(ToString::to_string).collect();
-    let hint = near(&ip.to_string(), clients.iter().map(String::as_str));
+    let hint = missing::near(&ip.to_string(), clients.iter().map(String::as_str));
     let only = if kept.noteworthy_only { " that failed or waited" } else { "" };
     Refused::missing(format!("no session of {ip} is open, and none{only} ended lately{hint}"))
 }
