@@ -52,18 +52,17 @@ export function spark(place, points, { now, span, name, top = 0, width = 92, hei
   );
 }
 
-// The next of 1, 2, 5 times a power of ten, in the unit that the value is shown in: what an axis can be labelled with.
-function niceTop(value, base) {
-  if (value <= 0) return base;
-  const unit = base === 1 ? 1 : base ** Math.floor(Math.log(value) / Math.log(base));
-  const power = 10 ** Math.floor(Math.log10(value / unit));
-  return [1, 2, 5, 10].map((step) => step * power).find((top) => top * unit >= value) * unit;
+// The next of 1, 2, 5 times a power of ten: what an axis can be labelled with.
+function niceTop(value) {
+  if (value <= 0) return 1;
+  const power = 10 ** Math.floor(Math.log10(value));
+  return [1, 2, 5, 10].map((step) => step * power).find((top) => top >= value);
 }
 
 const HEIGHT = 132;
 
 // A chart of several series, `{name, label}`; returns how it is drawn.
-export function chart(place, { title, series, show, base = 1 }) {
+export function chart(place, { title, series, show }) {
   const picture = svg("svg", { class: "plot", role: "img", height: HEIGHT });
   const top = element("span", { class: "top" });
   const values = series.map(() => element("b"));
@@ -90,7 +89,7 @@ export function chart(place, { title, series, show, base = 1 }) {
     redraw = () => {
       const width = Math.max(plot.clientWidth, 50);
       const highest = Math.max(0, ...lists.flat().map((point) => point.value ?? 0));
-      const limit = niceTop(highest, base);
+      const limit = niceTop(highest);
       const at = cursor == null ? null : now - ((width - cursor) / width) * span;
       const shown = lists.map((points) => (at == null ? points.at(-1) : nearest(points, at)));
       const drawn = lists.map((points, index) =>

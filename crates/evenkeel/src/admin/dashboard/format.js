@@ -14,15 +14,17 @@ export function rate(value) {
   return value > 0 && value < 10 ? value.toFixed(1) : grouped.format(value);
 }
 
+// As the commands write them.
 export function bytes(value) {
   if (value == null) return NONE;
-  const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+  const units = ["B", "kB", "MB", "GB", "TB", "PB"];
   let at = 0;
-  while (value >= 1024 && at < units.length - 1) {
-    value /= 1024;
+  // From here on, rounding to a whole number would show four figures.
+  while (value >= 999.5 && at < units.length - 1) {
+    value /= 1000;
     at += 1;
   }
-  return `${at > 0 && value < 100 ? value.toFixed(1) : Math.round(value)} ${units[at]}`;
+  return `${at > 0 && value < 9.95 ? value.toFixed(1) : Math.round(value)} ${units[at]}`;
 }
 
 export function bytesPerSecond(value) {

@@ -128,7 +128,7 @@ export function begin(app) {
   const sessions = [{ name: "one", label: "new" }, { name: "bad", label: "failed" }];
   const carried = [{ name: "one", label: "to clients" }, { name: "two", label: "to backends" }];
   const drawSessions = chart($("chart-sessions"), { title: "Sessions per second", series: sessions, show: rate });
-  const drawBytes = chart($("chart-bytes"), { title: "Throughput", series: carried, show: bytesPerSecond, base: 1024 });
+  const drawBytes = chart($("chart-bytes"), { title: "Throughput", series: carried, show: bytesPerSecond });
   const drawServices = table($("services"), { label: "Services", columns: serviceColumns(app), key: (it) => it.name, empty: "No service." });
   const drawRequests = table($("requests"), {
     label: "Requests", columns: requestColumns(app), key: (it) => `${it.name} ${it.route}`, empty: "No service balances requests.",
