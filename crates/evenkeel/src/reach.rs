@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -38,6 +39,24 @@ pub fn outside(path: &Path) -> Option<&'static str> {
         "it is outside of what the sandbox was made for at the start: `evenkeel upgrade` makes a new one for this \
          configuration; `sandbox.paths` names folders beforehand",
     )
+}
+
+/// Why `path` cannot be read, for a person.
+pub fn unreadable(path: &Path, error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound => "there is no such file".to_owned(),
+        ErrorKind::PermissionDenied => denied(path),
+        ErrorKind::IsADirectory => "it is a directory".to_owned(),
+        _ => plain(error),
+    }
+}
+
+/// What `error` says, without the number that the system has for it.
+pub fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    let Some((words, _)) = text.split_once(" (os error ") else { return text };
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
 /// Why `path` may not be opened.

@@ -95,7 +95,42 @@ fn a_wrong_command_line_is_pointed_at() {
     assert!(status == 2 && !err.contains("tip:"), "{err}");
     let (status, _, err) = seen(&["tcp", "8080"]);
     assert_eq!(status, 2);
-    assert!(err.contains("has no `to`"), "{err}");
+    assert!(err.contains("has no `to`") && err.contains("add a flag such as: --to 127.0.0.1:5001"), "{err}");
+    let (status, _, err) = seen(&["udp", "8080", "5001", "--acme.contact", "ops@example.org"]);
+    assert!(status == 2 && err.contains("unexpected argument '--acme.contact'"), "{err}");
+    let (status, _, err) = seen(&["run", "--log-to", "", "-c", &case("article.toml")]);
+    assert!(status == 2 && !err.contains("./"), "{err}");
+}
+
+#[test]
+fn what_is_wrong_with_a_command_is_told_before_anybody_is_asked() {
+    for (time, what) in [("5", "it has no unit"), ("0s", "in less than 1s nobody could confirm it")] {
+        let (status, _, err) = seen(&["apply", "--confirm", time, &case("article.toml")]);
+        assert_eq!(status, 2, "{err}");
+        assert!(err.contains("--confirm") && err.contains(what) && err.contains("30s"), "{err}");
+        assert!(!err.contains("evenkeel check"), "{err}");
+    }
+    let (status, _, err) = seen(&["sessions", "--close"]);
+    assert!(status == 2 && err.contains("`--all`"), "{err}");
+    let (status, _, err) = seen(&["status", "--admin", "nope"]);
+    assert!(status == 2 && err.contains("`nope` is no address to ask at"), "{err}");
+    assert!(err.contains("`unix:/path`, `host:port` or `https://host:port`"), "{err}");
+    let (status, _, err) = seen(&["status", "--admin", "unix:/nowhere/at.sock"]);
+    assert_eq!(
+        (status, err.as_str()),
+        (69, "error: no evenkeel can be asked at unix:/nowhere/at.sock: there is no such file\n")
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_planned_is_told_of_as_check_does() {
+    let (status, out, err) = seen(&["plan", "--json", "/no/such/file.toml"]);
+    assert_eq!(
+        (status, err.as_str()),
+        (66, "error: cannot read /no/such/file.toml: there is no such file\n")
+    );
+    let (_, checked, _) = seen(&["check", "--json", "/no/such/file.toml"]);
+    assert_eq!(out, checked);
 }
 
 #[test]
@@ -214,6 +249,10 @@ fn explain_answers_or_says_what_was_probably_meant() {
     assert!(status == 1 && err.contains("did you mean `balance`?"), "{err}");
     let (status, out, _) = seen(&["explain", "max-sessions"]);
     assert!(status == 0 && out.contains("whole process") && out.contains("of the service"), "{out}");
+    let (status, out, _) = seen(&["explain", "udp"]);
+    assert!(status == 0 && out.starts_with("In [udp.NAME]:") && !out.contains("  tls "), "{out}");
+    let (status, out, _) = seen(&["explain", "tcp.web.timeout.connect"]);
+    assert!(status == 0 && out.starts_with("timeout.connect\n"), "{out}");
 }
 
 #[test]

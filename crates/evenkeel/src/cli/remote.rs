@@ -234,13 +234,18 @@ fn apply() -> Command {
     Command::new("apply")
         .about("Make another config file hold")
         .arg(file())
-        .arg(Arg::new("confirm").long("confirm").value_name("DURATION").help(
-            "Go back after this time unless `evenkeel confirm`, and at once when connects begin to fail",
+        .arg(Arg::new("confirm").long("confirm").value_name("DURATION").value_parser(trial).help(
+            "Go back after this time, such as 30s, unless `evenkeel confirm`, and at once when connects begin to fail",
         ))
         .arg(quiet())
         .after_help(
             "It holds until the next reload or start: write it to the file that `run` reads when it is good.",
         )
+}
+
+/// `text` as it is sent, if it is the time of a trial.
+fn trial(text: &str) -> Result<String, String> {
+    crate::control::trial_time(text).map(|_| text.to_owned())
 }
 
 fn confirm() -> Command {

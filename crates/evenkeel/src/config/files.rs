@@ -70,7 +70,8 @@ impl Files<'_> {
             Ok(bytes) => self.add(path, bytes, problems),
             Err(error) => {
                 problems.unreadable = true;
-                problems.push(Problem::error(format!("cannot read {name}: {}", reason(path, &error))));
+                problems
+                    .push(Problem::error(format!("cannot read {name}: {}", reach::unreadable(path, &error))));
             }
         }
     }
@@ -153,16 +154,7 @@ pub fn unreadable(path: &Path, place: &Place, error: &io::Error) -> Problem {
     let what = format!("cannot read {}", path.display());
     match reach::outside(path).filter(|_| error.kind() == io::ErrorKind::PermissionDenied) {
         Some(why) => Problem::error(format!("{what}: {why}")).at(place, "permission denied"),
-        None => Problem::error(what).at(place, reason(path, error)),
-    }
-}
-
-fn reason(path: &Path, error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => "there is no such file".into(),
-        io::ErrorKind::PermissionDenied => reach::denied(path),
-        io::ErrorKind::IsADirectory => "it is a directory".into(),
-        _ => error.to_string(),
+        None => Problem::error(what).at(place, reach::unreadable(path, error)),
     }
 }
 
@@ -200,7 +192,7 @@ fn matching(dir: &Path, pattern: &str) -> Result<Vec<PathBuf>, String> {
     let entries = match std::fs::read_dir(parent) {
         // An empty `conf.d` and none at all are the same.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(reason(parent, &error)),
+        Err(error) => return Err(reach::unreadable(parent, &error)),
         Ok(entries) => entries,
     };
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());

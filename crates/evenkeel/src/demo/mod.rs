@@ -8,6 +8,7 @@ mod toy;
 
 use crate::config::{self, Source};
 use crate::error::{Exit, RunError};
+use crate::logging::count;
 use crate::notify;
 use crate::{holder, output, run};
 use std::fmt::Write as _;
@@ -150,7 +151,7 @@ fn program() -> String {
 /// What to look at and what to try.
 fn intro(front: u16, servers: &[u16]) -> String {
     let program = program();
-    let mut text = format!("{} toy servers behind one address\n\n", servers.len());
+    let mut text = format!("{} behind one address\n\n", count(servers.len(), "toy server"));
     let _ = writeln!(text, "  open      http://127.0.0.1:{front}");
     let list: Vec<String> = servers.iter().map(|&port| local(port).to_string()).collect();
     let _ = writeln!(text, "  servers   {}\n", list.join("  "));

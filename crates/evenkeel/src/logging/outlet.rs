@@ -142,7 +142,11 @@ fn is_journal(fd: u8) -> bool {
 
 /// What to tell about a log that cannot be opened.
 fn refused(to: &LogTo, error: &io::Error) -> RunError {
-    let what = format!("cannot write the log to {to}: {error}");
+    let why = match (error.kind(), to) {
+        (ErrorKind::NotFound, LogTo::File(_)) => "there is no such folder".to_owned(),
+        _ => reach::plain(error),
+    };
+    let what = format!("cannot write the log to {to}: {why}");
     match (error.kind(), to) {
         (ErrorKind::PermissionDenied, LogTo::File(path)) if reach::outside(path).is_some() => {
             let what = format!("cannot write the log to {to}: {}", reach::denied(path));

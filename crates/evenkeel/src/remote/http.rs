@@ -3,11 +3,12 @@
 use super::{Whom, tls};
 use crate::admin;
 use crate::error::{Exit, RunError};
+use crate::reach;
 use serde_json::Value;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long an answer may take to begin, unless told otherwise. A reload looks names up.
@@ -43,21 +44,29 @@ impl Answer {
 
     /// The JSON of an answer that says yes; what it says otherwise is the failure.
     pub fn json(self) -> Result<Value, RunError> {
+        said(self.status, self.value()?)
+    }
+
+    /// Its JSON, whatever it says.
+    pub fn value(self) -> Result<Value, RunError> {
         let status = self.status;
         let text = self.text()?;
-        let value: Value = serde_json::from_str(&text).map_err(|_| {
-            RunError::new(Exit::Failed, format!("not an answer of evenkeel (status {status})"))
-        })?;
-        match value["error"].as_str() {
-            _ if status < 400 => Ok(value),
-            Some(error) => Err(RunError::new(exit(status), error)),
-            None => Err(RunError::new(exit(status), format!("status {status}"))),
-        }
+        serde_json::from_str(&text)
+            .map_err(|_| RunError::new(Exit::Failed, format!("not an answer of evenkeel (status {status})")))
     }
 
     /// Its lines, as they come.
     pub fn lines(self) -> impl Iterator<Item = io::Result<String>> {
         self.body.lines()
+    }
+}
+
+/// The `value` of an answer with this status, if that says yes; what it says otherwise is the failure.
+pub fn said(status: u16, value: Value) -> Result<Value, RunError> {
+    match value["error"].as_str() {
+        _ if status < 400 => Ok(value),
+        Some(error) => Err(RunError::new(exit(status), error)),
+        None => Err(RunError::new(exit(status), format!("status {status}"))),
     }
 }
 
@@ -90,7 +99,7 @@ pub fn call_within(
         }
         let why = match error.kind() {
             ErrorKind::WouldBlock | ErrorKind::TimedOut => format!("nothing within {} s", patience.as_secs()),
-            _ => error.to_string(),
+            _ => reach::plain(&error),
         };
         RunError::new(Exit::Unavailable, format!("no answer from {name}: {why}"))
     };
@@ -106,7 +115,12 @@ fn host(name: &str) -> String {
 fn token(path: &PathBuf) -> Result<String, RunError> {
     let text = std::fs::read_to_string(path);
     text.map(|it| it.trim().to_owned())
-        .map_err(|error| RunError::new(Exit::NoInput, format!("cannot read {}: {error}", path.display())))
+        .map_err(|error| RunError::new(Exit::NoInput, cannot_read(path, &error)))
+}
+
+/// What to say of a file here that cannot be read.
+pub fn cannot_read(path: &Path, error: &io::Error) -> String {
+    format!("cannot read {}: {}", path.display(), reach::unreadable(path, error))
 }
 
 fn exchange(
@@ -201,8 +215,14 @@ fn connect(whom: &Whom, patience: Duration) -> Result<(String, Box<dyn Stream>),
             let error = RunError::new(Exit::NoPermission, format!("not permitted to ask at {place}"));
             Err(error.help("ask as the user that it runs as, or as root"))
         }
+        Err(error) if error.kind() == ErrorKind::InvalidInput => {
+            let error = RunError::new(Exit::Usage, format!("`{place}` is no address to ask at"));
+            Err(error.help("write `unix:/path`, `host:port` or `https://host:port`"))
+        }
         Err(error) => {
-            Err(RunError::new(Exit::Unavailable, format!("no evenkeel can be asked at {place}: {error}")))
+            let why =
+                path.map_or_else(|| reach::plain(&error), |it| reach::unreadable(Path::new(it), &error));
+            Err(RunError::new(Exit::Unavailable, format!("no evenkeel can be asked at {place}: {why}")))
         }
     }
 }

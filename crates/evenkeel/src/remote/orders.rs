@@ -81,7 +81,10 @@ pub fn diff(whom: &Whom, json: bool) -> Result<(), RunError> {
         return output::print(&pretty(&answer));
     }
     let differences = answer["differences"].as_array().map_or(&[][..], Vec::as_slice);
-    output::print(&differences.iter().map(line).collect::<String>())
+    output::print(&match differences {
+        [] => "no change\n".to_owned(),
+        differences => differences.iter().map(line).collect::<String>(),
+    })
 }
 
 fn line(difference: &Value) -> String {

@@ -1,21 +1,39 @@
 //! `evenkeel plan` and `apply`: what a file would do to the running process, and doing it.
 
-use super::{Whom, call, pretty, tell};
+use super::{Whom, call, http, pretty, tell};
+use crate::config::Problem;
 use crate::error::{Exit, RunError};
 use crate::logging::count;
 use crate::output;
 use serde_json::{Value, json};
 use std::path::Path;
 
+/// The status of an answer that says no because of mistakes in the file.
+const MISTAKEN: u16 = 422;
+
 /// Prints what the file would change; whether that is anything.
 pub fn plan(whom: &Whom, path: &Path, json: bool) -> Result<bool, RunError> {
-    let answer = call(whom, "POST", "/api/v1/plan", Some(&body(path)?))?.json();
-    let plan = answer.map_err(|error| explained(error, path))?;
+    let body = body(path);
+    if let (Err(error), true) = (&body, json) {
+        print_problems(&json!([Problem::error(error.what.as_str()).to_json()]))?;
+    }
+    let answer = call(whom, "POST", "/api/v1/plan", Some(&body?))?;
+    let status = answer.status;
+    let answer = answer.value()?;
+    if json && status == MISTAKEN {
+        print_problems(&answer["problems"])?;
+    }
+    let plan = http::said(status, answer).map_err(|error| explained(error, status, path))?;
     output::print(&if json { pretty(&plan) } else { show(&plan) })?;
     match plan["refused"].as_str() {
         Some(why) => Err(RunError::new(Exit::Failed, format!("it would be refused: {why}"))),
         None => Ok(plan["changes"] == true),
     }
+}
+
+/// As `check --json` prints them.
+fn print_problems(problems: &Value) -> Result<(), RunError> {
+    output::print(&pretty(&json!({"ok": false, "problems": problems})))
 }
 
 /// Makes the file hold.
@@ -24,17 +42,22 @@ pub fn apply(whom: &Whom, path: &Path, confirm: Option<&str>, quiet: bool) -> Re
     if let Some(time) = confirm {
         body["confirm"] = time.into();
     }
-    let answer = call(whom, "POST", "/api/v1/apply", Some(&body))?.json();
-    tell(&answer.map_err(|error| explained(error, path))?, quiet)
+    let answer = call(whom, "POST", "/api/v1/apply", Some(&body))?;
+    let status = answer.status;
+    tell(&answer.json().map_err(|error| explained(error, status, path))?, quiet)
 }
 
-fn explained(error: RunError, path: &Path) -> RunError {
-    error.help(format!("`evenkeel check {}` shows every mistake in a file", path.display()))
+/// `error`, with advice if it is the file that is wrong.
+fn explained(error: RunError, status: u16, path: &Path) -> RunError {
+    match status {
+        MISTAKEN => error.help(format!("`evenkeel check {}` shows every mistake in a file", path.display())),
+        _ => error,
+    }
 }
 
 /// The file's text, and where it is: what it includes is read over there.
 fn body(path: &Path) -> Result<Value, RunError> {
-    let unreadable = |error| RunError::new(Exit::NoInput, format!("cannot read {}: {error}", path.display()));
+    let unreadable = |error| RunError::new(Exit::NoInput, http::cannot_read(path, &error));
     let text = std::fs::read_to_string(path).map_err(unreadable)?;
     let path = std::path::absolute(path).map_err(unreadable)?;
     Ok(json!({"path": path.display().to_string(), "text": text}))

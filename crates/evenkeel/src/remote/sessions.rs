@@ -2,7 +2,7 @@
 
 use super::table::{Align::Left, Align::Right, table};
 use super::{Whom, call, get, pretty, query};
-use crate::error::RunError;
+use crate::error::{Exit, RunError};
 use crate::logging::{Bytes, Took, count};
 use crate::output;
 use serde_json::{Map, Value};
@@ -36,6 +36,10 @@ pub fn list(whom: &Whom, filter: &[(&'static str, String)], json: bool) -> Resul
 
 /// Closes those that `filter` means.
 pub fn close(whom: &Whom, filter: &[(&'static str, String)], json: bool) -> Result<(), RunError> {
+    if filter.is_empty() {
+        let error = RunError::new(Exit::Usage, "which sessions are to be closed?");
+        return Err(error.help("say what they have in common, such as `--service web`, or `--all`"));
+    }
     let mut body = Map::new();
     for (name, value) in filter {
         let value = match *name {

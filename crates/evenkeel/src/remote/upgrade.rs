@@ -55,7 +55,7 @@ pub fn run(whom: &Whom, binary: Option<&Path>, json: bool, quiet: bool) -> Resul
 /// elsewhere the next time.
 fn absolute(binary: &Path) -> Result<String, RunError> {
     let path = std::path::absolute(binary)
-        .map_err(|error| RunError::new(Exit::NoInput, format!("{}: {error}", binary.display())))?;
+        .map_err(|error| RunError::new(Exit::NoInput, http::cannot_read(binary, &error)))?;
     let text = path.to_str().map(str::to_owned);
     text.ok_or_else(|| RunError::new(Exit::Usage, format!("{} is not UTF-8", path.display())))
 }

@@ -5,6 +5,7 @@ use super::dialog::{self, Dialog, Duty};
 use super::grid::NEVER;
 use super::model::Model;
 use super::view::{Kind, Page, RowId, Sort};
+use evenkeel_core::director::WEIGHT_MAX;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// Rows of a page up or down.
@@ -75,7 +76,10 @@ impl Model {
             (_, KeyCode::Esc | KeyCode::Char('n' | 'N' | 'q')) | (Dialog::Help, _) => {}
             (Dialog::Weight { backend, typed }, KeyCode::Enter) => {
                 let next = dialog::set_weight(self, &backend, &typed);
-                self.dialog = next.or(Some(Dialog::Weight { backend, typed }));
+                self.dialog = next.or_else(|| {
+                    self.say(format!("a weight is a number from 0 to {WEIGHT_MAX}"), true);
+                    Some(Dialog::Weight { backend, typed })
+                });
             }
             (Dialog::Weight { backend, mut typed }, code) => {
                 edit(&mut typed, code, |it| it.is_ascii_digit(), 4);
@@ -255,6 +259,8 @@ mod tests {
         watcher.type_in("w1x001");
         watcher.press(KeyCode::Enter);
         assert!(matches!(watcher.model.dialog, Some(Dialog::Weight { .. })), "1001 is no weight");
+        let note = watcher.model.view.note.as_ref().unwrap();
+        assert_eq!((&*note.text, note.is_bad), ("a weight is a number from 0 to 1000", true));
         (0..4).for_each(|_| drop(watcher.press(KeyCode::Backspace)));
         watcher.type_in("52");
         watcher.press(KeyCode::Backspace);

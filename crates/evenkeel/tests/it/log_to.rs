@@ -97,7 +97,7 @@ fn a_file_that_cannot_be_opened_ends_the_start_and_refuses_a_reload() {
     let none = "log-to = \"./no-such-folder/evenkeel.log\"";
     let (code, _, errors) = Setup::to([server.place()]).top(none).spawn().into_process().output();
     assert_eq!(code, 69);
-    assert!(errors.contains("no-such-folder/evenkeel.log: No such file or directory"), "{errors}");
+    assert!(errors.contains("no-such-folder/evenkeel.log: there is no such folder"), "{errors}");
 
     let running = started(Setup::to([server.place()]).top("log-to = \"./evenkeel.log\""));
     let (code, errors) = reload_with(&running, none);

@@ -56,7 +56,7 @@ fn a_backend_drains_is_disabled_and_comes_back() {
     assert!(a.open() >= 2, "no others");
     ordered(&running, &format!("enable web {}", b.place()));
     eventually("it is back", || (next(&running).0 == "b").then_some(()));
-    assert_eq!(ordered(&running, "diff"), "");
+    assert_eq!(ordered(&running, "diff"), "no change");
     assert!(running.wait_event("ordered")["by"].as_str().unwrap().contains("pid"));
 }
 
@@ -208,7 +208,7 @@ fn what_was_ordered_is_saved_to_the_file_and_then_is_no_difference_any_more() {
     let entry = format!("{{ addr = \"{}\", max-sessions = 9, weight = 7 }}", c.place());
     assert!(std::fs::read_to_string(&file).unwrap().contains(&entry));
     ordered(&running, "reload");
-    assert_eq!(ordered(&running, "diff"), "");
+    assert_eq!(ordered(&running, "diff"), "no change");
     eventually("the new one serves", || (next(&running).0 == "c").then_some(()));
 }
 

@@ -116,6 +116,20 @@ fn a_plan_says_which_address_is_taken_and_takes_none() {
 }
 
 #[test]
+fn a_plan_of_a_wrong_file_is_told_as_check_tells_it() {
+    let (running, text) = one(&Server::echo());
+    let wrong = file(&running, &text.replace("health", "heatlh"));
+    let (code, out, errors) = running.command(&format!("plan --json {}", wrong.display()));
+    let (_, checked, _) = evenkeel().args(&format!("check --json {}", wrong.display())).spawn().output();
+    assert!(code == 1 && errors.contains("evenkeel check"), "{errors}");
+    let both = [out, checked].map(|it| serde_json::from_str::<serde_json::Value>(&it).unwrap());
+    assert_eq!(both[0], both[1]);
+    let trial = running.tell("POST", "/api/v1/apply", &json!({"text": text, "confirm": "0s"}));
+    let why = trial.json()["error"].as_str().unwrap().to_owned();
+    assert!(trial.status == 400 && why.contains("in less than 1s nobody could confirm it"), "{why}");
+}
+
+#[test]
 fn what_is_applied_on_trial_goes_back_by_itself_or_stays_when_confirmed() {
     let [a, b] = ["a", "b"].map(|name| Server::start(&Place::any(), serve::stay(name)));
     let (mut running, text) = one(&a);
