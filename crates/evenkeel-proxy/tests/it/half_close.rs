@@ -14,8 +14,8 @@ use std::time::Duration;
 /// silent here.
 const ALONE: Duration = Duration::from_secs(2);
 
-/// So much longer a reader pauses.
-const PAUSE: Duration = Duration::from_secs(4);
+/// So much longer a reader pauses; no multiple of that, so that it goes on in between two looks at it.
+const PAUSE: Duration = Duration::from_secs(3);
 
 /// More than a client has room for, but not more than the kernel keeps for it, so that all of it has been carried.
 const FITS: u64 = 300_000;

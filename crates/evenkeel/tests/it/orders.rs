@@ -226,7 +226,7 @@ fn what_is_taken_back_after_it_was_saved_is_saved_as_well() {
     for order in [format!("weight web {a} 1"), format!("add web {b}"), format!("remove web {c}")] {
         ordered(&running, &order);
     }
-    assert_eq!(ordered(&running, "diff"), "", "of the configuration in force");
+    assert_eq!(ordered(&running, "diff"), "no change", "of the configuration in force");
     assert!(ordered(&running, "save").starts_with("3 changes saved"));
     let entry = format!("{{ addr = \"{a}\" }}");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), text.replace(&format!("\"{a}\""), &entry));
@@ -294,5 +294,5 @@ fn orders_about_the_pool_of_a_route_are_saved_with_those_of_its_service() {
         .replace(&format!("\"{}\"", b.place()), &entry(b.place(), 4));
     assert_eq!(std::fs::read_to_string(&file).unwrap(), expected);
     ordered(&running, "reload");
-    assert_eq!(ordered(&running, "diff"), "");
+    assert_eq!(ordered(&running, "diff"), "no change");
 }
