@@ -273,8 +273,10 @@ impl Worker {
             // Before what has happened, so that a change holds for whoever comes after it was said to hold.
             let stopped = self.obey(inbox);
             self.reactor.take_expected(&mut expected);
-            // Links first: what has come by one that waits is no answer to a request that comes now.
-            self.on_events(&events, true);
+            if self.http.links.are_any() {
+                // First: what has come by one that waits is no answer to a request that comes now.
+                self.on_events(&events, true);
+            }
             self.on_events(&events, false);
             expected.drain(..).for_each(|row| self.go(row));
             self.carry_on();

@@ -41,6 +41,11 @@ pub struct Links {
 }
 
 impl Links {
+    /// Whether there is one.
+    pub fn are_any(&self) -> bool {
+        !self.table.borrow().is_empty()
+    }
+
     /// Makes a link of a connection that the session at `user` has `made` to the backend with this load. Unless it is to be
     /// `kept`, no other request ever has it.
     pub fn add(
