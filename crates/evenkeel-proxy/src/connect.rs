@@ -25,6 +25,7 @@ use evenkeel_core::sockets::{Outward, Source};
 use evenkeel_core::tls::Fault;
 use evenkeel_sys::poll::{self, Readiness};
 use evenkeel_sys::socket::{self, Name};
+use rustix::io::Errno;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -36,8 +37,8 @@ const RESOURCE_PAUSE: Duration = Duration::from_millis(50);
 /// So many further source addresses are tried when one has no port left: the kernel looks at each port before it says so.
 const OTHER_SOURCES: usize = 3;
 
-/// There is no room for what a backend says while TLS is agreed upon: `ENOMEM`.
-const NO_ROOM: ConnectFailure = ConnectFailure::NoResources(12);
+/// There is no room for what a backend says while TLS is agreed upon.
+const NO_ROOM: ConnectFailure = ConnectFailure::NoResources(Errno::NOMEM.raw_os_error());
 
 /// A connected backend.
 pub struct Connected {

@@ -5,6 +5,7 @@ use crate::bind::{self, Publication};
 use crate::books::{BackendSums, RouteSums, ServiceSums};
 use crate::helm::Helm;
 use crate::record::{Records, Telling};
+use crate::relay::PIPE_BYTES;
 use crate::reserved::{Open, Reserved};
 use crate::shared::{Ceiling, Shared};
 use crate::visit::Visit;
@@ -27,9 +28,6 @@ use std::time::Duration;
 
 /// Pipes for bulk that a worker opens at most; a session needs one only while bytes are in it.
 const PIPES_PER_WORKER: usize = 128;
-
-/// Bytes that a pipe is asked for, by the relay.
-const PIPE_BYTES: usize = 1024 * 1024;
 
 /// Sessions for each pipe: where descriptors are so few that this counts, sessions go first.
 const SESSIONS_PER_PIPE: usize = 8;

@@ -148,7 +148,7 @@ impl SessionRecord {
     }
 }
 
-/// Records that go to their reader together.
+/// So many records at least go to their reader together, unless they have waited for long.
 const BATCH: usize = 64;
 
 /// How long a record waits for others.

@@ -85,11 +85,6 @@ impl Passage {
         matches!(self.from, From::Done)
     }
 
-    /// Bytes of the body that have come.
-    pub fn passed(&self) -> u64 {
-        self.passed
-    }
-
     /// How many of `came` can be passed on just as they are; 0 if they have to be written anew.
     pub fn as_they_are(&self, came: &[u8]) -> usize {
         match self.from {

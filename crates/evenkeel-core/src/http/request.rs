@@ -53,8 +53,6 @@ pub struct Request<'a> {
     pub body: Framing,
     /// Whether the client wants to go on after the answer.
     pub keeps: bool,
-    /// Whether it waits with its body until it is told to go on.
-    pub expects_continue: bool,
     /// The protocol that it would rather speak.
     pub upgrade: Option<&'a [u8]>,
 }
@@ -76,6 +74,7 @@ impl<'a> Request<'a> {
             // What follows belongs to the tunnel, RFC 9110, section 9.3.6.
             return Err(Refusal::Length);
         }
+        check_expectation(fields)?;
         Ok(Self {
             method,
             method_name,
@@ -85,7 +84,6 @@ impl<'a> Request<'a> {
             fields,
             body,
             keeps: connection.is_kept(version),
-            expects_continue: expectation(version, fields)?,
             upgrade: match connection.upgrade && version == Version::Http11 && method != Method::Connect {
                 true => upgrade(fields),
                 false => None,
@@ -250,13 +248,11 @@ fn framing(version: Version, fields: Fields<'_>) -> Result<Framing, Refusal> {
     }
 }
 
-fn expectation(version: Version, fields: Fields<'_>) -> Result<bool, Refusal> {
+/// A client may wait with its body until it is told to go on, which is passed on like the answer to that. Nobody knows of anything else.
+fn check_expectation(fields: Fields<'_>) -> Result<(), Refusal> {
     match fields.only(Known::Expect) {
-        Ok(None) => Ok(false),
-        // Who speaks HTTP/1.0 cannot be told to go on.
-        Ok(Some(expected)) if expected.eq_ignore_ascii_case(b"100-continue") => {
-            Ok(version == Version::Http11)
-        }
+        Ok(None) => Ok(()),
+        Ok(Some(expected)) if expected.eq_ignore_ascii_case(b"100-continue") => Ok(()),
         _ => Err(Refusal::Expectation),
     }
 }

@@ -26,8 +26,6 @@ pub mod kind {
     pub const SSL_SIGNATURE_ALGORITHM: u8 = 0x24;
     /// What the key of the proxy's certificate is made with.
     pub const SSL_KEY_ALGORITHM: u8 = 0x25;
-    /// The network namespace.
-    pub const NETNS: u8 = 0x30;
 }
 
 /// The longest unique ID, in bytes.

@@ -102,12 +102,3 @@ fn methods_are_known_by_what_they_let_us_do() {
     }
     assert_eq!(understand("HEAD / HTTP/1.1\nHost: a", |it| it.method), Ok(Method::Head));
 }
-
-#[test]
-fn a_client_may_wait_to_be_told_to_go_on() {
-    let expects = |version: &str| {
-        let lines = format!("PUT / HTTP/{version}\nHost: a\nContent-Length: 1\nExpect: 100-Continue");
-        understand(&lines, |it| it.expects_continue).unwrap()
-    };
-    assert!(expects("1.1") && !expects("1.0"));
-}

@@ -19,7 +19,7 @@ mod throttle;
 
 pub use crypt::Tunnels;
 pub use patience::{Patience, set_keepalive};
-pub use splice::PipePool;
+pub use splice::{PIPE_BYTES, PipePool};
 pub use suspended::{Held, SuspendedDirection, SuspendedRelay};
 
 use crate::record::Carried;

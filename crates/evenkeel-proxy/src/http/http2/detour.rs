@@ -1,7 +1,7 @@
 //! The way of a stream that carries bytes instead of messages: through a pair of sockets, of which the other one is the client's in
 //! a relay. So it is a session like any other that is established.
 
-use super::pipe::PIPE_BYTES;
+use super::pipe::STREAM_BYTES;
 use evenkeel_sys::socket;
 use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
@@ -57,7 +57,7 @@ impl Detour {
     /// Adds what has come to `bytes`.
     pub fn recv(&mut self, bytes: &mut Vec<u8>) {
         let had = bytes.len();
-        bytes.resize(had + PIPE_BYTES, 0);
+        bytes.resize(had + STREAM_BYTES, 0);
         let came = socket::recv(&self.socket, &mut bytes[had..]);
         bytes.truncate(had + came.as_ref().map_or(0, |length| *length));
         match came {

@@ -9,13 +9,13 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
 /// Bytes of a body that are put in at once, at most; of those for a backend, up to a frame more.
-pub const PIPE_BYTES: usize = 32 * 1024;
+pub const STREAM_BYTES: usize = 32 * 1024;
 
 /// Bytes for the client in all pipes of a connection, as long as each still gets some.
 const PIPES_BYTES: usize = 512 * 1024;
 
 /// Bytes that each gets at least; from a backend under TLS, a record.
-const PIPE_BYTES_MIN: usize = 8 * 1024;
+const STREAM_BYTES_MIN: usize = 8 * 1024;
 
 /// Bytes that nearly every request fits into.
 const HEAD_BYTES: usize = 512;
@@ -94,7 +94,7 @@ impl Pipe {
 
     /// How much the client may be told at once: the more streams there are the less, for one who reads nothing has all full.
     pub fn room(&self) -> usize {
-        (PIPES_BYTES / self.wire.streams.get().max(1)).clamp(PIPE_BYTES_MIN, PIPE_BYTES)
+        (PIPES_BYTES / self.wire.streams.get().max(1)).clamp(STREAM_BYTES_MIN, STREAM_BYTES)
     }
 
     /// Whether the connection has taken all that the client is told.
