@@ -5,6 +5,7 @@ use evenkeel_core::balance::Balance;
 use evenkeel_core::director::{AllDown, Config, Director, Leaving, Member, PoolConfig, Target};
 use evenkeel_core::end::{End, Side};
 use evenkeel_core::flow::FlowRules;
+use evenkeel_core::load::SeatLimits;
 use evenkeel_core::name::{ListenerName, PoolName, Protocol, ServiceName};
 use evenkeel_core::snapshot::{ConnectRules, Listener, PoolRules, QueueRules, SessionLimits, SocketOptions};
 use evenkeel_core::sockets::Inward;
@@ -65,6 +66,7 @@ fn config(backends: &[SocketAddr]) -> Config {
         pools: vec![PoolConfig {
             name: pool,
             members: members.collect(),
+            limits: SeatLimits::NONE,
             balance: Balance::RoundRobin,
             check: None,
             ejection: None,

@@ -4,6 +4,7 @@ use crate::balance::addr;
 use crate::timing::Bench;
 use evenkeel_core::balance::Balance;
 use evenkeel_core::director::{AllDown, Config, Director, Leaving, Member, PoolConfig, Target};
+use evenkeel_core::load::SeatLimits;
 use evenkeel_core::name::PoolName;
 use evenkeel_core::snapshot::{ConnectRules, PoolRules, QueueRules, SessionLimits, SocketOptions};
 use std::sync::Arc;
@@ -37,6 +38,7 @@ fn config(count: u32, first_weight: u32) -> Config {
     let pool = PoolConfig {
         name: PoolName::new("web"),
         members: (0..count).map(member).collect(),
+        limits: SeatLimits::NONE,
         balance: Balance::Random { choices: 2 },
         check: None,
         ejection: None,

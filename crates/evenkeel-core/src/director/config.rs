@@ -4,6 +4,7 @@ use crate::addr::Addr;
 use crate::balance::Balance;
 use crate::eject::Tolerance;
 use crate::health::Check;
+use crate::load::SeatLimits;
 use crate::name::PoolName;
 use crate::snapshot::{Listener, PoolRules};
 use std::sync::Arc;
@@ -25,6 +26,8 @@ pub struct PoolConfig {
     pub name: PoolName,
     /// Its backends, or the names that stand for them.
     pub members: Vec<Member>,
+    /// What holds for those that say nothing of it themselves, as those that are added by order.
+    pub limits: SeatLimits,
     /// How one is chosen.
     pub balance: Balance,
     /// How they are checked; `None` is not at all: every backend counts as up.

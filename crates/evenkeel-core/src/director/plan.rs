@@ -207,6 +207,7 @@ fn parts(before: &PoolConfig, after: &PoolConfig) -> Vec<&'static str> {
     let PoolConfig {
         name: _,
         members: _,
+        limits: _,
         balance,
         check,
         ejection,

@@ -83,7 +83,7 @@ impl PoolState {
         &mut self,
         now: Instant,
         addr: Addr,
-        mut order: BackendOrder,
+        order: BackendOrder,
         out: &mut Outbox,
     ) -> Result<(), OrderError> {
         let key = BackendKey { pool: self.config.name.clone(), addr };
@@ -94,10 +94,6 @@ impl PoolState {
         }
         if order == BackendOrder::Duty(Duty::Off) {
             out.actions.push_back(Action::Close(Closed::Backend(key.clone()), Leaving::Cut));
-        }
-        if let (BackendOrder::Add(member), Some(first)) = (&mut order, self.config.members.first()) {
-            // A limit of the pool, and so the same for all.
-            member.max_connecting = first.max_connecting;
         }
         let configured = member_at(&self.config, &key.addr).is_some();
         self.orders.take(&key.addr, order, configured);

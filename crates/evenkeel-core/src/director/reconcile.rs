@@ -153,6 +153,7 @@ fn wanted(
                 let weight = orders.weight(&addr, member.weight);
                 let check = config.check.as_ref().map(|check| check_at(check, member, &addr));
                 let limits = SeatLimits { sessions: member.max_sessions, connecting: member.max_connecting };
+                let limits = limits.or(config.limits);
                 let host = member.target.host().cloned();
                 wanted.push((addr, Wanted { weight, backup: member.backup, host, limits, check }));
             }

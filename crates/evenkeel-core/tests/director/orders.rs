@@ -1,8 +1,11 @@
 //! What operators want, beside the configuration: it holds at once, over reloads, and until the file says something else.
 
 use crate::stage::{MS, SECOND, Stage, addr, key, member, name, web};
-use evenkeel_core::director::{Agreement, BackendOrder, Difference, Duty, Leaving, Order, OrderError};
+use evenkeel_core::director::{
+    Agreement, BackendOrder, Difference, Duty, Leaving, Member, Order, OrderError,
+};
 use evenkeel_core::flow::FlowRules;
+use evenkeel_core::load::SeatLimits;
 use evenkeel_core::name::{ListenerName, PoolName, Protocol, ServiceName};
 use evenkeel_core::snapshot::{Listener, SocketOptions};
 use evenkeel_core::sockets::Inward;
@@ -148,6 +151,20 @@ fn sessions_of_one_that_was_removed_count_when_it_comes_back() {
     assert_eq!(load_of(&stage, 2).sessions(), 1);
     drop(session);
     assert_eq!(load_of(&stage, 2).sessions(), 0);
+}
+
+#[test]
+fn one_that_is_added_has_the_limits_of_its_pool_but_for_its_own() {
+    let mut config = web(1);
+    config.pools[0].limits = SeatLimits { sessions: 7, connecting: 3 };
+    let mut stage = Stage::new(config);
+    for (number, max_sessions) in [(2, u32::MAX), (3, 9)] {
+        let member = Member { max_sessions, max_connecting: u32::MAX, ..member(number) };
+        stage.order(order(number, BackendOrder::Add(member))).unwrap();
+    }
+    let limits: Vec<_> = stage.web().backends[1..].iter().map(|it| it.limits).collect();
+    let with = |sessions| SeatLimits { sessions, connecting: 3 };
+    assert_eq!(limits, [with(7), with(9)]);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use evenkeel_core::director::{
 };
 use evenkeel_core::eject::{Errors, Tolerance};
 use evenkeel_core::health::{Check, CheckKind, ProbeFailure, Verdict};
+use evenkeel_core::load::SeatLimits;
 use evenkeel_core::name::{BackendKey, PoolName};
 use evenkeel_core::snapshot::{
     ConnectRules, Pool, PoolRules, QueueRules, SessionLimits, Snapshot, SocketOptions,
@@ -221,6 +222,7 @@ pub fn pool(name: &str, members: Vec<Member>) -> PoolConfig {
     PoolConfig {
         name: PoolName::new(name),
         members,
+        limits: SeatLimits::NONE,
         balance: Balance::Random { choices: 2 },
         check: Some(Arc::new(check())),
         ejection: Some(EjectionRules { tolerance: TOLERANCE, time: 5 * SECOND, max_time: 60 * SECOND }),

@@ -152,7 +152,8 @@ fn unchunked(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
     let (mut data, mut rest) = (Vec::new(), bytes);
     loop {
         let (line, after) = line(rest)?;
-        let digits = line.split(|byte| *byte == b';').next()?;
+        let extension = line.iter().position(|byte| *byte == b';');
+        let digits = extension.map_or(line, |at| line[..at].trim_ascii_end());
         let is_size = (1..=15).contains(&digits.len()) && digits.iter().all(u8::is_ascii_hexdigit);
         let size = usize::from_str_radix(str::from_utf8(digits).ok().filter(|_| is_size)?, 16).ok()?;
         rest = after;

@@ -360,7 +360,11 @@ pub static ROUTES: &[Route] = &[
             Field { name: "addr", kind: Text, required: true, doc: "Its address" },
             may("weight", Number(WEIGHT_MAX as u64), "As in `to.weight`; 1 unless told"),
             may("backup", Flag, "As in `to.backup`"),
-            may("max_sessions", Number(u32::MAX as u64), "As in `to.max-sessions`; no limit unless told"),
+            may(
+                "max_sessions",
+                Number(u32::MAX as u64),
+                "As in `to.max-sessions`; the pool's limit unless told",
+            ),
         ],
     ),
     order(

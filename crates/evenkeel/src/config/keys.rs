@@ -1279,8 +1279,9 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Http,
         kind: at_least_or_off(1),
         default: Is("off"),
-        doc: "How long a request may take with its answer, in all. Then the client is told 504, or is cut off if the answer \
-              has begun.",
+        doc: "How long a request may take with its answer, in all: in the queue, to connect, at each backend that it is sent to. Then the \
+              client is told 504, or 408 if the rest of its request is what is missing, or is cut off if the answer has begun. No other \
+              backend is asked.",
         why: "downloads take as long as they take",
         example: "30s",
         aliases: &["request-timeout"],

@@ -11,6 +11,7 @@ use evenkeel_core::balance::Balance;
 use evenkeel_core::director::{AllDown, EjectionRules, Leaving, Member, PoolConfig, SlowStart, Target};
 use evenkeel_core::eject::{Errors, Tolerance};
 use evenkeel_core::http2::silence::Pings;
+use evenkeel_core::load::SeatLimits;
 use evenkeel_core::name::PoolName;
 use evenkeel_core::rate::Rate;
 use evenkeel_core::snapshot::{
@@ -77,6 +78,7 @@ pub fn compile(
             duration: chain.time("slow-start.duration"),
             from_percent: chain.number("slow-start.from"),
         }),
+        limits: limits(chain),
         all_down: match chain.text("all-down").as_deref() {
             Some("close") => AllDown::Close,
             _ => AllDown::Try,
@@ -87,17 +89,23 @@ pub fn compile(
     }
 }
 
+/// What holds for each backend of a pool that says nothing of it.
+fn limits(pool: &Chain<'_>) -> SeatLimits {
+    SeatLimits {
+        sessions: pool.count("max-sessions-per-backend").unwrap_or(u32::MAX),
+        connecting: pool.number("max-connecting-per-backend"),
+    }
+}
+
 /// The backend at `target`, under its `own` settings and those of its pool.
 fn member(target: &Target, own: &Chain<'_>, pool: &Chain<'_>) -> Member {
+    let limits = limits(pool);
     Member {
         target: target.clone(),
         weight: own.number("to.weight"),
         backup: own.is_set("to.backup"),
-        max_sessions: own
-            .count("to.max-sessions")
-            .or(pool.count("max-sessions-per-backend"))
-            .unwrap_or(u32::MAX),
-        max_connecting: pool.number("max-connecting-per-backend"),
+        max_sessions: own.count("to.max-sessions").unwrap_or(limits.sessions),
+        max_connecting: limits.connecting,
         check_port: own.count("to.check-port").and_then(|port| port.try_into().ok()),
         check_addr: match own.find("to.check-addr").map(|found| found.value) {
             Some(Setting::Ip(ip)) => Some(*ip),
