@@ -163,9 +163,12 @@ fn split<'a>(text: &'a str, example: &str) -> Result<(&'a str, &'a str), Address
 
 /// `text` without its spaces, if it has some that stand where a name or a number ends.
 fn without_spaces(text: &str) -> Option<String> {
+    if !text.contains(char::is_whitespace) {
+        return None;
+    }
     let is_whole = |part: &str| !part.trim().contains(char::is_whitespace);
     let plain: String = text.chars().filter(|it| !it.is_whitespace()).collect();
-    (plain != text && !plain.is_empty() && text.split([':', '-']).all(is_whole)).then_some(plain)
+    (!plain.is_empty() && text.split([':', '-']).all(is_whole)).then_some(plain)
 }
 
 fn port(text: &str) -> Result<u16, AddressError> {

@@ -38,11 +38,12 @@ pub fn compile(
     paths: &mut Paths,
     problems: &mut Problems,
 ) -> PoolConfig {
+    let limits = limits(chain);
     let members: Vec<Member> = entries
         .iter()
         .filter_map(|entry| match entry {
             Entry::Backend(target, layer) => {
-                Some(member(&target.value, &Chain::new([layer], builtin), chain))
+                Some(member(&target.value, &Chain::new([layer], builtin), limits))
             }
             Entry::Pool(_) => None,
         })
@@ -78,7 +79,7 @@ pub fn compile(
             duration: chain.time("slow-start.duration"),
             from_percent: chain.number("slow-start.from"),
         }),
-        limits: limits(chain),
+        limits,
         all_down: match chain.text("all-down").as_deref() {
             Some("close") => AllDown::Close,
             _ => AllDown::Try,
@@ -97,9 +98,8 @@ fn limits(pool: &Chain<'_>) -> SeatLimits {
     }
 }
 
-/// The backend at `target`, under its `own` settings and those of its pool.
-fn member(target: &Target, own: &Chain<'_>, pool: &Chain<'_>) -> Member {
-    let limits = limits(pool);
+/// The backend at `target`, under its `own` settings and the limits of its pool.
+fn member(target: &Target, own: &Chain<'_>, limits: SeatLimits) -> Member {
     Member {
         target: target.clone(),
         weight: own.number("to.weight"),
