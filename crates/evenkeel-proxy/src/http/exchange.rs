@@ -185,13 +185,12 @@ impl Exchange {
 
     /// Takes in what came of its body, and adds what its backend gets of that to `out`; says how many of the bytes were of it.
     pub fn carry(&mut self, came: &[u8], out: &mut Vec<u8>) -> Result<usize, Refusal> {
-        let edits = &self.terms.rules.steering.routes.then(self.way.route).to_backend;
-        self.body.carry(came, edits, out)
+        self.body.carry(came, &self.way.then(&self.terms.rules).to_backend, out)
     }
 
     /// What is done to the fields of its answer.
     pub fn edits_to_client(&self) -> &Edits {
-        &self.terms.rules.steering.routes.then(self.way.route).to_client
+        &self.way.then(&self.terms.rules).to_client
     }
 
     /// What the client is told of its connection if that is kept, or not, from now on.

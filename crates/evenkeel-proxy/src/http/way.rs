@@ -7,6 +7,7 @@ use crate::session::Session;
 use crate::worker::Worker;
 use evenkeel_core::http::affinity::{Affinity, Tag};
 use evenkeel_core::http::request::Version;
+use evenkeel_core::http::route::Then;
 use evenkeel_core::http::rules::HttpRules;
 use evenkeel_core::http::steer::{Destination, Said, Steered};
 use evenkeel_core::http::write::{self, Edited};
@@ -80,8 +81,13 @@ impl Way {
         self.route.and_then(|index| rules.steering.routes.name(index)).map(String::into_boxed_str)
     }
 
+    /// What becomes of the requests that go it.
+    pub fn then<'a>(&self, rules: &'a HttpRules) -> &'a Then {
+        rules.steering.routes.then(self.route)
+    }
+
     /// What is done to the fields of its answer.
     pub fn edited<'a>(&'a self, rules: &'a HttpRules) -> Edited<'a> {
-        Edited { edits: &rules.steering.routes.then(self.route).to_client, lines: &self.to_client }
+        Edited { edits: &self.then(rules).to_client, lines: &self.to_client }
     }
 }

@@ -129,16 +129,18 @@ impl Relay {
 
     /// The reset is passed on when everything that came before it has arrived, or there is nobody left for it.
     fn end_of_lost(&mut self, lost: Lost, over: bool, now: Instant) -> Option<End> {
-        let survivor = if lost.side == Side::Client { &self.backend } else { &self.client };
-        let owed = socket::unacknowledged(survivor).unwrap_or(0);
+        let owed = socket::unacknowledged(self.survivor(lost)).unwrap_or(0);
         let delivered = over && self.is_flushed(opposite(lost.side)) && owed == 0;
         let is_over_time = self.deadlines.last(&self.rules.session).is_some_and(|at| now >= at);
         if !delivered && !lost.both && !is_over_time && self.goes_on(lost, owed, now) {
             return None;
         }
-        let survivor = if lost.side == Side::Client { &self.backend } else { &self.client };
-        reset_on_close(survivor);
+        reset_on_close(self.survivor(lost));
         Some(lost.end)
+    }
+
+    fn survivor(&self, lost: Lost) -> &OwnedFd {
+        if lost.side == Side::Client { &self.backend } else { &self.client }
     }
 
     /// Whether the side that is left may still take something: it has, a short time ago, of what it is `owed`.

@@ -32,18 +32,19 @@ impl Worker {
 
     /// Stops accepting for good, and has sessions end then. Ports of flows stay open: what belongs to a flow goes on.
     pub(super) fn close_doors(self: &Rc<Self>, last: Duration) {
-        let open = self.accepting.borrow();
-        let doors: Vec<_> = open.values().filter(|it| it.flows.is_none()).cloned().collect();
-        drop(open);
-        doors.into_iter().for_each(|accepting| self.forget(accepting, last));
+        self.open_doors().into_iter().for_each(|accepting| self.forget(accepting, last));
         self.end_closing();
     }
 
-    /// The listeners at which connections are accepted, as long as they are.
+    fn open_doors(&self) -> Vec<Rc<Accepting>> {
+        self.accepting.borrow().values().filter(|it| it.flows.is_none()).cloned().collect()
+    }
+
+    /// The listeners at which connections are accepted, those that are closed next among them.
     pub fn doors(&self) -> Vec<Rc<Accepting>> {
-        let (open, closing) = (self.accepting.borrow(), self.closing.borrow());
-        let closing = closing.iter().map(|it| &it.accepting);
-        open.values().chain(closing).filter(|it| it.flows.is_none()).cloned().collect()
+        let closing = self.closing.borrow();
+        let closing = closing.iter().map(|it| &it.accepting).filter(|it| it.flows.is_none()).cloned();
+        self.open_doors().into_iter().chain(closing).collect()
     }
 
     /// Whether none is closed now: who waits there would be accepted, which nobody may be.
