@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 pub enum NotReplaced {
     /// It, or its folder, cannot be read or written.
     Unusable(io::Error),
+    /// It is another one than the new text was made of: what somebody has just written there would be lost.
+    Changed,
     /// The new one cannot belong to the user and the group of the old one: those who could read that could not read this.
     Owner(u32, u32, io::Error),
 }
@@ -26,6 +28,7 @@ impl fmt::Display for NotReplaced {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unusable(error) => error.fmt(f),
+            Self::Changed => f.write_str("it has changed in between; nothing was saved, ask again"),
             Self::Owner(user, group, error) => {
                 write!(f, "it belongs to user {user} and group {group}, and a new one cannot: {error}")
             }
@@ -37,21 +40,26 @@ impl std::error::Error for NotReplaced {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Unusable(error) | Self::Owner(.., error) => Some(error),
+            Self::Changed => None,
         }
     }
 }
 
-/// Gives the file at `path` this text; of a link, the file behind it.
+/// Gives the file at `path` the text `new`, if its text is still `old`; of a link, the file behind it.
 ///
 /// Whoever reads meanwhile reads the old one or the new one, also after the power has failed.
-pub fn replace(path: &Path, text: &str) -> Result<(), NotReplaced> {
+pub fn replace(path: &Path, old: &str, new: &str) -> Result<(), NotReplaced> {
     let path = path.canonicalize()?;
     let before = fs::metadata(&path)?;
     let folder = path.parent().unwrap_or(Path::new("/"));
     // One that cannot be opened is told while everything is as it was.
     let open_folder = File::open(folder)?;
     let beside = Beside::create(folder)?;
-    beside.fill(text, &before)?;
+    beside.fill(new, &before)?;
+    // As late as can be: what an editor writes after this moment is lost, but nothing that it wrote before.
+    if fs::read(&path)? != old.as_bytes() {
+        return Err(NotReplaced::Changed);
+    }
     beside.become_file(&path)?;
     Ok(open_folder.sync_all()?)
 }
@@ -119,7 +127,7 @@ mod tests {
         let is_root = chown(&path, None, Some(54_321)).is_ok();
         fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
         let before = fs::metadata(&path).unwrap();
-        replace(&path, "new").unwrap();
+        replace(&path, "old", "new").unwrap();
         let after = fs::metadata(&path).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");
         assert_eq!((after.mode(), after.uid(), after.gid()), (before.mode(), before.uid(), before.gid()));
@@ -134,7 +142,7 @@ mod tests {
         let (link, path) = (here.path().join("link"), there.path().join("p.toml"));
         fs::write(&path, "old").unwrap();
         symlink(&path, &link).unwrap();
-        replace(&link, "new").unwrap();
+        replace(&link, "old", "new").unwrap();
         assert_eq!(fs::read_link(&link).unwrap(), path);
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");
         assert_eq!((names(here.path()), names(there.path())), (vec!["link".into()], vec!["p.toml".into()]));
@@ -145,9 +153,19 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("folder");
         fs::create_dir(&path).unwrap();
-        assert!(matches!(replace(&path, "new"), Err(NotReplaced::Unusable(_))));
+        assert!(matches!(replace(&path, "", "new"), Err(NotReplaced::Unusable(_))));
         assert_eq!(names(folder.path()), ["folder"]);
-        assert!(replace(&folder.path().join("none"), "new").is_err());
+        assert!(replace(&folder.path().join("none"), "", "new").is_err());
+    }
+
+    #[test]
+    fn one_that_somebody_has_changed_since_it_was_read_stays_theirs() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("p.toml");
+        fs::write(&path, "theirs").unwrap();
+        assert!(matches!(replace(&path, "old", "new"), Err(NotReplaced::Changed)));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "theirs");
+        assert_eq!(names(folder.path()), ["p.toml"]);
     }
 
     #[test]

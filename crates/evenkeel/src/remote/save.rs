@@ -30,7 +30,7 @@ pub fn save(whom: &Whom, path: Option<&Path>, quiet: bool) -> Result<(), RunErro
     if changes > 0 {
         let after = Source::Given(Given { text: text.clone(), ..before });
         config::load(&after).map_err(|problems| refused(problems.summary()))?;
-        replace(path, &text).map_err(|error| refused(error.to_string()))?;
+        replace(path, &before.text, &text).map_err(|error| refused(error.to_string()))?;
     }
     let left: String = differences.iter().filter(|it| understand(it).is_none()).map(unsaved).collect();
     output::complain(&(left + &another(path, read)));

@@ -46,9 +46,7 @@ pub fn key(pair: &str) -> Option<&str> {
 fn set(entry: &str, key: &str, value: Option<String>) -> String {
     let table = if entry.starts_with('{') { entry } else { &format!("{{ addr = {entry} }}") };
     let mut keys = Rows::of(table);
-    let is_meant =
-        |it: &str| it.split_once('=').is_some_and(|it| it.0.trim().trim_matches(['"', '\'']) == key);
-    let at = keys.values().position(is_meant);
+    let at = keys.values().position(|pair| self::key(pair) == Some(key));
     match (at, value) {
         (Some(at), Some(value)) => {
             let before = keys.values().nth(at).unwrap_or_default();

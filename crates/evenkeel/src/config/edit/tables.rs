@@ -99,25 +99,32 @@ impl Block {
         let span = start?..end;
         let block = Self { text: text[span.clone()].to_owned(), span };
         // With `to.addr` the table is not that of the backend.
-        block.text.lines().any(|line| entry::key(line) == Some("addr")).then_some(block)
+        block.line("addr").is_some().then_some(block)
     }
 
     fn header(&self) -> &str {
         self.text.lines().find(|line| line.trim_start().starts_with("[[")).unwrap_or_default()
     }
 
+    /// Where the line is that says `key`.
+    fn line(&self, key: &str) -> Option<Range<usize>> {
+        let mut start = 0;
+        self.text.split_inclusive('\n').find_map(|line| {
+            let span = start..start + line.len();
+            start = span.end;
+            (entry::key(line) == Some(key)).then_some(span)
+        })
+    }
+
     /// Has `key` be `value`, or nothing.
     fn set(&mut self, key: &str, value: Option<&str>, newline: &str) {
-        let is_meant = |line: &&str| entry::key(line) == Some(key);
-        let found = self.text.split_inclusive('\n').find(is_meant).map(str::to_owned);
-        match (found, value) {
+        match (self.line(key), value) {
             (Some(line), value) => {
-                let new = value.map_or_else(String::new, |value| with_value(&line, value));
-                self.text = self.text.replacen(&line, &new, 1);
+                let new = value.map_or_else(String::new, |value| with_value(&self.text[line.clone()], value));
+                self.text.replace_range(line, &new);
             }
             (None, Some(value)) => {
-                let is_addr = |line: &&str| entry::key(line) == Some("addr");
-                let addr = self.text.lines().find(is_addr).unwrap_or_default();
+                let addr = &self.text[self.line("addr").unwrap_or_default()];
                 let indent = &addr[..addr.len() - addr.trim_start().len()];
                 let end = if self.text.ends_with('\n') { "" } else { newline };
                 self.text = format!("{}{end}{indent}{key} = {value}{newline}", self.text);
@@ -172,6 +179,14 @@ mod tests {
             after(|it| it.change(1, Said::NOTHING, full)),
             TEXT.replace("'5002'\n", "'5002'\nweight = 3\nbackup = true\nmax-sessions = 9\n")
         );
+    }
+
+    #[test]
+    fn what_a_comment_says_is_not_taken_for_a_line() {
+        let text = "# it had weight = 2\n[[tcp.x.to]]\naddr = '5001'\nweight = 2\n";
+        let mut block = Block::of(text, 0, text.find("'5001'").unwrap()..text.len() - 1).unwrap();
+        block.set("weight", Some("7"), "\n");
+        assert_eq!(block.text, text.replace("\nweight = 2", "\nweight = 7"));
     }
 
     #[test]
