@@ -117,15 +117,6 @@ pub struct SeatLimits {
 impl SeatLimits {
     /// No limit at all.
     pub const NONE: Self = Self { sessions: u32::MAX, connecting: u32::MAX };
-
-    /// These; where there is none, that of `others`.
-    pub fn or(self, others: Self) -> Self {
-        let or = |own: u32, other: u32| if own == u32::MAX { other } else { own };
-        Self {
-            sessions: or(self.sessions, others.sessions),
-            connecting: or(self.connecting, others.connecting),
-        }
-    }
 }
 
 /// A session's place at a backend; given back on drop, so that no path can leak one.

@@ -56,8 +56,7 @@ fn config(backends: &[SocketAddr]) -> Config {
         target: Target::Addr(Addr::Ip(*addr)),
         weight: 1,
         backup: false,
-        max_sessions: u32::MAX,
-        max_connecting: 128,
+        max_sessions: None,
         check_port: None,
         check_addr: None,
     });

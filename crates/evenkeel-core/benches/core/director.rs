@@ -30,8 +30,7 @@ fn config(count: u32, first_weight: u32) -> Config {
         target: Target::Addr(addr(number)),
         weight: if number == 0 { first_weight } else { 1 },
         backup: false,
-        max_sessions: u32::MAX,
-        max_connecting: 128,
+        max_sessions: None,
         check_port: None,
         check_addr: None,
     };

@@ -58,10 +58,8 @@ pub struct Member {
     pub weight: u32,
     /// Takes traffic only while no member that is not a backup can.
     pub backup: bool,
-    /// Sessions at once at most; `u32::MAX` is no limit.
-    pub max_sessions: u32,
-    /// Connects in progress at most; `u32::MAX` is no limit.
-    pub max_connecting: u32,
+    /// Sessions at once at most; `None` is as the pool's [`limits`](PoolConfig::limits) say.
+    pub max_sessions: Option<u32>,
     /// Checked at this port instead of the one in the pool's check.
     pub check_port: Option<u16>,
     /// Checked at this address instead of the one in the pool's check.

@@ -197,11 +197,12 @@ fn whole(pool: &PoolState, change: Change, leaving: Leaving) -> PoolPlan {
     PoolPlan { name: pool.config.name.clone(), change, parts: Vec::new(), backends: backends.collect() }
 }
 
-/// What differs between two configurations of a pool, its backends aside. Names that stand for backends count: what they
-/// stand for is not known yet.
+/// What differs between two configurations of a pool, its backends aside. Names that stand for backends count, with the
+/// limits of those: what they stand for is not known yet.
 fn parts(before: &PoolConfig, after: &PoolConfig) -> Vec<&'static str> {
-    let names = |it: &PoolConfig| -> Vec<_> {
-        it.members.iter().filter(|it| it.target.host().is_some()).cloned().collect()
+    let names = |pool: &PoolConfig| -> Vec<_> {
+        let named = pool.members.iter().filter(|it| it.target.host().is_some());
+        named.map(|it| (it.clone(), pool.limits)).collect()
     };
     // All that there is, so that nothing can be forgotten.
     let PoolConfig {

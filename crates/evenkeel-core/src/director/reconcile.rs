@@ -152,8 +152,8 @@ fn wanted(
             if !orders.is_removed(&addr) && seen.insert(addr.clone()) {
                 let weight = orders.weight(&addr, member.weight);
                 let check = config.check.as_ref().map(|check| check_at(check, member, &addr));
-                let limits = SeatLimits { sessions: member.max_sessions, connecting: member.max_connecting };
-                let limits = limits.or(config.limits);
+                let sessions = member.max_sessions.unwrap_or(config.limits.sessions);
+                let limits = SeatLimits { sessions, ..config.limits };
                 let host = member.target.host().cloned();
                 wanted.push((addr, Wanted { weight, backup: member.backup, host, limits, check }));
             }

@@ -158,8 +158,8 @@ fn one_that_is_added_has_the_limits_of_its_pool_but_for_its_own() {
     let mut config = web(1);
     config.pools[0].limits = SeatLimits { sessions: 7, connecting: 3 };
     let mut stage = Stage::new(config);
-    for (number, max_sessions) in [(2, u32::MAX), (3, 9)] {
-        let member = Member { max_sessions, max_connecting: u32::MAX, ..member(number) };
+    for (number, max_sessions) in [(2, None), (3, Some(9))] {
+        let member = Member { max_sessions, ..member(number) };
         stage.order(order(number, BackendOrder::Add(member))).unwrap();
     }
     let limits: Vec<_> = stage.web().backends[1..].iter().map(|it| it.limits).collect();

@@ -1,6 +1,6 @@
 //! What a proposal would change.
 
-use crate::stage::{MS, SECOND, Stage, key, member, pool, web};
+use crate::stage::{MS, SECOND, Stage, key, member, name, pool, web};
 use evenkeel_core::director::{BackendOrder, Config, Duty, Leaving, Order};
 use evenkeel_core::load::SeatLimits;
 
@@ -43,6 +43,27 @@ fn backends_come_go_and_change_with_their_sessions() {
     let plan = stage.director.plan(&stage.director.propose(stage.now, config));
     assert_eq!(plan.sessions(), (0, 1, 0));
     drop(seat);
+}
+
+#[test]
+fn a_limit_of_the_pool_is_one_of_its_backends_and_of_those_that_a_name_will_stand_for() {
+    let limited = |members: &Config| {
+        let mut config = members.clone();
+        config.pools[0].limits = SeatLimits { sessions: 7, connecting: 3 };
+        config
+    };
+    let mut own = web(2);
+    own.pools[0].members[1].max_sessions = Some(9);
+    assert_eq!(
+        planned(&Stage::new(own.clone()), limited(&own)),
+        "web Changed [] 1 Changed(0 Keep) 2 Changed(0 Keep)"
+    );
+    let sessions = SeatLimits { sessions: 7, ..own.pools[0].limits };
+    let mut less = own.clone();
+    less.pools[0].limits = sessions;
+    assert_eq!(planned(&Stage::new(own), less), "web Changed [] 1 Changed(0 Keep)", "the other has its own");
+    let named = Config { listeners: Vec::new(), pools: vec![pool("web", vec![name()])] };
+    assert_eq!(planned(&Stage::new(named.clone()), limited(&named)), "web Changed [\"names\"]");
 }
 
 #[test]

@@ -259,15 +259,7 @@ pub fn name() -> Member {
 }
 
 fn at(target: Target) -> Member {
-    Member {
-        target,
-        weight: 1,
-        backup: false,
-        max_sessions: u32::MAX,
-        max_connecting: 128,
-        check_port: None,
-        check_addr: None,
-    }
+    Member { target, weight: 1, backup: false, max_sessions: None, check_port: None, check_addr: None }
 }
 
 pub fn rules() -> PoolRules {

@@ -327,9 +327,8 @@ pub fn agreement(agreement: &Agreement) -> Value {
 
 fn added(key: &BackendKey, member: &Member) -> Value {
     let mut value = ordered(key, "added");
-    let max = (member.max_sessions != u32::MAX).then_some(member.max_sessions);
     (value["weight"], value["backup"]) = (json!(member.weight), json!(member.backup));
-    value["max_sessions"] = json!(max);
+    value["max_sessions"] = json!(member.max_sessions);
     value
 }
 
@@ -423,7 +422,8 @@ pub fn config(listeners: &[std::sync::Arc<Listener>], pools: &[PoolConfig]) -> V
     });
     let pool = |pool: &PoolConfig| {
         let members = pool.members.iter().map(|it| {
-            let max = (it.max_sessions != u32::MAX).then_some(it.max_sessions);
+            let max = it.max_sessions.unwrap_or(pool.limits.sessions);
+            let max = (max != u32::MAX).then_some(max);
             json!({"addr": target(&it.target), "weight": it.weight, "backup": it.backup, "max_sessions": max})
         });
         json!({

@@ -42,13 +42,12 @@ pub fn compile(
     let members: Vec<Member> = entries
         .iter()
         .filter_map(|entry| match entry {
-            Entry::Backend(target, layer) => {
-                Some(member(&target.value, &Chain::new([layer], builtin), limits))
-            }
+            Entry::Backend(target, layer) => Some(member(&target.value, &Chain::new([layer], builtin))),
             Entry::Pool(_) => None,
         })
         .collect();
-    let caps = members.iter().map(|member| member.max_sessions).filter(|&cap| cap != u32::MAX);
+    let caps = members.iter().map(|member| member.max_sessions.unwrap_or(limits.sessions));
+    let caps = caps.filter(|&cap| cap != u32::MAX);
     let room = caps.fold(None, |sum: Option<u32>, cap| Some(sum.unwrap_or(0).saturating_add(cap)));
     let queue = room.map_or(u32::MAX, |room| room.saturating_mul(2));
     let send_proxy = send_proxy(&chain.only("send-proxy"), problems);
@@ -98,14 +97,13 @@ fn limits(pool: &Chain<'_>) -> SeatLimits {
     }
 }
 
-/// The backend at `target`, under its `own` settings and the limits of its pool.
-fn member(target: &Target, own: &Chain<'_>, limits: SeatLimits) -> Member {
+/// The backend at `target`, under its `own` settings.
+fn member(target: &Target, own: &Chain<'_>) -> Member {
     Member {
         target: target.clone(),
         weight: own.number("to.weight"),
         backup: own.is_set("to.backup"),
-        max_sessions: own.count("to.max-sessions").unwrap_or(limits.sessions),
-        max_connecting: limits.connecting,
+        max_sessions: own.count("to.max-sessions"),
         check_port: own.count("to.check-port").and_then(|port| port.try_into().ok()),
         check_addr: match own.find("to.check-addr").map(|found| found.value) {
             Some(Setting::Ip(ip)) => Some(*ip),

@@ -59,6 +59,7 @@ fn view(loaded: &Result<Loaded, Problems>) -> String {
         for member in &pool.members {
             line(format!("  {member:?}"));
         }
+        line(format!("  {:?}", pool.limits));
         line(format!("  check {:?}", pool.check));
         line(format!("  ejection {:?}", pool.ejection));
         line(format!("  slow_start {:?}", pool.slow_start));

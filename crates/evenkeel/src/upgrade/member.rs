@@ -18,8 +18,7 @@ pub fn write_member(to: &mut Writer, member: &Member) {
     }
     to.u32(member.weight);
     to.bool(member.backup);
-    to.u32(member.max_sessions);
-    to.u32(member.max_connecting);
+    to.option(member.max_sessions, Writer::u32);
     to.option(member.check_port, Writer::u16);
     to.option(member.check_addr.as_ref(), Writer::ip);
 }
@@ -33,8 +32,7 @@ pub fn read_member(from: &mut Reader<'_>) -> Option<Member> {
         },
         weight: from.u32()?,
         backup: from.bool()?,
-        max_sessions: from.u32()?,
-        max_connecting: from.u32()?,
+        max_sessions: from.option(Reader::u32)?,
         check_port: from.option(Reader::u16)?,
         check_addr: from.option(Reader::ip)?,
     })

@@ -228,8 +228,7 @@ fn wish(at: &str) -> WishMemory {
         target,
         weight: 3,
         backup: true,
-        max_sessions: 9,
-        max_connecting: 8,
+        max_sessions: Some(9),
         check_port,
         check_addr: Some("::1".parse().unwrap()),
     };
