@@ -172,7 +172,9 @@ impl Hand {
         let gone = said.and_then(|()| self.say(Word::Go, &[], Instant::now() + LAST_WORDS));
         gone.inspect_err(|_| notify::main_pid(std::process::id()))?;
         self.settled = true;
-        let kept = (format != FORMAT).then_some("the new version does not know how they are handed over");
+        let kept = (format != FORMAT).then_some(
+            "the new version does not know how sessions are handed over, and begins anew: without orders, health and counts",
+        );
         // For the length of the pause only: it is over now, whatever this comes to.
         let _ = self.line.hear(Instant::now() + ECHO);
         let pause = moved.began.map(|began| began.elapsed()).unwrap_or_default();
