@@ -66,6 +66,13 @@ pub struct Member {
     pub check_addr: Option<std::net::IpAddr>,
 }
 
+impl Member {
+    /// What it may bear in a pool with these limits: its own counts where it has one.
+    pub fn limits(&self, pool: SeatLimits) -> SeatLimits {
+        SeatLimits { sessions: self.max_sessions.unwrap_or(pool.sessions), ..pool }
+    }
+}
+
 /// Where a member is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Target {

@@ -10,7 +10,6 @@ use super::pool::{PoolState, Resolved, close};
 use crate::addr::Addr;
 use crate::eligible::Standing;
 use crate::health::Check;
-use crate::load::SeatLimits;
 use crate::name::BackendKey;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -152,8 +151,7 @@ fn wanted(
             if !orders.is_removed(&addr) && seen.insert(addr.clone()) {
                 let weight = orders.weight(&addr, member.weight);
                 let check = config.check.as_ref().map(|check| check_at(check, member, &addr));
-                let sessions = member.max_sessions.unwrap_or(config.limits.sessions);
-                let limits = SeatLimits { sessions, ..config.limits };
+                let limits = member.limits(config.limits);
                 let host = member.target.host().cloned();
                 wanted.push((addr, Wanted { weight, backup: member.backup, host, limits, check }));
             }

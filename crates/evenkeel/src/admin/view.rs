@@ -82,7 +82,7 @@ pub fn service(picture: &Picture, name: &ServiceName) -> Option<Value> {
     let sums: &ServiceSums = picture.services.get(name)?;
     let listeners: Vec<&Listener> =
         picture.snapshot.listeners.values().filter(|it| it.name.service == *name).map(|it| &**it).collect();
-    let max = listeners.first().map(|it| it.max_sessions).filter(|max| *max != u32::MAX);
+    let max = listeners.first().and_then(|it| limit(it.max_sessions));
     let is_for_flows = listeners.first().is_some_and(|it| it.is_for_flows());
     Some(json!({
         "name": name.as_str(),
@@ -257,7 +257,7 @@ fn backend(picture: &Picture, view: &BackendView, published: &Backend, sums: &Ba
             "open": published.load.sessions(),
             "connecting": published.load.connecting(),
             "connected": sums.sessions,
-            "max": (view.max_sessions != u32::MAX).then_some(view.max_sessions),
+            "max": limit(view.max_sessions),
         },
         "connect_failures": failures(sums),
         "connect_failures_in_row": published.load.failures_in_row(),
@@ -415,6 +415,11 @@ pub fn datagrams(datagrams: Datagrams) -> Value {
     json!({"to_backend": datagrams.to_backend, "to_client": datagrams.to_client})
 }
 
+/// A number that is one at most, or nothing where there is no limit.
+fn limit(most: u32) -> Option<u32> {
+    (most != u32::MAX).then_some(most)
+}
+
 /// What a configuration says, as far as it is about backends; the file itself says all of it.
 pub fn config(listeners: &[std::sync::Arc<Listener>], pools: &[PoolConfig]) -> Value {
     let listeners = listeners.iter().map(|it| {
@@ -422,8 +427,7 @@ pub fn config(listeners: &[std::sync::Arc<Listener>], pools: &[PoolConfig]) -> V
     });
     let pool = |pool: &PoolConfig| {
         let members = pool.members.iter().map(|it| {
-            let max = it.max_sessions.unwrap_or(pool.limits.sessions);
-            let max = (max != u32::MAX).then_some(max);
+            let max = limit(it.limits(pool.limits).sessions);
             json!({"addr": target(&it.target), "weight": it.weight, "backup": it.backup, "max_sessions": max})
         });
         json!({

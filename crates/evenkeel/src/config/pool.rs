@@ -46,8 +46,7 @@ pub fn compile(
             Entry::Pool(_) => None,
         })
         .collect();
-    let caps = members.iter().map(|member| member.max_sessions.unwrap_or(limits.sessions));
-    let caps = caps.filter(|&cap| cap != u32::MAX);
+    let caps = members.iter().map(|member| member.limits(limits).sessions).filter(|&cap| cap != u32::MAX);
     let room = caps.fold(None, |sum: Option<u32>, cap| Some(sum.unwrap_or(0).saturating_add(cap)));
     let queue = room.map_or(u32::MAX, |room| room.saturating_mul(2));
     let send_proxy = send_proxy(&chain.only("send-proxy"), problems);

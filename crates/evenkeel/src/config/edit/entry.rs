@@ -1,6 +1,6 @@
 //! One backend as it is typed in `to`: an address, or an inline table of it and further keys.
 
-use super::Rows;
+use super::rows::{self, Rows};
 
 /// What a backend may say of itself that operators can order, by key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,11 +60,12 @@ fn set(entry: &str, key: &str, value: Option<String>) -> String {
     keys.text()
 }
 
-/// `key = old` with another value, and the same white space.
-fn with_value(pair: &str, value: &str) -> String {
-    let (key, old) = pair.split_once('=').unwrap_or((pair, ""));
-    let space = &old[..old.len() - old.trim_start().len()];
-    format!("{key}={space}{value}")
+/// `key = old` with another value, and all that stands around the old one.
+pub fn with_value(pair: &str, value: &str) -> String {
+    let Some((key, rest)) = pair.split_once('=') else { return pair.to_owned() };
+    let old = rest.trim_start();
+    let (space, behind) = (&rest[..rest.len() - old.len()], &old[rows::value(old.as_bytes())..]);
+    format!("{key}={space}{value}{behind}")
 }
 
 #[cfg(test)]

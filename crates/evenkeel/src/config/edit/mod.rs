@@ -10,7 +10,6 @@ pub use entry::Said;
 use super::Given;
 use evenkeel_core::addr::Addr;
 use lists::{List, Lists};
-use rows::Rows;
 use std::collections::BTreeMap;
 use std::ops::Range;
 

@@ -1,7 +1,6 @@
 //! Backends as tables with a header each, `[[tcp.web.to]]`: the lines of one, with the comments above it, go together.
 
 use super::entry::{self, Said};
-use super::rows;
 use std::ops::Range;
 
 /// The tables of one pool.
@@ -120,7 +119,8 @@ impl Block {
     fn set(&mut self, key: &str, value: Option<&str>, newline: &str) {
         match (self.line(key), value) {
             (Some(line), value) => {
-                let new = value.map_or_else(String::new, |value| with_value(&self.text[line.clone()], value));
+                let new = value
+                    .map_or_else(String::new, |value| entry::with_value(&self.text[line.clone()], value));
                 self.text.replace_range(line, &new);
             }
             (None, Some(value)) => {
@@ -132,14 +132,6 @@ impl Block {
             (None, None) => {}
         }
     }
-}
-
-/// A line with another value, and the comment that it had.
-fn with_value(line: &str, value: &str) -> String {
-    let Some((key, rest)) = line.split_once('=') else { return line.to_owned() };
-    let old = rest.trim_start();
-    let (space, comment) = (&rest[..rest.len() - old.len()], &old[rows::value(old.as_bytes())..]);
-    format!("{key}={space}{value}{comment}")
 }
 
 #[cfg(test)]
