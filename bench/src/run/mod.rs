@@ -17,16 +17,19 @@ mod stage;
 
 pub use launch::Launch;
 
+use crate::estimate::Verdict;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use machine::Machine;
-use results::{Cell, Results};
+use report::Report;
+use results::Results;
 use rival::{NAMES, Rival, YARDSTICKS};
 use scenario::{SOME, Scenario, Setup};
 use scene::Scene;
 use stage::Theatre;
 use std::fs;
 use std::io::Write;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -36,6 +39,10 @@ const WARM: u64 = 120;
 /// Milliseconds of a measurement: long beside a tick of the clock, in which CPU time is counted, and short enough for
 /// a round to pass before the machine is another.
 const WINDOW: u64 = 350;
+
+/// How many times as many rounds come after the first ones where they do not tell whether a goal is met. There is one
+/// such look at what came of them: with a look after each round, some round or other would tell what is not so.
+const MORE: u32 = 2;
 
 /// What to compare, and how thoroughly.
 #[derive(Args, Debug)]
@@ -49,6 +56,9 @@ pub struct Run {
     /// Each scenario with so many backends, instead of as usual
     #[arg(long, value_delimiter = ',')]
     backends: Vec<u32>,
+    /// Each scenario with so many services, of which one has something to do
+    #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=65_000))]
+    services: Vec<u32>,
     /// Each scenario with so many workers
     #[arg(long, value_delimiter = ',')]
     workers: Vec<u16>,
@@ -58,7 +68,8 @@ pub struct Run {
     /// Only these rivals [default: all, quick: haproxy-splice and nginx]
     #[arg(long, value_delimiter = ',')]
     rivals: Vec<String>,
-    /// Rounds; medians are taken over them [default: as each scenario says, quick: 9]
+    /// Rounds; medians are taken over them [default: as each scenario says, three times as many where they leave a goal
+    /// open; quick: 9]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: Option<u32>,
     /// Milliseconds measured each time [default: 350]
@@ -113,18 +124,14 @@ impl Run {
         let (begin, before) = (Instant::now(), Machine::look());
         interrupt::heed()?;
         let priority = priority::Priority::highest();
-        let cells = self.perform(&theatre, &scenarios, &rivals);
+        let mut results =
+            Results { missing, warm: theatre.warm, window: theatre.window, congestion, ..Results::default() };
+        let performed = self.perform(&theatre, &scenarios, &rivals, &mut results);
         drop(priority);
-        let results = Results {
-            cells: cells?,
-            missing,
-            warm: theatre.warm,
-            window: theatre.window,
-            seconds: begin.elapsed().as_secs(),
-            machine: before.until(Machine::look()),
-            congestion,
-        };
-        let report = report::Report { results: &results, scenarios: &scenarios, rivals: &rivals };
+        performed?;
+        results.seconds = begin.elapsed().as_secs();
+        results.machine = before.until(Machine::look());
+        let report = Report { results: &results, scenarios: &scenarios, rivals: &rivals };
         report.write(&tools)?;
         if self.write {
             report.write_docs()?;
@@ -133,27 +140,47 @@ impl Run {
     }
 
     /// Measures everything, one scenario after the other. Fails when it is interrupted.
-    fn perform(&self, theatre: &Theatre, scenarios: &[Scenario], rivals: &[Rival]) -> Result<Vec<Cell>> {
-        let rounds = |of: &Scenario| self.rounds.unwrap_or(if self.quick { SOME } else { of.rounds });
+    fn perform(
+        &self,
+        theatre: &Theatre,
+        scenarios: &[Scenario],
+        rivals: &[Rival],
+        results: &mut Results,
+    ) -> Result<()> {
         let in_it = |of: &Scenario| rivals.iter().filter(|rival| rival.is_in(of)).count();
-        let all: usize = scenarios.iter().map(|it| in_it(it) * rounds(it) as usize).sum();
-        let mut cells: Vec<Cell> = Vec::new();
+        let mut all: usize = scenarios.iter().map(|it| in_it(it) * self.rounds(it) as usize).sum();
         for scenario in scenarios {
             let mut scene = Scene::new(theatre, scenario, rivals);
-            for round in 0..rounds(scenario) {
-                scene.play(round, |cell| {
-                    // With nobody to read it, there is still the report.
-                    let line = cell.line(scenario.key);
-                    let _ = writeln!(std::io::stderr(), "{}/{all} {line}", cells.len() + 1);
-                    cells.push(cell);
-                })?;
+            let mut play = |rounds: Range<u32>, all: usize, results: &mut Results| {
+                rounds
+                    .into_iter()
+                    .try_for_each(|round| scene.play(round, |cell| results.add(cell, scenario.key, all)))
+            };
+            let rounds = self.rounds(scenario);
+            play(0..rounds, all, results)?;
+            let report = Report { results, scenarios, rivals };
+            if self.may_go_on() && report.verdict(scenario) == Some(Verdict::Near) {
+                let more = MORE * rounds;
+                all += in_it(scenario) * more as usize;
+                play(rounds..rounds + more, all, results)?;
             }
         }
-        Ok(cells)
+        Ok(())
+    }
+
+    /// How many rounds a scenario has at first.
+    fn rounds(&self, of: &Scenario) -> u32 {
+        self.rounds.unwrap_or(if self.quick { SOME } else { of.rounds })
+    }
+
+    /// Whether there are more rounds where those at first do not tell a goal apart from its limit.
+    fn may_go_on(&self) -> bool {
+        self.rounds.is_none() && !self.quick
     }
 
     fn scenarios(&self) -> Result<Vec<Scenario>> {
-        let is_elsewhere = !(self.backends.is_empty() && self.workers.is_empty()) || self.no_log;
+        let is_usual = self.backends.is_empty() && self.services.is_empty() && self.workers.is_empty();
+        let is_elsewhere = !is_usual || self.no_log;
         // Those on other setups would be there twice.
         let is_base = |scenario: &Scenario| !is_elsewhere || scenario.is_main();
         let is_named = |scenario: &Scenario| match &self.only[..] {
@@ -173,12 +200,17 @@ impl Run {
     fn elsewhere(&self, scenario: &Scenario) -> Vec<Scenario> {
         let usual = scenario.setup;
         let backends = if self.backends.is_empty() { &[usual.backends][..] } else { &self.backends };
+        let services = if self.services.is_empty() { &[usual.services][..] } else { &self.services };
         let workers = if self.workers.is_empty() { &[usual.workers][..] } else { &self.workers };
         let log = usual.log && !self.no_log;
-        let with = |&backends: &u32| {
-            workers.iter().map(move |&workers| scenario.on(Setup { backends, workers, log, ..usual }))
-        };
-        backends.iter().flat_map(with).collect()
+        let mut all = Vec::new();
+        for &backends in backends {
+            for &services in services {
+                let on = |&workers| scenario.on(Setup { backends, services, workers, log, ..usual });
+                all.extend(workers.iter().map(on));
+            }
+        }
+        all
     }
 
     fn rival_names(&self) -> Vec<&str> {

@@ -5,6 +5,7 @@ use super::rounds::Rounds;
 use super::scenario::{Key, Scenario};
 use crate::figures::{Figures, Spread};
 use serde_json::{Value, json};
+use std::io::Write;
 
 /// One measurement.
 #[derive(Clone, Debug)]
@@ -64,6 +65,13 @@ pub struct Results {
 }
 
 impl Results {
+    /// One more of `all` measurements, told as it comes.
+    pub fn add(&mut self, cell: Cell, key: Key, all: usize) {
+        // With nobody to read it, there is still the report.
+        let _ = writeln!(std::io::stderr(), "{}/{all} {}", self.cells.len() + 1, cell.line(key));
+        self.cells.push(cell);
+    }
+
     /// A figure of one rival in one scenario, of the rounds that worked.
     pub fn rounds(
         &self,

@@ -132,6 +132,10 @@ impl Rival {
     /// Whether it takes part in a scenario.
     pub fn is_in(&self, scenario: &Scenario) -> bool {
         let is_plain = matches!(self.kind, Kind::Haproxy { splice: false } | Kind::Naive | Kind::Direct);
+        let has_others = scenario.setup.services > 1;
+        if has_others && matches!(self.kind, Kind::Envoy | Kind::Naive | Kind::Direct) {
+            return false;
+        }
         let is_wanted = match scenario.field {
             Field::All => true,
             Field::Best => !is_plain,
@@ -196,6 +200,16 @@ impl Rival {
         Ok(Some(command))
     }
 
+    /// A service that has nothing to do, at `{at}`, in its configuration.
+    fn idle_service(&self) -> &'static str {
+        match self.kind {
+            Kind::Evenkeel => "\n[tcp.s{number}]\nlisten = \"{at}\"\nto = \"{to}\"\nhealth = \"off\"\n",
+            Kind::Haproxy { .. } => "\nlisten s{number}\n    bind {at}\n    server s0 {to}\n",
+            Kind::Nginx => "    server { listen {at}; proxy_pass {to}; }\n",
+            Kind::Envoy | Kind::Naive | Kind::Direct => "",
+        }
+    }
+
     /// Its configuration, if it has one.
     pub fn config(&self, setup: Setup, dir: &Path) -> Option<String> {
         let dir = dir.display().to_string();
@@ -225,7 +239,14 @@ impl Rival {
             line.replace("{ip}", &addr.ip().to_string()).replace("{port}", &addr.port().to_string())
         });
         let backends = backends.collect::<Vec<_>>().join("\n");
+        let to = format!("127.0.0.1:{FIRST}");
+        let others = setup.idle_services(PORT).enumerate().map(|(number, at)| {
+            let text = self.idle_service().replace("{at}", &at.to_string());
+            text.replace("{to}", &to).replace("{number}", &number.to_string())
+        });
+        let others: String = others.collect();
         let values = [
+            ("{others}", others.as_str()),
             ("{backends}", backends.as_str()),
             ("{port}", &PORT.to_string()),
             ("{workers}", &setup.workers.to_string()),
@@ -261,7 +282,7 @@ mod tests {
             Kind::Envoy,
         ];
         for (kind, protocol) in kinds.into_iter().flat_map(|kind| PROTOCOLS.map(|it| (kind, it))) {
-            let setup = Setup { backends: 2, protocol, ..USUAL };
+            let setup = Setup { backends: 2, services: 2, protocol, ..USUAL };
             let rival = Rival { name: "x".to_owned(), kind, program: PathBuf::new() };
             let Some(config) = rival.config(setup, Path::new("d")) else { continue };
             for gap in [
@@ -275,10 +296,16 @@ mod tests {
                 "{addr}",
                 "{ip}",
                 "{health}",
+                "{others}",
+                "{at}",
+                "{to}",
+                "{number}",
             ] {
                 assert!(!config.contains(gap), "{gap} is left in {config}");
             }
             assert!(config.contains("20002") && config.contains("8000"), "{config}");
+            let has_others = protocol == Protocol::Tcp && kind != Kind::Envoy;
+            assert_eq!(config.contains("127.2.0.1:8000"), has_others, "{config}");
         }
     }
 }

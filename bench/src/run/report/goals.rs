@@ -2,7 +2,7 @@
 
 use super::Report;
 use super::table::{Table, maybe, number, sure};
-use crate::estimate::Verdict;
+use crate::estimate::{Estimate, Verdict};
 use crate::run::rival::{OURS, yardstick};
 use crate::run::rounds::Rounds;
 use crate::run::scenario::{Goal, Key, Scenario};
@@ -31,17 +31,30 @@ impl Report<'_> {
         table.finish()
     }
 
-    /// Our cost as a share of the yardstick's and of the best rival's.
-    fn share(&self, scenario: &Scenario, limit: f64) -> Option<[String; 4]> {
-        let of = |rival: &str| self.results.key(scenario, rival);
-        let share = of(OURS).over(&of(yardstick(scenario))).estimate()?;
-        let (best, name) = self.best(of)?;
-        let beside = of(OURS).over(&best).estimate()?;
-        let verdict = share.against(limit).min(beside.against(1.0));
-        Some([number(limit), sure(&share), format!("{name}: ours is {} of it", sure(&beside)), met(verdict)])
+    /// Whether the goal of a scenario is met; none where it has none, or where nothing was measured for it.
+    pub fn verdict(&self, scenario: &Scenario) -> Option<Verdict> {
+        match scenario.goal? {
+            Goal::Share(limit) => Some(self.shares(scenario)?.verdict(limit)),
+            Goal::Below(limit) => Some(self.results.key(scenario, OURS).estimate()?.against(limit)),
+        }
     }
 
-    /// Our cost in its own unit.
+    /// Our cost as a share of others'.
+    fn shares(&self, scenario: &Scenario) -> Option<Shares<'_>> {
+        let of = |rival: &str| self.results.key(scenario, rival);
+        let (best, name) = self.best(of)?;
+        let over = |unit: &Rounds| of(OURS).over(unit).estimate();
+        Some(Shares { of_yardstick: over(&of(yardstick(scenario)))?, of_best: over(&best)?, best: name })
+    }
+
+    /// The row of a cost that should be so small a share.
+    fn share(&self, scenario: &Scenario, limit: f64) -> Option<[String; 4]> {
+        let shares = self.shares(scenario)?;
+        let beside = format!("{}: ours is {} of it", shares.best, sure(&shares.of_best));
+        Some([number(limit), sure(&shares.of_yardstick), beside, met(shares.verdict(limit))])
+    }
+
+    /// The row of a cost that should be so small in its own unit.
     fn below(&self, scenario: &Scenario, limit: f64) -> Option<[String; 4]> {
         let ours = self.results.key(scenario, OURS).estimate()?;
         let at_most = format!("{} {}", number(limit), scenario.key.unit());
@@ -106,6 +119,21 @@ impl Report<'_> {
         });
         let (_, rounds, name) = figures.min_by(|one, two| one.0.total_cmp(&two.0))?;
         Some((rounds, name))
+    }
+}
+
+/// Our cost as a share of others', within each round.
+struct Shares<'a> {
+    of_yardstick: Estimate,
+    of_best: Estimate,
+    /// The name of the best rival.
+    best: &'a str,
+}
+
+impl Shares<'_> {
+    /// Whether the first is below `limit`, and the second below 1.
+    fn verdict(&self, limit: f64) -> Verdict {
+        self.of_yardstick.against(limit).min(self.of_best.against(1.0))
     }
 }
 

@@ -138,8 +138,8 @@ This is the figure that counts: rates on a small machine mostly measure the mach
 const GOALS: &str = "\
 A goal without a unit is met when the cost is at most that share of what the yardstick needs, and below that of the best rival, \
 which is the one with the lowest median. Each share has an interval, and it is what decides: *yes* when it is below the limit as a whole, **no** when \
-it is above as a whole, and *not told apart* when the limit is in it: the figures are too near for so many rounds, on this machine. Fewer than \
-six rounds tell nothing apart.";
+it is above as a whole, and *not told apart* when the limit is in it: the figures are too near for so many rounds, on this machine. What the \
+first rounds left open had twice as many more. Fewer than six rounds tell nothing apart.";
 
 const LATENCY_GOALS: &str = "\
 As a share of the best rival's, whichever that is for each, within each round; below 1. The interval decides, as above.";
@@ -158,7 +158,7 @@ Per cent of a core that the balancer used, and that load, backends and the kerne
 from 100 and there is no fixed rate, the load was the limit and rates say little; costs still do.";
 
 const RELOADS: &str = "\
-SIGHUP after one of so many backends has changed: until `reloaded` is told, of the CPU time of the worker that spends \
+SIGHUP after one of so many backends has changed, or one of three where there are so many services: until `reloaded` is told, of the CPU time of the worker that spends \
 most (with no traffic), and the longest that one of 1,000 requests a second takes, with reloads and without. Backends \
 are checked up to 1,000 of them. The reload is prepared on the same core that the worker is on.";
 
@@ -175,7 +175,7 @@ what is only for debuggers.";
 
 const SCALE: &str = "\
 As above, on other setups, in fewer rounds. With two workers the second shares its core with the load. What is counted \
-for metrics is always counted. Others: `--backends`, `--workers`, `--no-log`.";
+for metrics is always counted. Others: `--backends`, `--services`, `--workers`, `--no-log`.";
 
 const NOISE: &str = "\
 The machine is small and virtual, and is faster in one minute than in another, for all alike. Compare within this run only.";

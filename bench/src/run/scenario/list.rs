@@ -108,10 +108,11 @@ fn datagrams() -> impl Iterator<Item = Scenario> {
 /// Some of the main ones on other setups; the command line gives any other.
 fn scale(main: &[Scenario]) -> Vec<Scenario> {
     let with = |backends| Setup { backends, ..USUAL };
+    let many = Setup { services: 1000, ..USUAL };
     let both = Setup { workers: 2, ..USUAL };
     let without_log = Setup { log: false, ..USUAL };
     let setups = [
-        ("connect", vec![with(1), with(10), with(100), with(1000), both, without_log]),
+        ("connect", vec![with(1), with(10), with(100), with(1000), many, both, without_log]),
         ("small-100", vec![with(1), with(1000), both]),
         ("large-100", vec![with(1000), both]),
         ("down-16", vec![with(1000), both]),
@@ -126,22 +127,30 @@ fn scale(main: &[Scenario]) -> Vec<Scenario> {
         .collect()
 }
 
-/// Reloads, of more and more backends.
+/// Reloads, of more and more backends, and of more and more services.
 fn reloads() -> impl Iterator<Item = Scenario> {
-    [(10, "10"), (1_000, "1,000"), (10_000, "10,000"), (100_000, "100,000")].into_iter().map(
-        |(backends, many)| Scenario {
-            name: format!("reload-{backends}"),
-            title: format!("reload, one of {many} backends changed"),
-            work: Work::Reload,
-            key: Key::Reload,
-            setup: Setup { backends, ..USUAL },
-            goal: Some(Goal::Below(5.0)),
-            field: Field::Ours,
-            rounds: FEW,
-            windows: 1,
-            quick: false,
-        },
-    )
+    let reload = |name: String, title: String, setup| Scenario {
+        name: format!("reload-{name}"),
+        title: format!("reload, {title} changed"),
+        work: Work::Reload,
+        key: Key::Reload,
+        setup,
+        goal: Some(Goal::Below(5.0)),
+        field: Field::Ours,
+        rounds: FEW,
+        windows: 1,
+        quick: false,
+    };
+    let backends = [(10, "10"), (1_000, "1,000"), (10_000, "10,000"), (100_000, "100,000")];
+    let backends = backends.into_iter().map(move |(backends, many)| {
+        let title = format!("one of {many} backends");
+        reload(backends.to_string(), title, Setup { backends, ..USUAL })
+    });
+    let services = [(1_000, "1,000"), (5_000, "5,000")].into_iter().map(move |(services, many)| {
+        let title = format!("a backend of one of {many} services");
+        reload(format!("services-{services}"), title, Setup { services, ..USUAL })
+    });
+    backends.chain(services)
 }
 
 fn of(name: &str, title: &str, key: Key, load: &'static str) -> Scenario {

@@ -71,8 +71,10 @@ pub enum Field {
 /// How balancer and backends are set up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setup {
-    /// Backends of the one pool.
+    /// Backends of the pool.
     pub backends: u32,
+    /// Services; all but the first have nothing to do.
+    pub services: u32,
     /// Worker threads or processes, a core each.
     pub workers: u16,
     /// Whether there is an access log.
@@ -98,7 +100,7 @@ pub enum Protocol {
 pub const PROTOCOLS: [Protocol; 4] = [Protocol::Tcp, Protocol::Http, Protocol::Http2, Protocol::Udp];
 
 /// What holds unless a scenario is about something else.
-pub const USUAL: Setup = Setup { backends: 3, workers: 1, log: true, protocol: Protocol::Tcp };
+pub const USUAL: Setup = Setup { backends: 3, services: 1, workers: 1, log: true, protocol: Protocol::Tcp };
 
 impl Setup {
     /// The addresses of the backends.
@@ -108,6 +110,11 @@ impl Setup {
             // All of 127.0.0.0/8 is this machine.
             _ => (Ipv4Addr::from(0x7f01_0000 + number), FIRST).into(),
         })
+    }
+
+    /// Where the services that have nothing to do listen, at this port.
+    pub fn idle_services(self, port: u16) -> impl Iterator<Item = SocketAddr> {
+        (1..self.services).map(move |number| (Ipv4Addr::from(0x7f02_0000 + number), port).into())
     }
 
     /// Ports at which there are backends, from [`FIRST`] on.
@@ -143,6 +150,9 @@ impl Scenario {
             let plural = if setup.backends == 1 { "" } else { "s" };
             tell(format!("backends-{}", setup.backends), format!("{} backend{plural}", setup.backends));
         }
+        if setup.services != self.setup.services {
+            tell(format!("services-{}", setup.services), format!("{} services", setup.services));
+        }
         if setup.workers != self.setup.workers {
             tell(format!("workers-{}", setup.workers), format!("{} workers", setup.workers));
         }
@@ -174,12 +184,26 @@ mod tests {
     }
 
     #[test]
+    fn services_that_have_nothing_to_do_have_an_address_each() {
+        let setup = Setup { services: 1000, ..USUAL };
+        let addrs: Vec<String> = setup.idle_services(8000).map(|it| it.to_string()).collect();
+        assert_eq!(
+            (addrs.len(), addrs[0].as_str(), addrs[998].as_str()),
+            (999, "127.2.0.1:8000", "127.2.3.231:8000")
+        );
+        assert_eq!(USUAL.idle_services(8000).count(), 0);
+    }
+
+    #[test]
     fn a_name_tells_what_is_other_than_usual() {
         let connect = all().into_iter().find(|it| it.name == "connect").unwrap();
         assert_eq!(connect.on(USUAL).name, "connect");
-        let other = connect.on(Setup { backends: 1, workers: 2, log: false, ..USUAL });
-        assert_eq!(other.name, "connect+backends-1+workers-2+no-log");
-        assert_eq!(other.title, format!("{}; 1 backend; 2 workers; no access log", connect.title));
+        let other = connect.on(Setup { backends: 1, services: 9, workers: 2, log: false, ..USUAL });
+        assert_eq!(other.name, "connect+backends-1+services-9+workers-2+no-log");
+        assert_eq!(
+            other.title,
+            format!("{}; 1 backend; 9 services; 2 workers; no access log", connect.title)
+        );
         assert_eq!((other.goal, other.is_main()), (None, false));
     }
 }
