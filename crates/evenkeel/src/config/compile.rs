@@ -15,10 +15,11 @@ use super::{
 };
 use evenkeel_core::addr::Addr;
 use evenkeel_core::awake::BusyPoll;
-use evenkeel_core::director::{Config, PoolConfig};
+use evenkeel_core::director::Config;
 use evenkeel_core::flow::FlowRules;
 use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
 use evenkeel_core::snapshot::Listener;
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -206,17 +207,19 @@ pub fn compile<'a>(
     problems: &mut Problems,
 ) -> Config {
     let mut config = Config::default();
+    let for_connections = for_connections(services);
+    let mut known = HashSet::new();
     for service in services {
         for sends in &service.sends {
             let name = sends.pool();
-            if config.pools.iter().any(|known: &PoolConfig| known.name == name) {
+            if !known.insert(name.clone()) {
                 continue;
             }
             let chain = service.pool_chain(sends, builtin);
             let mut pool = pool::compile(name.as_str(), sends.entries, &chain, builtin, paths, problems);
             // That somebody accepts connections there says nothing of datagrams.
             let says = chain.find("health").is_some_and(|found| found.place.is_some());
-            if !says && is_for_flows(services, &name) {
+            if !says && !for_connections.contains(&name) {
                 pool.check = None;
             }
             config.pools.push(pool);
@@ -247,10 +250,10 @@ pub fn compile<'a>(
     config
 }
 
-/// Whether all that is sent to a pool is datagrams.
-fn is_for_flows(services: &[Bound<'_>], pool: &PoolName) -> bool {
-    let mut users = services.iter().filter(|service| service.sends.iter().any(|sends| sends.pool() == *pool));
-    users.all(|service| service.section.is_for_flows())
+/// The pools to which something else than datagrams is sent.
+fn for_connections(services: &[Bound<'_>]) -> HashSet<PoolName> {
+    let services = services.iter().filter(|service| !service.section.is_for_flows());
+    services.flat_map(|service| &service.sends).map(Sends::pool).collect()
 }
 
 fn flows(chain: &Chain<'_>) -> FlowRules {

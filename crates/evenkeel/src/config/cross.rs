@@ -3,6 +3,7 @@
 use super::chain::{Chain, Found};
 use super::compile::{Bound, Sends};
 use super::http_routes;
+use super::listening::Listening;
 use super::place::{At, Place};
 use super::problem::{Problem, Problems};
 use super::setting::{Entry, Layer, Routed, Setting};
@@ -11,7 +12,7 @@ use evenkeel_core::addr::Addr;
 use evenkeel_core::director::Target;
 use evenkeel_core::name::Protocol;
 use std::collections::{HashMap, HashSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 /// Looks for everything that is wrong between parts that are right by themselves.
@@ -20,12 +21,13 @@ pub fn check(typed: &Typed, services: &[Bound<'_>], builtin: &Layer, problems: &
         missing(typed, problems);
     }
     let routes = typed.services.iter().flat_map(Section::routes).map(|route| &route.section);
-    for section in typed.pools.iter().chain(&typed.services).chain(routes) {
+    for section in typed.pools.iter().chain(typed.services.iter()).chain(routes) {
         duplicate_backends(section, problems);
         weights(section, builtin, problems);
     }
-    for pool in &typed.pools {
-        pool_in_use(pool, services, problems);
+    let users = Users::of(services);
+    for pool in typed.pools.iter() {
+        pool_in_use(pool, &users, problems);
         for entry in pool.entries() {
             if let Entry::Pool(name) = entry {
                 problems
@@ -131,18 +133,38 @@ fn weights(section: &Section, builtin: &Layer, problems: &mut Problems) {
     }
 }
 
-fn pool_in_use(pool: &Section, services: &[Bound<'_>], problems: &mut Problems) {
+/// Who sends where, by the names of pools.
+#[derive(Default)]
+struct Users<'a> {
+    /// Of pools that are sent to by name.
+    shared: HashSet<&'a str>,
+    /// Those who have one of their own.
+    owners: HashMap<&'a str, &'a Sends<'a>>,
+}
+
+impl<'a> Users<'a> {
+    fn of(services: &'a [Bound<'_>]) -> Self {
+        let mut users = Self::default();
+        for sends in services.iter().flat_map(|service| &service.sends) {
+            users.shared.extend(sends.shared.map(|pool| pool.name.value.as_str()));
+            if sends.owns_pool {
+                users.owners.entry(&sends.section.name.value).or_insert(sends);
+            }
+        }
+        users
+    }
+}
+
+fn pool_in_use(pool: &Section, users: &Users<'_>, problems: &mut Problems) {
     let name = &pool.name;
-    let sends = || services.iter().flat_map(|service| &service.sends);
-    let is_shared = |sends: &Sends<'_>| sends.shared.is_some_and(|shared| shared.name.value == name.value);
-    if !sends().any(is_shared) {
+    if !users.shared.contains(name.value.as_str()) {
         problems.push(
             Problem::warning(format!("no service sends to the pool `{}`", name.value))
                 .at(&name.place, "unused")
                 .help(format!("a service uses it by `to = \"pool:{}\"`", name.value)),
         );
     }
-    if let Some(service) = sends().find(|it| it.owns_pool && it.section.name.value == name.value) {
+    if let Some(service) = users.owners.get(name.value.as_str()) {
         problems.push(
             Problem::error(format!("`{}` is both a pool and a service with a pool of its own", name.value))
                 .at(&name.place, "the pool")
@@ -267,16 +289,6 @@ fn sends_no_requests(service: &Bound<'_>, problems: &mut Problems) {
     }
 }
 
-/// Whether two sockets cannot be bound at the same time: `[::]` is every address, IPv4 included.
-fn overlap(one: &Addr, other: &Addr) -> bool {
-    let (Some(a), Some(b)) = (one.ip(), other.ip()) else { return one == other };
-    let covers = |wide: IpAddr, narrow: IpAddr| match wide {
-        IpAddr::V6(wide) => wide.is_unspecified(),
-        IpAddr::V4(wide) => wide.is_unspecified() && narrow.is_ipv4(),
-    };
-    a.port() == b.port() && (a.ip() == b.ip() || covers(a.ip(), b.ip()) || covers(b.ip(), a.ip()))
-}
-
 /// `interface` is the one that a service listens at; at two of them, an address may be bound twice.
 fn same_address(
     services: &[Bound<'_>],
@@ -284,18 +296,15 @@ fn same_address(
     problems: &mut Problems,
 ) {
     type Known<'a> = (&'a Section, &'a At<Addr>, Option<Arc<str>>);
-    let mut by_port: HashMap<(Protocol, Option<u16>), Vec<Known<'_>>> = HashMap::new();
+    let mut known: Listening<'_, Known<'_>> = Listening::default();
     let mut told = HashSet::new();
     for service in services {
         let section = service.section;
         let at = interface(service);
         let is_apart = |other: &Option<Arc<str>>| at.is_some() && other.is_some() && *other != at;
         for addr in &service.addrs {
-            let port = addr.value.ip().map(|addr| addr.port());
-            let known = by_port.entry((section.protocol(), port)).or_default();
-            let first = known
-                .iter()
-                .find(|(_, earlier, other)| overlap(&earlier.value, &addr.value) && !is_apart(other));
+            let earlier = known.overlapping(section.protocol(), &addr.value);
+            let first = earlier.into_iter().find(|(.., other)| !is_apart(other));
             let mut is_new = |first: &Place| told.insert((addr.place.span(), first.span()));
             if let Some((owner, first, _)) = first.filter(|(_, first, _)| is_new(&first.place)) {
                 let (title, other) = (section.title(), owner.title());
@@ -314,13 +323,18 @@ fn same_address(
                     },
                 );
             }
-            known.push((section, addr, at.clone()));
+            known.add(section.protocol(), &addr.value, (section, addr, at.clone()));
         }
     }
 }
 
 /// Finds services whose traffic comes back to them.
 fn loops(services: &[Bound<'_>], problems: &mut Problems) {
+    let mut listening = Listening::default();
+    for (index, service) in services.iter().enumerate() {
+        let protocol = service.section.protocol();
+        service.addrs.iter().for_each(|addr| listening.add(protocol, &addr.value, index));
+    }
     // For each service, the services that it sends to, with the backends that lead there.
     let sends: Vec<Vec<(usize, &Place)>> = services
         .iter()
@@ -331,8 +345,8 @@ fn loops(services: &[Bound<'_>], problems: &mut Problems) {
             });
             backends
                 .flat_map(|(addr, place)| {
-                    let owners = owners(services, service.section.protocol(), addr);
-                    owners.map(move |owner| (owner, place))
+                    let owners = owners(&listening, service.section.protocol(), &addr);
+                    owners.into_iter().map(move |owner| (owner, place))
                 })
                 .collect()
         })
@@ -374,16 +388,15 @@ fn known_addr(target: &Target) -> Option<Addr> {
 }
 
 /// The services that take what is sent to `addr`, as far as that can be known without asking the machine.
-fn owners<'a>(services: &'a [Bound<'_>], protocol: Protocol, addr: Addr) -> impl Iterator<Item = usize> + 'a {
+fn owners(listening: &Listening<'_, usize>, protocol: Protocol, addr: &Addr) -> Vec<usize> {
     let is_loopback = addr.ip().is_some_and(|addr| addr.ip().is_loopback());
-    let accepts =
-        move |listener: &Addr| if is_loopback { overlap(listener, &addr) } else { *listener == addr };
-    services
-        .iter()
-        .enumerate()
-        .filter(move |(_, service)| service.section.protocol() == protocol)
-        .filter(move |(_, service)| service.addrs.iter().any(|listener| accepts(&listener.value)))
-        .map(|(index, _)| index)
+    let owners = match is_loopback {
+        true => listening.overlapping(protocol, addr),
+        false => listening.at(protocol, addr),
+    };
+    let mut owners: Vec<usize> = owners.into_iter().copied().collect();
+    owners.dedup();
+    owners
 }
 
 fn reaches(sends: &[Vec<(usize, &Place)>], from: usize, goal: usize) -> bool {
@@ -397,23 +410,4 @@ fn reaches(sends: &[Vec<(usize, &Place)>], from: usize, goal: usize) -> bool {
         }
     }
     false
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::net::SocketAddr;
-
-    #[test]
-    fn addresses_overlap_when_a_client_could_mean_both() {
-        let overlaps = |one: &str, other: &str| {
-            let addr = |text: &str| Addr::Ip(text.parse::<SocketAddr>().unwrap());
-            (overlap(&addr(one), &addr(other)), overlap(&addr(other), &addr(one)))
-        };
-        assert_eq!(overlaps("[::]:53", "127.0.0.1:53"), (true, true));
-        assert_eq!(overlaps("0.0.0.0:53", "127.0.0.1:53"), (true, true));
-        assert_eq!(overlaps("0.0.0.0:53", "[::1]:53"), (false, false));
-        assert_eq!(overlaps("[::]:53", "[::]:54"), (false, false));
-        assert_eq!(overlaps("127.0.0.1:53", "127.0.0.2:53"), (false, false));
-    }
 }

@@ -20,6 +20,7 @@ mod http;
 mod http_fields;
 mod http_routes;
 pub mod keys;
+mod listening;
 mod log;
 mod lower;
 mod place;

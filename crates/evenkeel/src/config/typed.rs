@@ -10,6 +10,8 @@ use super::suggest;
 use super::tree::{Node, Table, Value};
 use super::watched::Watched;
 use evenkeel_core::name::Protocol;
+use std::collections::HashMap;
+use std::ops::Deref;
 
 /// The tables of a file, but for those that are values of keys.
 const TABLES: [&str; 5] = ["tcp", "http", "udp", "pool", "defaults"];
@@ -25,6 +27,13 @@ pub struct Section {
     pub layer: Layer,
 }
 
+/// What was typed of one kind, in its order, each with a name of its own.
+#[derive(Debug, Default)]
+pub struct Sections {
+    all: Vec<Section>,
+    by_name: HashMap<String, usize>,
+}
+
 /// Everything that was typed, over all files.
 #[derive(Debug, Default)]
 pub struct Typed {
@@ -35,9 +44,9 @@ pub struct Typed {
     /// `[defaults]`.
     pub defaults: Layer,
     /// `[pool]`.
-    pub pools: Vec<Section>,
+    pub pools: Sections,
     /// `[tcp.NAME]`, `[udp.NAME]` and `[http.NAME]`.
-    pub services: Vec<Section>,
+    pub services: Sections,
     /// The files that were read, and the folders that were searched for more.
     pub files: Vec<Watched>,
     /// Some text was not valid TOML: what is missing may only have been lost.
@@ -59,7 +68,27 @@ impl Typed {
 
     /// Where a pool of this name was typed.
     pub fn pool(&self, name: &str) -> Option<&Section> {
-        self.pools.iter().find(|section| section.name.value == name)
+        self.pools.named(name)
+    }
+}
+
+impl Sections {
+    /// The one of this name.
+    pub fn named(&self, name: &str) -> Option<&Section> {
+        self.by_name.get(name).map(|index| &self.all[*index])
+    }
+
+    fn push(&mut self, section: Section) {
+        self.by_name.insert(section.name.value.clone(), self.all.len());
+        self.all.push(section);
+    }
+}
+
+impl Deref for Sections {
+    type Target = [Section];
+
+    fn deref(&self) -> &[Section] {
+        &self.all
     }
 }
 
@@ -188,7 +217,7 @@ fn has_keys(context: Context, table: &Table) -> bool {
     })
 }
 
-fn add_section(sections: &mut Vec<Section>, noun: &str, section: Section, problems: &mut Problems) {
+fn add_section(sections: &mut Sections, noun: &str, section: Section, problems: &mut Problems) {
     let name = &section.name;
     let is_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if name.value.is_empty() || name.value.len() > 64 || !name.value.chars().all(is_name) {
@@ -197,7 +226,7 @@ fn add_section(sections: &mut Vec<Section>, noun: &str, section: Section, proble
                 .at(&name.place, "expected up to 64 letters, digits, `-`, `_` and `.`"),
         );
     }
-    match sections.iter().find(|earlier| earlier.name.value == name.value) {
+    match sections.named(&name.value) {
         Some(earlier) => {
             let problem = Problem::error(format!("two {noun}s are called `{}`", name.value));
             problems.push(match earlier.context == section.context {
