@@ -45,6 +45,7 @@ pub mod rate;
 pub mod reception;
 pub mod renewal;
 pub mod route;
+pub mod side_by_side;
 pub mod snapshot;
 pub mod sockets;
 pub mod sources;

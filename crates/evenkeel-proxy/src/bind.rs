@@ -17,7 +17,7 @@ use evenkeel_core::name::{ListenerName, PoolName, Protocol, ServiceName};
 use evenkeel_core::snapshot::{Listener, PoolRules, Snapshot};
 use evenkeel_sys::socket::{self, Binding};
 use rustix::io::Errno;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -83,7 +83,8 @@ impl Publication {
     }
 
     fn unwanted(&self, wanted: &ByListener) -> impl Iterator<Item = &Arc<Bound>> {
-        self.bound.values().filter(|sockets| !wanted.values().any(|it| Arc::ptr_eq(it, sockets)))
+        let wanted: BTreeSet<*const Bound> = wanted.values().map(Arc::as_ptr).collect();
+        self.bound.values().filter(move |sockets| !wanted.contains(&Arc::as_ptr(sockets)))
     }
 
     /// The sockets that leave, or have left but not gone, when these are those that are wanted.

@@ -3,7 +3,7 @@
 
 use crate::session::Session;
 use crate::worker::Worker;
-use evenkeel_core::admit::{Admission, Gate};
+use evenkeel_core::admit::{Admission, Gate, GateRules};
 use evenkeel_core::dice::Dice;
 use evenkeel_core::end::End;
 use evenkeel_core::name::ServiceName;
@@ -21,26 +21,23 @@ pub type Gates = BTreeMap<ServiceName, Arc<Gate>>;
 /// The gates that `snapshot` needs, counting on from those `before`. One whose rules are the same is the same.
 pub fn gates(snapshot: &Snapshot, before: Option<(&Snapshot, &Gates)>) -> Gates {
     let mut gates = Gates::new();
+    let listeners_before = before.iter().flat_map(|(before, _)| before.listeners.values());
+    let rules_before: BTreeMap<&ServiceName, &GateRules> =
+        listeners_before.map(|it| (&it.name.service, &it.reception.gate)).collect();
     for listener in snapshot.listeners.values() {
         let service = &listener.name.service;
         if gates.contains_key(service) {
             continue;
         }
         let known = before.and_then(|(_, gates)| gates.get(service));
-        let gate = match known.filter(|_| before.is_some_and(|(before, _)| has_same_rules(before, listener)))
-        {
+        let has_same_rules = rules_before.get(service).is_some_and(|it| **it == listener.reception.gate);
+        let gate = match known.filter(|_| has_same_rules) {
             Some(same) => Some(Arc::clone(same)),
             None => gate(listener, known.map(Arc::as_ref)),
         };
         gates.extend(gate.map(|gate| (service.clone(), gate)));
     }
     gates
-}
-
-fn has_same_rules(before: &Snapshot, listener: &Listener) -> bool {
-    let of_service = |(_, it): &(_, &Arc<Listener>)| it.name.service == listener.name.service;
-    let known = before.listeners.iter().find(of_service);
-    known.is_some_and(|(_, known)| known.reception.gate == listener.reception.gate)
 }
 
 fn gate(listener: &Listener, before: Option<&Gate>) -> Option<Arc<Gate>> {

@@ -116,8 +116,8 @@ impl Worker {
     /// Waits for those that are being opened now.
     pub fn begin_to_settle(&self, by: Instant, done: Done) {
         let table = self.table.borrow();
-        let opening = table.iter().filter(|(_, slot)| slot.is_opening());
-        let rows = opening.map(|(_, slot)| slot.session.row).collect();
+        let opening = table.iter().filter(|slot| slot.is_opening());
+        let rows = opening.map(|slot| slot.session.row).collect();
         *self.settling.borrow_mut() = Some(Settling { rows, by, _done: done });
     }
 
@@ -126,10 +126,7 @@ impl Worker {
         let mut settling = self.settling.borrow_mut();
         let Some(Settling { rows, by, .. }) = &mut *settling else { return };
         let table = self.table.borrow();
-        let is_opening = |row: &Row| {
-            let slot = table.get(row.index as usize).filter(|slot| slot.session.row == *row);
-            slot.is_some_and(Slot::is_opening)
-        };
+        let is_opening = |row: &Row| table.at(*row).is_some_and(Slot::is_opening);
         // As long as one of them is not open the others do not matter: it is asked in every turn, and there may be many.
         while rows.pop_if(|row| !is_opening(row)).is_some() {}
         if rows.is_empty() || Instant::now() >= *by {
@@ -177,7 +174,7 @@ impl Worker {
         let table = self.table.borrow();
         let established: Vec<_> = table
             .iter()
-            .filter_map(|(_, slot)| match &slot.stage {
+            .filter_map(|slot| match &slot.stage {
                 // What TLS knows of a connection cannot be written down, nor what HTTP/2 does.
                 Stage::Relaying { relay, .. } if relay.is_under_tls() => None,
                 Stage::Relaying { .. } if slot.session.connection().is_some() => None,

@@ -71,13 +71,13 @@ impl Worker {
             0
         });
         let (table, mut records) = (self.table.borrow(), self.records.borrow_mut());
-        for slot in (place..place + STEP).filter_map(|index| table.get(index)) {
+        for slot in (place..place + STEP).filter_map(|index| table.in_place(index)) {
             let Slot { session, stage, .. } = slot;
             if let Some(carried) = stage.carried().filter(|_| heartbeat.is_due(session.accepted)) {
                 records.push_open(session.open_record(carried, Still::Alive, now), now);
             }
         }
-        heartbeat.place = Some(place + STEP).filter(|next| *next < table.capacity());
+        heartbeat.place = Some(place + STEP).filter(|next| *next < table.places());
         self.heartbeat.set(Some(heartbeat));
     }
 }

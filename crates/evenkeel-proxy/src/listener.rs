@@ -27,7 +27,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long a listener rests after a failure, or at a ceiling, before it looks again.
 const REST: Duration = Duration::from_millis(50);
@@ -54,8 +54,6 @@ pub struct Accepting {
     pub routes: RouteBook,
     /// The flows of its service, if it takes datagrams.
     pub flows: Option<Rc<Flows>>,
-    /// While it rests: until when.
-    pub resting: Cell<Option<Instant>>,
     /// How many are accepted in one go.
     pub stride: Cell<Stride>,
 }
@@ -95,7 +93,7 @@ impl Worker {
     /// Takes connections until there is none, these are enough for this turn, or something stands against it.
     pub fn accept(self: &Rc<Self>, accepting: &Rc<Accepting>) {
         // What the kernel told in this turn may be older than the word to accept nothing, which is given to be relied on.
-        if self.halted.get() {
+        if self.doors.borrow().are_halted() {
             return;
         }
         let mut stride = accepting.stride.get();
@@ -193,7 +191,7 @@ impl Worker {
 
     /// Stops listening for a moment, so that a listener that is always ready does not spin.
     fn rest(&self, accepting: &Accepting) {
-        accepting.resting.set(Some(self.reactor.now() + REST));
+        self.doors.borrow_mut().rest(accepting.number, self.reactor.now() + REST);
         self.unwatch(accepting);
     }
 
@@ -204,28 +202,21 @@ impl Worker {
     /// Listens again on those that have rested long enough, and says when to look next.
     pub fn end_rests(&self) -> Option<Duration> {
         let now = self.reactor.now();
-        let accepting = self.accepting.borrow();
-        let resting = accepting.values().filter(|accepting| accepting.resting.get().is_some());
-        for accepting in resting.clone() {
-            let has_room = self.shared.sessions.has_room() && accepting.ceiling.has_room();
-            if accepting.resting.get().is_some_and(|until| until <= now) {
-                accepting.resting.set((!has_room).then(|| now + REST));
-                if has_room {
-                    self.listen(accepting);
-                }
+        let rested = self.doors.borrow().rested(now);
+        for accepting in rested {
+            if self.shared.sessions.has_room() && accepting.ceiling.has_room() {
+                self.doors.borrow_mut().wake(accepting.number);
+                self.listen(&accepting);
+            } else {
+                self.doors.borrow_mut().rest(accepting.number, now + REST);
             }
         }
-        resting
-            .filter_map(|accepting| accepting.resting.get())
-            .min()
-            .map(|at| at.saturating_duration_since(now))
+        self.doors.borrow().next_rested().map(|at| at.saturating_duration_since(now))
     }
 
     /// A session has ended: its places are free, and listeners that rest may look again.
     pub fn on_room(&self, session: Rc<Session>) {
-        let now = self.reactor.now();
-        let resting = self.accepting.borrow();
-        resting.values().filter(|a| a.resting.get().is_some()).for_each(|a| a.resting.set(Some(now)));
+        self.doors.borrow_mut().look_again(self.reactor.now());
         let Ok(Session { places, listener, .. }) = Rc::try_unwrap(session) else { return };
         let Some(Places { of_process, of_service }) = places.into_inner() else { return };
         let of_service = of_service.and_then(|place| place.leave(Some(&listener.name.service)));
@@ -238,7 +229,7 @@ impl Worker {
         if accepting.flows.is_some() {
             return self.open_port(accepting);
         }
-        if self.halted.get() {
+        if self.doors.borrow().are_halted() {
             return;
         }
         let token = Token::Listener(accepting.number);
@@ -248,7 +239,7 @@ impl Worker {
             self.unwatch(accepting);
             // Out of kernel memory, most likely: it is tried again after a rest.
             self.report_accept_failure(&accepting.listener.name, error.raw_os_error().unwrap_or(0));
-            accepting.resting.set(Some(self.reactor.now() + REST));
+            self.doors.borrow_mut().rest(accepting.number, self.reactor.now() + REST);
         }
     }
 
@@ -258,7 +249,7 @@ impl Worker {
         if accepting.flows.is_some() {
             return self.close_port(&accepting);
         }
-        if accepting.resting.get().is_none() {
+        if !self.doors.borrow_mut().wake(accepting.number) {
             self.unwatch(&accepting);
         }
         self.sockets(&accepting).for_each(|socket| self.accept_all(&accepting, socket));
@@ -273,9 +264,10 @@ impl Worker {
 
     /// Accepts nowhere until [`accept_again`](Self::accept_again); who connects meanwhile waits.
     pub fn stop_accepting(&self) {
-        self.halted.set(true);
-        for accepting in self.doors() {
-            if accepting.resting.take().is_none() {
+        let mut doors = self.doors.borrow_mut();
+        doors.halt(true);
+        for accepting in doors.for_connections() {
+            if !doors.wake(accepting.number) {
                 self.unwatch(&accepting);
             }
         }
@@ -283,8 +275,9 @@ impl Worker {
 
     /// Accepts as before [`stop_accepting`](Self::stop_accepting).
     pub fn accept_again(&self) {
-        if self.halted.replace(false) {
-            self.doors().iter().for_each(|accepting| self.listen(accepting));
+        if self.doors.borrow_mut().halt(false) {
+            let doors = self.doors.borrow().for_connections();
+            doors.iter().for_each(|accepting| self.listen(accepting));
         }
     }
 

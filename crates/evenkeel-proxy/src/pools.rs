@@ -70,6 +70,11 @@ impl LocalPool {
         Arc::clone(&self.newest.borrow())
     }
 
+    /// Whether `pool` is the newest snapshot.
+    pub fn is_at(&self, pool: &Arc<Pool>) -> bool {
+        Arc::ptr_eq(&self.newest.borrow(), pool)
+    }
+
     /// A newer snapshot has come.
     pub fn publish(&self, pool: &Arc<Pool>, book: &PoolBook, keyring: &Keyring) {
         self.newest.replace(Arc::clone(pool));

@@ -147,7 +147,7 @@ impl Worker {
             }),
         }
         (visit.answer)(visited);
-        if range.end < self.table.borrow().capacity() {
+        if range.end < self.table.borrow().places() {
             *next = range.end;
             self.visits.borrow_mut().push_front(progressing);
         }
@@ -172,7 +172,7 @@ impl Worker {
     fn look(&self, visit: &Visit, range: std::ops::Range<usize>) -> (Visited, Vec<Row>) {
         let (mut visited, mut rows) = (Visited::default(), Vec::new());
         let (table, now) = (self.table.borrow(), self.reactor.now());
-        for slot in range.filter_map(|index| table.get(index)) {
+        for slot in range.filter_map(|index| table.in_place(index)) {
             if !visit.filter.picks(&slot.session) {
                 continue;
             }

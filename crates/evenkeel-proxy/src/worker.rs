@@ -1,33 +1,35 @@
 //! One thread, one reactor, one session table: a worker takes connections, opens them and drives their relays.
 
-mod closing;
+mod doors;
 mod drive;
 mod ending;
 mod obey;
+mod table;
+
+pub use table::{Slot, Stage};
 
 use crate::Report;
 use crate::bind::Publication;
-use crate::books::{CountedSeat, ServiceCounts};
+use crate::books::ServiceCounts;
 use crate::handover::{Done, Hand, Settling, Suspended};
 use crate::heartbeat::Heartbeat;
-use crate::http::{Http, Serving, Waiting};
-use crate::listener::Accepting;
+use crate::http::{Http, Serving};
 use crate::pools::LocalPool;
 use crate::reactor::{self, Reactor, Row, Token};
-use crate::record::{Batch, Carried, Telling};
-use crate::relay::{Relay, Tools};
-use crate::session::{self, Open, Session};
+use crate::record::{Batch, Telling};
+use crate::relay::Tools;
+use crate::session::{self, Session};
 use crate::shared::{Ceiling, Counts, Shared, count};
-use crate::udp::{Flow, Udp};
+use crate::tls::Keyring;
+use crate::udp::Udp;
 use crate::visit::{Progressing, Visit};
-use closing::Closing;
+use doors::Doors;
 use evenkeel_core::admit::Gate;
 use evenkeel_core::dice::Dice;
 use evenkeel_core::end::{End, Side};
 use evenkeel_core::foresight::Foresight;
 use evenkeel_core::name::{ListenerName, PoolName, ServiceName};
 use evenkeel_sys::poll::{Events, Readiness};
-use slab::Slab;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
@@ -37,6 +39,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
+use table::Table;
 
 /// What the control plane tells a worker.
 pub enum Command {
@@ -79,13 +82,15 @@ pub struct Worker {
     /// What it shares with the others.
     pub shared: Arc<Shared>,
     /// Where it accepts.
-    pub accepting: RefCell<BTreeMap<u32, Rc<Accepting>>>,
+    pub doors: RefCell<Doors>,
     /// The services as published, also those that accept nothing.
     pub services: RefCell<BTreeMap<ServiceName, Service>>,
+    /// What their TLS needs.
+    keyring: RefCell<Arc<Keyring>>,
     /// Where their sessions go.
     pub pools: RefCell<BTreeMap<PoolName, Rc<LocalPool>>>,
     /// The session table.
-    pub table: RefCell<Slab<Slot>>,
+    pub table: RefCell<Table>,
     /// What goes through it.
     pub visits: RefCell<VecDeque<Progressing>>,
     /// What it lends to its relays.
@@ -103,19 +108,9 @@ pub struct Worker {
     /// For jitter.
     pub dice: RefCell<Dice>,
     sessions_begun: Cell<u64>,
-    rows_begun: Cell<u32>,
-    /// Whether it was told to accept nothing for a while.
-    pub halted: Cell<bool>,
     /// What waits for sessions to be open.
     pub settling: RefCell<Option<Settling>>,
-    listeners_begun: Cell<u32>,
     draining: Cell<Option<Drain>>,
-    /// Where it soon accepts no more.
-    closing: RefCell<Vec<Closing>>,
-    /// Whether it drains and accepts nowhere.
-    shut: Cell<bool>,
-    told_drained: Cell<bool>,
-    told_accept_failure: Cell<Option<Instant>>,
     /// How the session ends that is being dropped, and with it the request that it serves.
     pub ending: Cell<Option<End>>,
     /// Bytes that were moved so far.
@@ -136,78 +131,15 @@ pub struct Service {
     pub gate: Option<Arc<Gate>>,
 }
 
-/// A row of the session table.
-pub struct Slot {
-    /// Whose it is.
-    pub session: Rc<Session>,
-    /// How far that has come.
-    pub stage: Stage,
-    /// Whether it is in the reactor's ready list.
-    pub queued: bool,
-}
-
-impl Slot {
-    /// Whether it will be established soon, or never.
-    pub fn is_opening(&self) -> bool {
-        !self.stage.is_established() && self.session.serving().is_none()
-    }
-}
-
-/// How far a session has come.
-pub enum Stage {
-    /// It is not established yet, or serves a request.
-    Opening(Open),
-    /// It waits for the next request.
-    Waiting(Waiting),
-    /// It carries bytes.
-    Relaying {
-        /// Its bytes.
-        relay: Relay,
-        /// Held until the end.
-        seat: CountedSeat,
-    },
-    /// It carries datagrams.
-    Flowing(Rc<Flow>),
-    /// Its future is being polled, or its flow begins.
-    Away,
-}
-
-impl Stage {
-    /// Whether it has come to its backend.
-    pub fn is_established(&self) -> bool {
-        matches!(self, Self::Relaying { .. } | Self::Flowing(_))
-    }
-
-    /// What it has carried, if it is established.
-    pub fn carried(&self) -> Option<Carried> {
-        match self {
-            Self::Relaying { relay, .. } => Some(relay.carried()),
-            Self::Flowing(flow) => Some(flow.carried()),
-            Self::Opening(_) | Self::Waiting(_) | Self::Away => None,
-        }
-    }
-
-    /// Sees to it that it is over by `at`, if it is established: when to look after it next.
-    fn drain_by(&mut self, at: Instant) -> Option<Instant> {
-        match self {
-            Self::Relaying { relay, .. } => {
-                relay.drain_by(at);
-                relay.next_deadline()
-            }
-            Self::Flowing(flow) => {
-                flow.drain_by(at);
-                flow.next_deadline()
-            }
-            Self::Opening(_) | Self::Waiting(_) | Self::Away => None,
-        }
-    }
-}
-
 /// When sessions are closed that have not ended by themselves.
 #[derive(Clone, Copy)]
 struct Drain {
     began: Instant,
     window: Duration,
+    /// Whether nothing is accepted any more.
+    is_shut: bool,
+    /// Whether the last session has ended, which was told.
+    is_over: bool,
 }
 
 impl Worker {
@@ -219,8 +151,9 @@ impl Worker {
             index,
             reactor,
             shared,
-            accepting: RefCell::default(),
+            doors: RefCell::default(),
             services: RefCell::default(),
+            keyring: RefCell::default(),
             pools: RefCell::default(),
             table: RefCell::default(),
             visits: RefCell::default(),
@@ -232,15 +165,8 @@ impl Worker {
             heartbeat: Cell::default(),
             dice: RefCell::new(Dice::new(seed)),
             sessions_begun: Cell::new(0),
-            rows_begun: Cell::new(0),
-            halted: Cell::new(false),
             settling: RefCell::default(),
-            listeners_begun: Cell::new(0),
             draining: Cell::new(None),
-            closing: RefCell::default(),
-            shut: Cell::new(false),
-            told_drained: Cell::new(false),
-            told_accept_failure: Cell::new(None),
             ending: Cell::new(None),
             moved: Cell::new(0),
             unwatched: Cell::new(None),
@@ -332,11 +258,11 @@ impl Worker {
                 self.on_link(place, readiness).into_iter().for_each(|row| self.go(row));
             }),
             Token::Listener(number) => {
-                let accepting = self.listener(number);
+                let accepting = self.doors.borrow().any_numbered(number).cloned();
                 accepting.into_iter().for_each(|accepting| self.guarded(None, || self.accept(&accepting)));
             }
             Token::Port(number) => {
-                let accepting = self.accepting.borrow().get(&number).cloned();
+                let accepting = self.doors.borrow().numbered(number).cloned();
                 accepting.into_iter().for_each(|accepting| self.receive(&accepting));
             }
             Token::Inbox => {
@@ -350,7 +276,7 @@ impl Worker {
     /// A socket of the session at `row` became ready.
     fn on_ready(self: &Rc<Self>, row: Row, client: bool, readiness: Readiness) {
         let mut table = self.table.borrow_mut();
-        let Some(slot) = tenant(&mut table, row) else { return };
+        let Some(slot) = table.at_mut(row) else { return };
         if let Stage::Relaying { relay, .. } = &mut slot.stage {
             relay.on_ready(if client { Side::Client } else { Side::Backend }, readiness);
             if relay.is_bulk() {
@@ -373,15 +299,13 @@ impl Worker {
     }
 
     fn on_deadline(self: &Rc<Self>, index: u32) {
-        let row = self.table.borrow().get(index as usize).map(|slot| slot.session.row);
+        let row = self.table.borrow().in_place(index as usize).map(|slot| slot.session.row);
         row.into_iter().for_each(|row| self.go(row));
     }
 
     /// The place of the next session.
     pub fn next_row(&self) -> Row {
-        let begun = self.rows_begun.get();
-        self.rows_begun.set(begun.wrapping_add(1));
-        Row::new(self.table.borrow().vacant_key() as u32, begun)
+        self.table.borrow_mut().next_row()
     }
 
     /// The id of the next session that is accepted.
@@ -402,28 +326,26 @@ impl Worker {
 
     /// From now on the session has its row, which no other may have taken or left since it was the next one.
     pub fn take_row(&self, session: Rc<Session>, stage: Stage) {
-        let row = session.row;
-        let index = self.table.borrow_mut().insert(Slot { session, stage, queued: false });
-        debug_assert_eq!(index, row.index as usize, "the row was the next one to be taken");
+        self.table.borrow_mut().take_row(Slot { session, stage, queued: false });
     }
 
     /// It has come so far.
     pub fn set_stage(&self, row: Row, stage: Stage) {
-        if let Some(slot) = tenant(&mut self.table.borrow_mut(), row) {
+        if let Some(slot) = self.table.borrow_mut().at_mut(row) {
             slot.stage = stage;
         }
     }
 
     /// Another go for the session at `row`, after the others.
     pub fn queue_row(&self, row: Row) {
-        if let Some(slot) = tenant(&mut self.table.borrow_mut(), row) {
+        if let Some(slot) = self.table.borrow_mut().at_mut(row) {
             self.queue(slot);
         }
     }
 
     /// Another go for all sessions that serve requests and that are meant.
     pub fn wake_serving(&self, is_meant: impl Fn(&Serving) -> bool) {
-        for (_, slot) in self.table.borrow_mut().iter_mut() {
+        for slot in self.table.borrow_mut().iter_mut() {
             if slot.session.serving().is_some_and(|serving| is_meant(&serving)) {
                 self.queue(slot);
             }
@@ -459,18 +381,11 @@ impl Worker {
         pool.beckon().into_iter().for_each(|row| self.reactor.push_ready(row));
     }
 
-    /// Tells that accepting failed, once a second at most.
+    /// Counts that accepting failed, and tells of it, not too often.
     pub fn report_accept_failure(&self, listener: &ListenerName, errno: i32) {
         count(&self.counts().accept_failures, 1);
-        let now = self.reactor.now();
-        if self.told_accept_failure.get().is_none_or(|told| now >= told + Duration::from_secs(1)) {
-            self.told_accept_failure.set(Some(now));
+        if self.doors.borrow_mut().tells_failure(self.reactor.now()) {
             self.shared.report(Report::AcceptFailed { listener: listener.clone(), errno });
         }
     }
-}
-
-/// The slot at `row`, if it is still the same session's.
-fn tenant(table: &mut Slab<Slot>, row: Row) -> Option<&mut Slot> {
-    table.get_mut(row.index as usize).filter(|slot| slot.session.row == row)
 }

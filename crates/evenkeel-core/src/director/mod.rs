@@ -153,7 +153,7 @@ impl Director {
     }
 
     fn configure(&mut self, now: Instant, config: Config) {
-        self.listeners = config.listeners;
+        self.follow_listeners(config.listeners);
         self.forget_duties();
         self.order = config.pools.iter().map(|it| it.name.clone()).collect();
         let mut known = mem::take(&mut self.pools);
@@ -179,10 +179,19 @@ impl Director {
         }
     }
 
+    /// Those that did not change stay the very same.
+    fn follow_listeners(&mut self, listeners: Vec<Arc<Listener>>) {
+        let known: BTreeMap<_, _> =
+            mem::take(&mut self.listeners).into_iter().map(|it| (it.name.clone(), it)).collect();
+        let follow =
+            |it: Arc<Listener>| known.get(&it.name).filter(|known| **known == it).cloned().unwrap_or(it);
+        self.listeners = listeners.into_iter().map(follow).collect();
+    }
+
     /// Drops what operators want of services that are not there.
     fn forget_duties(&mut self) {
-        let is_there = |name: &ServiceName| self.listeners.iter().any(|it| it.name.service == *name);
-        self.duties.retain(|name, _| is_there(name));
+        let listeners = &self.listeners;
+        self.duties.retain(|name, _| listeners.iter().any(|it| it.name.service == *name));
     }
 
     /// Asks for the probes that are due, and makes the picture that the caller publishes.

@@ -5,8 +5,9 @@ use super::pool::PoolState;
 use super::{Director, Duty};
 use crate::name::{BackendKey, ListenerName, PoolName};
 use crate::reception::Reception;
+use crate::side_by_side::side_by_side;
 use crate::snapshot::{Listener, PoolRules, SessionLimits};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What becomes of something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,23 +101,24 @@ impl Director {
         Plan { listeners: self.plan_listeners(proposal), pools: pools.collect() }
     }
 
-    fn plan_listeners(&self, proposal: &Self) -> Vec<ListenerPlan> {
-        let find = |of: &Self, name: &ListenerName| of.listeners.iter().find(|it| it.name == *name).cloned();
+    fn plan_listeners<'a>(&'a self, proposal: &'a Self) -> Vec<ListenerPlan> {
+        let named = |of: &'a Self| -> BTreeMap<&'a ListenerName, &'a Listener> {
+            of.listeners.iter().map(|it| (&it.name, &**it)).collect()
+        };
         let is_on = |of: &Self, name: &ListenerName| of.duty(&name.service) == Duty::On;
-        let all = self.listeners.iter().chain(&proposal.listeners).map(|it| &it.name);
-        let plan = |name: &ListenerName| {
-            let (change, parts) = match (find(self, name), find(proposal, name)) {
+        let (before, after) = (named(self), named(proposal));
+        let plan = |(name, before, after): (&&ListenerName, Option<&&Listener>, Option<&&Listener>)| {
+            let (change, parts) = match (before, after) {
                 (None, _) => (Change::Added, Vec::new()),
                 (_, None) => (Change::Removed, Vec::new()),
                 (Some(before), Some(after)) => {
-                    let parts = listener_parts(&before, &after, is_on(self, name) != is_on(proposal, name));
+                    let parts = listener_parts(before, after, is_on(self, name) != is_on(proposal, name));
                     (!parts.is_empty()).then_some((Change::Changed, parts))?
                 }
             };
-            Some(ListenerPlan { name: name.clone(), change, parts })
+            Some(ListenerPlan { name: ListenerName::clone(name), change, parts })
         };
-        let names: BTreeSet<_> = all.collect();
-        names.into_iter().filter_map(plan).collect()
+        side_by_side(&before, &after).filter_map(plan).collect()
     }
 }
 

@@ -1,12 +1,8 @@
 //! A director that goes on from what another one had seen, as after an upgrade.
 
-use crate::stage::{MS, SECOND, Stage, addr, key, member, name, pool, web};
+use crate::stage::{MS, SECOND, Stage, key, listener, member, name, pool, web};
 use evenkeel_core::director::{BackendOrder, Config, Difference, Director, Duty, Order};
-use evenkeel_core::flow::FlowRules;
-use evenkeel_core::name::{ListenerName, PoolName, Protocol, ServiceName};
-use evenkeel_core::snapshot::{Listener, SocketOptions};
-use evenkeel_core::sockets::Inward;
-use std::sync::Arc;
+use evenkeel_core::name::ServiceName;
 
 /// The stage with another director, which remembers what the one before it had seen.
 fn succeeded(stage: &Stage, config: Config) -> Stage {
@@ -150,25 +146,7 @@ fn what_the_new_file_changed_is_newer_than_the_orders() {
 
 #[test]
 fn a_service_that_drains_goes_on_draining() {
-    let listener = |service: &str| {
-        Arc::new(Listener {
-            name: ListenerName {
-                service: ServiceName::new(service),
-                protocol: Protocol::Tcp,
-                addr: addr(100),
-            },
-            pool: Some(PoolName::new("web")),
-            reception: Arc::default(),
-            open: true,
-            backlog: 1,
-            max_sessions: 9,
-            socket: SocketOptions { keepalive: None, user_timeout: None },
-            unix_mode: 0o600,
-            flows: FlowRules::default(),
-            inward: Inward::default(),
-        })
-    };
-    let config = |service| Config { listeners: vec![listener(service)], ..web(1) };
+    let config = |service| Config { listeners: vec![listener(service, 100)], ..web(1) };
     let mut stage = Stage::new(config("web"));
     stage.order(Order::Service(ServiceName::new("web"), Duty::Drain)).unwrap();
     let next = succeeded(&stage, config("web"));

@@ -1,14 +1,11 @@
 //! What operators want, beside the configuration: it holds at once, over reloads, and until the file says something else.
 
-use crate::stage::{MS, SECOND, Stage, addr, key, member, name, web};
+use crate::stage::{MS, SECOND, Stage, addr, key, listener, member, name, web};
 use evenkeel_core::director::{
     Agreement, BackendOrder, Difference, Duty, Leaving, Member, Order, OrderError,
 };
-use evenkeel_core::flow::FlowRules;
 use evenkeel_core::load::SeatLimits;
-use evenkeel_core::name::{ListenerName, PoolName, Protocol, ServiceName};
-use evenkeel_core::snapshot::{Listener, SocketOptions};
-use evenkeel_core::sockets::Inward;
+use evenkeel_core::name::{PoolName, ServiceName};
 use std::sync::Arc;
 
 fn order(number: u8, order: BackendOrder) -> Order {
@@ -254,22 +251,8 @@ fn a_backend_that_the_file_drops_takes_its_orders_with_it() {
 #[test]
 fn a_service_that_drains_closes_its_listeners_and_one_that_is_disabled_its_sessions_too() {
     let service = ServiceName::new("front");
-    let listener = |port: u16| {
-        Arc::new(Listener {
-            name: ListenerName { service: service.clone(), protocol: Protocol::Tcp, addr: addr(port as u8) },
-            pool: Some(PoolName::new("web")),
-            reception: Arc::default(),
-            open: true,
-            backlog: 1,
-            max_sessions: u32::MAX,
-            socket: SocketOptions { keepalive: None, user_timeout: None },
-            inward: Inward::default(),
-            unix_mode: 0o600,
-            flows: FlowRules::default(),
-        })
-    };
     let mut config = web(1);
-    config.listeners = vec![listener(1), listener(2)];
+    config.listeners = vec![listener("front", 1), listener("front", 2)];
     let mut stage = Stage::new(config.clone());
     let open = |stage: &Stage| stage.current.listeners.values().filter(|it| it.open).count();
     assert_eq!(open(&stage), 2);

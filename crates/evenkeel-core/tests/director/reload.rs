@@ -1,7 +1,9 @@
 //! A new configuration under a running director.
 
-use crate::stage::{MS, SECOND, Stage, check, key, member, pool, verdict, web};
+use crate::stage::{MS, SECOND, Stage, check, key, listener, member, pool, verdict, web};
+use evenkeel_core::director::Config;
 use evenkeel_core::eject::Tolerance;
+use evenkeel_core::snapshot::Listener;
 use std::sync::Arc;
 
 #[test]
@@ -43,6 +45,25 @@ fn a_pool_that_is_configured_as_before_stays_the_very_same() {
     config.pools.push(pool("other", vec![member(1)]));
     stage.reload(config);
     assert!(Arc::ptr_eq(&before, &stage.web()));
+}
+
+#[test]
+fn a_listener_that_is_configured_as_before_stays_the_very_same() {
+    let config = |sessions| {
+        let mut other = Listener::clone(&listener("other", 2));
+        other.max_sessions = sessions;
+        Config { listeners: vec![listener("front", 1), Arc::new(other)], ..web(1) }
+    };
+    let mut stage = Stage::new(config(1));
+    let before = Arc::clone(&stage.current);
+    stage.reload(config(2));
+    let stays: Vec<bool> = before
+        .listeners
+        .iter()
+        .map(|(name, listener)| Arc::ptr_eq(listener, &stage.current.listeners[name]))
+        .collect();
+    assert_eq!(stays, [true, false]);
+    assert_eq!(stage.current.listeners.values().last().unwrap().max_sessions, 2);
 }
 
 #[test]

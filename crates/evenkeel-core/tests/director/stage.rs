@@ -8,16 +8,34 @@ use evenkeel_core::director::{
     SlowStart, Target,
 };
 use evenkeel_core::eject::{Errors, Tolerance};
+use evenkeel_core::flow::FlowRules;
 use evenkeel_core::health::{Check, CheckKind, ProbeFailure, Verdict};
 use evenkeel_core::load::SeatLimits;
-use evenkeel_core::name::{BackendKey, PoolName};
+use evenkeel_core::name::{BackendKey, ListenerName, PoolName, Protocol, ServiceName};
 use evenkeel_core::snapshot::{
-    ConnectRules, Pool, PoolRules, QueueRules, SessionLimits, Snapshot, SocketOptions,
+    ConnectRules, Listener, Pool, PoolRules, QueueRules, SessionLimits, Snapshot, SocketOptions,
 };
+use evenkeel_core::sockets::Inward;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// A listener of a service at 10.0.0.n:80, which sends to `web`.
+pub fn listener(service: &str, n: u8) -> Arc<Listener> {
+    Arc::new(Listener {
+        name: ListenerName { service: ServiceName::new(service), protocol: Protocol::Tcp, addr: addr(n) },
+        pool: Some(PoolName::new("web")),
+        reception: Arc::default(),
+        open: true,
+        backlog: 1,
+        max_sessions: 9,
+        socket: SocketOptions { keepalive: None, user_timeout: None },
+        inward: Inward::default(),
+        unix_mode: 0o600,
+        flows: FlowRules::default(),
+    })
+}
 
 pub const SECOND: Duration = Duration::from_secs(1);
 pub const MS: Duration = Duration::from_millis(1);

@@ -3,7 +3,6 @@
 
 use super::{Suspended, Traffic};
 use crate::books::{CountedSeat, ServiceCounts};
-use crate::listener::Accepting;
 use crate::pools::LocalPool;
 use crate::relay::{Relay, SuspendedRelay};
 use crate::session::{Course, Greeting, Noted, Notes, Opening, Origin, Places, Reach, Session};
@@ -26,7 +25,6 @@ use std::time::Instant;
 
 /// Where sessions belong that are adopted together: looked up once for all of them.
 struct Homes {
-    listeners: BTreeMap<ListenerName, Rc<Accepting>>,
     /// Those of listeners that are not configured any more.
     strangers: BTreeMap<ListenerName, Home>,
     pools: BTreeMap<PoolName, PoolHome>,
@@ -53,17 +51,7 @@ impl Worker {
     /// Goes on with these sessions.
     pub fn adopt(self: &Rc<Self>, mut sessions: Vec<Suspended<OwnedFd>>) {
         sessions.sort_by_key(heard_of);
-        let mut homes = Homes {
-            listeners: self
-                .accepting
-                .borrow()
-                .values()
-                .map(|it| (it.listener.name.clone(), Rc::clone(it)))
-                .collect(),
-            strangers: BTreeMap::new(),
-            pools: BTreeMap::new(),
-            rules: None,
-        };
+        let mut homes = Homes { strangers: BTreeMap::new(), pools: BTreeMap::new(), rules: None };
         sessions.into_iter().for_each(|session| self.adopt_one(session, &mut homes));
         self.open_ports();
     }
@@ -112,8 +100,8 @@ impl Worker {
         match suspended.traffic {
             Traffic::Relay(relay) => self.resume_relay(session, seat, relay),
             Traffic::Flow(flow) => {
-                let accepting = homes.listeners.get(&session.listener.name);
-                self.resume_flow(session, accepting, (backend, seat), flow);
+                let accepting = self.doors.borrow().named(&session.listener.name).cloned();
+                self.resume_flow(session, accepting.as_ref(), (backend, seat), flow);
             }
         }
     }
@@ -126,7 +114,7 @@ impl Worker {
         }
         // It has its go with the others, when what its sockets are ready for has been told.
         let slot = Slot { session, stage: Stage::Relaying { relay, seat }, queued: true };
-        self.table.borrow_mut().insert(slot);
+        self.table.borrow_mut().take_row(slot);
         self.reactor.push_ready(row);
     }
 }
@@ -142,7 +130,7 @@ fn heard_of(session: &Suspended<OwnedFd>) -> Option<Instant> {
 impl Homes {
     fn at(&mut self, worker: &Worker, session: &Suspended<OwnedFd>) -> Home {
         let name = &session.listener;
-        if let Some(known) = self.listeners.get(name) {
+        if let Some(known) = worker.doors.borrow().named(name) {
             return Home {
                 listener: Arc::clone(&known.listener),
                 ceiling: Arc::clone(&known.ceiling),

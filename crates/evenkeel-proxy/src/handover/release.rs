@@ -1,6 +1,5 @@
 //! Sessions that have gone to another process: nothing of them is closed, shut down or counted here.
 
-use crate::listener::Accepting;
 use crate::reactor::Row;
 use crate::worker::{Stage, Worker};
 use evenkeel_core::name::ListenerName;
@@ -11,11 +10,8 @@ impl Worker {
     /// Forgets the sessions in these rows, and the listeners that the other process accepts on.
     pub fn release(self: &Rc<Self>, rows: &[Row], listeners: &BTreeSet<ListenerName>) {
         rows.iter().for_each(|row| self.forget_session(*row));
-        let is_gone = |accepting: &Accepting| listeners.contains(&accepting.listener.name);
-        let of_flows: Vec<_> =
-            self.accepting.borrow().values().filter(|it| it.flows.is_some()).cloned().collect();
-        of_flows.iter().filter(|it| is_gone(it)).for_each(|accepting| self.unwatch(accepting));
-        self.accepting.borrow_mut().retain(|_, accepting| !is_gone(accepting));
+        let gone = self.doors.borrow_mut().take_all(listeners);
+        gone.iter().filter(|it| it.flows.is_some()).for_each(|accepting| self.unwatch(accepting));
         // Whose next request would come here no more.
         self.wake_serving(|_| true);
         let pools: Vec<_> = self.pools.borrow().values().cloned().collect();
@@ -23,7 +19,7 @@ impl Worker {
     }
 
     fn forget_session(&self, row: Row) {
-        let slot = self.table.borrow_mut().remove(row.index as usize);
+        let Some(slot) = self.table.borrow_mut().remove(row) else { return };
         self.reactor.disarm(row.index);
         if let Stage::Relaying { relay, .. } = &slot.stage {
             // A socket that is closed here stays in the epoll instance as long as it is open elsewhere.

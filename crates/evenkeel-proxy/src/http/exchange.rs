@@ -82,7 +82,7 @@ fn has_room_for_relay(worker: &Worker, session: &Session) -> bool {
 /// The listener of `session` as it is now, if it still is.
 fn accepting(worker: &Worker, session: &Session) -> Option<Rc<Accepting>> {
     let number = session.serving()?.listener;
-    worker.accepting.borrow().get(&number).cloned()
+    worker.doors.borrow().numbered(number).cloned()
 }
 
 /// One request, from its head to the last byte of its answer.

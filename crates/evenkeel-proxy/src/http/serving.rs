@@ -38,9 +38,8 @@ impl Serving {
     /// For `session`, if its requests are balanced.
     pub fn of(worker: &Worker, session: &Session) -> Option<Self> {
         session.listener.reception.http.as_ref()?;
-        let accepting = worker.accepting.borrow();
-        let own = accepting.values().find(|accepting| accepting.listener.name == session.listener.name);
-        let number = own.map_or(u32::MAX, |accepting| accepting.number);
+        let doors = worker.doors.borrow();
+        let number = doors.named(&session.listener.name).map_or(u32::MAX, |accepting| accepting.number);
         Some(Self::begin(number, session.since(worker.reactor.now())))
     }
 

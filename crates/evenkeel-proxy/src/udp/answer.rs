@@ -66,7 +66,10 @@ impl Worker {
             }
         }
         let Some(id) = flow.id.get() else { return };
-        let over = flow.flows.borrow_mut().handle_backend(now, *id, inbox.len() as u64);
+        let mut flows = flow.flows.borrow_mut();
+        let over = flows.handle_backend(now, *id, inbox.len() as u64);
+        self.udp.heed(&flows);
+        drop(flows);
         over.into_iter().for_each(|end| self.end(flow.session.row, end));
     }
 

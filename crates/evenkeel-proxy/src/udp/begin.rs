@@ -137,6 +137,7 @@ impl Worker {
     /// A flow that is in its service's table is in its row of the worker's, too.
     pub fn enter_flow(&self, flow: &Rc<Flow>) {
         self.udp.open.set(self.udp.open.get() + 1);
+        self.udp.heed(&flow.flows.borrow());
         self.set_stage(flow.session.row, Stage::Flowing(Rc::clone(flow)));
     }
 }

@@ -18,7 +18,7 @@ pub use flow::Flow;
 pub use suspended::SuspendedFlow;
 
 use crate::listener::Accepting;
-use crate::reactor::Token;
+use crate::reactor::{Row, Token};
 use crate::worker::Worker;
 use evenkeel_core::dice::Dice;
 use evenkeel_core::end::End;
@@ -27,10 +27,10 @@ use evenkeel_core::name::{Protocol, ServiceName};
 use evenkeel_core::snapshot::{Listener, Snapshot};
 use evenkeel_sys::datagram::{Inbox, Peer};
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Flows that are ended in one turn because they were quiet for too long: the others have to wait for a turn more.
 const EXPIRED_MAX: usize = 256;
@@ -53,6 +53,8 @@ pub struct Udp {
     services: RefCell<BTreeMap<ServiceName, Rc<Flows>>>,
     /// Flows of all services.
     open: Cell<u32>,
+    /// No flow is over before that, whichever service it is of: there may be thousands of those. `None`: there is no flow.
+    due: Cell<Option<Instant>>,
     /// Batches in a row behind which there was more.
     full_batches: Cell<u32>,
     /// Whether flows of another process are still to come.
@@ -75,15 +77,20 @@ impl Worker {
             Rc::new(RefCell::new(FlowTable::new(limit, listener.flows, &mut dice)))
         });
         flows.borrow_mut().set(limit, listener.flows);
+        self.udp.heed(&flows.borrow());
         Some(Rc::clone(flows))
     }
 
     /// Forgets the tables of services that are no more; their flows have ended with their listeners.
     pub fn forget_services(&self, snapshot: &Snapshot) {
-        let has = |service: &ServiceName| {
-            snapshot.listeners.keys().any(|it| it.protocol == Protocol::Udp && it.service == *service)
-        };
-        self.udp.services.borrow_mut().retain(|service, flows| has(service) || !flows.borrow().is_empty());
+        if self.udp.services.borrow().is_empty() {
+            return;
+        }
+        let of_udp = snapshot.listeners.keys().filter(|it| it.protocol == Protocol::Udp);
+        let has: BTreeSet<&ServiceName> = of_udp.map(|it| &it.service).collect();
+        let stays =
+            |service: &ServiceName, flows: &Flows| has.contains(service) || !flows.borrow().is_empty();
+        self.udp.services.borrow_mut().retain(|service, flows| stays(service, flows));
     }
 
     /// Takes datagrams from a listener's sockets from now on.
@@ -113,22 +120,24 @@ impl Worker {
 
     /// How long no flow is over; `None`: there is none.
     pub fn flows_due(&self) -> Option<Duration> {
-        let services = self.udp.services.borrow();
-        let due = services.values().filter_map(|flows| flows.borrow().next_deadline()).min()?;
-        Some(due.saturating_duration_since(self.reactor.now()))
+        Some(self.udp.due.get()?.saturating_duration_since(self.reactor.now()))
     }
 
     /// Ends flows that were quiet for too long.
     pub fn expire_flows(self: &Rc<Self>) {
-        for _ in 0..EXPIRED_MAX {
-            let over = self.udp.services.borrow().values().find_map(|flows| {
-                let flows = flows.borrow();
-                let (id, end) = flows.handle_timeout(self.reactor.now())?;
-                Some((flows.get(id)?.0.session.row, end))
-            });
-            let Some((row, end)) = over else { return };
-            self.end(row, end);
+        let now = self.reactor.now();
+        if self.udp.due.get().is_none_or(|due| now < due) {
+            return;
         }
+        let services: Vec<Rc<Flows>> = self.udp.services.borrow().values().cloned().collect();
+        let mut left = EXPIRED_MAX;
+        for flows in &services {
+            while let Some((row, end)) = next_over(flows, now).filter(|_| left > 0) {
+                left -= 1;
+                self.end(row, end);
+            }
+        }
+        self.udp.due.set(services.iter().filter_map(|flows| flows.borrow().next_deadline()).min());
     }
 
     /// A flow has ended.
@@ -137,4 +146,18 @@ impl Worker {
             self.udp.open.set(self.udp.open.get() - 1);
         }
     }
+}
+
+impl Udp {
+    /// A flow of these has begun, or is held to something else from now on: it may be over before all others.
+    fn heed(&self, flows: &FlowTable<Path, Rc<Flow>>) {
+        self.due.set(self.due.get().into_iter().chain(flows.next_deadline()).min());
+    }
+}
+
+/// The row of a flow that was quiet for too long, and how it ends.
+fn next_over(flows: &Flows, now: Instant) -> Option<(Row, End)> {
+    let flows = flows.borrow();
+    let (id, end) = flows.handle_timeout(now)?;
+    Some((flows.get(id)?.0.session.row, end))
 }

@@ -119,11 +119,9 @@ impl Worker {
     /// They have come: takes datagrams from now on.
     pub fn open_ports(&self) {
         if self.udp.held.replace(false) {
-            let accepting = self.accepting.borrow();
-            accepting
-                .values()
-                .filter(|it| it.flows.is_some())
-                .for_each(|accepting| self.open_port(accepting));
+            let ports: Vec<_> =
+                self.doors.borrow().all_open().values().filter(|it| it.flows.is_some()).cloned().collect();
+            ports.iter().for_each(|accepting| self.open_port(accepting));
         }
     }
 }

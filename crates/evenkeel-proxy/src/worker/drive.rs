@@ -1,6 +1,6 @@
 //! Goes on with a session, as far as it gets.
 
-use super::{Slot, Stage, Worker, tenant};
+use super::{Slot, Stage, Worker};
 use crate::Report;
 use crate::books::CountedSeat;
 use crate::http::{self, Waiting};
@@ -42,7 +42,7 @@ impl Worker {
 
     fn go_unguarded(self: &Rc<Self>, row: Row) {
         let mut table = self.table.borrow_mut();
-        let Some(slot) = tenant(&mut table, row) else { return };
+        let Some(slot) = table.at_mut(row) else { return };
         slot.queued = false;
         if let Stage::Relaying { relay, seat } = &mut slot.stage {
             return match self.relay(&slot.session, relay, seat) {
@@ -167,7 +167,7 @@ impl Worker {
     pub(super) fn review(self: &Rc<Self>) {
         while let Some(row) = self.reactor.pop_review() {
             if let Some(Slot { stage: Stage::Relaying { relay, .. }, .. }) =
-                tenant(&mut self.table.borrow_mut(), row)
+                self.table.borrow_mut().at_mut(row)
             {
                 relay.review();
             }
@@ -178,7 +178,7 @@ impl Worker {
     /// From now on the session is plain data.
     fn establish(self: &Rc<Self>, row: Row, Established { mut relay, seat }: Established) {
         let mut table = self.table.borrow_mut();
-        let Some(slot) = tenant(&mut table, row) else { return };
+        let Some(slot) = table.at_mut(row) else { return };
         relay.on_ready(Side::Client, slot.session.client_ready.get());
         relay.on_ready(Side::Backend, slot.session.backend_ready.get());
         if self.unwatched.take() == Some(row) {

@@ -1,6 +1,6 @@
 //! How a session leaves the table, is counted and told of.
 
-use super::{Slot, Stage, Worker, tenant};
+use super::{Slot, Stage, Worker};
 use crate::reactor::Row;
 use crate::record::Carried;
 use crate::session::Session;
@@ -12,12 +12,7 @@ use std::time::Duration;
 impl Worker {
     /// The session at `row` is over.
     pub fn end(self: &Rc<Self>, row: Row, end: End) {
-        let mut table = self.table.borrow_mut();
-        if tenant(&mut table, row).is_none() {
-            return;
-        }
-        let mut slot = table.remove(row.index as usize);
-        drop(table);
+        let Some(mut slot) = self.table.borrow_mut().remove(row) else { return };
         self.reactor.disarm(row.index);
         if let Some(connection) = slot.session.connection() {
             self.drop_request(&mut slot, end);

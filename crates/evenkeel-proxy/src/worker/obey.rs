@@ -1,17 +1,17 @@
 //! What the control plane wants of a worker: to accept and pick as published, to drain, to stop.
 
-use super::closing::ROUND_TRIP;
-use super::{Command, Drain, Service, Slot, Stage, Worker, tenant};
+use super::doors::ROUND_TRIP;
+use super::{Command, Drain, Service, Slot, Stage, Worker};
 use crate::bind::Publication;
 use crate::listener::Accepting;
 use crate::pools::LocalPool;
 use crate::reactor::Row;
 use crate::shared::Ceiling;
 use evenkeel_core::end::End;
-use evenkeel_core::name::{ListenerName, ServiceName};
+use evenkeel_core::side_by_side::side_by_side;
 use evenkeel_core::snapshot::{Listener, Pool};
 use std::cell::Cell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -43,99 +43,132 @@ impl Worker {
         false
     }
 
-    /// Accepts where the publication says and nowhere else, and picks from its pools.
+    /// Accepts where the publication says and nowhere else, and picks from its pools. What is as it was is passed over: there
+    /// may be thousands of services, and sessions wait meanwhile.
     fn reconcile(self: &Rc<Self>, publication: &Publication) {
-        self.reconcile_pools(publication);
-        self.reconcile_services(publication);
+        let has_new_keys =
+            !Arc::ptr_eq(&self.keyring.replace(Arc::clone(&publication.keyring)), &publication.keyring);
+        self.reconcile_pools(publication, has_new_keys);
+        let has_new_gates = self.reconcile_services(publication);
         if self.draining.get().is_some() {
             return;
         }
-        let mut current: BTreeMap<ListenerName, Rc<Accepting>> =
-            self.accepting.borrow().values().map(|a| (a.listener.name.clone(), Rc::clone(a))).collect();
-        let has = |it: &Listener| it.open || publication.bound.contains_key(&it.name);
-        let open = || publication.snapshot.listeners.iter().filter(|(_, listener)| has(listener));
-        // Those who go first: another may listen on their sockets from now on.
-        let gone: Vec<_> =
-            current.keys().filter(|it| !open().any(|(name, _)| name == *it)).cloned().collect();
-        gone.iter()
-            .filter_map(|name| current.remove(name))
-            .for_each(|accepting| self.forget(accepting, ROUND_TRIP));
-        for (name, listener) in open() {
-            let pool = listener.pool.as_ref().and_then(|name| self.pools.borrow().get(name).cloned());
-            let known = current.get(name);
-            let gate = publication.gates.get(&name.service);
-            let flows = self.flows_of(listener);
-            let terms = listener.reception.tls.as_ref();
-            let tls = terms.and_then(|terms| publication.keyring.server(terms));
-            let is_same = |known: &Accepting| {
-                known.listener == *listener
-                    && known.pool.as_ref().map(Rc::as_ptr) == pool.as_ref().map(Rc::as_ptr)
-                    && known.gate.as_ref().map(Arc::as_ptr) == gate.map(Arc::as_ptr)
-                    && known.tls == tls
+        let is_open = |it: &Listener| it.open || publication.bound.contains_key(&it.name);
+        let (mut gone, mut changed) = (Vec::new(), Vec::new());
+        for (_, known, now) in side_by_side(self.doors.borrow().all_open(), &publication.snapshot.listeners) {
+            let is_same = |(known, now): (&Rc<Accepting>, &Arc<Listener>)| {
+                let is_touched = has_new_gates || has_new_keys && now.reception.tls.is_some();
+                Arc::ptr_eq(&known.listener, now) && now.open && !is_touched
             };
-            if known.is_some_and(|known| is_same(known)) {
+            if known.zip(now).is_some_and(is_same) {
                 continue;
             }
-            let number = known.map_or_else(|| self.next_listener(), |known| known.number);
-            let accepting = Rc::new(Accepting {
-                number,
-                listener: Arc::clone(listener),
-                pool,
-                tls,
-                bound: Arc::clone(&publication.bound[name]),
-                ceiling: Arc::clone(&publication.services[&name.service]),
-                gate: gate.cloned(),
-                counts: publication.books.services[&name.service].of(self.index),
-                routes: publication.books.routes_of(&name.service),
-                flows,
-                resting: Cell::new(known.and_then(|known| known.resting.get())),
-                stride: Cell::default(),
-            });
-            if known.is_none() {
-                self.listen(&accepting);
+            match now.filter(|now| is_open(now)) {
+                Some(now) => changed.push(Arc::clone(now)),
+                None => gone.extend(known.cloned()),
             }
-            self.accepting.borrow_mut().insert(number, accepting);
         }
+        // Those who go first: another may listen on their sockets from now on.
+        self.forget(gone, ROUND_TRIP);
+        changed.iter().for_each(|listener| self.reconcile_listener(listener, publication));
         self.forget_services(&publication.snapshot);
     }
 
-    fn reconcile_services(&self, publication: &Publication) {
-        let service = |(name, ceiling): (&ServiceName, &Arc<Ceiling>)| {
-            let counts = publication.books.services.get(name)?.of(self.index);
-            let gate = publication.gates.get(name).cloned();
-            Some((name.clone(), Service { ceiling: Arc::clone(ceiling), counts, gate }))
+    /// Accepts on one listener as it is now.
+    fn reconcile_listener(self: &Rc<Self>, listener: &Arc<Listener>, publication: &Publication) {
+        let name = &listener.name;
+        let pool = listener.pool.as_ref().and_then(|name| self.pools.borrow().get(name).cloned());
+        let known = self.doors.borrow().named(name).cloned();
+        let gate = publication.gates.get(&name.service);
+        let flows = self.flows_of(listener);
+        let terms = listener.reception.tls.as_ref();
+        let tls = terms.and_then(|terms| publication.keyring.server(terms));
+        let is_same = |known: &Accepting| {
+            known.listener == *listener
+                && known.pool.as_ref().map(Rc::as_ptr) == pool.as_ref().map(Rc::as_ptr)
+                && known.gate.as_ref().map(Arc::as_ptr) == gate.map(Arc::as_ptr)
+                && known.tls == tls
         };
-        *self.services.borrow_mut() = publication.services.iter().filter_map(service).collect();
+        if known.as_deref().is_some_and(is_same) {
+            return;
+        }
+        let next_number = || self.doors.borrow_mut().next_number();
+        let accepting = Rc::new(Accepting {
+            number: known.as_ref().map_or_else(next_number, |known| known.number),
+            listener: Arc::clone(listener),
+            pool,
+            tls,
+            bound: Arc::clone(&publication.bound[name]),
+            ceiling: Arc::clone(&publication.services[&name.service]),
+            gate: gate.cloned(),
+            counts: publication.books.services[&name.service].of(self.index),
+            routes: publication.books.routes_of(&name.service),
+            flows,
+            stride: Cell::default(),
+        });
+        if known.is_none() {
+            self.listen(&accepting);
+        }
+        self.doors.borrow_mut().open(accepting);
     }
 
-    fn reconcile_pools(&self, publication: &Publication) {
-        let mut pools = self.pools.borrow_mut();
-        pools.retain(|name, _| publication.snapshot.pools.contains_key(name));
-        for (name, pool) in &publication.snapshot.pools {
-            let book = &publication.books.pools[name];
-            match pools.get(name) {
-                Some(local) => local.publish(pool, book, &publication.keyring),
-                None => {
-                    let seed = self.dice.borrow_mut().roll();
-                    let (now, book_of) = (self.reactor.now(), Arc::clone(book));
-                    let local = LocalPool::new(self.index, Arc::clone(pool), book_of, seed, now);
-                    local.publish(pool, book, &publication.keyring);
-                    pools.insert(name.clone(), Rc::new(local));
-                }
+    /// Whether there is another gate than there was.
+    fn reconcile_services(&self, publication: &Publication) -> bool {
+        let mut services = self.services.borrow_mut();
+        let is_same = |(known, ceiling): (&Service, &Arc<Ceiling>)| Arc::ptr_eq(&known.ceiling, ceiling);
+        let others = side_by_side(&services, &publication.services)
+            .filter(|(_, known, now)| !known.zip(*now).is_some_and(is_same))
+            .map(|(name, _, now)| (name.clone(), now.cloned()))
+            .collect::<Vec<_>>();
+        for (name, ceiling) in others {
+            services.remove(&name);
+            if let Some((ceiling, book)) = ceiling.zip(publication.books.services.get(&name)) {
+                services.insert(name, Service { ceiling, counts: book.of(self.index), gate: None });
             }
         }
-        pools.values().for_each(|pool| self.beckon(pool));
-        self.http.links.retain(|| pools.values().flat_map(|pool| eligible(&pool.newest())).collect());
+        let gate_of = |service: &Service| service.gate.as_ref().map(Arc::as_ptr);
+        let gates = side_by_side(&services, &publication.gates)
+            .filter(|(_, known, now)| known.and_then(gate_of) != now.map(Arc::as_ptr))
+            .map(|(name, _, now)| (name.clone(), now.cloned()))
+            .collect::<Vec<_>>();
+        let has_new_gates = !gates.is_empty();
+        for (name, gate) in gates {
+            services.get_mut(&name).into_iter().for_each(|service| service.gate.clone_from(&gate));
+        }
+        has_new_gates
     }
 
-    fn next_listener(&self) -> u32 {
-        let number = self.listeners_begun.get();
-        self.listeners_begun.set(number + 1);
-        number
+    fn reconcile_pools(&self, publication: &Publication, has_new_keys: bool) {
+        let mut pools = self.pools.borrow_mut();
+        let is_same = |(local, now): (&Rc<LocalPool>, &Arc<Pool>)| {
+            local.is_at(now) && !(has_new_keys && now.rules.tls.is_some())
+        };
+        let changed = side_by_side(&pools, &publication.snapshot.pools)
+            .filter(|(_, local, now)| !local.zip(*now).is_some_and(is_same))
+            .map(|(name, _, now)| (name.clone(), now.cloned()))
+            .collect::<Vec<_>>();
+        for (name, now) in &changed {
+            let Some(pool) = now else {
+                pools.remove(name);
+                continue;
+            };
+            let book = &publication.books.pools[name];
+            let local = pools.entry(name.clone()).or_insert_with(|| {
+                let (seed, now) = (self.dice.borrow_mut().roll(), self.reactor.now());
+                Rc::new(LocalPool::new(self.index, Arc::clone(pool), Arc::clone(book), seed, now))
+            });
+            local.publish(pool, book, &publication.keyring);
+            self.beckon(local);
+        }
+        if !changed.is_empty() {
+            self.http.links.retain(|| pools.values().flat_map(|pool| eligible(&pool.newest())).collect());
+        }
     }
 
     fn drain(self: &Rc<Self>, window: Duration) {
-        self.draining.set(Some(Drain { began: self.reactor.now(), window }));
+        let before = self.draining.get();
+        let (is_shut, is_over) = before.map_or((false, false), |it| (it.is_shut, it.is_over));
+        self.draining.set(Some(Drain { began: self.reactor.now(), window, is_shut, is_over }));
         // Whoever still comes has some of the window left.
         self.close_doors(ROUND_TRIP.min(window / 2));
     }
@@ -143,7 +176,7 @@ impl Worker {
     /// Has every session end in time; no more can come.
     pub(super) fn hurry(&self) {
         let Some(drain) = self.draining.get() else { return };
-        for (_, slot) in self.table.borrow_mut().iter_mut() {
+        for slot in self.table.borrow_mut().iter_mut() {
             let by = slot.stage.drain_by(self.drain_deadline(drain)).or(self.drains_by());
             by.into_iter().for_each(|at| self.reactor.arm_by(slot.session.row.index, at));
         }
@@ -153,7 +186,7 @@ impl Worker {
 
     /// Sees to it that the session at `row` is over by `at`, if it is established.
     pub fn close_by(&self, row: Row, at: Instant) {
-        if let Some(slot) = tenant(&mut self.table.borrow_mut(), row) {
+        if let Some(slot) = self.table.borrow_mut().at_mut(row) {
             let by = slot.stage.drain_by(at);
             by.into_iter().for_each(|at| self.reactor.arm_by(row.index, at));
         }
@@ -174,8 +207,9 @@ impl Worker {
 
     /// Tells that the last session has ended, if it has and none can come any more.
     pub(super) fn tell_drained(&self) {
-        let is_drained = self.shut.get() && self.table.borrow().is_empty();
-        if is_drained && !self.told_drained.replace(true) {
+        let Some(drain) = self.draining.get().filter(|drain| drain.is_shut && !drain.is_over) else { return };
+        if self.table.borrow().is_empty() {
+            self.draining.set(Some(Drain { is_over: true, ..drain }));
             self.flush_records();
             self.shared.on_drained();
         }
@@ -183,17 +217,14 @@ impl Worker {
 
     /// Ends every session at once.
     fn stop(self: &Rc<Self>) {
-        self.accepting.borrow_mut().clear();
-        self.closing.borrow_mut().clear();
-        let rows: Vec<Row> = self.table.borrow().iter().map(|(_, slot)| slot.session.row).collect();
+        self.doors.borrow_mut().clear();
+        let rows: Vec<Row> = self.table.borrow().iter().map(|slot| slot.session.row).collect();
         rows.into_iter().for_each(|row| self.cut(row, End::Stopped));
     }
 
     /// Ends a session for a reason of ours, wherever it is.
     pub fn cut(self: &Rc<Self>, row: Row, end: End) {
-        if let Some(Slot { stage: Stage::Relaying { relay, .. }, .. }) =
-            tenant(&mut self.table.borrow_mut(), row)
-        {
+        if let Some(Slot { stage: Stage::Relaying { relay, .. }, .. }) = self.table.borrow_mut().at_mut(row) {
             relay.cut(self.reactor.now());
         }
         self.end(row, end);

@@ -2,6 +2,7 @@
 
 use super::setup::{Setup, wait_flow};
 use evenkeel_testkit::{Pattern, UdpClient, UdpServer, eventually, port};
+use std::collections::BTreeSet;
 
 /// Every size around those at which something could change, and steps between.
 fn sizes() -> Vec<usize> {
@@ -82,6 +83,36 @@ fn a_flow_that_is_quiet_is_over_when_its_time_is() {
         let told = wait_flow(&mut balancer, |_| true);
         assert_eq!((&told["end"], &told["by"]), (&end.into(), &by.into()), "{keys}");
     }
+}
+
+#[test]
+fn a_flow_is_held_to_what_a_reload_says() {
+    let server = UdpServer::echo();
+    let setup = Setup::to([&server]).keys("timeout.flow = \"1h\"");
+    let (client, mut balancer) = (setup.client(), setup.clone().ready());
+    assert_eq!(client.ask(b"hello?"), "hello?");
+    balancer.reload(setup.text().replace("1h", "50ms"));
+    assert_eq!(wait_flow(&mut balancer, |_| true)["end"], "flow-idle");
+}
+
+#[test]
+fn flows_of_each_of_many_services_are_over_in_their_time() {
+    let server = UdpServer::echo();
+    let ports: Vec<u16> = (0..20).map(|_| port::free()).collect();
+    let service = |(number, port): (usize, &u16)| {
+        let (to, quiet) = (server.addr(), 50 + 5 * number);
+        format!(
+            "[udp.s{number}]\nlisten = \"127.0.0.1:{port}\"\nto = \"{to}\"\ntimeout.flow = \"{quiet}ms\"\n"
+        )
+    };
+    let services: String = ports.iter().enumerate().map(service).collect();
+    let mut balancer = Setup::to([&server]).keys(&services).ready();
+    let clients: Vec<_> = ports.iter().map(|port| UdpClient::to(([127, 0, 0, 1], *port).into())).collect();
+    clients.iter().for_each(|client| assert_eq!(client.ask(b"?"), "?"));
+    let told = balancer.wait_sessions(ports.len());
+    assert!(told.iter().all(|line| line["end"] == "flow-idle"), "{told:?}");
+    let services: BTreeSet<&str> = told.iter().filter_map(|line| line["service"].as_str()).collect();
+    assert_eq!(services.len(), ports.len());
 }
 
 #[test]
