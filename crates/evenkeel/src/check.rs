@@ -14,6 +14,7 @@ use evenkeel_core::health::{Check, CheckKind};
 use evenkeel_core::name::PoolName;
 use evenkeel_core::snapshot::Listener;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -84,12 +85,13 @@ struct Service<'a> {
 }
 
 fn services(config: &Config) -> impl Iterator<Item = Service<'_>> {
-    let find = |pool: &PoolName| config.pools.iter().find(|known| known.name == *pool);
+    let pools: BTreeMap<_, _> = config.pools.iter().map(|pool| (&pool.name, pool)).collect();
+    let find = move |pool: &PoolName| pools.get(pool).copied();
     config.listeners.chunk_by(|one, other| one.name.service == other.name.service).map(move |listeners| {
         Service {
             name: listeners[0].name.service.as_str(),
             listeners: listeners.iter().map(Arc::as_ref).collect(),
-            pools: listeners[0].pools().filter_map(find).collect(),
+            pools: listeners[0].pools().filter_map(&find).collect(),
         }
     })
 }

@@ -46,7 +46,7 @@ pub async fn perform(desk: &Desk, op: Op, peer: Peer, args: &Args) -> Result<Rep
         Op::Service => {
             let name = args.text("service").unwrap_or_default();
             let picture = desk.look().await?;
-            let view = view::service(&picture, &ServiceName::new(name));
+            let view = view::service(&picture, &view::by_service(&picture), &ServiceName::new(name));
             view.map(Reply::Json).ok_or_else(|| missing::service(&picture, name))
         }
         Op::Listeners => Ok(Reply::Json(json!({"listeners": view::listeners(&*desk.look().await?)}))),
@@ -55,7 +55,8 @@ pub async fn perform(desk: &Desk, op: Op, peer: Peer, args: &Args) -> Result<Rep
             let (name, picture) = (args.text("pool").unwrap_or_default(), desk.look().await?);
             let pool = picture.snapshot.pools.get(&PoolName::new(name));
             let pool = pool.ok_or_else(|| missing::pool(&picture, name))?;
-            Ok(Reply::Json(view::pool(&picture, &view::by_pool(&picture), pool)))
+            let (views, users) = (view::by_pool(&picture), view::users(&picture));
+            Ok(Reply::Json(view::pool(&picture, &views, &users, pool)))
         }
         Op::Backends => backends(&*desk.look().await?, args),
         Op::WhyBackend => why::backend(desk, args).await,

@@ -20,7 +20,7 @@ use evenkeel_proxy::{
     BackendSums, CLASSES, DatagramSums, Datagrams, RequestSums, RouteSums, ServiceSums, SessionView, Times,
 };
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
 /// How it does as a whole.
@@ -74,14 +74,26 @@ fn sandbox(picture: &Picture) -> Value {
 
 /// All services.
 pub fn services(picture: &Picture) -> Vec<Value> {
-    picture.services.keys().filter_map(|name| service(picture, name)).collect()
+    let listeners = by_service(picture);
+    picture.services.keys().filter_map(|name| service(picture, &listeners, name)).collect()
+}
+
+/// The listeners of each service.
+pub type ByService<'a> = BTreeMap<&'a ServiceName, Vec<&'a Listener>>;
+
+/// Sorts them.
+pub fn by_service(picture: &Picture) -> ByService<'_> {
+    let mut services = ByService::new();
+    for listener in picture.snapshot.listeners.values() {
+        services.entry(&listener.name.service).or_default().push(listener);
+    }
+    services
 }
 
 /// One service.
-pub fn service(picture: &Picture, name: &ServiceName) -> Option<Value> {
+pub fn service(picture: &Picture, listeners: &ByService<'_>, name: &ServiceName) -> Option<Value> {
     let sums: &ServiceSums = picture.services.get(name)?;
-    let listeners: Vec<&Listener> =
-        picture.snapshot.listeners.values().filter(|it| it.name.service == *name).map(|it| &**it).collect();
+    let listeners = listeners.get(name).map(Vec::as_slice).unwrap_or_default();
     let max = listeners.first().and_then(|it| limit(it.max_sessions));
     let is_for_flows = listeners.first().is_some_and(|it| it.is_for_flows());
     Some(json!({
@@ -92,7 +104,7 @@ pub fn service(picture: &Picture, name: &ServiceName) -> Option<Value> {
         "sessions": {"open": sums.open, "accepted": sums.accepted, "failed": End::failures(&sums.ends), "max": max},
         "ends": happened(End::words().zip(sums.ends)),
         "retries": sums.retries,
-        "requests": requests(&listeners, &sums.requests, picture.routes.get(name)),
+        "requests": requests(listeners, &sums.requests, picture.routes.get(name)),
         "to_backend": sums.to_backend,
         "to_client": sums.to_client,
         "protocol": listeners.first().map(|it| it.name.protocol.word()),
@@ -162,8 +174,8 @@ pub fn listeners(picture: &Picture) -> Vec<Value> {
 
 /// All pools, with their backends.
 pub fn pools(picture: &Picture) -> Vec<Value> {
-    let views = by_pool(picture);
-    picture.snapshot.pools.values().map(|it| pool(picture, &views, it)).collect()
+    let (views, users) = (by_pool(picture), users(picture));
+    picture.snapshot.pools.values().map(|it| pool(picture, &views, &users, it)).collect()
 }
 
 /// What the director sees of the backends of each pool.
@@ -176,22 +188,33 @@ pub fn by_pool(picture: &Picture) -> ByPool<'_> {
 }
 
 /// One pool, with its backends.
-pub fn pool(picture: &Picture, views: &ByPool<'_>, pool: &Pool) -> Value {
-    let services: Vec<&str> = services_of(picture, &pool.name);
+pub fn pool(picture: &Picture, views: &ByPool<'_>, users: &Users<'_>, pool: &Pool) -> Value {
     json!({
         "name": pool.name.as_str(),
-        "services": services,
+        "services": users.get(&pool.name),
         "waiting": pool.waiting.load(std::sync::atomic::Ordering::Relaxed),
         "backends": backends(picture, views.get(&pool.name).copied().unwrap_or_default()),
     })
 }
 
+/// The services that send to each pool.
+pub type Users<'a> = BTreeMap<&'a PoolName, BTreeSet<&'a str>>;
+
+/// Looks for them.
+pub fn users(picture: &Picture) -> Users<'_> {
+    let mut users: Users<'_> = picture.snapshot.pools.keys().map(|pool| (pool, BTreeSet::new())).collect();
+    for listener in picture.snapshot.listeners.values() {
+        for pool in listener.pools() {
+            users.entry(pool).or_default().insert(listener.name.service.as_str());
+        }
+    }
+    users
+}
+
 /// The services that send to `pool`.
-pub fn services_of<'a>(picture: &'a Picture, pool: &PoolName) -> Vec<&'a str> {
+pub fn services_of<'a>(picture: &'a Picture, pool: &PoolName) -> BTreeSet<&'a str> {
     let listeners = picture.snapshot.listeners.values().filter(|it| it.pools().any(|it| it == pool));
-    let mut services: Vec<&str> = listeners.map(|it| it.name.service.as_str()).collect();
-    services.dedup();
-    services
+    listeners.map(|it| it.name.service.as_str()).collect()
 }
 
 /// These backends.
