@@ -10,7 +10,7 @@ use evenkeel_core::load::Load;
 use evenkeel_sys::poll::Readiness;
 use slab::Slab;
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -189,11 +189,13 @@ impl Links {
         }
     }
 
-    /// Closes what waits at others than these backends, told by the addresses of their loads.
-    pub fn retain(&self, stay: impl FnOnce() -> BTreeSet<usize>) {
-        if self.idle.borrow().len() > 0 {
-            let stay = stay();
-            self.close_idle(|link| !stay.contains(&link.key()));
+    /// Closes what waits at others than these backends, told by the addresses of their loads. There may be many more of them
+    /// than links: none is looked at when it is known that all links stay.
+    pub fn retain(&self, mut stay: impl Iterator<Item = usize>) {
+        let mut others: HashSet<usize> = self.idle.borrow().keys().collect();
+        while !others.is_empty() {
+            let Some(key) = stay.next() else { return self.close_idle(|link| others.contains(&link.key())) };
+            others.remove(&key);
         }
     }
 

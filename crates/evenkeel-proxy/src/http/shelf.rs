@@ -17,6 +17,11 @@ impl Shelf {
         self.count
     }
 
+    /// The backends that there are any of.
+    pub fn keys(&self) -> impl Iterator<Item = usize> {
+        self.links.iter().filter(|(_, links)| !links.is_empty()).map(|(key, _)| *key)
+    }
+
     /// Those of one backend.
     pub fn of(&self, key: usize) -> &[Rc<Link>] {
         self.links.get(&key).map_or(&[], Vec::as_slice)

@@ -8,10 +8,11 @@ use crate::pools::LocalPool;
 use crate::reactor::Row;
 use crate::shared::Ceiling;
 use evenkeel_core::end::End;
+use evenkeel_core::name::ServiceName;
 use evenkeel_core::side_by_side::side_by_side;
 use evenkeel_core::snapshot::{Listener, Pool};
 use std::cell::Cell;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -49,7 +50,7 @@ impl Worker {
         let has_new_keys =
             !Arc::ptr_eq(&self.keyring.replace(Arc::clone(&publication.keyring)), &publication.keyring);
         self.reconcile_pools(publication, has_new_keys);
-        let has_new_gates = self.reconcile_services(publication);
+        let with_new_gate = self.reconcile_services(publication);
         if self.draining.get().is_some() {
             return;
         }
@@ -57,8 +58,9 @@ impl Worker {
         let (mut gone, mut changed) = (Vec::new(), Vec::new());
         for (_, known, now) in side_by_side(self.doors.borrow().all_open(), &publication.snapshot.listeners) {
             let is_same = |(known, now): (&Rc<Accepting>, &Arc<Listener>)| {
-                let is_touched = has_new_gates || has_new_keys && now.reception.tls.is_some();
-                Arc::ptr_eq(&known.listener, now) && now.open && !is_touched
+                let is_touched = has_new_keys && now.reception.tls.is_some();
+                let has_new_gate = || with_new_gate.contains(&now.name.service);
+                Arc::ptr_eq(&known.listener, now) && now.open && !is_touched && !has_new_gate()
             };
             if known.zip(now).is_some_and(is_same) {
                 continue;
@@ -112,8 +114,8 @@ impl Worker {
         self.doors.borrow_mut().open(accepting);
     }
 
-    /// Whether there is another gate than there was.
-    fn reconcile_services(&self, publication: &Publication) -> bool {
+    /// Those that have another gate than before.
+    fn reconcile_services(&self, publication: &Publication) -> BTreeSet<ServiceName> {
         let mut services = self.services.borrow_mut();
         let is_same = |(known, ceiling): (&Service, &Arc<Ceiling>)| Arc::ptr_eq(&known.ceiling, ceiling);
         let others = side_by_side(&services, &publication.services)
@@ -131,11 +133,10 @@ impl Worker {
             .filter(|(_, known, now)| known.and_then(gate_of) != now.map(Arc::as_ptr))
             .map(|(name, _, now)| (name.clone(), now.cloned()))
             .collect::<Vec<_>>();
-        let has_new_gates = !gates.is_empty();
-        for (name, gate) in gates {
-            services.get_mut(&name).into_iter().for_each(|service| service.gate.clone_from(&gate));
+        for (name, gate) in &gates {
+            services.get_mut(name).into_iter().for_each(|service| service.gate.clone_from(gate));
         }
-        has_new_gates
+        gates.into_iter().map(|(name, _)| name).collect()
     }
 
     fn reconcile_pools(&self, publication: &Publication, has_new_keys: bool) {
@@ -161,7 +162,7 @@ impl Worker {
             self.beckon(local);
         }
         if !changed.is_empty() {
-            self.http.links.retain(|| pools.values().flat_map(|pool| eligible(&pool.newest())).collect());
+            self.http.links.retain(pools.values().flat_map(|pool| eligible(pool.newest())));
         }
     }
 
@@ -232,7 +233,9 @@ impl Worker {
 }
 
 /// The places in memory of the loads of those that may take traffic.
-fn eligible(pool: &Pool) -> Vec<usize> {
-    let eligible = pool.backends.iter().filter(|backend| backend.eligible);
-    eligible.map(|backend| Arc::as_ptr(&backend.load).addr()).collect()
+fn eligible(pool: Arc<Pool>) -> impl Iterator<Item = usize> {
+    (0..pool.backends.len()).filter_map(move |index| {
+        let backend = &pool.backends[index];
+        backend.eligible.then(|| Arc::as_ptr(&backend.load).addr())
+    })
 }

@@ -26,7 +26,8 @@ pub fn line(out: &mut String, entry: &Entry<'_>) {
 fn request(out: &mut String, record: &RequestRecord) {
     let (said, mut line) = (record.said_in_bytes(), Object::new(out));
     // Of what was refused, nobody knows.
-    let version = (!said.method.is_empty()).then(|| record.version.word());
+    let method = Some(said.method).filter(|it| !it.is_empty());
+    let version = method.map(|_| record.version.word());
     line.time("ts", record.began_at + record.duration)
         .word("kind", "request")
         .said_or_null("id", said.id)
@@ -39,7 +40,7 @@ fn request(out: &mut String, record: &RequestRecord) {
         Who::Named(ip) => line.word("client", Digits::of_ip(*ip).as_str()),
     };
     line.addr_or_null("via", record.via.as_ref())
-        .said("method", said.method)
+        .said_or_null("method", method)
         .called_or_null("protocol", version)
         .said_or_null("host", said.host)
         .said("target", said.target)

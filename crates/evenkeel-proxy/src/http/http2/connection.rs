@@ -299,8 +299,9 @@ impl Connection {
 
     /// A stream is refused before it is a request.
     fn refuse(&mut self, id: u32, why: Refusal, asked: &Asked<'_>, out: &mut Vec<u8>, now: Instant) {
-        let path = asked.path.and_then(|path| path.split(|byte| *byte == b'?').next());
-        let line = [asked.method, path.unwrap_or_default()].join(&b' ');
+        // `CONNECT` has no path, but where to.
+        let target = asked.path.or(asked.authority).and_then(|it| it.split(|byte| *byte == b'?').next());
+        let line = [asked.method, target.unwrap_or_default()].join(&b' ');
         self.tell_refused(why, &line, now);
         self.endpoint.refuse(id, out, |out| hpack::status(why.status(), out));
     }

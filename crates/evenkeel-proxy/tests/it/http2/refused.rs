@@ -128,6 +128,16 @@ fn what_is_refused_of_http_1_is_refused_of_http_2_with_the_same_words() {
 }
 
 #[test]
+fn a_tunnel_that_was_refused_is_told_with_where_to() {
+    let server = named("a");
+    let mut rig = rig(&[&server], rules());
+    let asked =
+        raw::fields(&[(":method", "CONNECT"), (":authority", "web.test:443"), ("content-length", "3")]);
+    ending(&rig.connect(), &raw::frame(kind::HEADERS, END_HEADERS, 1, &asked));
+    assert_eq!(rig.request().said().target, "CONNECT web.test:443");
+}
+
+#[test]
 fn a_host_that_is_said_twice_in_the_same_way_is_one() {
     let server = mirror();
     let rig = rig(&[&server], rules());

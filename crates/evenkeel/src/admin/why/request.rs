@@ -12,6 +12,8 @@ use std::time::SystemTime;
 /// All that is known of it.
 pub fn view(it: &PastRequest) -> Value {
     let ended_at = it.began_at + it.duration;
+    // Of what was refused, nobody knows.
+    let method = Some(&it.method).filter(|it| !it.is_empty());
     json!({
         "id": it.id,
         "session": it.session,
@@ -20,8 +22,8 @@ pub fn view(it: &PastRequest) -> Value {
         "listener": it.listener.addr.to_string(),
         "client": it.client.to_string(),
         "via": it.via.as_ref().map(ToString::to_string),
-        "method": it.method,
-        "protocol": (!it.method.is_empty()).then_some(it.protocol),
+        "method": method,
+        "protocol": method.map(|_| it.protocol),
         "host": it.host,
         "target": it.target,
         "route": it.route,
