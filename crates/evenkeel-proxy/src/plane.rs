@@ -1,7 +1,7 @@
 //! The plane as the control plane sees it: start, prepare, publish, drain, stop.
 
 use crate::Inherited;
-use crate::bind::{self, Publication};
+use crate::bind::{self, Bound, Publication};
 use crate::books::{BackendSums, RouteSums, ServiceSums};
 use crate::helm::Helm;
 use crate::record::{Records, Telling};
@@ -163,14 +163,24 @@ pub struct UserPlane {
     draining: bool,
 }
 
-/// The sockets of one listener, for another process.
-pub struct Handed<'a> {
+/// The sockets of one listener, for another process. They are those of the workers and take no descriptors of their own, but
+/// stay open as long as this is there.
+pub struct Handed {
     /// Which one.
-    pub name: &'a ListenerName,
+    pub name: ListenerName,
+    bound: Arc<Bound>,
+}
+
+impl Handed {
     /// All of its sockets.
-    pub sockets: Vec<BorrowedFd<'a>>,
+    pub fn sockets(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.bound.sockets.iter().map(AsFd::as_fd)
+    }
+
     /// Whether evenkeel bound them.
-    pub ours: bool,
+    pub fn are_ours(&self) -> bool {
+        self.bound.ours
+    }
 }
 
 /// The plane and what it tells.
@@ -353,15 +363,9 @@ impl UserPlane {
     }
 
     /// The sockets of all listeners, for another process.
-    pub fn sockets(&self) -> Vec<Handed<'_>> {
+    pub fn sockets(&self) -> Vec<Handed> {
         let bound = self.current.iter().flat_map(|current| &current.bound);
-        bound
-            .map(|(name, bound)| Handed {
-                name,
-                sockets: bound.sockets.iter().map(AsFd::as_fd).collect(),
-                ours: bound.ours,
-            })
-            .collect()
+        bound.map(|(name, bound)| Handed { name: name.clone(), bound: Arc::clone(bound) }).collect()
     }
 
     /// Whether the files of Unix sockets are to stay when their listeners, if they are among these, are closed: another

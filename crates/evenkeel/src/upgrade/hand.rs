@@ -9,11 +9,11 @@ use super::{Again, FORMAT, Gone, MOVING_MAX, Step, session};
 use crate::control::Input;
 use crate::notify;
 use evenkeel_core::name::ListenerName;
-use evenkeel_proxy::{Helm, SESSION_DESCRIPTORS_MAX, Suspended, UserPlane};
+use evenkeel_proxy::{Handed, Helm, SESSION_DESCRIPTORS_MAX, Suspended, UserPlane};
 use evenkeel_sys::handoff::{Channel, DESCRIPTORS_MAX};
 use std::collections::BTreeSet;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Sender as Reply, channel};
@@ -58,7 +58,8 @@ struct Hand {
     line: Line,
     helm: Helm,
     inputs: Sender<Input>,
-    listeners: Vec<(ListenerName, bool, Vec<OwnedFd>)>,
+    /// Until they have gone over.
+    listeners: Vec<Handed>,
     /// Sessions, about.
     open: u64,
     intent: Intent,
@@ -86,12 +87,6 @@ pub fn begin(
     limits: Limits,
     inputs: &Sender<Input>,
 ) -> io::Result<Handing> {
-    let own = |sockets: Vec<BorrowedFd<'_>>| -> io::Result<Vec<OwnedFd>> {
-        sockets.iter().map(BorrowedFd::try_clone_to_owned).collect()
-    };
-    let sockets = plane.sockets().into_iter();
-    let listeners =
-        sockets.map(|it| Ok((it.name.clone(), it.ours, own(it.sockets)?))).collect::<io::Result<_>>()?;
     let (ours, theirs) = Channel::pair()?;
     let line = Line(Arc::new(ours));
     let again = again.clone();
@@ -99,7 +94,7 @@ pub fn begin(
         line: line.clone(),
         helm: plane.helm(),
         inputs: inputs.clone(),
-        listeners,
+        listeners: plane.sockets(),
         open: plane.totals().open,
         intent,
         limits,
@@ -154,8 +149,8 @@ impl Hand {
     /// The whole of it, step by step. When it fails, at whatever step, the caller goes on.
     fn hand_over(&mut self, child: &Child) -> Result<Gone, String> {
         let by = Instant::now() + self.limits.start;
-        self.introduce(by).map_err(|broken| told(&broken))?;
-        let (format, listeners) = self.wait_until_ready(by)?;
+        let names = self.introduce(by).map_err(|broken| told(&broken))?;
+        let (format, listeners) = self.wait_until_ready(&names, by)?;
         self.helm.stop_accepting(Instant::now() + MOVING_MAX).map_err(|_| slow())?;
         let past = self.ask(Step::Past)?;
         let mut said = self.say(Word::Past, &past, Instant::now() + MOVING_MAX);
@@ -187,25 +182,32 @@ impl Hand {
         self.line.say(word, bytes, &[], by).map_err(|broken| told(&broken))
     }
 
-    fn introduce(&self, by: Instant) -> Result<(), Broken> {
+    /// Says what there is, and gives the listeners: their names, in the order in which they went.
+    fn introduce(&mut self, by: Instant) -> Result<Vec<ListenerName>, Broken> {
+        let listeners = std::mem::take(&mut self.listeners);
         let mut hello = Writer::new();
         hello.u32(FORMAT);
         hello.u64(self.open);
         self.intent.write(&mut hello);
         self.line.say(Word::Hello, &hello.bytes, &[], by)?;
-        for (name, ours, sockets) in &self.listeners {
+        for listener in &listeners {
             let mut to = Writer::new();
-            to.bool(*ours);
-            to.addr(&name.addr);
+            to.bool(listener.are_ours());
+            to.addr(&listener.name.addr);
             // More sockets than fit into a packet belong to more workers than anybody has; the rest would wait for nobody.
-            let sockets: Vec<_> = sockets.iter().map(AsFd::as_fd).take(DESCRIPTORS_MAX).collect();
+            let sockets: Vec<_> = listener.sockets().take(DESCRIPTORS_MAX).collect();
             self.line.say(Word::Listener, &to.bytes, &sockets, by)?;
         }
-        self.line.say(Word::Listeners, &[], &[], by)
+        self.line.say(Word::Listeners, &[], &[], by)?;
+        Ok(listeners.into_iter().map(|listener| listener.name).collect())
     }
 
     /// The format that the new process speaks, and the listeners that it takes.
-    fn wait_until_ready(&self, by: Instant) -> Result<(u32, BTreeSet<ListenerName>), String> {
+    fn wait_until_ready(
+        &self,
+        names: &[ListenerName],
+        by: Instant,
+    ) -> Result<(u32, BTreeSet<ListenerName>), String> {
         let message = self.line.hear(by).map_err(|broken| match broken {
             Broken::Silent => format!("the new process is not ready after {:?}", self.limits.start),
             broken => told(&broken),
@@ -217,8 +219,8 @@ impl Hand {
             _ => None,
         };
         let (format, numbers) = said.ok_or_else(|| Broken::Nonsense.to_string())?;
-        let taken = numbers.into_iter().filter_map(|number| self.listeners.get(number));
-        Ok((format, taken.map(|(name, ..)| name.clone()).collect()))
+        let taken = numbers.into_iter().filter_map(|number| names.get(number));
+        Ok((format, taken.cloned().collect()))
     }
 
     /// What the control loop knows.

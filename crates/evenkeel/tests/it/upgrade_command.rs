@@ -3,7 +3,7 @@
 use crate::ask::ask_tcp;
 use crate::chain::{Chain, replace, replaceable};
 use crate::harness::{Setup, evenkeel};
-use evenkeel_testkit::{Server, Signal, eventually, port};
+use evenkeel_testkit::{Peer, Place, Server, Signal, eventually, port};
 use serde_json::{Value, json};
 
 #[test]
@@ -29,6 +29,28 @@ fn the_command_waits_for_the_new_process_and_tells_what_moved() {
     chain.look_for_pids();
     assert_eq!(chain.command("upgrade -q"), (0, String::new(), String::new()));
     client.check_echo("after");
+    chain.look_for_pids();
+    chain.wait_alone();
+}
+
+#[test]
+fn many_listeners_need_no_more_descriptors_to_move() {
+    let server = Server::echo();
+    let (first, count) = (port::free_range(60), 60);
+    let last = first + count - 1;
+    let range = format!(
+        "[tcp.range]\nlisten = \"127.0.0.1:{first}-{last}\"\nto = \"{}\"\nhealth = \"off\"",
+        server.place()
+    );
+    // Each worker has a socket for each of them: more than half of the descriptors that there are.
+    let setup = Setup::to([server.place()]).keys(&range).start(|start| start.nofile(200));
+    let mut chain = Chain::new(setup);
+    let client = chain.connect();
+    client.check_echo("before");
+    let (code, _, errors) = chain.command("upgrade");
+    assert_eq!(code, 0, "{errors}");
+    client.check_echo("after");
+    Peer::connect(&Place::local(last)).check_echo("a new one at the last port");
     chain.look_for_pids();
     chain.wait_alone();
 }
