@@ -13,6 +13,7 @@ pub struct Start {
     args: Vec<String>,
     env: Vec<(String, String)>,
     nofile: Option<u32>,
+    nofile_soft: Option<u32>,
     hold_stdout: bool,
     stdin: Option<OwnedFd>,
     files: TempDir,
@@ -26,6 +27,7 @@ impl Start {
             args: Vec::new(),
             env: Vec::new(),
             nofile: None,
+            nofile_soft: None,
             hold_stdout: false,
             stdin: None,
             files: TempDir::new().expect("a temporary directory"),
@@ -80,6 +82,12 @@ impl Start {
         self
     }
 
+    /// Lowers the soft limit of descriptors, which a process may raise again.
+    pub fn nofile_soft(mut self, limit: u32) -> Self {
+        self.nofile_soft = Some(limit);
+        self
+    }
+
     /// Nobody reads standard output until [`Process::read_stdout`].
     pub fn hold_stdout(mut self) -> Self {
         self.hold_stdout = true;
@@ -119,6 +127,9 @@ impl Start {
         let mut script = String::new();
         if let Some(limit) = self.nofile {
             let _ = write!(script, "ulimit -n {limit}; ");
+        }
+        if let Some(limit) = self.nofile_soft {
+            let _ = write!(script, "ulimit -Sn {limit}; ");
         }
         if self.stdin.is_some() {
             script.push_str("export LISTEN_FDS=1 LISTEN_PID=$$; exec 3<&0 </dev/null; ");

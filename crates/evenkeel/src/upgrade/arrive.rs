@@ -52,6 +52,8 @@ pub struct Arrived {
 /// The process before this one, if it was that which started this one. Call it before anything else opens descriptors.
 pub fn predecessor() -> Option<Predecessor> {
     let channel = Channel::inherited(&std::env::var(VARIABLE).ok()?)?;
+    // Who started this process has the limit that the old one began with, and more may come than that allows.
+    limits::raise_descriptors();
     let line = Line(Arc::new(channel));
     match introduction(line.clone()) {
         Ok(predecessor) => Some(predecessor),
