@@ -132,16 +132,13 @@ impl Rival {
     /// Whether it takes part in a scenario.
     pub fn is_in(&self, scenario: &Scenario) -> bool {
         let is_plain = matches!(self.kind, Kind::Haproxy { splice: false } | Kind::Naive | Kind::Direct);
-        let has_others = scenario.setup.services > 1;
-        if has_others && matches!(self.kind, Kind::Envoy | Kind::Naive | Kind::Direct) {
-            return false;
-        }
         let is_wanted = match scenario.field {
             Field::All => true,
             Field::Best => !is_plain,
             Field::Ours => self.is_ours(),
         };
-        is_wanted && self.speaks(scenario.setup.protocol)
+        let has_all = scenario.setup.services == 1 || !self.idle_service().is_empty();
+        is_wanted && has_all && self.speaks(scenario.setup.protocol)
     }
 
     fn speaks(&self, protocol: Protocol) -> bool {

@@ -101,6 +101,11 @@ impl Gate {
         (!is_none).then_some(Self { rules, sessions, source_rates, rate })
     }
 
+    /// Whether it is the gate for these rules.
+    pub fn has_rules(&self, rules: &GateRules) -> bool {
+        self.rules == *rules
+    }
+
     /// Whether a client may come in now. One without an IP address, as those of Unix sockets, has no source: for it
     /// only the rate in all counts, and the permissions of the socket's file.
     ///

@@ -24,6 +24,16 @@ pub fn side_by_side<'a, K: Ord, A, B>(
     })
 }
 
+/// Every key for which they do not have the same, with what the other one has for it.
+pub fn differing<K: Ord + Clone, A, B: Clone>(
+    one: &BTreeMap<K, A>,
+    other: &BTreeMap<K, B>,
+    is_same: impl Fn(Option<&A>, Option<&B>) -> bool,
+) -> Vec<(K, Option<B>)> {
+    let differing = side_by_side(one, other).filter(|(_, a, b)| !is_same(*a, *b));
+    differing.map(|(key, _, b)| (key.clone(), b.cloned())).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,5 +59,13 @@ mod tests {
         assert_eq!(side_by_side(&some, &none).filter(|(_, one, _)| one.is_some()).count(), 2);
         assert_eq!(side_by_side(&none, &some).filter(|(.., other)| other.is_some()).count(), 2);
         assert_eq!(side_by_side(&none, &none).count(), 0);
+    }
+
+    #[test]
+    fn what_differs_is_what_the_other_one_has_or_nothing() {
+        let one = BTreeMap::from([(1, 'a'), (2, 'b'), (3, 'c')]);
+        let other = BTreeMap::from([(1, 'a'), (2, 'x'), (4, 'd')]);
+        let found = differing(&one, &other, |one, other| one == other);
+        assert_eq!(found, [(2, Some('x')), (3, None), (4, Some('d'))]);
     }
 }

@@ -243,7 +243,7 @@ pub(crate) fn prepare(
             .or_insert_with(|| ceiling(current.and_then(|c| c.services.get(&name.service)), listener));
     }
     let books = books(&snapshot, current, workers);
-    let gates = gate::gates(&snapshot, current.map(|current| (&*current.snapshot, &current.gates)));
+    let gates = gate::gates(&snapshot, current.map(|current| &current.gates));
     let leaving = current.map(|current| current.leaving(&bound)).unwrap_or_default();
     Ok(Publication { snapshot, bound, leaving, services, gates, books, keyring: keyring(current) })
 }

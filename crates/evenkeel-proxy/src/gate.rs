@@ -3,7 +3,7 @@
 
 use crate::session::Session;
 use crate::worker::Worker;
-use evenkeel_core::admit::{Admission, Gate, GateRules};
+use evenkeel_core::admit::{Admission, Gate};
 use evenkeel_core::dice::Dice;
 use evenkeel_core::end::End;
 use evenkeel_core::name::ServiceName;
@@ -19,19 +19,15 @@ use std::time::Instant;
 pub type Gates = BTreeMap<ServiceName, Arc<Gate>>;
 
 /// The gates that `snapshot` needs, counting on from those `before`. One whose rules are the same is the same.
-pub fn gates(snapshot: &Snapshot, before: Option<(&Snapshot, &Gates)>) -> Gates {
+pub fn gates(snapshot: &Snapshot, before: Option<&Gates>) -> Gates {
     let mut gates = Gates::new();
-    let listeners_before = before.iter().flat_map(|(before, _)| before.listeners.values());
-    let rules_before: BTreeMap<&ServiceName, &GateRules> =
-        listeners_before.map(|it| (&it.name.service, &it.reception.gate)).collect();
     for listener in snapshot.listeners.values() {
         let service = &listener.name.service;
         if gates.contains_key(service) {
             continue;
         }
-        let known = before.and_then(|(_, gates)| gates.get(service));
-        let has_same_rules = rules_before.get(service).is_some_and(|it| **it == listener.reception.gate);
-        let gate = match known.filter(|_| has_same_rules) {
+        let known = before.and_then(|before| before.get(service));
+        let gate = match known.filter(|gate| gate.has_rules(&listener.reception.gate)) {
             Some(same) => Some(Arc::clone(same)),
             None => gate(listener, known.map(Arc::as_ref)),
         };

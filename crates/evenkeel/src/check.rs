@@ -14,7 +14,6 @@ use evenkeel_core::health::{Check, CheckKind};
 use evenkeel_core::name::PoolName;
 use evenkeel_core::snapshot::Listener;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -85,7 +84,7 @@ struct Service<'a> {
 }
 
 fn services(config: &Config) -> impl Iterator<Item = Service<'_>> {
-    let pools: BTreeMap<_, _> = config.pools.iter().map(|pool| (&pool.name, pool)).collect();
+    let pools = config.pools_by_name();
     let find = move |pool: &PoolName| pools.get(pool).copied();
     config.listeners.chunk_by(|one, other| one.name.service == other.name.service).map(move |listeners| {
         Service {

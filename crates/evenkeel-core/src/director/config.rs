@@ -7,6 +7,7 @@ use crate::health::Check;
 use crate::load::SeatLimits;
 use crate::name::PoolName;
 use crate::snapshot::{Listener, PoolRules};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,13 @@ pub struct Config {
     pub listeners: Vec<Arc<Listener>>,
     /// Who may take traffic.
     pub pools: Vec<PoolConfig>,
+}
+
+impl Config {
+    /// The pools by their names.
+    pub fn pools_by_name(&self) -> BTreeMap<&PoolName, &PoolConfig> {
+        self.pools.iter().map(|pool| (&pool.name, pool)).collect()
+    }
 }
 
 /// A pool as configured.

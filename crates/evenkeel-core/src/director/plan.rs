@@ -7,7 +7,7 @@ use crate::name::{BackendKey, ListenerName, PoolName};
 use crate::reception::Reception;
 use crate::side_by_side::side_by_side;
 use crate::snapshot::{Listener, PoolRules, SessionLimits};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What becomes of something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,14 +90,13 @@ impl Plan {
 impl Director {
     /// What would change if `proposal` were kept.
     pub fn plan(&self, proposal: &Self) -> Plan {
-        let names = self.pools.keys().chain(proposal.pools.keys()).collect::<BTreeSet<_>>();
-        let pools =
-            names.into_iter().filter_map(|name| match (self.pools.get(name), proposal.pools.get(name)) {
-                (Some(before), Some(after)) => stays(before, after),
-                (Some(before), None) => Some(goes(before)),
-                (None, Some(after)) => Some(comes(after)),
-                (None, None) => None,
-            });
+        let pools = side_by_side(&self.pools, &proposal.pools);
+        let pools = pools.filter_map(|(_, before, after)| match (before, after) {
+            (Some(before), Some(after)) => stays(before, after),
+            (Some(before), None) => Some(goes(before)),
+            (None, Some(after)) => Some(comes(after)),
+            (None, None) => None,
+        });
         Plan { listeners: self.plan_listeners(proposal), pools: pools.collect() }
     }
 

@@ -6,10 +6,9 @@ use crate::bind::Publication;
 use crate::listener::Accepting;
 use crate::pools::LocalPool;
 use crate::reactor::Row;
-use crate::shared::Ceiling;
 use evenkeel_core::end::End;
 use evenkeel_core::name::ServiceName;
-use evenkeel_core::side_by_side::side_by_side;
+use evenkeel_core::side_by_side::differing;
 use evenkeel_core::snapshot::{Listener, Pool};
 use std::cell::Cell;
 use std::collections::{BTreeSet, VecDeque};
@@ -54,25 +53,21 @@ impl Worker {
         if self.draining.get().is_some() {
             return;
         }
+        let is_same = |known: Option<&Rc<Accepting>>, now: Option<&Arc<Listener>>| {
+            let Some((known, now)) = known.zip(now) else { return false };
+            let is_touched = has_new_keys && now.reception.tls.is_some();
+            let has_new_gate = || with_new_gate.contains(&now.name.service);
+            Arc::ptr_eq(&known.listener, now) && now.open && !is_touched && !has_new_gate()
+        };
+        let changed = differing(self.doors.borrow().all_open(), &publication.snapshot.listeners, is_same);
         let is_open = |it: &Listener| it.open || publication.bound.contains_key(&it.name);
-        let (mut gone, mut changed) = (Vec::new(), Vec::new());
-        for (_, known, now) in side_by_side(self.doors.borrow().all_open(), &publication.snapshot.listeners) {
-            let is_same = |(known, now): (&Rc<Accepting>, &Arc<Listener>)| {
-                let is_touched = has_new_keys && now.reception.tls.is_some();
-                let has_new_gate = || with_new_gate.contains(&now.name.service);
-                Arc::ptr_eq(&known.listener, now) && now.open && !is_touched && !has_new_gate()
-            };
-            if known.zip(now).is_some_and(is_same) {
-                continue;
-            }
-            match now.filter(|now| is_open(now)) {
-                Some(now) => changed.push(Arc::clone(now)),
-                None => gone.extend(known.cloned()),
-            }
-        }
+        let (open, gone): (Vec<_>, Vec<_>) =
+            changed.into_iter().partition(|(_, now)| now.as_ref().is_some_and(|now| is_open(now)));
         // Those who go first: another may listen on their sockets from now on.
+        let gone = gone.iter().filter_map(|(name, _)| self.doors.borrow().named(name).cloned()).collect();
         self.forget(gone, ROUND_TRIP);
-        changed.iter().for_each(|listener| self.reconcile_listener(listener, publication));
+        let open = open.iter().filter_map(|(_, now)| now.as_ref());
+        open.for_each(|listener| self.reconcile_listener(listener, publication));
         self.forget_services(&publication.snapshot);
     }
 
@@ -117,11 +112,9 @@ impl Worker {
     /// Those that have another gate than before.
     fn reconcile_services(&self, publication: &Publication) -> BTreeSet<ServiceName> {
         let mut services = self.services.borrow_mut();
-        let is_same = |(known, ceiling): (&Service, &Arc<Ceiling>)| Arc::ptr_eq(&known.ceiling, ceiling);
-        let others = side_by_side(&services, &publication.services)
-            .filter(|(_, known, now)| !known.zip(*now).is_some_and(is_same))
-            .map(|(name, _, now)| (name.clone(), now.cloned()))
-            .collect::<Vec<_>>();
+        let others = differing(&services, &publication.services, |known, ceiling| {
+            known.zip(ceiling).is_some_and(|(known, ceiling)| Arc::ptr_eq(&known.ceiling, ceiling))
+        });
         for (name, ceiling) in others {
             services.remove(&name);
             if let Some((ceiling, book)) = ceiling.zip(publication.books.services.get(&name)) {
@@ -129,10 +122,9 @@ impl Worker {
             }
         }
         let gate_of = |service: &Service| service.gate.as_ref().map(Arc::as_ptr);
-        let gates = side_by_side(&services, &publication.gates)
-            .filter(|(_, known, now)| known.and_then(gate_of) != now.map(Arc::as_ptr))
-            .map(|(name, _, now)| (name.clone(), now.cloned()))
-            .collect::<Vec<_>>();
+        let gates = differing(&services, &publication.gates, |known, gate| {
+            known.and_then(gate_of) == gate.map(Arc::as_ptr)
+        });
         for (name, gate) in &gates {
             services.get_mut(name).into_iter().for_each(|service| service.gate.clone_from(gate));
         }
@@ -141,13 +133,10 @@ impl Worker {
 
     fn reconcile_pools(&self, publication: &Publication, has_new_keys: bool) {
         let mut pools = self.pools.borrow_mut();
-        let is_same = |(local, now): (&Rc<LocalPool>, &Arc<Pool>)| {
-            local.is_at(now) && !(has_new_keys && now.rules.tls.is_some())
-        };
-        let changed = side_by_side(&pools, &publication.snapshot.pools)
-            .filter(|(_, local, now)| !local.zip(*now).is_some_and(is_same))
-            .map(|(name, _, now)| (name.clone(), now.cloned()))
-            .collect::<Vec<_>>();
+        let is_touched = |pool: &Pool| has_new_keys && pool.rules.tls.is_some();
+        let changed = differing(&pools, &publication.snapshot.pools, |local, now| {
+            local.zip(now).is_some_and(|(local, now)| local.is_at(now) && !is_touched(now))
+        });
         for (name, now) in &changed {
             let Some(pool) = now else {
                 pools.remove(name);

@@ -213,8 +213,7 @@ pub fn users(picture: &Picture) -> Users<'_> {
 
 /// The services that send to `pool`.
 pub fn services_of<'a>(picture: &'a Picture, pool: &PoolName) -> BTreeSet<&'a str> {
-    let listeners = picture.snapshot.listeners.values().filter(|it| it.pools().any(|it| it == pool));
-    listeners.map(|it| it.name.service.as_str()).collect()
+    users(picture).remove(pool).unwrap_or_default()
 }
 
 /// These backends.

@@ -22,7 +22,7 @@ pub fn listening(publication: &Publication, config: &Config) -> Vec<Notice> {
             services.entry((&name.service, pool)).or_default().push(addr.clone());
         }
     }
-    let pools: BTreeMap<_, _> = config.pools.iter().map(|pool| (&pool.name, pool)).collect();
+    let pools = config.pools_by_name();
     let notice = |((service, pool), listeners): ((&ServiceName, &PoolName), _)| {
         let pool = *pools.get(pool)?;
         let names = pool.members.iter().filter(|member| is_name(&member.target)).count();
