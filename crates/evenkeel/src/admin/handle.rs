@@ -32,25 +32,25 @@ pub async fn perform(desk: &Desk, op: Op, peer: Peer, args: &Args) -> Result<Rep
         Op::Live => desk.look().await.map(|_| Reply::Text(true, "ok\n".into())),
         Op::Ready => ready(&*desk.look().await?, args.flag("verbose")),
         Op::ServiceReady => service_ready(&*desk.look().await?, args),
-        Op::Metrics => Ok(Reply::Metrics(metrics::write(&*desk.look().await?))),
+        Op::Metrics => desk.show(|it| Ok(Reply::Metrics(metrics::write(it)))).await,
         Op::OpenApi => Ok(Reply::Raw(openapi::document())),
         Op::Access => {
             let why = guard::may_change(&peer, desk.token.as_ref()).err();
             Ok(Reply::Json(json!({"change": why.is_none(), "why": why})))
         }
-        Op::Status => Ok(Reply::Json(view::status(&*desk.look().await?))),
+        Op::Status => desk.show(|it| Ok(Reply::Json(view::status(it)))).await,
         Op::Certificates => {
             Ok(Reply::Json(json!({"certificates": certificates::view(&*desk.look().await?)})))
         }
-        Op::Services => Ok(Reply::Json(json!({"services": view::services(&*desk.look().await?)}))),
+        Op::Services => desk.show(|it| Ok(Reply::Json(json!({"services": view::services(it)})))).await,
         Op::Service => {
             let name = args.text("service").unwrap_or_default();
             let picture = desk.look().await?;
             let view = view::service(&picture, &view::by_service(&picture), &ServiceName::new(name));
             view.map(Reply::Json).ok_or_else(|| missing::service(&picture, name))
         }
-        Op::Listeners => Ok(Reply::Json(json!({"listeners": view::listeners(&*desk.look().await?)}))),
-        Op::Pools => Ok(Reply::Json(json!({"pools": view::pools(&*desk.look().await?)}))),
+        Op::Listeners => desk.show(|it| Ok(Reply::Json(json!({"listeners": view::listeners(it)})))).await,
+        Op::Pools => desk.show(|it| Ok(Reply::Json(json!({"pools": view::pools(it)})))).await,
         Op::Pool => {
             let (name, picture) = (args.text("pool").unwrap_or_default(), desk.look().await?);
             let pool = picture.snapshot.pools.get(&PoolName::new(name));
@@ -58,7 +58,10 @@ pub async fn perform(desk: &Desk, op: Op, peer: Peer, args: &Args) -> Result<Rep
             let (views, users) = (view::by_pool(&picture), view::users(&picture));
             Ok(Reply::Json(view::pool(&picture, &views, &users, pool)))
         }
-        Op::Backends => backends(&*desk.look().await?, args),
+        Op::Backends => {
+            let pool = args.text("pool").map(PoolName::new);
+            desk.show(move |it| backends(it, pool.as_ref())).await
+        }
         Op::WhyBackend => why::backend(desk, args).await,
         Op::WhySession => why::session(desk, args).await,
         Op::WhyClient => why::client(desk, args).await,
@@ -147,12 +150,12 @@ fn verdict(reasons: &[(&str, bool, String)], verbose: bool) -> Reply {
     Reply::Text(is_ready, text)
 }
 
-fn backends(picture: &Picture, args: &Args) -> Result<Reply, Refused> {
-    let views = match args.text("pool") {
-        Some(name) if !picture.snapshot.pools.contains_key(&PoolName::new(name)) => {
-            return Err(missing::pool(picture, name));
+fn backends(picture: &Picture, pool: Option<&PoolName>) -> Result<Reply, Refused> {
+    let views = match pool {
+        Some(name) if !picture.snapshot.pools.contains_key(name) => {
+            return Err(missing::pool(picture, name.as_str()));
         }
-        Some(name) => view::by_pool(picture).get(&PoolName::new(name)).copied().unwrap_or_default(),
+        Some(name) => view::by_pool(picture).get(name).copied().unwrap_or_default(),
         None => &picture.views,
     };
     Ok(Reply::Json(json!({"backends": view::backends(picture, views)})))

@@ -35,7 +35,7 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, HeaderValue};
 use hyper::{Request, Response, StatusCode};
-use reply::{Bytestream, Refused};
+use reply::{Bytestream, Refused, Reply};
 use routes::Found;
 use rustls::ServerConfig;
 use server::Socket;
@@ -215,6 +215,7 @@ impl Bound {
             token: self.token.clone(),
             tls: tls.as_ref().map(|tls| (tls.config.subscribe(), tls.terms.timeout)),
             followers,
+            easel: Arc::new(Semaphore::new(1)),
             open: is_open,
         });
         let mut tasks = JoinSet::new();
@@ -276,6 +277,8 @@ pub struct Desk {
     tls: Option<(watch::Receiver<Option<Arc<ServerConfig>>>, Duration)>,
     /// Seats for those who follow events.
     followers: Arc<Semaphore>,
+    /// Whoever shows everything there is sits here: one at a time, so that no more than one core is kept from the traffic.
+    easel: Arc<Semaphore>,
     /// Closed when it leaves: no new requests, and no end of events.
     open: watch::Receiver<()>,
 }
@@ -310,7 +313,7 @@ impl Desk {
         parts: Vec<(&'static str, String)>,
         peer: Peer,
         request: Request<Incoming>,
-    ) -> Result<reply::Reply, Refused> {
+    ) -> Result<Reply, Refused> {
         let query = request.uri().query().unwrap_or_default().to_owned();
         let refused = |status, what: &str| Refused { status, what: what.to_owned() };
         let body = timeout(BODY_TIMEOUT, Limited::new(request.into_body(), BODY_MAX).collect()).await;
@@ -326,6 +329,25 @@ impl Desk {
     /// A picture of everything.
     async fn look(&self) -> Result<Box<Picture>, Refused> {
         self.ask(Question::Look).await
+    }
+
+    /// Shows everything there is, on a thread of its own: of thousands of services it takes half a second, in which the
+    /// one that is here has checks to make and orders to take. The runtime's other threads may all wait for names.
+    async fn show<V>(&self, view: V) -> Result<Reply, Refused>
+    where
+        V: FnOnce(&Picture) -> Result<Reply, Refused> + Send + 'static,
+    {
+        let seat = Arc::clone(&self.easel).acquire_owned().await.map_err(|_| busy())?;
+        let picture = self.look().await?;
+        let (sender, shown) = oneshot::channel();
+        let show = move || {
+            // Nobody listens when whoever asked is gone.
+            let _ = sender.send(view(&picture).map(Reply::written));
+            drop(seat);
+        };
+        let thread = std::thread::Builder::new().name("easel".into()).spawn(show);
+        thread.map_err(|error| Refused::unavailable(format!("no thread to show it: {error}")))?;
+        shown.await.map_err(|_| busy())?
     }
 
     /// Asks the control loop, and waits for its answer.

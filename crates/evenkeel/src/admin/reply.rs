@@ -63,6 +63,16 @@ pub enum Reply {
     Follow(VecDeque<Told>, Receiver<Told>),
 }
 
+impl Reply {
+    /// The same, with its JSON made.
+    pub fn written(self) -> Self {
+        match self {
+            Self::Json(value) => Self::Raw(written(&value)),
+            other => other,
+        }
+    }
+}
+
 /// The bytes of an answer.
 pub enum Bytestream {
     /// All of them at once.
@@ -115,7 +125,7 @@ pub fn respond(outcome: Result<Reply, Refused>) -> Response<Bytestream> {
         Ok(Reply::Asset(asset)) => {
             (StatusCode::OK, asset.kind, Bytestream::Full(Full::new(asset.text.into())))
         }
-        Ok(Reply::Json(value)) => (StatusCode::OK, "application/json", full(format!("{value:#}\n"))),
+        Ok(Reply::Json(value)) => (StatusCode::OK, "application/json", full(written(&value))),
         Ok(Reply::Raw(text)) => (StatusCode::OK, "application/json", full(text)),
         Ok(Reply::Follow(first, more)) => {
             (StatusCode::OK, "text/event-stream", Bytestream::Follow(first, more))
@@ -123,11 +133,9 @@ pub fn respond(outcome: Result<Reply, Refused>) -> Response<Bytestream> {
         Ok(Reply::Mistaken(problems)) => {
             let list: Vec<_> = problems.list.iter().map(Problem::to_json).collect();
             let value = json!({"error": problems.summary(), "problems": list});
-            (StatusCode::UNPROCESSABLE_ENTITY, "application/json", full(format!("{value:#}\n")))
+            (StatusCode::UNPROCESSABLE_ENTITY, "application/json", full(written(&value)))
         }
-        Err(Refused { status, what }) => {
-            (status, "application/json", full(format!("{:#}\n", json!({"error": what}))))
-        }
+        Err(Refused { status, what }) => (status, "application/json", full(written(&json!({"error": what})))),
     };
     let mut response = Response::new(body);
     *response.status_mut() = status;
@@ -145,6 +153,10 @@ pub fn respond(outcome: Result<Reply, Refused>) -> Response<Bytestream> {
         response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     response
+}
+
+fn written(value: &Value) -> String {
+    format!("{value:#}\n")
 }
 
 fn full(text: String) -> Bytestream {

@@ -319,6 +319,21 @@ fn metrics_are_all_there_from_the_start_and_count() {
 }
 
 #[test]
+fn metrics_have_no_series_of_what_cannot_happen() {
+    let server = Server::echo();
+    let running = Setup::to([server.place()]).keys("health = \"off\"").ready();
+    let page = running.ask("GET", "/metrics").text;
+    for absent in ["_check", "_tls_", "_datagrams", "_requests"] {
+        assert!(!page.lines().any(|it| it.starts_with("evenkeel_") && it.contains(absent)), "{absent}");
+    }
+    let checked = Setup::to([server.place()]).keys("health = \"tcp\"").ready();
+    let page = checked.ask("GET", "/metrics").text;
+    for family in ["evenkeel_pool_check_duration_seconds_count", "evenkeel_backend_checks_total"] {
+        assert!(page.lines().any(|it| it.starts_with(family)), "{family}");
+    }
+}
+
+#[test]
 fn how_workers_wait_is_told_and_can_be_changed() {
     let server = Server::echo();
     let setup = Setup::to([server.place()]).top("workers = 1");

@@ -1,5 +1,5 @@
-//! Everything that is counted, as Prometheus reads it. Every series is there from the start, and there are only as many as
-//! the configuration has services and backends.
+//! Everything that is counted, as Prometheus reads it. Every series of what may happen is there from the start, and there are
+//! only as many as the configuration has services and backends.
 
 mod text;
 
@@ -12,6 +12,7 @@ use evenkeel_core::end::End;
 use evenkeel_core::flow::Lost;
 use evenkeel_core::http::grpc;
 use evenkeel_core::http::outcome::Outcome;
+use evenkeel_core::name::PoolName;
 use evenkeel_core::observe::Objection;
 use evenkeel_core::snapshot::{Backend, Listener};
 use evenkeel_proxy::{BackendSums, RouteSums, ServiceSums, Times};
@@ -144,9 +145,7 @@ fn services(text: &mut Text, picture: &Picture) {
     by_word(text, &counts::SERVICE_OBSERVED, &all, "rule", |it| {
         Objection::ALL.iter().map(|objection| objection.word()).zip(it.observed)
     });
-    by_word(text, &counts::SERVICE_TLS_HANDSHAKES, &all, "kind", |it| {
-        [("full", it.tls_full), ("resumed", it.tls_resumed)]
-    });
+    handshakes(text, &with(picture, |it| it.reception.tls.is_some()));
     requests(text, &of_http(picture));
     routes(text, picture);
     durations(text, &counts::SERVICE_DURATION, &all, |it| &it.duration);
@@ -193,6 +192,15 @@ fn durations(
     text.family(metric);
     for (name, sums) in services {
         text.histogram(metric.name, &[("service", name)], times(sums), DURATIONS);
+    }
+}
+
+/// Of services that end TLS; a family has a sample at least.
+fn handshakes(text: &mut Text, services: &[Counted<'_>]) {
+    if !services.is_empty() {
+        by_word(text, &counts::SERVICE_TLS_HANDSHAKES, services, "kind", |it| {
+            [("full", it.tls_full), ("resumed", it.tls_resumed)]
+        });
     }
 }
 
@@ -250,8 +258,8 @@ fn routes(text: &mut Text, picture: &Picture) {
 }
 
 fn pools(text: &mut Text, picture: &Picture) {
-    text.family(&counts::POOL_BACKENDS);
     let views = view::by_pool(picture);
+    text.family(&counts::POOL_BACKENDS);
     for name in picture.snapshot.pools.keys() {
         let views = views.get(name).copied().unwrap_or_default();
         for state in State::ALL {
@@ -264,9 +272,13 @@ fn pools(text: &mut Text, picture: &Picture) {
     for (name, pool) in &picture.snapshot.pools {
         text.sample(counts::POOL_WAITING.name, &[("pool", name.as_str())], pool.waiting.load(Relaxed));
     }
-    text.family(&counts::POOL_CHECK_DURATION);
+    let is_checked = |name: &&PoolName| views.get(name).is_some_and(|them| them.iter().any(|it| it.checked));
+    let checked: Vec<_> = picture.snapshot.pools.keys().filter(is_checked).collect();
+    if !checked.is_empty() {
+        text.family(&counts::POOL_CHECK_DURATION);
+    }
     let none = CheckTimes::default();
-    for name in picture.snapshot.pools.keys() {
+    for name in checked {
         let CheckTimes { passed, failed } = picture.checks.get(name).unwrap_or(&none);
         for (result, times) in [("passed", passed), ("failed", failed)] {
             let labels = [("pool", name.as_str()), ("result", result)];
@@ -332,8 +344,11 @@ fn backends<'a>(text: &mut Text, picture: &'a Picture) {
             row.sample_by(text, failures, "reason", word, count);
         }
     }
-    text.family(&counts::BACKEND_CHECKS);
-    for row in &rows {
+    let checked = || rows.iter().filter(|row| row.view.checked);
+    if checked().next().is_some() {
+        text.family(&counts::BACKEND_CHECKS);
+    }
+    for row in checked() {
         for (word, count) in [("passed", row.view.tally.passed), ("failed", row.view.tally.failed)] {
             row.sample_by(text, &counts::BACKEND_CHECKS, "result", word, count);
         }
