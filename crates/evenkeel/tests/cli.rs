@@ -151,7 +151,15 @@ fn an_empty_variable_names_no_configuration() {
 }
 
 #[test]
-fn a_configuration_is_named_alike_for_run_and_check() {
+fn a_configuration_is_named_alike_for_all_who_read_one() {
+    for command in ["run", "check", "doctor", "plan", "apply"] {
+        for args in
+            [&[command, "/nowhere"][..], &[command, "-c", "/nowhere"], &[command, "--config", "/nowhere"]]
+        {
+            let (status, _, err) = seen(args);
+            assert!(status == 66 && err.contains("/nowhere"), "{args:?}: {status} {err}");
+        }
+    }
     let article = case("article.toml");
     for args in [&["check", &article][..], &["check", "-c", &article], &["check", "nothing", "-c", &article]]
     {

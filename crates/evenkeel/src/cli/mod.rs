@@ -235,17 +235,23 @@ fn demo() -> Command {
         .after_help("Then: curl localhost:8080, several times. Ctrl-C ends it.")
 }
 
-/// The config file, by itself or behind `-c`.
+/// A config file, by itself or behind `-c`.
+fn config_file(help: &'static str) -> [Arg; 2] {
+    let path = |id| Arg::new(id).value_name("FILE").value_parser(clap::value_parser!(PathBuf));
+    let config = path("config").short('c').long("config").help("The same; it counts if both are there");
+    [path("file").help(help), config]
+}
+
+/// The one that evenkeel runs from, unless another is given.
 ///
 /// A variable that is set to nothing, as a unit or a compose file may leave it, is as good as none.
-fn config_file() -> [Arg; 2] {
-    let path = |id| Arg::new(id).value_name("FILE").value_parser(clap::value_parser!(PathBuf));
-    let file = path("file").default_value(DEFAULT_CONFIG).help("The config file; `-` is standard input");
+fn usual_config_file() -> [Arg; 2] {
+    let [file, config] = config_file("The config file; `-` is standard input");
+    let file = file.default_value(DEFAULT_CONFIG);
     let file = match std::env::var_os("EVENKEEL_CONFIG") {
         Some(value) if value.is_empty() => file,
         _ => file.env("EVENKEEL_CONFIG"),
     };
-    let config = path("config").short('c').long("config").help("The same; it counts if both are there");
     [file, config]
 }
 
@@ -268,7 +274,7 @@ fn user() -> Arg {
 fn run() -> Command {
     Command::new("run")
         .about("Run from a config file")
-        .args(config_file())
+        .args(usual_config_file())
         .args(RUN_KEYS.iter().filter_map(|name| {
             keys::find(keys::Context::Top, name).map(|key| service::flag(key).help_heading(None))
         }))
@@ -283,7 +289,7 @@ fn check() -> Command {
     Command::new("check")
         .visible_alias("validate")
         .about("Check a config file and show every mistake")
-        .args(config_file())
+        .args(usual_config_file())
         .arg(
             Arg::new("live")
                 .long("live")
@@ -297,10 +303,9 @@ fn check() -> Command {
 }
 
 fn doctor() -> Command {
-    let file = Arg::new("file").value_name("FILE").value_parser(clap::value_parser!(PathBuf));
     Command::new("doctor")
         .about("Check this host, and how to mend what a config needs of it")
-        .arg(file.help("A config file; `-` is standard input; without one: this host in general"))
+        .args(config_file("A config file; `-` is standard input; without one: this host in general"))
         .arg(json("Print one JSON object"))
         .after_help(
             "Run it as the user that evenkeel runs as. Nothing is changed: it prints the commands that do.\n\
@@ -358,7 +363,7 @@ pub fn understand(matches: &ArgMatches) -> Option<Invocation> {
             json: json(),
         },
         "doctor" => {
-            let file = matches.get_one::<PathBuf>("file");
+            let file = config_path(matches);
             Invocation::Doctor {
                 source: file.map(|_| source(file, None)),
                 name: file.map(|path| file_name(path)).unwrap_or_default(),

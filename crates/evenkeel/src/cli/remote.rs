@@ -1,6 +1,6 @@
 //! Commands for an evenkeel that runs.
 
-use super::json;
+use super::{config_file, config_path, json};
 use crate::remote::{Command as Asked, Order, Subject, Tls, Whom};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -213,18 +213,15 @@ fn remove() -> Command {
         .after_help("`on-remove` says what becomes of its sessions. It stays away over reloads, unless the file changes it.")
 }
 
-fn file() -> Arg {
-    Arg::new("file")
-        .value_name("FILE")
-        .required(true)
-        .value_parser(clap::value_parser!(PathBuf))
-        .help("The config file; what it includes is read by the running evenkeel")
+fn file() -> [Arg; 2] {
+    let [file, config] = config_file("The config file; what it includes is read by the running evenkeel");
+    [file.required_unless_present("config"), config]
 }
 
 fn plan() -> Command {
     Command::new("plan")
         .about("What another config file would change, with live sessions")
-        .arg(file())
+        .args(file())
         .arg(flag("detailed-exitcode", "End with 2 when it would change something, as `terraform plan` does"))
         .arg(json("Print one JSON object"))
         .after_help("Ends with 0, with 1 if the file would be refused.")
@@ -233,7 +230,7 @@ fn plan() -> Command {
 fn apply() -> Command {
     Command::new("apply")
         .about("Make another config file hold")
-        .arg(file())
+        .args(file())
         .arg(Arg::new("confirm").long("confirm").value_name("DURATION").value_parser(trial).help(
             "Go back after this time, such as 30s, unless `evenkeel confirm`, and at once when connects begin to fail",
         ))
@@ -267,7 +264,7 @@ fn diff() -> Command {
 fn save() -> Command {
     Command::new("save")
         .about("Write to the config file what was ordered")
-        .arg(file().required(false).help("The config file; the one that the running evenkeel reads unless told"))
+        .args(config_file("The config file; the one that the running evenkeel reads unless told"))
         .arg(quiet())
         .after_help(
             "Weights, and backends that were added or removed; everything else in the file stays as it was typed. Says how many \
@@ -397,18 +394,18 @@ pub fn understand(name: &str, matches: &ArgMatches) -> Option<(Whom, Asked)> {
         },
         "sessions" => sessions_asked(matches),
         "plan" => Asked::Plan {
-            path: matches.get_one::<PathBuf>("file")?.clone(),
+            path: config_path(matches)?.clone(),
             json: flag("json"),
             detailed: flag("detailed-exitcode"),
         },
         "apply" => Asked::Apply {
-            path: matches.get_one::<PathBuf>("file")?.clone(),
+            path: config_path(matches)?.clone(),
             confirm: matches.get_one("confirm").cloned(),
             quiet: flag("quiet"),
         },
         "confirm" => Asked::Confirm { quiet: flag("quiet") },
         "reopen" => Asked::Reopen { quiet: flag("quiet") },
-        "save" => Asked::Save { path: matches.get_one("file").cloned(), quiet: flag("quiet") },
+        "save" => Asked::Save { path: config_path(matches).cloned(), quiet: flag("quiet") },
         "diff" => Asked::Diff { json: flag("json") },
         "events" => Asked::Events { follow: flag("follow"), json: flag("json") },
         _ => Asked::Order { order: order(name, matches)?, quiet: flag("quiet") },
