@@ -2,10 +2,10 @@
 
 use crate::access::AccessRules;
 use crate::dice::Dice;
-use crate::observe::{Mode, Objection, Objections, Rule};
+use crate::objection::{Objection, Objections, Reason};
+use crate::observe::{Mode, Rule};
 use crate::rate::{Rate, SharedBucket};
 use crate::sources::{Entry, Prefixes, SOURCES, SourcePlace, SourceRates, SourceSessions};
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -23,40 +23,6 @@ pub struct GateRules {
     pub rate: Option<Rule<Rate>>,
     /// Which addresses are one source.
     pub prefixes: Prefixes,
-}
-
-/// Why somebody is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Reason {
-    /// The address may not connect.
-    Denied,
-    /// The source has as many sessions open as one may have.
-    SourceSessions,
-    /// The source connects too fast.
-    SourceRate,
-    /// All together connect too fast.
-    Rate,
-}
-
-impl Reason {
-    /// All of them, in the order in which they are looked for.
-    pub const ALL: [Self; 4] = [Self::Denied, Self::SourceSessions, Self::SourceRate, Self::Rate];
-
-    /// The word for logs and metrics.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Denied => "not-allowed",
-            Self::SourceSessions => "source-sessions",
-            Self::SourceRate => "source-rate",
-            Self::Rate => "rate",
-        }
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
-    }
 }
 
 /// What a gate says.

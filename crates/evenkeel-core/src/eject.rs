@@ -1,9 +1,20 @@
 //! Passive ejection: how long a backend whose live traffic fails stays out, and when it may go at all.
 
-use crate::attempt::{Answer, LiveFailure};
 use crate::dice::Dice;
-use crate::director::{EjectionRules, after};
+use crate::live::{Answer, LiveFailure};
+use crate::span::after;
 use std::time::{Duration, Instant};
+
+/// Passive ejection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EjectionRules {
+    /// How often in a row live traffic may fail.
+    pub tolerance: Tolerance,
+    /// Time out the first time; doubles with each ejection that follows soon.
+    pub time: Duration,
+    /// Time out at most.
+    pub max_time: Duration,
+}
 
 /// How often in a row live traffic may fail at a backend; what is 0 may always.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,6 +1,5 @@
 //! Who may take traffic: operator (the weight) ∧ checks ∧ ejection, then the tiers, and whom to try when nobody may.
 
-use crate::director::AllDown;
 use std::time::Instant;
 
 /// How a backend stands.
@@ -40,6 +39,15 @@ pub enum Tier {
     Unseen,
     /// None: all that could are out.
     Nobody,
+}
+
+/// What to do when no backend of a pool may take traffic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AllDown {
+    /// Try the one that failed longest ago first.
+    Try,
+    /// Close the session.
+    Close,
 }
 
 impl Candidate {

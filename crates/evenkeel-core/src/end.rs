@@ -1,37 +1,10 @@
 //! How a session can end, and whose doing it was.
 
 use crate::attempt::ConnectFailure;
-use crate::reception::Rejection;
+use crate::rejection::Rejection;
+use crate::side::Side;
 use std::fmt;
 use std::ops::Range;
-
-/// One of those who take part in a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Side {
-    /// The one who connected to us.
-    Client,
-    /// The one we connected to.
-    Backend,
-    /// Ourselves: a limit, a timeout, an operator.
-    Evenkeel,
-}
-
-impl Side {
-    /// Its name in logs and metrics.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Client => "client",
-            Self::Backend => "backend",
-            Self::Evenkeel => "evenkeel",
-        }
-    }
-}
-
-impl fmt::Display for Side {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
-    }
-}
 
 /// How a session ended. Every session ends in exactly one of these ways.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -251,7 +224,7 @@ impl fmt::Display for End {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admit::Reason;
+    use crate::objection::Reason;
 
     #[test]
     fn every_end_has_a_word_of_its_own() {

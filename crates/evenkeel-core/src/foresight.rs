@@ -4,7 +4,7 @@
 //! just served has mostly answered when it comes round again; so it asks in its next turns, and has the sockets watched
 //! only when the answer keeps it waiting. A short session is over before that.
 
-use crate::end::Side;
+use crate::side::Side;
 use std::fmt;
 use std::num::NonZeroU8;
 

@@ -1,9 +1,9 @@
 //! What happened to each backend lately: its checks, its live failures, the changes of its state. Bounded: of each the
 //! last few are kept, and of backends that have left only so many.
 
-use crate::attempt::LiveFailure;
 use crate::director::{EventKind, Order, State};
 use crate::health::Verdict;
+use crate::live::LiveFailure;
 use crate::name::BackendKey;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};

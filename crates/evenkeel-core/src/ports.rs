@@ -74,11 +74,12 @@ fn reaches((sessions, ports): (u32, u32), percent: u64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::Backend;
     use crate::balance::{Balance, Picker};
     use crate::eject::Tolerance;
     use crate::load::{Load, Seat, SeatLimits};
     use crate::name::PoolName;
-    use crate::snapshot::{Backend, ConnectRules, Pool, PoolRules, QueueRules, SessionLimits, SocketOptions};
+    use crate::snapshot::{ConnectRules, Pool, PoolRules, QueueRules, SessionLimits, SocketOptions};
     use crate::sockets::{Outward, Sources};
     use std::sync::Arc;
     use std::time::Duration;

@@ -1,6 +1,5 @@
 //! Slow start: the share of a backend as a function of the time since it came up.
 
-use crate::director::SlowStart;
 use std::time::{Duration, Instant};
 
 /// How often weights are brought up to date while somebody ramps, per ramp: few publications, small steps.
@@ -9,6 +8,15 @@ const STEPS: u32 = 20;
 /// By how much all weights of a pool are multiplied while one of its backends ramps, so that a weight of 1 can have a
 /// share, too.
 pub const SCALE: u32 = 100;
+
+/// Slow start: a share that grows evenly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlowStart {
+    /// Until the full weight.
+    pub duration: Duration,
+    /// Share at the start, in percent of the weight.
+    pub from_percent: u32,
+}
 
 /// The share, in percent, of a backend that came up at `since`; `None` once it has all of it.
 pub fn percent(rules: &SlowStart, since: Instant, now: Instant) -> Option<u32> {

@@ -1,13 +1,11 @@
 //! The immutable picture that everything that carries traffic obeys.
 
-use crate::addr::Addr;
 use crate::attempt::Tried;
+use crate::backend::Backend;
 use crate::balance::{Choice, Picker};
 use crate::dice::Dice;
-use crate::eject::Tolerance;
 use crate::flow::FlowRules;
 use crate::http2::silence::Pings;
-use crate::load::{Load, SeatLimits};
 use crate::name::{ListenerName, PoolName, Protocol};
 use crate::observe::Rule;
 use crate::rate::Rate;
@@ -208,39 +206,16 @@ pub struct SessionLimits {
     pub bandwidth: Option<Rule<Rate>>,
 }
 
-/// One address in a pool.
-#[derive(Clone, Debug)]
-pub struct Backend {
-    /// Where it is.
-    pub addr: Addr,
-    /// The name that it was found by, if it was.
-    pub host: Option<Arc<str>>,
-    /// Its share among the eligible, slow start included; 0 takes nothing.
-    pub weight: u32,
-    /// Whether it may take new sessions.
-    pub eligible: bool,
-    /// How many it may have.
-    pub limits: SeatLimits,
-    /// How often in a row live traffic may fail before it counts as suspect.
-    pub tolerance: Tolerance,
-    /// How busy it is.
-    pub load: Arc<Load>,
-}
-
-impl Backend {
-    /// Whether another session may be sent there, as far as its limits go.
-    pub fn has_room(&self) -> bool {
-        self.load.sessions() < self.limits.sessions && self.load.connecting() < self.limits.connecting
-    }
-
-    /// Whether live traffic just failed so often that only the director's word is missing for an ejection.
-    pub fn is_suspect(&self) -> bool {
-        self.load.exceeds(&self.tolerance)
-    }
-}
-
 impl Pool {
-    /// The backend to try next for the client with this hash ([`client_hash`](crate::balance::client_hash)): by the balance, else by last resort.
+    /// Whether the backend at this index may take what is meant for it and no other; else the client is balanced anew.
+    pub fn may_be_named(&self, index: u32) -> bool {
+        let Some(backend) = self.backends.get(index as usize) else { return false };
+        // Where nobody may be chosen, as before the first checks, all are tried.
+        let may_be_chosen = backend.eligible || self.last_resort.contains(&index);
+        may_be_chosen && !backend.is_suspect() && backend.has_room()
+    }
+
+    /// The backend to try next for the client with this hash ([`client_hash`](crate::hash::client_hash)): by the balance, else by last resort.
     pub fn choose(&self, client: u64, dice: &mut Dice, tried: &Tried) -> Choice {
         match self.picker.pick(&self.backends, client, &self.cursor, dice, tried) {
             Choice::Exhausted => self

@@ -2,7 +2,7 @@
 //! kernel is asked for nothing.
 
 use crate::attempt::ConnectFailure;
-use crate::end::Side;
+use crate::side::Side;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;

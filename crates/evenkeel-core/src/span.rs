@@ -23,6 +23,12 @@ impl Span {
     }
 }
 
+/// `time` after `now`; far in the future when that is beyond what an `Instant` can hold.
+pub fn after(now: Instant, time: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+    now.checked_add(time).unwrap_or_else(|| now + FAR)
+}
+
 impl From<Duration> for Span {
     fn from(time: Duration) -> Self {
         let seconds = time.as_secs().saturating_mul(1_000_000_000);

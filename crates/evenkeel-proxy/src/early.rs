@@ -5,7 +5,7 @@ use crate::session::{Interrupted, Session};
 use crate::worker::Worker;
 use evenkeel_core::early::EarlyPlace;
 use evenkeel_core::end::End;
-use evenkeel_core::reception::Rejection;
+use evenkeel_core::rejection::Rejection;
 use evenkeel_sys::socket;
 use std::io;
 use std::os::fd::OwnedFd;

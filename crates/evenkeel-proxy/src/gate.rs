@@ -7,7 +7,7 @@ use evenkeel_core::admit::{Admission, Gate};
 use evenkeel_core::dice::Dice;
 use evenkeel_core::end::End;
 use evenkeel_core::name::ServiceName;
-use evenkeel_core::reception::Rejection;
+use evenkeel_core::rejection::Rejection;
 use evenkeel_core::snapshot::{Listener, Snapshot};
 use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;

@@ -12,7 +12,7 @@ use crate::worker::{Command, Slot, Stage, Worker};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::Attempt;
 use evenkeel_core::name::{ListenerName, PoolName};
-use evenkeel_core::observe::Objections;
+use evenkeel_core::objection::Objections;
 use evenkeel_core::snapshot::PoolRules;
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

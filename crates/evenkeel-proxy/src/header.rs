@@ -7,10 +7,12 @@ use crate::udp::Flow;
 use crate::worker::Worker;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::end::End;
-use evenkeel_core::reception::{AcceptProxy, Others, Rejection};
+use evenkeel_core::reception::{AcceptProxy, Others};
+use evenkeel_core::rejection::Rejection;
 use evenkeel_core::snapshot::{SendProxy, Tlvs};
 use evenkeel_core::tls::{Agreed, Version};
-use evenkeel_core::wire::proxy::{self, Header, LONGEST, Malformed, Transport};
+use evenkeel_core::wire::proxy::{self, LONGEST, Malformed};
+use evenkeel_core::wire::proxy_header::{self, Header, Transport};
 use evenkeel_core::wire::{Parse, proxy_v1, proxy_v2, tlv};
 use evenkeel_sys::socket;
 use std::io;
@@ -82,9 +84,9 @@ fn rejection(malformed: Malformed) -> Rejection {
 /// `None`: whoever is connected is the client, as far as is known.
 fn origin(header: &Header<'_>) -> Option<Origin> {
     let (client, destination) = match header.origin {
-        proxy::Origin::Local | proxy::Origin::Unknown => return None,
-        proxy::Origin::Ip { source, destination, .. } => (source.into(), destination.into()),
-        proxy::Origin::Unix { source, destination, .. } => (unix(source), unix(destination)),
+        proxy_header::Origin::Local | proxy_header::Origin::Unknown => return None,
+        proxy_header::Origin::Ip { source, destination, .. } => (source.into(), destination.into()),
+        proxy_header::Origin::Unix { source, destination, .. } => (unix(source), unix(destination)),
     };
     Some(Origin { client, destination, tlvs: header.tlvs.as_bytes().into() })
 }
@@ -127,7 +129,7 @@ pub fn of_flow(flow: &Flow, version: SendProxy) -> Vec<u8> {
     write(session, &origin, SendProxy::V2(tlvs)).unwrap_or_default()
 }
 
-fn write(session: &Session, origin: &proxy::Origin<'_>, version: SendProxy) -> io::Result<Vec<u8>> {
+fn write(session: &Session, origin: &proxy_header::Origin<'_>, version: SendProxy) -> io::Result<Vec<u8>> {
     let mut header = Vec::with_capacity(64);
     match version {
         SendProxy::V1 => proxy_v1::write(origin, &mut header),
@@ -143,17 +145,21 @@ fn write(session: &Session, origin: &proxy::Origin<'_>, version: SendProxy) -> i
     Ok(header)
 }
 
-fn behalf<'a>(transport: Transport, client: &'a Addr, destination: Option<&'a Addr>) -> proxy::Origin<'a> {
+fn behalf<'a>(
+    transport: Transport,
+    client: &'a Addr,
+    destination: Option<&'a Addr>,
+) -> proxy_header::Origin<'a> {
     match (client, destination) {
         (Addr::Ip(source), Some(Addr::Ip(destination))) => {
-            proxy::Origin::Ip { transport, source: *source, destination: *destination }
+            proxy_header::Origin::Ip { transport, source: *source, destination: *destination }
         }
-        (Addr::Unix(source), Some(Addr::Unix(destination))) => proxy::Origin::Unix {
+        (Addr::Unix(source), Some(Addr::Unix(destination))) => proxy_header::Origin::Unix {
             transport,
             source: source.as_os_str().as_bytes(),
             destination: destination.as_os_str().as_bytes(),
         },
-        _ => proxy::Origin::Unknown,
+        _ => proxy_header::Origin::Unknown,
     }
 }
 

@@ -143,9 +143,9 @@ impl LocalPool {
         let mut tags = self.tags.borrow_mut();
         let tags = match tags.take() {
             Some(known) if known.are_of(affinity) => tags.insert(known),
-            _ => tags.insert(Tags::new(affinity, &pool)),
+            _ => tags.insert(Tags::new(affinity, &pool.backends)),
         };
-        let index = tags.find(tag, &pool).filter(|index| !tried(&pool).contains(*index))?;
+        let index = tags.find(tag).filter(|&it| pool.may_be_named(it) && !tried(&pool).contains(it))?;
         let backend = &pool.backends[index as usize];
         let seat = backend.load.enter(backend.limits)?;
         let counts = self.book.borrow()[index as usize].of(self.worker);

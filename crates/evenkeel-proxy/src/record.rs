@@ -5,7 +5,7 @@ use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::Attempt;
 use evenkeel_core::end::End;
 use evenkeel_core::name::{ListenerName, PoolName, Protocol};
-use evenkeel_core::observe::Objections;
+use evenkeel_core::objection::Objections;
 use evenkeel_core::tls::Agreed;
 use std::time::{Duration, Instant, SystemTime};
 

@@ -2,11 +2,13 @@
 
 use evenkeel_core::addr::Addr;
 use evenkeel_core::balance::Balance;
-use evenkeel_core::director::{AllDown, Config, Director, Leaving, Member, PoolConfig, Target};
-use evenkeel_core::end::{End, Side};
+use evenkeel_core::director::{Config, Director, Leaving, Member, PoolConfig, Target};
+use evenkeel_core::eligible::AllDown;
+use evenkeel_core::end::End;
 use evenkeel_core::flow::FlowRules;
 use evenkeel_core::load::SeatLimits;
 use evenkeel_core::name::{ListenerName, PoolName, Protocol, ServiceName};
+use evenkeel_core::side::Side;
 use evenkeel_core::snapshot::{ConnectRules, Listener, PoolRules, QueueRules, SessionLimits, SocketOptions};
 use evenkeel_core::sockets::Inward;
 use evenkeel_proxy::{PlaneOptions, Started, Telling, UserPlane};

@@ -3,11 +3,12 @@
 use crate::timing::Bench;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::Tried;
-use evenkeel_core::balance::{Balance, Picker, client_hash};
+use evenkeel_core::backend::Backend;
+use evenkeel_core::balance::{Balance, Picker};
 use evenkeel_core::dice::Dice;
 use evenkeel_core::eject::Tolerance;
+use evenkeel_core::hash::client_hash;
 use evenkeel_core::load::SeatLimits;
-use evenkeel_core::snapshot::Backend;
 use std::net::Ipv4Addr;
 use std::sync::atomic::AtomicU32;
 

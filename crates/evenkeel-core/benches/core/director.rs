@@ -3,7 +3,8 @@
 use crate::balance::addr;
 use crate::timing::Bench;
 use evenkeel_core::balance::Balance;
-use evenkeel_core::director::{AllDown, Config, Director, Leaving, Member, PoolConfig, Target};
+use evenkeel_core::director::{Config, Director, Leaving, Member, PoolConfig, Target};
+use evenkeel_core::eligible::AllDown;
 use evenkeel_core::load::SeatLimits;
 use evenkeel_core::name::PoolName;
 use evenkeel_core::snapshot::{ConnectRules, PoolRules, QueueRules, SessionLimits, SocketOptions};

@@ -2,8 +2,8 @@
 
 use super::Choice;
 use crate::attempt::Tried;
+use crate::backend::Backend;
 use crate::dice::Dice;
-use crate::snapshot::Backend;
 
 /// How often chance, turn or table is asked for a backend before all of them are looked at.
 pub(super) const DRAWS: usize = 8;

@@ -2,7 +2,7 @@
 
 use super::Choice;
 use super::candidates::{Candidates, members};
-use crate::snapshot::Backend;
+use crate::backend::Backend;
 
 /// The rule `first`. A pick looks at backends until one has room.
 #[derive(Debug)]

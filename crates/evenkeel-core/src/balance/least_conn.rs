@@ -2,7 +2,7 @@
 
 use super::Choice;
 use super::candidates::{Candidates, members};
-use crate::snapshot::Backend;
+use crate::backend::Backend;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// How many backends are compared, from the one after that which was taken last. The best of so many is as good as

@@ -3,9 +3,9 @@
 
 use super::Choice;
 use super::candidates::{Candidates, DRAWS, members};
-use super::hash::{Purpose, backend_bytes, keyed};
+use crate::backend::Backend;
 use crate::dice::Dice;
-use crate::snapshot::Backend;
+use crate::hash::{Purpose, backend_bytes, keyed};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 

@@ -3,22 +3,20 @@
 
 mod candidates;
 mod first;
-mod hash;
 mod least_conn;
 mod maglev;
 mod random;
 mod round_robin;
 
 pub use first::First;
-pub use hash::{backend_tag, client_hash, value_hash};
 pub use least_conn::LeastConn;
 pub use maglev::Maglev;
 pub use random::Random;
 pub use round_robin::RoundRobin;
 
 use crate::attempt::Tried;
+use crate::backend::Backend;
 use crate::dice::Dice;
-use crate::snapshot::Backend;
 use candidates::Candidates;
 use std::sync::atomic::AtomicU32;
 

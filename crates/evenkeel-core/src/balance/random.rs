@@ -3,8 +3,8 @@
 
 use super::Choice;
 use super::candidates::{Candidates, DRAWS, members};
+use crate::backend::Backend;
 use crate::dice::Dice;
-use crate::snapshot::Backend;
 
 /// The rule `random`. A pick looks at a few backends, however many there are.
 #[derive(Debug)]

@@ -2,8 +2,8 @@
 
 use super::Choice;
 use super::candidates::{Candidates, DRAWS, members};
+use crate::backend::Backend;
 use crate::dice::Dice;
-use crate::snapshot::Backend;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 

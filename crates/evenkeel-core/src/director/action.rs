@@ -2,8 +2,8 @@
 
 use super::config::Leaving;
 use crate::addr::Addr;
-use crate::attempt::LiveFailure;
 use crate::health::{Check, ProbeFailure};
+use crate::live::LiveFailure;
 use crate::name::{BackendKey, PoolName, ServiceName};
 use crate::snapshot::Snapshot;
 use std::fmt;

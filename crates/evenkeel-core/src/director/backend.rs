@@ -1,20 +1,22 @@
 //! One backend as the director sees it: its checks, its ejections, its ramp, and when it wants to be woken.
 
 use super::action::{Action, Cause, EventKind};
-use super::config::{EjectionRules, PoolConfig};
+use super::config::PoolConfig;
 use super::order::Duty;
-use super::outbox::{Outbox, Timer, after};
+use super::outbox::{Outbox, Timer};
 use super::view::{BackendView, Tally};
 use crate::addr::Addr;
-use crate::attempt::LiveFailure;
+use crate::backend::Backend;
 use crate::dice::Dice;
+use crate::eject::EjectionRules;
 use crate::eject::{Ejection, Tolerance};
 use crate::eligible::{Candidate, Standing};
 use crate::health::{Change, Check, CheckKind, Health, HealthState, Verdict};
+use crate::live::LiveFailure;
 use crate::load::{Load, SeatLimits};
 use crate::name::BackendKey;
 use crate::ramp;
-use crate::snapshot::Backend;
+use crate::span::after;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 

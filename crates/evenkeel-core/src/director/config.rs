@@ -2,10 +2,12 @@
 
 use crate::addr::Addr;
 use crate::balance::Balance;
-use crate::eject::Tolerance;
+use crate::eject::EjectionRules;
+use crate::eligible::AllDown;
 use crate::health::Check;
 use crate::load::SeatLimits;
 use crate::name::PoolName;
+use crate::ramp::SlowStart;
 use crate::snapshot::{Listener, PoolRules};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -105,26 +107,6 @@ impl Target {
     }
 }
 
-/// Passive ejection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EjectionRules {
-    /// How often in a row live traffic may fail.
-    pub tolerance: Tolerance,
-    /// Time out the first time; doubles with each ejection that follows soon.
-    pub time: Duration,
-    /// Time out at most.
-    pub max_time: Duration,
-}
-
-/// Slow start: a share that grows evenly.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SlowStart {
-    /// Until the full weight.
-    pub duration: Duration,
-    /// Share at the start, in percent of the weight.
-    pub from_percent: u32,
-}
-
 /// What becomes of open sessions when their backend is not to be used any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leaving {
@@ -134,13 +116,4 @@ pub enum Leaving {
     Drain(Duration),
     /// They are closed, one after the other within a second or two.
     Cut,
-}
-
-/// What to do when no backend of a pool may take traffic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AllDown {
-    /// Try the one that failed longest ago first.
-    Try,
-    /// Close the session.
-    Close,
 }

@@ -15,23 +15,21 @@ mod view;
 
 pub use crate::eligible::Standing;
 pub use action::{Action, Cause, Closed, Event, EventKind, Origin};
-pub use config::{
-    AllDown, Config, EjectionRules, Leaving, Member, PoolConfig, SlowStart, Target, WEIGHT_MAX,
-};
+pub use config::{Config, Leaving, Member, PoolConfig, Target, WEIGHT_MAX};
 pub use memory::{BackendMemory, Memory, PoolMemory};
 pub use order::{Agreement, BackendOrder, Difference, Duty, Order, OrderError, Wish, WishMemory};
-pub(crate) use outbox::after;
 pub use outlook::{CheckOutlook, Hindrance, Outlook};
 pub use plan::{BackendPlan, Change, Connects, ListenerPlan, Plan, PoolPlan};
 pub use view::{BackendView, State, Tally};
 
 use crate::addr::Addr;
-use crate::attempt::LiveFailure;
 use crate::dice::Dice;
-use crate::end::Side;
 use crate::health::Verdict;
+use crate::live::LiveFailure;
 use crate::name::{BackendKey, PoolName, ServiceName};
+use crate::side::Side;
 use crate::snapshot::{Listener, Snapshot};
+use crate::span::after;
 use outbox::{Outbox, Timer, Timers};
 use pool::PoolState;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -5,13 +5,7 @@ use crate::addr::Addr;
 use crate::dice::Dice;
 use crate::name::{BackendKey, PoolName};
 use std::collections::{BTreeSet, VecDeque};
-use std::time::{Duration, Instant};
-
-/// `time` after `now`; far in the future when that is beyond what an `Instant` can hold.
-pub(crate) fn after(now: Instant, time: Duration) -> Instant {
-    const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
-    now.checked_add(time).unwrap_or_else(|| now + FAR)
-}
+use std::time::Instant;
 
 /// Everything of a director that is not a pool.
 #[derive(Clone, Debug)]

@@ -3,12 +3,12 @@
 use super::BackendView;
 use super::backend::{BackendState, CheckAt};
 use super::order::Duty;
-use super::outbox::after;
 use super::pool::PoolState;
 use super::view::State;
 use crate::addr::Addr;
 use crate::eligible::Standing;
 use crate::health::Check;
+use crate::span::after;
 use std::sync::Arc;
 use std::time::Instant;
 

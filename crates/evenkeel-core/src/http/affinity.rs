@@ -3,8 +3,8 @@
 
 use super::cookie;
 use crate::addr::Addr;
-use crate::balance::backend_tag;
-use crate::snapshot::Pool;
+use crate::backend::Backend;
+use crate::hash::backend_tag;
 use std::io::Write as _;
 
 /// How backends are named in cookies.
@@ -63,9 +63,9 @@ pub struct Tags {
 }
 
 impl Tags {
-    /// Those of `pool`.
-    pub fn new(affinity: &Affinity, pool: &Pool) -> Self {
-        let named = (0..).zip(&pool.backends).map(|(index, backend)| (affinity.tag(&backend.addr), index));
+    /// Those of `backends`.
+    pub fn new(affinity: &Affinity, backends: &[Backend]) -> Self {
+        let named = (0..).zip(backends).map(|(index, backend)| (affinity.tag(&backend.addr), index));
         let mut by_tag: Box<[_]> = named.collect();
         by_tag.sort_unstable();
         Self { key: affinity.key, by_tag }
@@ -76,15 +76,10 @@ impl Tags {
         self.key == affinity.key
     }
 
-    /// The backend of `pool` that has this name, by its place; `None` if there is none, or it may not take a request now: the
-    /// client is then balanced anew.
-    pub fn find(&self, tag: Tag, pool: &Pool) -> Option<u32> {
+    /// The backend that has this name, by its place.
+    pub fn find(&self, tag: Tag) -> Option<u32> {
         let at = self.by_tag.binary_search_by_key(&tag, |(tag, _)| *tag).ok()?;
-        let (_, index) = self.by_tag[at];
-        let backend = pool.backends.get(index as usize)?;
-        // Where nobody may be chosen, as before the first checks, all are tried.
-        let may_be_chosen = backend.eligible || pool.last_resort.contains(&index);
-        (may_be_chosen && !backend.is_suspect() && backend.has_room()).then_some(index)
+        Some(self.by_tag[at].1)
     }
 }
 

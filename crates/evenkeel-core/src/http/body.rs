@@ -3,32 +3,10 @@
 
 use super::chunked::{self, Chunks};
 use super::edit::Edits;
+use super::framing::Framing;
 use super::grpc::Call;
 use super::head::Lines;
-use super::outcome::Refusal;
-
-/// How a body is framed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Framing {
-    /// There is none; whether its length of nothing is said.
-    Empty {
-        /// By `Content-Length: 0`.
-        said: bool,
-    },
-    /// So many bytes; not none.
-    Length(u64),
-    /// In chunks.
-    Chunked,
-    /// Until the connection ends.
-    UntilEnd,
-}
-
-impl Framing {
-    /// Whether there is no body.
-    pub fn is_empty(self) -> bool {
-        matches!(self, Self::Empty { .. })
-    }
-}
+use super::refusal::Refusal;
 
 /// A body that comes in one framing and goes in another.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use super::edit::Edits;
 use super::head::{self, Fields, Known, Lines, Seeker};
-use super::outcome::Refusal;
+use super::refusal::Refusal;
 
 /// Bytes of what may stand behind the length of a chunk, which is read and forgotten.
 const EXTENSION_MAX: u32 = 256;

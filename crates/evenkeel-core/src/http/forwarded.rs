@@ -2,7 +2,6 @@
 
 use super::head::Known;
 use super::request::{Request, without_port};
-use super::rules::Forwarded;
 use super::token::is_name;
 use crate::digits::Digits;
 use std::io::Write as _;
@@ -10,6 +9,15 @@ use std::net::IpAddr;
 
 /// The longest name of a request that is taken over, in bytes.
 const ID_MAX: usize = 128;
+
+/// What backends are told of where a request comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forwarded {
+    /// By `X-Forwarded-For` and its like.
+    pub x: bool,
+    /// By `Forwarded`, RFC 7239.
+    pub standard: bool,
+}
 
 /// Where a request comes from.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,7 @@
 //! What became of a call of gRPC: HTTP says 200 to it whatever happens, and how it ended stands behind its answer, or in the
 //! head of an answer without a body.
 
-use super::body::Framing;
+use super::framing::Framing;
 use super::head::{self, Fields};
 use super::response::Response;
 use std::fmt;

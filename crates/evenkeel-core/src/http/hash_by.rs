@@ -3,7 +3,7 @@
 use super::cookie;
 use super::route::AnyField;
 use super::token::is_name;
-use crate::balance::value_hash;
+use crate::hash::value_hash;
 use std::fmt;
 use std::str::FromStr;
 

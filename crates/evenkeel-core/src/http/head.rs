@@ -1,8 +1,8 @@
 //! Heads: where one ends, and the fields in it, strictly by RFC 9112.
 
-use super::outcome::Refusal;
-use super::request::Version;
+use super::refusal::Refusal;
 use super::token::{are_alike, is_token, is_value, list, trim};
+use super::version::Version;
 use memchr::{memchr, memchr_iter};
 
 /// Looks for the end of a head among bytes that come little by little, each once.
@@ -37,6 +37,22 @@ pub fn lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
         start = end + 1;
         line.filter(|line| !line.is_empty())
     })
+}
+
+/// How long a head may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeadLimits {
+    /// In all, in bytes.
+    pub bytes: u32,
+    /// In fields.
+    pub fields: u32,
+    /// The target of a request, in bytes.
+    pub target: u32,
+}
+
+impl HeadLimits {
+    /// What a head of our own making keeps.
+    pub const OURS: Self = Self { bytes: u32::MAX, fields: u32::MAX, target: u32::MAX };
 }
 
 /// Where one field lies in its head.

@@ -1,11 +1,11 @@
 //! The head of an answer: understood, or not to be used.
 
-use super::body::Framing;
+use super::framing::Framing;
 use super::head::{self, Fields, Known, Lines};
 use super::method::Method;
-use super::outcome::Refusal;
-use super::request::Version;
+use super::refusal::Refusal;
 use super::token::{is_value, list};
+use super::version::Version;
 
 /// How long the head of an answer may be, in bytes.
 pub const HEAD_MAX: usize = 32 * 1024;

@@ -1,6 +1,10 @@
 //! What holds for the requests of a service; as configured.
 
-use super::steer::Steering;
+use super::affinity::Affinity;
+use super::forwarded::Forwarded;
+use super::hash_by::HashBy;
+use super::head::HeadLimits;
+use super::route::Routes;
 use crate::network::Network;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -45,29 +49,15 @@ pub struct Timeouts {
     pub body: Duration,
 }
 
-/// How long a head may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HeadLimits {
-    /// In all, in bytes.
-    pub bytes: u32,
-    /// In fields.
-    pub fields: u32,
-    /// The target of a request, in bytes.
-    pub target: u32,
-}
-
-impl HeadLimits {
-    /// What a head of our own making keeps.
-    pub const OURS: Self = Self { bytes: u32::MAX, fields: u32::MAX, target: u32::MAX };
-}
-
-/// What backends are told of where a request comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Forwarded {
-    /// By `X-Forwarded-For` and its like.
-    pub x: bool,
-    /// By `Forwarded`, RFC 7239.
-    pub standard: bool,
+/// Where the requests of a service go, and what is done to them on the way.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Steering {
+    /// Its routes.
+    pub routes: Routes,
+    /// How clients stay with their backends; `None`: they do not.
+    pub affinity: Option<Affinity>,
+    /// What tells clients apart.
+    pub hash_by: HashBy,
 }
 
 /// How connections to backends are kept.

@@ -1,34 +1,23 @@
 //! What is decided of a request before any backend knows of it: where it goes, as what, and what its client gets beside the
 //! answer.
 
-use super::affinity::{Affinity, Tag};
+use super::affinity::Tag;
 use super::forwarded::Origin;
-use super::hash_by::HashBy;
 use super::head::{Fields, Known};
 use super::method::Method;
-use super::outcome::{Refusal, phrase};
+use super::outcome::phrase;
 use super::real;
 use super::redirect::NoHost;
+use super::refusal::Refusal;
 use super::request::Request;
-use super::route::{Action, AnyField, Asked, Routed, Routes, path};
+use super::route::{Action, AnyField, Asked, Routed, path};
 use super::rules::HttpRules;
 use super::template::Values;
 use super::write::{self, Passing};
 use crate::addr::Addr;
-use crate::balance::client_hash;
+use crate::hash::client_hash;
 use crate::name::PoolName;
 use std::net::IpAddr;
-
-/// Where the requests of a service go, and what is done to them on the way.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Steering {
-    /// Its routes.
-    pub routes: Routes,
-    /// How clients stay with their backends; `None`: they do not.
-    pub affinity: Option<Affinity>,
-    /// What tells clients apart.
-    pub hash_by: HashBy,
-}
 
 /// A request that has its way.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,14 +1,15 @@
 //! Heads as they go: what was understood, written anew.
 
-use super::body::Framing;
 use super::edit::Edits;
 use super::forwarded::Origin;
+use super::framing::Framing;
 use super::head::Known;
 use super::method::Method;
 use super::outcome::phrase;
-use super::request::{Request, Version};
+use super::request::Request;
 use super::response::Response;
 use super::template::Values;
+use super::version::Version;
 use std::io::Write as _;
 
 /// As what a request is passed on.

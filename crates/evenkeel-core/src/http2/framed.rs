@@ -2,7 +2,7 @@
 
 use super::message::Malformed;
 use super::wording;
-use crate::http::body::Framing;
+use crate::http::framing::Framing;
 
 /// A body on its way into its framing.
 #[derive(Clone, Copy, Debug)]

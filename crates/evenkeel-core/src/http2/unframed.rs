@@ -1,9 +1,9 @@
 //! The body of a message of HTTP/1 without what frames it there.
 
-use crate::http::body::Framing;
 use crate::http::chunked::Chunks;
+use crate::http::framing::Framing;
 use crate::http::head::{Known, Lines};
-use crate::http::outcome::Refusal;
+use crate::http::refusal::Refusal;
 
 /// A body on its way out of its framing.
 #[derive(Debug)]

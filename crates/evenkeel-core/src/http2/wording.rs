@@ -3,10 +3,10 @@
 //! What is written here is read by [`http`](crate::http) like anybody's: whatever is refused there is refused of HTTP/2. So
 //! nothing can be said by way of HTTP/2 that could not be said else. Nothing that is written here can end a line.
 
-use crate::http::body::Framing;
+use crate::http::framing::Framing;
 use crate::http::head::{self, Fields, Known};
 use crate::http::method::Method;
-use crate::http::outcome::Refusal;
+use crate::http::refusal::Refusal;
 use crate::http::token::{is_name, is_target, is_value, trim};
 use std::io::Write as _;
 

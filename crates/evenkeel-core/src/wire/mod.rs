@@ -9,6 +9,7 @@ mod cursor;
 pub mod dns;
 pub mod postgres;
 pub mod proxy;
+pub mod proxy_header;
 pub mod proxy_v1;
 pub mod proxy_v2;
 pub mod quic;

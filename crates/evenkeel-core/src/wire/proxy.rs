@@ -2,59 +2,13 @@
 //! before the first byte of that client. Whether a header is to be expected is configured, never guessed: a client
 //! could say to be anybody.
 
-use super::tlv::Tlvs;
+use super::proxy_header::Header;
 use super::{Parse, departs, proxy_v1, proxy_v2};
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// The longest header that is taken, in bytes. Most have less than 100; TLVs with a certificate's name or a cookie make
 /// them longer.
 pub const LONGEST: usize = 4096;
-
-/// What a header says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Header<'a> {
-    /// On whose behalf the connection was made.
-    pub origin: Origin<'a>,
-    /// What else is said; nothing in version 1.
-    pub tlvs: Tlvs<'a>,
-}
-
-/// On whose behalf a connection was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin<'a> {
-    /// The proxy's own, as for a health check (LOCAL): who is connected is right as it is.
-    Local,
-    /// A client's that is not named (UNKNOWN, UNSPEC).
-    Unknown,
-    /// A client's with an IP address.
-    Ip {
-        /// What it speaks to the proxy.
-        transport: Transport,
-        /// The client.
-        source: SocketAddr,
-        /// What it connected to.
-        destination: SocketAddr,
-    },
-    /// A client's on a Unix socket.
-    Unix {
-        /// What it speaks to the proxy.
-        transport: Transport,
-        /// The client's path; empty for one without a name, with a zero first for an abstract one.
-        source: &'a [u8],
-        /// The path that it connected to.
-        destination: &'a [u8],
-    },
-}
-
-/// What a client speaks to a proxy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
-    /// TCP, or a Unix stream.
-    Stream,
-    /// UDP, or Unix datagrams.
-    Datagram,
-}
 
 /// Why bytes are no header of either version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,24 +48,11 @@ impl fmt::Display for Malformed {
 
 impl std::error::Error for Malformed {}
 
-/// Both addresses in one family, as a header needs them: IPv4 if both are, also as `::ffff:10.0.0.1`, else IPv6.
-pub(super) fn in_one_family(one: SocketAddr, other: SocketAddr) -> (SocketAddr, SocketAddr) {
-    let canonical = |addr: SocketAddr| SocketAddr::new(addr.ip().to_canonical(), addr.port());
-    let (one, other) = (canonical(one), canonical(other));
-    if one.is_ipv4() == other.is_ipv4() { (one, other) } else { (in_ipv6(one), in_ipv6(other)) }
-}
-
-fn in_ipv6(addr: SocketAddr) -> SocketAddr {
-    let ip: Ipv6Addr = match addr.ip() {
-        IpAddr::V4(ip) => ip.to_ipv6_mapped(),
-        IpAddr::V6(ip) => ip,
-    };
-    SocketAddr::new(ip.into(), addr.port())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::proxy_header::Origin;
+    use crate::wire::tlv::Tlvs;
 
     fn at(bytes: &[u8]) -> Option<usize> {
         match parse(bytes, LONGEST) {

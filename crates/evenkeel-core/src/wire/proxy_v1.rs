@@ -1,6 +1,6 @@
 //! Version 1 of the PROXY protocol: a line of text.
 
-use super::proxy::{Header, Origin, Transport, in_one_family};
+use super::proxy_header::{Header, Origin, Transport, in_one_family};
 use super::tlv::Tlvs;
 use super::{Parse, departs};
 use crate::network::decimal;

@@ -1,7 +1,7 @@
 //! Version 2 of the PROXY protocol: a binary header with values (TLVs) behind the addresses.
 
 use super::crc32c::crc32c;
-use super::proxy::{Header, Origin, Transport};
+use super::proxy_header::{Header, Origin, Transport};
 use super::tlv::{self, Tlvs, kind};
 use super::{Parse, departs};
 use std::fmt;

@@ -3,9 +3,11 @@
 
 use crate::stage::MS;
 use evenkeel_core::addr::Addr;
-use evenkeel_core::attempt::LiveFailure;
-use evenkeel_core::director::{AllDown, BackendOrder, Duty, EjectionRules, Member, PoolConfig, Target};
+use evenkeel_core::director::{BackendOrder, Duty, Member, PoolConfig, Target};
+use evenkeel_core::eject::EjectionRules;
+use evenkeel_core::eligible::AllDown;
 use evenkeel_core::health::{Check, CheckKind};
+use evenkeel_core::live::LiveFailure;
 use evenkeel_core::name::PoolName;
 use evenkeel_core::snapshot::Pool;
 use std::collections::{BTreeMap, BTreeSet};

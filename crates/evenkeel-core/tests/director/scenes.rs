@@ -2,7 +2,8 @@
 
 use crate::stage::{MS, SECOND, Stage, addr, key, member, pool, verdict, web};
 use evenkeel_core::addr::Addr;
-use evenkeel_core::director::{AllDown, Config, Standing};
+use evenkeel_core::director::{Config, Standing};
+use evenkeel_core::eligible::AllDown;
 use std::sync::Arc;
 use std::time::Instant;
 

@@ -1,17 +1,20 @@
 //! A director on a virtual clock, and few words to play a scene with it. Backend `n` of a pool is at 10.0.0.n:80.
 
 use evenkeel_core::addr::Addr;
-use evenkeel_core::attempt::{Answer, ConnectFailure, LiveFailure};
+use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::balance::Balance;
 use evenkeel_core::director::{
-    Action, AllDown, Closed, Config, Director, EjectionRules, Leaving, Member, Order, OrderError, PoolConfig,
-    SlowStart, Target,
+    Action, Closed, Config, Director, Leaving, Member, Order, OrderError, PoolConfig, Target,
 };
+use evenkeel_core::eject::EjectionRules;
 use evenkeel_core::eject::{Errors, Tolerance};
+use evenkeel_core::eligible::AllDown;
 use evenkeel_core::flow::FlowRules;
 use evenkeel_core::health::{Check, CheckKind, ProbeFailure, Verdict};
+use evenkeel_core::live::{Answer, LiveFailure};
 use evenkeel_core::load::SeatLimits;
 use evenkeel_core::name::{BackendKey, ListenerName, PoolName, Protocol, ServiceName};
+use evenkeel_core::ramp::SlowStart;
 use evenkeel_core::snapshot::{
     ConnectRules, Listener, Pool, PoolRules, QueueRules, SessionLimits, Snapshot, SocketOptions,
 };
@@ -160,7 +163,7 @@ impl Stage {
     /// Who takes traffic, and with which weight unless it is 1: `1 3*20`.
     pub fn takers(&self) -> String {
         let pool = self.web();
-        let taker = |it: &evenkeel_core::snapshot::Backend| match it.weight {
+        let taker = |it: &evenkeel_core::backend::Backend| match it.weight {
             1 => number_of(&it.addr),
             weight => format!("{}*{weight}", number_of(&it.addr)),
         };

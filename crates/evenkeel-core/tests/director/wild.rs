@@ -2,13 +2,16 @@
 //! nothing loops, and what is published makes sense.
 
 use crate::stage::{addr, check, key, member, name, pool, verdict};
-use evenkeel_core::attempt::{Answer, ConnectFailure, LiveFailure};
+use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::director::{
-    Action, AllDown, BackendOrder, Config, Director, Duty, EjectionRules, Leaving, Member, Order, PoolConfig,
-    SlowStart,
+    Action, BackendOrder, Config, Director, Duty, Leaving, Member, Order, PoolConfig,
 };
+use evenkeel_core::eject::EjectionRules;
 use evenkeel_core::eject::{Errors, Tolerance};
+use evenkeel_core::eligible::AllDown;
 use evenkeel_core::health::Check;
+use evenkeel_core::live::{Answer, LiveFailure};
+use evenkeel_core::ramp::SlowStart;
 use evenkeel_core::snapshot::Snapshot;
 use proptest::prelude::*;
 use std::sync::Arc;

@@ -2,13 +2,15 @@
 
 use crate::stage::{MS, SECOND, addr, check, member, name, pool};
 use evenkeel_core::addr::Addr;
-use evenkeel_core::attempt::{Answer, ConnectFailure, LiveFailure};
+use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::dice::Dice;
-use evenkeel_core::director::{
-    AllDown, BackendOrder, Config, Duty, EjectionRules, Member, PoolConfig, SlowStart,
-};
+use evenkeel_core::director::{BackendOrder, Config, Duty, Member, PoolConfig};
+use evenkeel_core::eject::EjectionRules;
 use evenkeel_core::eject::{Errors, Tolerance};
+use evenkeel_core::eligible::AllDown;
 use evenkeel_core::health::{Check, CheckKind, HttpCheck};
+use evenkeel_core::live::{Answer, LiveFailure};
+use evenkeel_core::ramp::SlowStart;
 use std::sync::Arc;
 use std::time::Duration;
 

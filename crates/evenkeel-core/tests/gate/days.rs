@@ -1,10 +1,12 @@
 //! Seeded days, all rules at once, against a model that keeps tables of its own.
 
 use evenkeel_core::access::AccessRules;
-use evenkeel_core::admit::{Gate, GateRules, Reason};
+use evenkeel_core::admit::{Gate, GateRules};
 use evenkeel_core::dice::Dice;
 use evenkeel_core::network::Network;
-use evenkeel_core::observe::{Mode, Objection, Rule};
+use evenkeel_core::objection::Objection;
+use evenkeel_core::objection::Reason;
+use evenkeel_core::observe::{Mode, Rule};
 use evenkeel_core::rate::Rate;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};

@@ -3,7 +3,8 @@
 use evenkeel_core::access::{AccessRules, NetworkSet};
 use evenkeel_core::admit::{Gate, GateRules};
 use evenkeel_core::dice::Dice;
-use evenkeel_core::observe::{Mode, Objection, Rule};
+use evenkeel_core::objection::Objection;
+use evenkeel_core::observe::{Mode, Rule};
 use evenkeel_core::rate::Rate;
 use evenkeel_core::sources::{Prefixes, SourcePlace};
 use std::net::IpAddr;

@@ -1,11 +1,11 @@
 //! Answers: what is passed on of them, and what is none.
 
-use evenkeel_core::http::body::Framing;
+use evenkeel_core::http::framing::Framing;
 use evenkeel_core::http::head::Lines;
 use evenkeel_core::http::method::Method;
-use evenkeel_core::http::outcome::Refusal;
-use evenkeel_core::http::request::Version;
+use evenkeel_core::http::refusal::Refusal;
 use evenkeel_core::http::response::Response;
+use evenkeel_core::http::version::Version;
 use evenkeel_core::http::write::{self, Onward};
 
 const KEPT: Onward = Onward { version: Version::Http11, keeps: true };

@@ -1,8 +1,9 @@
 //! Bodies, cut anywhere, from one framing to another.
 
-use evenkeel_core::http::body::{Framing, Passage};
+use evenkeel_core::http::body::Passage;
 use evenkeel_core::http::edit::Edits;
-use evenkeel_core::http::outcome::Refusal;
+use evenkeel_core::http::framing::Framing;
+use evenkeel_core::http::refusal::Refusal;
 
 /// What goes on of `came`, in pieces of so many bytes; and how many bytes were the body's.
 fn pass(came: &[u8], piece: usize, from: Framing, to: Framing) -> Result<(Vec<u8>, usize, bool), Refusal> {

@@ -1,7 +1,8 @@
 //! Calls of gRPC: where an answer says how one has ended, and what is no such word.
 
-use evenkeel_core::http::body::{Framing, Passage};
+use evenkeel_core::http::body::Passage;
 use evenkeel_core::http::edit::Edits;
+use evenkeel_core::http::framing::Framing;
 use evenkeel_core::http::grpc::{Call, Status};
 use evenkeel_core::http::head::Lines;
 use evenkeel_core::http::method::Method;

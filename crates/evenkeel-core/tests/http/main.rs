@@ -10,11 +10,12 @@ mod refused;
 mod requests;
 mod tunnels;
 
+use evenkeel_core::http::forwarded::Forwarded;
 use evenkeel_core::http::forwarded::Origin;
+use evenkeel_core::http::head::HeadLimits;
 use evenkeel_core::http::head::Lines;
-use evenkeel_core::http::outcome::Refusal;
+use evenkeel_core::http::refusal::Refusal;
 use evenkeel_core::http::request::Request;
-use evenkeel_core::http::rules::{Forwarded, HeadLimits};
 use evenkeel_core::http::write;
 
 const LIMITS: HeadLimits = HeadLimits { bytes: 1000, fields: 8, target: 64 };

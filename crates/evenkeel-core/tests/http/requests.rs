@@ -1,9 +1,9 @@
 //! Requests that are understood.
 
 use super::*;
-use evenkeel_core::http::body::Framing;
+use evenkeel_core::http::framing::Framing;
 use evenkeel_core::http::method::Method;
-use evenkeel_core::http::request::Version;
+use evenkeel_core::http::version::Version;
 
 #[test]
 fn a_request_goes_on_with_what_was_understood() {

@@ -1,10 +1,10 @@
 //! Requests for a tunnel, and what is answered to them.
 
 use super::*;
-use evenkeel_core::http::body::Framing;
+use evenkeel_core::http::framing::Framing;
 use evenkeel_core::http::method::Method;
-use evenkeel_core::http::request::Version;
 use evenkeel_core::http::response::Response;
+use evenkeel_core::http::version::Version;
 use evenkeel_core::http::write::Onward;
 
 #[test]

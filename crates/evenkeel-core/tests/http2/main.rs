@@ -6,13 +6,14 @@ mod endpoint;
 mod hpack;
 mod messages;
 
-use evenkeel_core::http::body::Framing;
+use evenkeel_core::http::framing::Framing;
+use evenkeel_core::http::head::HeadLimits;
 use evenkeel_core::http::head::Lines;
 use evenkeel_core::http::method::Method;
-use evenkeel_core::http::outcome::Refusal;
-use evenkeel_core::http::request::{Request, Version};
+use evenkeel_core::http::refusal::Refusal;
+use evenkeel_core::http::request::Request;
 use evenkeel_core::http::response::Response;
-use evenkeel_core::http::rules::HeadLimits;
+use evenkeel_core::http::version::Version;
 use evenkeel_core::http2::unframed::Unframed;
 use evenkeel_core::http2::wording::{self, Asked};
 

@@ -1,6 +1,6 @@
 //! Which fields make a message.
 
-use evenkeel_core::http::body::Framing;
+use evenkeel_core::http::framing::Framing;
 use evenkeel_core::http2::framed::Framed;
 use evenkeel_core::http2::hpack::{self, Decoder};
 use evenkeel_core::http2::message::{self, Malformed};

@@ -2,11 +2,12 @@
 
 use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::Tried;
-use evenkeel_core::balance::{Balance, Choice, Picker, client_hash};
+use evenkeel_core::backend::Backend;
+use evenkeel_core::balance::{Balance, Choice, Picker};
 use evenkeel_core::dice::Dice;
 use evenkeel_core::eject::Tolerance;
+use evenkeel_core::hash::client_hash;
 use evenkeel_core::load::{Seat, SeatLimits};
-use evenkeel_core::snapshot::Backend;
 use std::net::Ipv4Addr;
 use std::sync::atomic::AtomicU32;
 

@@ -2,8 +2,8 @@
 //! pools, that it never takes whom it must not.
 
 use crate::pools::{RULES, TestPool, backend, backends, client};
+use evenkeel_core::backend::Backend;
 use evenkeel_core::balance::{Balance, Choice};
-use evenkeel_core::snapshot::Backend;
 use proptest::prelude::*;
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,8 @@
 //! What is written is read, and whatever is made of it does no harm.
 
 use crate::piecemeal::{complete, is_steady};
-use evenkeel_core::wire::proxy::{LONGEST, Origin, Transport, parse};
+use evenkeel_core::wire::proxy::{LONGEST, parse};
+use evenkeel_core::wire::proxy_header::{Origin, Transport};
 use evenkeel_core::wire::proxy_v2::Saying;
 use evenkeel_core::wire::tlv::{Ssl, Tlvs, kind};
 use evenkeel_core::wire::{Parse, proxy_v1, proxy_v2};

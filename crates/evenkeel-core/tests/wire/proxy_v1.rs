@@ -2,7 +2,7 @@
 
 use crate::piecemeal::{complete, is_steady};
 use evenkeel_core::wire::Parse;
-use evenkeel_core::wire::proxy::{Header, Origin, Transport};
+use evenkeel_core::wire::proxy_header::{Header, Origin, Transport};
 use evenkeel_core::wire::proxy_v1::{Malformed, parse, write};
 
 fn read(line: &str) -> Result<Option<String>, Malformed> {

@@ -2,7 +2,8 @@
 
 use crate::piecemeal::{complete, is_steady};
 use evenkeel_core::wire::Parse;
-use evenkeel_core::wire::proxy::{Header, LONGEST, Origin, Transport};
+use evenkeel_core::wire::proxy::LONGEST;
+use evenkeel_core::wire::proxy_header::{Header, Origin, Transport};
 use evenkeel_core::wire::proxy_v2::{self, Malformed, Saying, Unwritable, write};
 use evenkeel_core::wire::tlv::{self, Ssl, kind};
 

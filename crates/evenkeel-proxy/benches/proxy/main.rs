@@ -16,7 +16,8 @@ mod timing;
 mod wheel;
 
 use books::ServiceCounts;
-use evenkeel_core::end::{End, Side};
+use evenkeel_core::end::End;
+use evenkeel_core::side::Side;
 use std::time::{Duration, Instant};
 use timing::Bench;
 use wheel::Wheel;

@@ -4,7 +4,7 @@ use super::counters::{Counters, Histogram, Times};
 use super::requests::{RequestCounts, RequestSums};
 use evenkeel_core::end::End;
 use evenkeel_core::flow::Lost;
-use evenkeel_core::observe::Objection;
+use evenkeel_core::objection::Objection;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;

@@ -4,8 +4,8 @@ use super::reach::Reached;
 use crate::Report;
 use crate::shared::count;
 use crate::worker::Worker;
-use evenkeel_core::attempt::{Answer, LiveFailure};
 use evenkeel_core::eject::Word;
+use evenkeel_core::live::{Answer, LiveFailure};
 use evenkeel_core::name::BackendKey;
 use std::time::Instant;
 

@@ -5,7 +5,7 @@ use evenkeel_core::attempt::Attempt;
 use evenkeel_core::http::grpc;
 use evenkeel_core::http::head;
 use evenkeel_core::http::outcome::Outcome;
-use evenkeel_core::http::request::Version;
+use evenkeel_core::http::version::Version;
 use evenkeel_core::name::{ListenerName, PoolName};
 use std::fmt;
 use std::net::IpAddr;
@@ -204,7 +204,7 @@ impl RequestRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use evenkeel_core::http::outcome::Refusal;
+    use evenkeel_core::http::refusal::Refusal;
     use evenkeel_core::name::{Protocol, ServiceName};
 
     fn record(head: &str) -> RequestRecord {

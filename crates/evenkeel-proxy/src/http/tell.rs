@@ -8,7 +8,7 @@ use crate::session::Session;
 use crate::worker::Worker;
 use evenkeel_core::attempt::Attempt;
 use evenkeel_core::http::outcome::Outcome;
-use evenkeel_core::http::request::Version;
+use evenkeel_core::http::version::Version;
 use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime};
 

@@ -3,9 +3,9 @@
 use super::carry::Pace;
 use super::throttle::Throttle;
 use super::{Rare, Relay};
-use evenkeel_core::end::Side;
 use evenkeel_core::observe::{Mode, Rule};
 use evenkeel_core::rate::Rate;
+use evenkeel_core::side::Side;
 use std::time::Instant;
 
 /// A limit of bandwidth.

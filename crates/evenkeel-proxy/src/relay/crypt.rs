@@ -4,8 +4,8 @@
 use super::carry::{Carrier, Got, Way};
 use super::copy::{Hand, Rest};
 use crate::tls::Tunnel;
-use evenkeel_core::end::Side;
 use evenkeel_core::half::Half;
+use evenkeel_core::side::Side;
 use evenkeel_sys::socket;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};

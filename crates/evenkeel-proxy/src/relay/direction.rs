@@ -8,8 +8,8 @@ use super::splice::{Lease, Splice};
 use super::suspended::{Held, SuspendedDirection};
 use crate::tls::RECORD_BYTES;
 use evenkeel_core::doubt::Doubt;
-use evenkeel_core::end::Side;
 use evenkeel_core::half::Half;
+use evenkeel_core::side::Side;
 use evenkeel_sys::pipe::Pipe;
 use std::os::fd::{BorrowedFd, OwnedFd};
 

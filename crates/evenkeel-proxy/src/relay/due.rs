@@ -3,7 +3,7 @@
 use super::Relay;
 use super::ending::reset_on_close;
 use super::throttle::Throttle;
-use evenkeel_core::end::Side;
+use evenkeel_core::side::Side;
 use evenkeel_core::span::Span;
 use evenkeel_sys::socket;
 use std::io;

@@ -3,7 +3,8 @@
 use super::carry::Pace;
 use super::throttle::Throttle;
 use super::{Rare, Relay, opposite};
-use evenkeel_core::end::{End, Side};
+use evenkeel_core::end::End;
+use evenkeel_core::side::Side;
 use evenkeel_sys::socket;
 use std::io;
 use std::os::fd::OwnedFd;

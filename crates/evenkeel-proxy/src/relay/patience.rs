@@ -2,7 +2,7 @@
 //! is under way to a peer is looked at here, now and then, rather than told by the kernel: `TCP_USER_TIMEOUT` also ends
 //! a peer that answers and only reads nothing.
 
-use evenkeel_core::end::Side;
+use evenkeel_core::side::Side;
 use evenkeel_core::snapshot::SocketOptions;
 use evenkeel_core::vanish::UnderWay;
 use evenkeel_sys::socket;

@@ -2,8 +2,9 @@
 //! who has the relay, or owned, by the one who gets it.
 
 use super::Patience;
-use evenkeel_core::end::{End, Side};
+use evenkeel_core::end::End;
 use evenkeel_core::half::PackedHalf;
+use evenkeel_core::side::Side;
 use evenkeel_core::snapshot::PoolRules;
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,7 +1,7 @@
 //! How much a relay may carry now, where the session's bandwidth has a limit.
 
-use evenkeel_core::end::Side;
 use evenkeel_core::rate::{Bucket, Rate};
+use evenkeel_core::side::Side;
 use std::time::Instant;
 
 /// What each direction of a relay may still carry. The directions do not share: a download does not slow its requests down.

@@ -4,7 +4,7 @@ use crate::http::Serving;
 use crate::tls::Server;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::Attempt;
-use evenkeel_core::observe::Objections;
+use evenkeel_core::objection::Objections;
 use evenkeel_core::span::Span;
 use evenkeel_core::tls::Agreed;
 use evenkeel_core::wire::client_hello::ClientHello;

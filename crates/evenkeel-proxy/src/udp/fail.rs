@@ -5,8 +5,9 @@ use crate::connect::{note_failure, spend_retry};
 use crate::pools::LocalPool;
 use crate::worker::Worker;
 use evenkeel_core::attempt::ConnectFailure;
-use evenkeel_core::end::{End, Side};
+use evenkeel_core::end::End;
 use evenkeel_core::flow::Lost;
+use evenkeel_core::side::Side;
 use std::io;
 use std::rc::Rc;
 

@@ -3,10 +3,12 @@
 use crate::handover::move_over;
 use crate::rig::{Parts, Rig};
 use crate::tls::{Keys, NAME, terminate};
-use evenkeel_core::end::{End, Side};
+use evenkeel_core::end::End;
 use evenkeel_core::name::ServiceName;
-use evenkeel_core::observe::{Mode, Objection, Rule};
+use evenkeel_core::objection::Objection;
+use evenkeel_core::observe::{Mode, Rule};
 use evenkeel_core::rate::Rate;
+use evenkeel_core::side::Side;
 use evenkeel_proxy::SessionRecord;
 use evenkeel_testkit::pattern::Pattern;
 use evenkeel_testkit::{Ending, PATIENCE, Place, Server, TlsPeer, eventually, serve};

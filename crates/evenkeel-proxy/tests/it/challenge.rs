@@ -3,8 +3,9 @@
 
 use crate::rig::Parts;
 use crate::tls::{Keys, NAME, terminate};
-use evenkeel_core::end::{End, Side};
-use evenkeel_core::reception::Rejection;
+use evenkeel_core::end::End;
+use evenkeel_core::rejection::Rejection;
+use evenkeel_core::side::Side;
 use evenkeel_core::tls::Fault;
 use evenkeel_proxy::{CHALLENGE_PROTOCOL, Challenge};
 use evenkeel_testkit::tls::client;

@@ -5,9 +5,10 @@
 use crate::handover;
 use crate::rig::Parts;
 use crate::tls::{self, Keys};
-use evenkeel_core::end::{End, Side};
+use evenkeel_core::end::End;
 use evenkeel_core::observe::{Mode, Rule};
 use evenkeel_core::rate::Rate;
+use evenkeel_core::side::Side;
 use evenkeel_proxy::{Helm, SessionRecord};
 use evenkeel_testkit::pattern::Pattern;
 use evenkeel_testkit::tls::client;

@@ -2,8 +2,9 @@
 
 use crate::rig::{Parts, addr};
 use evenkeel_core::attempt::ConnectFailure;
-use evenkeel_core::end::{End, Side};
+use evenkeel_core::end::End;
 use evenkeel_core::name::{BackendKey, PoolName, ServiceName};
+use evenkeel_core::side::Side;
 use evenkeel_proxy::{Closing, Filter, UserPlane, Visit, Visited};
 use evenkeel_testkit::{PATIENCE, Peer, Place, Server, eventually, port};
 use std::sync::mpsc::channel;

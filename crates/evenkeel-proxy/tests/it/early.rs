@@ -4,7 +4,7 @@ use crate::rig::{Parts, Rig};
 use crate::route::{Edge, edge};
 use crate::tls::{Keys, NAME, terminate};
 use evenkeel_core::end::End;
-use evenkeel_core::reception::Rejection;
+use evenkeel_core::rejection::Rejection;
 use evenkeel_testkit::hello::Hello;
 use evenkeel_testkit::{Ending, PATIENCE, Peer, Server, TlsPeer, eventually};
 

@@ -2,14 +2,17 @@
 
 use crate::rig::{Parts, Rig};
 use evenkeel_core::access::{AccessRules, NetworkSet};
-use evenkeel_core::admit::{GateRules, Reason};
+use evenkeel_core::admit::GateRules;
 use evenkeel_core::end::End;
 use evenkeel_core::name::ServiceName;
 use evenkeel_core::network::Network;
-use evenkeel_core::observe::{Mode, Objection, Rule};
+use evenkeel_core::objection::Objection;
+use evenkeel_core::objection::Reason;
+use evenkeel_core::observe::{Mode, Rule};
 use evenkeel_core::rate::Rate;
-use evenkeel_core::reception::{AcceptProxy, Others, Rejection};
-use evenkeel_core::wire::proxy::{Origin, Transport};
+use evenkeel_core::reception::{AcceptProxy, Others};
+use evenkeel_core::rejection::Rejection;
+use evenkeel_core::wire::proxy_header::{Origin, Transport};
 use evenkeel_core::wire::proxy_v1;
 use evenkeel_core::wire::proxy_v2::{self, Saying};
 use evenkeel_testkit::{Ending, PATIENCE, Peer, Server, eventually};

@@ -3,9 +3,10 @@
 
 use crate::rig::{Parts, Rig};
 use crate::tls::{Keys, NAME, terminate};
-use evenkeel_core::end::{End, Side};
+use evenkeel_core::end::End;
 use evenkeel_core::observe::{Mode, Rule};
 use evenkeel_core::rate::Rate;
+use evenkeel_core::side::Side;
 use evenkeel_testkit::pattern::Pattern;
 use evenkeel_testkit::{Ending, PATIENCE, Peer, Place, Server, TlsPeer, serve};
 use std::time::Duration;

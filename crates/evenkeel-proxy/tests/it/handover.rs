@@ -2,8 +2,9 @@
 //! counted twice.
 
 use crate::rig::{Parts, Rig, addr};
-use evenkeel_core::end::{End, Side};
+use evenkeel_core::end::End;
 use evenkeel_core::name::{BackendKey, PoolName, ServiceName};
+use evenkeel_core::side::Side;
 use evenkeel_core::snapshot::SessionLimits;
 use evenkeel_proxy::{
     Closing, Filter, Held, Helm, Suspended, SuspendedDirection, SuspendedRelay, Traffic, Visit,

@@ -1,10 +1,13 @@
 //! The PROXY protocol on either side, through real sockets.
 
 use crate::rig::{Parts, Rig, addr};
-use evenkeel_core::end::{End, Side};
-use evenkeel_core::reception::{AcceptProxy, Others, Reception, Rejection};
+use evenkeel_core::end::End;
+use evenkeel_core::reception::{AcceptProxy, Others, Reception};
+use evenkeel_core::rejection::Rejection;
+use evenkeel_core::side::Side;
 use evenkeel_core::snapshot::{SendProxy, Tlvs};
-use evenkeel_core::wire::proxy::{self, Transport};
+use evenkeel_core::wire::proxy::LONGEST;
+use evenkeel_core::wire::proxy_header::{self, Transport};
 use evenkeel_core::wire::{Parse, proxy_v1, proxy_v2, tlv};
 use evenkeel_testkit::{Ending, PATIENCE, Peer, Server};
 use std::net::SocketAddr;
@@ -32,9 +35,9 @@ fn ip(text: &str) -> SocketAddr {
     text.parse().unwrap()
 }
 
-fn origin() -> proxy::Origin<'static> {
+fn origin() -> proxy_header::Origin<'static> {
     let (source, destination) = (ip("203.0.113.7:4711"), ip("198.51.100.1:443"));
-    proxy::Origin::Ip { transport: Transport::Stream, source, destination }
+    proxy_header::Origin::Ip { transport: Transport::Stream, source, destination }
 }
 
 fn v1() -> Vec<u8> {
@@ -43,7 +46,7 @@ fn v1() -> Vec<u8> {
     header
 }
 
-fn v2(origin: &proxy::Origin<'_>, saying: &proxy_v2::Saying<'_>) -> Vec<u8> {
+fn v2(origin: &proxy_header::Origin<'_>, saying: &proxy_v2::Saying<'_>) -> Vec<u8> {
     let mut header = Vec::new();
     proxy_v2::write(origin, saying, &mut header).unwrap();
     header
@@ -82,7 +85,7 @@ fn a_header_that_comes_byte_by_byte_is_the_same() {
 fn a_check_of_the_proxy_in_front_is_served_as_itself() {
     let (_server, mut rig) = rig(true, Others::Refused, PATIENCE);
     let client = rig.connect();
-    client.send(&v2(&proxy::Origin::Local, &proxy_v2::Saying::default())).unwrap();
+    client.send(&v2(&proxy_header::Origin::Local, &proxy_v2::Saying::default())).unwrap();
     client.check_echo("hello");
     client.finish();
     assert_eq!(client.ending(), Ending::Fin);
@@ -161,7 +164,7 @@ fn a_backend_is_told_where_the_client_is_before_its_first_byte() {
     let (seen, client, rig) = introduced(SendProxy::V1, Reception::default(), b"");
     let Ok(Parse::Complete { value, length }) = proxy_v1::parse(&seen) else { panic!("no header: {seen:?}") };
     let (source, destination) = (client.local(), addr(&rig.place).ip().unwrap());
-    let expected = proxy::Origin::Ip { transport: Transport::Stream, source, destination };
+    let expected = proxy_header::Origin::Ip { transport: Transport::Stream, source, destination };
     assert_eq!((value.origin, &seen[length..]), (expected, &b"hello"[..]));
 }
 
@@ -171,7 +174,7 @@ fn a_header_is_passed_on_with_what_came_in_it() {
     let came = v2(&origin(), &proxy_v2::Saying { authority: Some(b"example.com"), ..Default::default() });
     let reception = reception("127.0.0.0/8", Others::Refused, PATIENCE);
     let (seen, client, mut rig) = introduced(SendProxy::V2(tlvs), reception, &came);
-    let Ok(Parse::Complete { value, length }) = proxy_v2::parse(&seen, proxy::LONGEST) else {
+    let Ok(Parse::Complete { value, length }) = proxy_v2::parse(&seen, LONGEST) else {
         panic!("no header: {seen:?}")
     };
     assert_eq!((value.origin, &seen[length..]), (origin(), &b"hello"[..]));

@@ -7,8 +7,10 @@ mod refused;
 mod streams;
 
 use crate::rig::{Parts, Rig};
-use evenkeel_core::http::rules::{Forwarded, HeadLimits, HttpRules, LinkRules, Timeouts};
-use evenkeel_core::http::steer::Steering;
+use evenkeel_core::http::forwarded::Forwarded;
+use evenkeel_core::http::head::HeadLimits;
+use evenkeel_core::http::rules::Steering;
+use evenkeel_core::http::rules::{HttpRules, LinkRules, Timeouts};
 use evenkeel_proxy::RequestRecord;
 use evenkeel_testkit::web::{self, Message};
 use evenkeel_testkit::{PATIENCE, Place, Server};

@@ -12,7 +12,7 @@ mod streams;
 use crate::http::{SOON, fate, mirror, named, rig, rules};
 use crate::rig::Parts;
 use crate::tls::{Keys, NAME, originate, terminate};
-use evenkeel_core::http::request::Version;
+use evenkeel_core::http::version::Version;
 use evenkeel_core::snapshot::Http2Rules;
 use evenkeel_testkit::http2::raw::{self, Frame, kind};
 use evenkeel_testkit::http2::{Client, HeaderMap, request};

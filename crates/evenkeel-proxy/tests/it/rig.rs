@@ -1,6 +1,7 @@
 //! A plane in this process, with one listener and one pool, and what it tells.
 
 use evenkeel_core::addr::Addr;
+use evenkeel_core::backend::Backend;
 use evenkeel_core::balance::{Balance, Picker};
 use evenkeel_core::eject::Tolerance;
 use evenkeel_core::flow::FlowRules;
@@ -8,7 +9,7 @@ use evenkeel_core::load::{Load, SeatLimits};
 use evenkeel_core::name::{ListenerName, PoolName, Protocol, ServiceName};
 use evenkeel_core::reception::Reception;
 use evenkeel_core::snapshot::{
-    Backend, ConnectRules, Listener, Pool, PoolRules, QueueRules, SessionLimits, Snapshot, SocketOptions,
+    ConnectRules, Listener, Pool, PoolRules, QueueRules, SessionLimits, Snapshot, SocketOptions,
 };
 use evenkeel_core::sockets::Inward;
 use evenkeel_proxy::{

@@ -1,10 +1,12 @@
 //! Routes by what a TLS client asks for, through real sockets.
 
 use crate::rig::{Parts, Rig, backend};
-use evenkeel_core::end::{End, Side};
+use evenkeel_core::end::End;
 use evenkeel_core::name::PoolName;
-use evenkeel_core::reception::{Rejection, Routes, Strangers};
+use evenkeel_core::reception::{Routes, Strangers};
+use evenkeel_core::rejection::Rejection;
 use evenkeel_core::route::{Route, RouteTable};
+use evenkeel_core::side::Side;
 use evenkeel_testkit::hello::{Hello, browser, record};
 use evenkeel_testkit::{Ending, PATIENCE, Peer, Place, Server, serve};
 use std::time::Duration;

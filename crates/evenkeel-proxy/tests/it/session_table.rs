@@ -5,9 +5,10 @@
 use crate::rig::{Parts, Rig, addr};
 use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::balance::Balance;
-use evenkeel_core::end::{End, Side};
+use evenkeel_core::end::End;
 use evenkeel_core::load::SeatLimits;
 use evenkeel_core::name::PoolName;
+use evenkeel_core::side::Side;
 use evenkeel_core::snapshot::Keepalive;
 use evenkeel_proxy::SessionRecord;
 use evenkeel_testkit::pattern::Pattern;

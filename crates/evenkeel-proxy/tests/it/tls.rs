@@ -2,8 +2,10 @@
 
 use crate::rig::{Parts, Rig};
 use evenkeel_core::attempt::ConnectFailure;
-use evenkeel_core::end::{End, Side};
-use evenkeel_core::reception::{AcceptProxy, Others, Reception, Rejection};
+use evenkeel_core::end::End;
+use evenkeel_core::reception::{AcceptProxy, Others, Reception};
+use evenkeel_core::rejection::Rejection;
+use evenkeel_core::side::Side;
 use evenkeel_core::snapshot::{SendProxy, Tlvs};
 use evenkeel_core::tls::{Certificate, Fault, Origination, Termination, Trust, Version};
 use evenkeel_core::wire::{Parse, proxy, proxy_v2, tlv};

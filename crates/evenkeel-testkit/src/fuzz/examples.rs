@@ -2,7 +2,7 @@
 
 use crate::hello::Hello;
 use evenkeel_core::wire::dns::Question;
-use evenkeel_core::wire::proxy::{Origin, Transport};
+use evenkeel_core::wire::proxy_header::{Origin, Transport};
 use evenkeel_core::wire::proxy_v1;
 use evenkeel_core::wire::proxy_v2::{self, Saying};
 use evenkeel_core::wire::tlv::{Ssl, Tlvs};

@@ -1,14 +1,17 @@
 //! HTTP/1: what is passed on of a head can be read in one way alone, and says what was understood; a body is the same
 //! wherever it is cut. Read by readers of their own, which share nothing with what they judge.
 
-use evenkeel_core::http::body::{Framing, Passage};
+use evenkeel_core::http::body::Passage;
 use evenkeel_core::http::edit::Edits;
+use evenkeel_core::http::forwarded::Forwarded;
 use evenkeel_core::http::forwarded::Origin;
+use evenkeel_core::http::framing::Framing;
+use evenkeel_core::http::head::HeadLimits;
 use evenkeel_core::http::head::{Lines, Seeker};
 use evenkeel_core::http::method::Method;
-use evenkeel_core::http::request::{Request, Version};
+use evenkeel_core::http::request::Request;
 use evenkeel_core::http::response::Response;
-use evenkeel_core::http::rules::{Forwarded, HeadLimits};
+use evenkeel_core::http::version::Version;
 use evenkeel_core::http::write::{self, Onward};
 
 /// What clients may send here, and as much again for what is added to it.

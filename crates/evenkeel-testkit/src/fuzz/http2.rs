@@ -1,8 +1,8 @@
 //! HTTP/2: frames are the same wherever their bytes are cut, and fields of any bytes are one head of HTTP/1 or none.
 
+use evenkeel_core::http::head::HeadLimits;
 use evenkeel_core::http::head::{Lines, Seeker};
 use evenkeel_core::http::request::Request;
-use evenkeel_core::http::rules::HeadLimits;
 use evenkeel_core::http2::PREFACE;
 use evenkeel_core::http2::endpoint::{Endpoint, Event, Limits};
 use evenkeel_core::http2::frame::{HEAD_BYTES, Head, Kind};

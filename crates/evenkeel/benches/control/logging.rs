@@ -19,8 +19,9 @@ mod units;
 
 use crate::timing::Bench;
 use evenkeel_core::addr::Addr;
-use evenkeel_core::end::{End, Side};
+use evenkeel_core::end::End;
 use evenkeel_core::name::{ListenerName, PoolName, Protocol, ServiceName};
+use evenkeel_core::side::Side;
 use evenkeel_proxy::{Datagrams, SessionRecord};
 use std::time::{Duration, SystemTime};
 use text::{Style, Text};

@@ -4,6 +4,7 @@ use crate::control::{Picture, Planned, Taken, pending};
 use crate::logging::{Rfc3339, count};
 use crate::sandbox::Layer;
 use evenkeel_core::attempt::ConnectFailure;
+use evenkeel_core::backend::Backend;
 use evenkeel_core::balance::Balance;
 use evenkeel_core::counts::{bound_micros, percentile};
 use evenkeel_core::director::{
@@ -15,7 +16,7 @@ use evenkeel_core::health::Verdict;
 use evenkeel_core::http::grpc;
 use evenkeel_core::http::outcome::Outcome;
 use evenkeel_core::name::{BackendKey, PoolName, ServiceName};
-use evenkeel_core::snapshot::{Backend, Listener, Pool};
+use evenkeel_core::snapshot::{Listener, Pool};
 use evenkeel_proxy::{
     BackendSums, CLASSES, DatagramSums, Datagrams, RequestSums, RouteSums, ServiceSums, SessionView, Times,
 };

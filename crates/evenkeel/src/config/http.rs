@@ -6,8 +6,10 @@ use super::problem::Problems;
 use super::reception::believed;
 use super::setting::Layer;
 use super::{http_fields, http_routes};
-use evenkeel_core::http::rules::{Forwarded, HeadLimits, HttpRules, LinkRules, Timeouts};
-use evenkeel_core::http::steer::Steering;
+use evenkeel_core::http::forwarded::Forwarded;
+use evenkeel_core::http::head::HeadLimits;
+use evenkeel_core::http::rules::Steering;
+use evenkeel_core::http::rules::{HttpRules, LinkRules, Timeouts};
 
 /// The rules of `service`, whose settings are those of `chain`.
 pub fn compile(

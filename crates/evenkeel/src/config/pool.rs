@@ -8,11 +8,14 @@ use super::setting::{Entry, Layer, Setting};
 use super::sockets;
 use super::tls::{self, Paths};
 use evenkeel_core::balance::Balance;
-use evenkeel_core::director::{AllDown, EjectionRules, Leaving, Member, PoolConfig, SlowStart, Target};
+use evenkeel_core::director::{Leaving, Member, PoolConfig, Target};
+use evenkeel_core::eject::EjectionRules;
 use evenkeel_core::eject::{Errors, Tolerance};
+use evenkeel_core::eligible::AllDown;
 use evenkeel_core::http2::silence::Pings;
 use evenkeel_core::load::SeatLimits;
 use evenkeel_core::name::PoolName;
+use evenkeel_core::ramp::SlowStart;
 use evenkeel_core::rate::Rate;
 use evenkeel_core::snapshot::{
     ConnectRules, Http2Rules, Keepalive, PoolRules, QueueRules, SendProxy, SessionLimits, SocketOptions, Tlvs,

@@ -100,7 +100,7 @@ impl From<RequestRecord> for PastRequest {
 pub mod tests {
     use super::*;
     use crate::control::recent::REQUESTS_KEPT;
-    use evenkeel_core::http::outcome::Refusal;
+    use evenkeel_core::http::refusal::Refusal;
     use evenkeel_core::name::{Protocol, ServiceName};
 
     /// A request with this head, and a client that left.

@@ -144,8 +144,9 @@ mod tests {
     use super::*;
     use crate::control::past_request;
     use evenkeel_core::addr::Addr;
-    use evenkeel_core::end::{End, Side};
+    use evenkeel_core::end::End;
     use evenkeel_core::name::{ListenerName, PoolName, Protocol, ServiceName};
+    use evenkeel_core::side::Side;
     use evenkeel_proxy::Datagrams;
     use std::net::SocketAddr;
     use std::time::{Duration, SystemTime};

@@ -9,13 +9,16 @@ use super::*;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::{Attempt, ConnectFailure};
 use evenkeel_core::director::{Cause, Event, EventKind};
-use evenkeel_core::end::{End, Side};
+use evenkeel_core::end::End;
 use evenkeel_core::health::ProbeFailure;
+use evenkeel_core::http::failing::Failing;
 use evenkeel_core::http::grpc;
-use evenkeel_core::http::outcome::{Failing, Outcome, Refusal};
-use evenkeel_core::http::request;
+use evenkeel_core::http::outcome::Outcome;
+use evenkeel_core::http::refusal::Refusal;
+use evenkeel_core::http::version;
 use evenkeel_core::name::{ListenerName, PoolName, Protocol, ServiceName};
-use evenkeel_core::reception::Rejection;
+use evenkeel_core::rejection::Rejection;
+use evenkeel_core::side::Side;
 use evenkeel_core::tls::{Agreed, Fault, Version};
 use evenkeel_proxy::{Datagrams, RequestRecord, SessionRecord, Still, Who};
 use std::io;
@@ -483,7 +486,7 @@ fn request_record() -> RequestRecord {
         head: head.as_bytes().into(),
         asked: None,
         route: None,
-        version: request::Version::Http11,
+        version: version::Version::Http11,
         pool,
         backend,
         failed_attempts: vec![Attempt {

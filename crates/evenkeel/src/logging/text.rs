@@ -8,7 +8,7 @@ use evenkeel_core::director::EventKind;
 use evenkeel_core::end::End;
 use evenkeel_core::http::grpc;
 use evenkeel_core::http::outcome::Outcome;
-use evenkeel_core::observe::Objection;
+use evenkeel_core::objection::Objection;
 use evenkeel_proxy::{RequestRecord, SessionRecord, Still};
 use evenkeel_sys::clock::local_time;
 use std::fmt::{self, Write as _};

@@ -15,7 +15,7 @@ use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::health::{Check, CheckKind, ProbeFailure, Verdict};
 use evenkeel_core::snapshot::SendProxy;
 use evenkeel_core::tls::Origination;
-use evenkeel_core::wire::{proxy, proxy_v1, proxy_v2};
+use evenkeel_core::wire::{proxy_header, proxy_v1, proxy_v2};
 use rustls::ClientConfig;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -106,18 +106,18 @@ async fn open(
 /// A header that says that nobody is behind this connection but evenkeel itself. Version 1 cannot say so, and `UNKNOWN` is
 /// refused by some backends: it names the two ends of the connection.
 fn introduction(version: SendProxy, ends: Option<(SocketAddr, SocketAddr)>) -> Vec<u8> {
-    let own = ends.map(|(source, destination)| proxy::Origin::Ip {
-        transport: proxy::Transport::Stream,
+    let own = ends.map(|(source, destination)| proxy_header::Origin::Ip {
+        transport: proxy_header::Transport::Stream,
         source,
         destination,
     });
     let mut header = Vec::new();
     match version {
-        SendProxy::V1 => proxy_v1::write(&own.unwrap_or(proxy::Origin::Unknown), &mut header),
+        SendProxy::V1 => proxy_v1::write(&own.unwrap_or(proxy_header::Origin::Unknown), &mut header),
         SendProxy::V2(tlvs) => {
             let saying = proxy_v2::Saying { checksum: tlvs.crc32c, ..proxy_v2::Saying::default() };
             // It has a fixed length, which fits.
-            let _ = proxy_v2::write(&proxy::Origin::Local, &saying, &mut header);
+            let _ = proxy_v2::write(&proxy_header::Origin::Local, &saying, &mut header);
         }
     }
     header

@@ -6,20 +6,22 @@ use super::session;
 use super::wire::{Reader, Writer};
 use crate::config::Given;
 use evenkeel_core::addr::Addr;
-use evenkeel_core::admit::Reason;
 use evenkeel_core::attempt::{Attempt, ConnectFailure};
 use evenkeel_core::dice::Dice;
 use evenkeel_core::director::{
     BackendMemory, Connects, Duty, Member, Memory, PoolMemory, Target, Wish, WishMemory,
 };
 use evenkeel_core::eject::PackedEjection;
-use evenkeel_core::end::{End, Side};
+use evenkeel_core::end::End;
 use evenkeel_core::flow::{Kept, Standing};
 use evenkeel_core::half::PackedHalf;
 use evenkeel_core::health::{Health, HealthState};
 use evenkeel_core::name::{BackendKey, ListenerName, PoolName, Protocol, ServiceName};
-use evenkeel_core::observe::{Mode, Objection, Rule};
+use evenkeel_core::objection::Objection;
+use evenkeel_core::objection::Reason;
+use evenkeel_core::observe::{Mode, Rule};
 use evenkeel_core::rate::Rate;
+use evenkeel_core::side::Side;
 use evenkeel_core::snapshot::{ConnectRules, Keepalive, PoolRules, QueueRules, SessionLimits, SocketOptions};
 use evenkeel_core::tls::Fault;
 use evenkeel_proxy::{

@@ -7,6 +7,7 @@
 
 mod loops;
 pub mod path;
+mod paths;
 mod pattern;
 mod problem;
 mod table;

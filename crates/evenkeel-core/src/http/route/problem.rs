@@ -1,6 +1,6 @@
 //! Routes that nobody can take: better told when they are written than found out when traffic goes elsewhere.
 
-use super::table::Paths;
+use super::paths::Paths;
 use super::{FieldRule, PathPattern, When};
 use crate::network::Network;
 use crate::route::{ByHost, Pattern, hidden, includes_all};

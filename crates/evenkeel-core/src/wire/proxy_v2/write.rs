@@ -2,7 +2,7 @@
 
 use super::{DATAGRAM, HEAD, IPV4, IPV6, LOCAL, PATH, PROXY, SIGNATURE, STREAM, UNIX, UNSPECIFIED, VERSION};
 use crate::wire::crc32c::crc32c;
-use crate::wire::proxy::{Origin, Transport, in_one_family};
+use crate::wire::proxy_header::{Origin, Transport, in_one_family};
 use crate::wire::tlv::{self, Ssl, Tlv, Tlvs, kind};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};

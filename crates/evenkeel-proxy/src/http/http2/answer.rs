@@ -2,7 +2,7 @@
 
 use super::body::Incoming;
 use super::errand::Failed;
-use evenkeel_core::http::body::Framing;
+use evenkeel_core::http::framing::Framing;
 use evenkeel_core::http::method::Method;
 use evenkeel_core::http::response::HEAD_MAX;
 use evenkeel_core::http2::endpoint::Endpoint;

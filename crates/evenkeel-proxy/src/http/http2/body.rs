@@ -1,7 +1,7 @@
 //! Bodies, between the words of HTTP/1 and the frames of HTTP/2.
 
-use evenkeel_core::http::body::Framing;
-use evenkeel_core::http::outcome::Refusal;
+use evenkeel_core::http::framing::Framing;
+use evenkeel_core::http::refusal::Refusal;
 use evenkeel_core::http2::endpoint::Endpoint;
 use evenkeel_core::http2::framed::Framed;
 use evenkeel_core::http2::hpack;

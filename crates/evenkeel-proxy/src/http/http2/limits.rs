@@ -1,7 +1,7 @@
 //! What others may have at once of an HTTP/2 connection.
 
+use evenkeel_core::http::head::HeadLimits;
 use evenkeel_core::http::response;
-use evenkeel_core::http::rules::HeadLimits;
 use evenkeel_core::http2::endpoint::Limits;
 use evenkeel_core::http2::frame::FRAME_MAX;
 use evenkeel_core::http2::unpacked::FIELD_BYTES;

@@ -8,7 +8,7 @@ use super::pipe::{Left, Pipe};
 use crate::session::Session;
 use crate::shared::Place;
 use evenkeel_core::end::End;
-use evenkeel_core::http::body::Framing;
+use evenkeel_core::http::framing::Framing;
 use evenkeel_core::http::head::{Lines, Seeker};
 use evenkeel_core::http::method::Method;
 use evenkeel_core::http::response::Response;

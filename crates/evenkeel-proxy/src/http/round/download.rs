@@ -6,14 +6,16 @@ use crate::http::http2::Failed;
 use crate::http::judge;
 use crate::http::port::Came;
 use crate::shared::count;
-use evenkeel_core::attempt::Answer;
-use evenkeel_core::http::body::{Framing, Passage};
+use evenkeel_core::http::body::Passage;
+use evenkeel_core::http::failing::Failing;
+use evenkeel_core::http::framing::Framing;
 use evenkeel_core::http::grpc::Call;
 use evenkeel_core::http::head::Seeker;
-use evenkeel_core::http::outcome::{Failing, Outcome};
-use evenkeel_core::http::request::Version;
+use evenkeel_core::http::outcome::Outcome;
 use evenkeel_core::http::response::{HEAD_MAX, Response};
+use evenkeel_core::http::version::Version;
 use evenkeel_core::http::write::{self, Onward};
+use evenkeel_core::live::Answer;
 
 /// Answers before the answer, at most.
 const INTERIM_MAX: u32 = 16;

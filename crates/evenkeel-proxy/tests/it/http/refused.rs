@@ -1,7 +1,7 @@
 //! What is refused, and that nothing of it reaches a backend.
 
 use super::*;
-use evenkeel_core::http::outcome::Refusal;
+use evenkeel_core::http::refusal::Refusal;
 
 #[test]
 fn what_could_be_read_in_two_ways_reaches_nobody_and_ends_the_connection() {

@@ -2,9 +2,9 @@
 
 use super::backends::front;
 use super::*;
-use evenkeel_core::attempt::{Answer, LiveFailure};
 use evenkeel_core::eject::{Errors, Tolerance};
 use evenkeel_core::http::grpc::Status;
+use evenkeel_core::live::{Answer, LiveFailure};
 use evenkeel_proxy::Report;
 use evenkeel_testkit::http2::{self, Bytes, Response, SendResponse};
 

@@ -1,7 +1,8 @@
 //! Streams that carry bytes instead of messages: WebSocket (RFC 8441) and tunnels.
 
 use super::*;
-use evenkeel_core::end::{End, Side};
+use evenkeel_core::end::End;
+use evenkeel_core::side::Side;
 use evenkeel_testkit::http2::raw::{END_HEADERS, END_STREAM};
 use evenkeel_testkit::{Ending, Pattern, serve};
 use std::sync::mpsc::channel;

@@ -2,14 +2,14 @@
 
 use crate::control::Explained;
 use crate::logging::{Took, count, with_errno};
-use evenkeel_core::attempt::LiveFailure;
+use evenkeel_core::backend::Backend;
 use evenkeel_core::director::{
     BackendOrder, Cause, Duty, EventKind, Hindrance, Order, Origin, Outlook, State,
 };
 use evenkeel_core::health::{ProbeFailure, Verdict};
 use evenkeel_core::history::{Because, History};
+use evenkeel_core::live::LiveFailure;
 use evenkeel_core::name::BackendKey;
-use evenkeel_core::snapshot::Backend;
 use serde_json::{Value, json};
 use std::time::Instant;
 

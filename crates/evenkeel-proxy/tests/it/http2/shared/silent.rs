@@ -2,7 +2,7 @@
 
 use super::*;
 use evenkeel_core::attempt::ConnectFailure;
-use evenkeel_core::http::outcome::Failing;
+use evenkeel_core::http::failing::Failing;
 
 /// Before this server, which is asked and given up like this.
 fn pinging(server: &Server, after: Duration, within: Duration, rules: HttpRules) -> crate::rig::Rig {

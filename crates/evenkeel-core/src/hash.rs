@@ -28,7 +28,7 @@ pub fn backend_tag(key: u64, backend: &Addr) -> u64 {
 
 /// Keeps hashes that are used side by side independent of each other.
 #[derive(Clone, Copy)]
-pub(super) enum Purpose {
+pub(crate) enum Purpose {
     /// Which client it is; unkeyed.
     Client = 0,
     /// Where a client looks first.
@@ -42,12 +42,12 @@ pub(super) enum Purpose {
 }
 
 /// SipHash-1-3 of `bytes`; unpredictable for whoever does not know `key`.
-pub(super) fn keyed(key: u64, purpose: Purpose, bytes: &[u8]) -> u64 {
+pub(crate) fn keyed(key: u64, purpose: Purpose, bytes: &[u8]) -> u64 {
     SipHasher13::new_with_keys(key, purpose as u64).hash(bytes)
 }
 
 /// What tells a backend's address, port included, from every other.
-pub(super) fn backend_bytes(backend: &Addr) -> Vec<u8> {
+pub(crate) fn backend_bytes(backend: &Addr) -> Vec<u8> {
     match backend {
         Addr::Ip(addr) => [&octets(addr.ip())[..], &addr.port().to_be_bytes()].concat(),
         Addr::Unix(path) => path.as_os_str().as_encoded_bytes().to_vec(),
