@@ -37,6 +37,7 @@ pub mod history;
 pub mod host_name;
 pub mod http;
 pub mod http2;
+pub mod line;
 pub mod live;
 pub mod load;
 pub mod name;

@@ -120,7 +120,7 @@ mod tests {
             backends: backends.into(),
             last_resort: Box::default(),
             rules: Arc::new(rules),
-            waiting: Arc::default(),
+            line: Arc::default(),
             cursor: Arc::default(),
         };
         (name, Arc::new(pool))

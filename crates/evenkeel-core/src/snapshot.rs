@@ -6,6 +6,7 @@ use crate::balance::{Choice, Picker};
 use crate::dice::Dice;
 use crate::flow::FlowRules;
 use crate::http2::silence::Pings;
+use crate::line::Line;
 use crate::name::{ListenerName, PoolName, Protocol};
 use crate::observe::Rule;
 use crate::rate::Rate;
@@ -102,8 +103,8 @@ pub struct Pool {
     pub last_resort: Box<[u32]>,
     /// Rules of the sessions.
     pub rules: Arc<PoolRules>,
-    /// Sessions, in all workers, that wait for a seat. Handed from snapshot to snapshot like [`Load`].
-    pub waiting: Arc<AtomicU32>,
+    /// Who waits for a seat, in all workers. Handed from snapshot to snapshot like [`Load`](crate::load::Load).
+    pub line: Arc<Line>,
     /// Whose turn it is, for all workers together: only so does round-robin go round. Handed on in the same way.
     pub cursor: Arc<AtomicU32>,
 }

@@ -62,10 +62,13 @@ pub async fn with_retry(
     local: &LocalPool,
     client: &OwnedFd,
 ) -> Result<Connected, End> {
-    let started = worker.reactor.now();
+    let mut started = worker.reactor.now();
     local.note_session();
     loop {
+        let asked = worker.reactor.now();
         let (pool, index, mut seat) = seat(worker, session, local, None).await?;
+        // To wait for a seat is no part of the attempts, which have so much time in all.
+        started += worker.reactor.now() - asked;
         let backend = &pool.backends[index as usize];
         let rules = pool.rules.connect;
         let began = worker.reactor.now();
@@ -126,17 +129,26 @@ pub async fn seat(
         Seating::Exhausted => Some(Err(nobody_left(session))),
         Seating::Busy => None,
     };
-    if !local.has_line()
+    if !local.is_held_up()
         && let Some(result) = choose()
     {
         return result;
     }
     let began = worker.reactor.now();
-    let place = local.join_line(session.row).ok_or(End::QueueFull)?;
+    let is_picky = !tried(session, &local.newest()).is_empty();
+    let place = local.join_line(session.row, is_picky).ok_or(End::QueueFull)?;
+    let go = || {
+        let chosen = place.may_go().then(choose)?;
+        if chosen.is_none() && is_picky {
+            // What it could not take may be free all the same.
+            worker.beckon(local, Some(session.row));
+        }
+        chosen
+    };
     session.set_reach(Reach::InLine(session.since(began)));
     let deadline = began + local.newest().rules.queue.timeout;
     let deadline = by.map_or(deadline, |by| by.min(deadline));
-    let waited = session.until(worker, deadline, || place.choose(choose)).await;
+    let waited = session.until(worker, deadline, go).await;
     drop(place);
     // There may be room for the next in line as well.
     worker.on_seat_freed(local);

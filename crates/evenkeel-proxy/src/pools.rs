@@ -15,8 +15,6 @@ use evenkeel_core::snapshot::Pool;
 use rustls::ClientConfig;
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
-use std::sync::atomic::fence;
 use std::time::Instant;
 
 /// A backend may lose its last seat to another worker between choice and entry; so often that is tried again.
@@ -25,6 +23,8 @@ const RACES: usize = 8;
 /// One pool in one worker.
 pub struct LocalPool {
     worker: usize,
+    /// How many there are.
+    workers: usize,
     newest: RefCell<Arc<Pool>>,
     /// Where its backends are counted.
     book: RefCell<PoolBook>,
@@ -50,10 +50,17 @@ pub enum Seating {
 }
 
 impl LocalPool {
-    /// The view that the worker of this number has of `pool`.
-    pub fn new(worker: usize, pool: Arc<Pool>, book: PoolBook, seed: u64, now: Instant) -> Self {
+    /// The view that the worker of this number, of so many, has of `pool`.
+    pub fn new(
+        (worker, workers): (usize, usize),
+        pool: Arc<Pool>,
+        book: PoolBook,
+        seed: u64,
+        now: Instant,
+    ) -> Self {
         Self {
             worker,
+            workers,
             newest: RefCell::new(pool),
             book: RefCell::new(book),
             tls: RefCell::default(),
@@ -169,33 +176,49 @@ impl LocalPool {
         self.turn.replace(self.turn.get().wrapping_add(1))
     }
 
-    /// Whether somebody in this worker waits for a seat.
-    pub fn has_line(&self) -> bool {
-        self.line.borrow().len() > 0
+    /// Whether somebody waits, in any worker, who would take any seat: whoever comes now has to wait as well.
+    pub fn is_held_up(&self) -> bool {
+        self.line.borrow().front().is_some() || self.newest.borrow().line.oldest_but(self.worker).is_some()
     }
 
-    /// Joins the end of the line, unless all lines together are as long as they may be.
-    pub fn join_line(&self, row: Row) -> Option<PlaceInLine<'_>> {
+    /// Joins the end of the line, unless as many wait as may. The picky do not take every seat.
+    pub fn join_line(&self, row: Row, is_picky: bool) -> Option<PlaceInLine<'_>> {
         let pool = self.newest();
-        let length = pool.rules.queue.length;
-        let join = |waiting| (waiting < length).then_some(waiting + 1);
-        pool.waiting.fetch_update(Relaxed, Relaxed, join).ok()?;
-        // With the fence of who gives a seat back: that one sees that we wait, or we see the seat when we look next.
-        fence(SeqCst);
-        self.line.borrow_mut().join(row);
+        let ticket = pool.line.join(pool.rules.queue.length)?;
+        self.line.borrow_mut().join(row, ticket, is_picky);
+        self.tell_front(&pool);
         Some(PlaceInLine { local: self, row, pool })
     }
 
-    /// Who waits first of those that were not beckoned already, if anybody does.
-    pub fn beckon(&self) -> Option<Row> {
-        self.line.borrow_mut().beckon()
+    /// Who is to look for a seat since there may be one: whoever has waited longest, in any worker, and was not beckoned
+    /// already; behind `row`, if that is picky and found none.
+    pub fn beckon(&self, behind: Option<Row>) -> Option<Next> {
+        let mut line = self.line.borrow_mut();
+        let own = behind.map_or_else(|| line.next(), |row| line.next_after(row));
+        match (own, self.newest.borrow().line.oldest_but(self.worker)) {
+            (Some((_, ticket)), Some((older, worker))) if older < ticket => Some(Next::There(worker)),
+            (None, Some((_, worker))) => Some(Next::There(worker)),
+            (Some((row, _)), _) => {
+                line.beckon(row);
+                Some(Next::Here(row))
+            }
+            (None, None) => None,
+        }
     }
 
-    /// Whether somebody waits in another worker for a seat that was given back here before.
-    pub fn is_awaited_elsewhere(&self) -> bool {
-        fence(SeqCst);
-        self.newest.borrow().waiting.load(Relaxed) as usize > self.line.borrow().len()
+    /// The other workers see who has waited longest in this one.
+    fn tell_front(&self, pool: &Pool) {
+        pool.line.set_front(self.worker, self.workers, self.line.borrow().front());
     }
+}
+
+/// Who is to look for a seat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The session at this row.
+    Here(Row),
+    /// Somebody in this other worker.
+    There(usize),
 }
 
 /// A place in the line for a seat; left on drop.
@@ -206,22 +229,17 @@ pub struct PlaceInLine<'a> {
 }
 
 impl PlaceInLine<'_> {
-    /// Makes the `choice` if it is this session's: the others in line came later.
-    pub fn choose<T>(&self, choice: impl FnOnce() -> Option<T>) -> Option<T> {
-        if !self.local.line.borrow().is_first(self.row) {
-            return None;
-        }
-        let chosen = choice();
-        if chosen.is_none() {
-            self.local.line.borrow_mut().rest();
-        }
-        chosen
+    /// Whether it is this session's turn: all others came later, or do not take every seat.
+    pub fn may_go(&self) -> bool {
+        let Some(ticket) = self.local.line.borrow_mut().go(self.row) else { return false };
+        self.pool.line.oldest_but(self.local.worker).is_none_or(|(other, _)| ticket < other)
     }
 }
 
 impl Drop for PlaceInLine<'_> {
     fn drop(&mut self) {
-        self.pool.waiting.fetch_sub(1, Relaxed);
         self.local.line.borrow_mut().leave(self.row);
+        self.local.tell_front(&self.pool);
+        self.pool.line.leave();
     }
 }

@@ -116,9 +116,14 @@ impl Shared {
         &self.wakes[worker]
     }
 
-    /// Wakes all workers but one, so that they look after those who wait for a seat.
-    pub fn nudge_others(&self, worker: usize) {
-        self.wakes.iter().enumerate().filter(|(index, _)| *index != worker).for_each(|(_, wake)| wake.wake());
+    /// How many workers there are.
+    pub fn workers(&self) -> usize {
+        self.wakes.len()
+    }
+
+    /// Wakes all workers, so that they look after those who wait for a seat.
+    pub fn nudge(&self) {
+        self.wakes.iter().for_each(Wake::wake);
     }
 
     /// Tells the control plane; what it has no room for is dropped and counted.

@@ -14,7 +14,7 @@ use crate::books::ServiceCounts;
 use crate::handover::{Done, Hand, Settling, Suspended};
 use crate::heartbeat::Heartbeat;
 use crate::http::{Http, Serving};
-use crate::pools::LocalPool;
+use crate::pools::{LocalPool, Next};
 use crate::reactor::{self, Reactor, Row, Token};
 use crate::record::{Batch, Telling};
 use crate::relay::Tools;
@@ -269,7 +269,7 @@ impl Worker {
             Token::Inbox => {
                 self.shared.wake(self.index).reset();
                 let pools: Vec<_> = self.pools.borrow().values().cloned().collect();
-                pools.iter().for_each(|pool| self.beckon(pool));
+                pools.iter().for_each(|pool| self.on_seat_freed(pool));
             }
         }
     }
@@ -372,14 +372,16 @@ impl Worker {
 
     /// A backend of the pool may have room again: whoever waits first gets a go, here or in another worker.
     pub fn on_seat_freed(&self, pool: &LocalPool) {
-        self.beckon(pool);
-        if pool.is_awaited_elsewhere() {
-            self.shared.nudge_others(self.index);
-        }
+        self.beckon(pool, None);
     }
 
-    fn beckon(&self, pool: &LocalPool) {
-        pool.beckon().into_iter().for_each(|row| self.reactor.push_ready(row));
+    /// Whoever is next in line gets a go; behind the session at `behind`, if that is picky and has had one.
+    pub fn beckon(&self, pool: &LocalPool, behind: Option<Row>) {
+        match pool.beckon(behind) {
+            Some(Next::Here(row)) => self.reactor.push_ready(row),
+            Some(Next::There(worker)) => self.shared.wake(worker).wake(),
+            None => {}
+        }
     }
 
     /// Counts that accepting failed, and tells of it, not too often.

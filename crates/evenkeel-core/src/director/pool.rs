@@ -11,6 +11,7 @@ use crate::balance::Picker;
 use crate::eject::may_eject;
 use crate::eligible::{Candidate, Standing, Tier};
 use crate::health::Verdict;
+use crate::line::Line;
 use crate::live::LiveFailure;
 use crate::load::Load;
 use crate::name::BackendKey;
@@ -45,7 +46,7 @@ pub(super) struct PoolState {
     pub backups_in: bool,
     /// The tier in use, as published.
     tier: Tier,
-    waiting: Arc<AtomicU32>,
+    line: Arc<Line>,
     cursor: Arc<AtomicU32>,
     ramp_armed: Option<Instant>,
 }
@@ -73,7 +74,7 @@ impl PoolState {
             all_down: false,
             backups_in: false,
             tier: Tier::Unseen,
-            waiting: Arc::default(),
+            line: Arc::default(),
             cursor: Arc::default(),
             ramp_armed: None,
         }
@@ -239,7 +240,7 @@ impl PoolState {
             last_resort: tier.last_resort(&candidates, self.config.all_down),
             backends,
             rules: Arc::clone(&self.config.rules),
-            waiting: Arc::clone(&self.waiting),
+            line: Arc::clone(&self.line),
             cursor: Arc::clone(&self.cursor),
         })
     }

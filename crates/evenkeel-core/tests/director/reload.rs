@@ -31,7 +31,7 @@ fn who_stays_keeps_health_and_load_and_the_others_are_told_of() {
     stage.reload(config);
     assert_eq!((stage.takers(), stage.told()), ("3*5".into(), "4 added, 1 removed".into()));
     assert!(Arc::ptr_eq(&before.backends[2].load, &stage.web().backends[1].load));
-    assert!(Arc::ptr_eq(&before.waiting, &stage.web().waiting));
+    assert!(Arc::ptr_eq(&before.line, &stage.web().line));
     assert!(Arc::ptr_eq(&before.cursor, &stage.web().cursor));
 }
 

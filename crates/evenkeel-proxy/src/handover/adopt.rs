@@ -198,9 +198,15 @@ fn no_pool(worker: &Worker, session: &Suspended<OwnedFd>) -> Rc<LocalPool> {
         picker: Picker::new(Balance::First, &[]),
         last_resort: Box::default(),
         rules: Arc::clone(session.traffic.rules()),
-        waiting: Arc::default(),
+        line: Arc::default(),
         cursor: Arc::default(),
     };
     let seed = worker.dice.borrow_mut().roll();
-    Rc::new(LocalPool::new(worker.index, Arc::new(pool), Arc::new([]), seed, worker.reactor.now()))
+    Rc::new(LocalPool::new(
+        (worker.index, worker.shared.workers()),
+        Arc::new(pool),
+        Arc::new([]),
+        seed,
+        worker.reactor.now(),
+    ))
 }

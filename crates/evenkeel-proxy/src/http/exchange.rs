@@ -231,7 +231,7 @@ impl Exchange {
             by: self.by(),
         };
         loop {
-            let mut reached = match reach::reach(worker, session, &pool, client.socket(), wish).await {
+            let mut reached = match reach::reach(worker, session, &pool, client.socket(), &mut wish).await {
                 Ok(reached) => reached,
                 Err(End::ClientLeft) => return (Outcome::ClientLeft, None),
                 Err(End::NotConnected(ConnectFailure::NoAnswer(failing))) => {

@@ -65,7 +65,7 @@ pub struct Wish {
     pub alone: bool,
     /// It must not have ended already, as far as that can be known: what goes there cannot be sent again.
     pub alive: bool,
-    /// Since when the request is on its way to a backend.
+    /// Since when the request is on its way to a backend; what it waits for a seat is not part of that.
     pub started: Instant,
     /// By when all of it must be over, if it must.
     pub by: Option<Instant>,
@@ -90,7 +90,7 @@ pub async fn reach<'a>(
     session: &Session,
     local: &LocalPool,
     client: &OwnedFd,
-    wish: Wish,
+    wish: &mut Wish,
 ) -> Result<Reached<'a>, End> {
     let links = &worker.http.links;
     let mut seated = at_once(session, local);
@@ -98,12 +98,17 @@ pub async fn reach<'a>(
         let (pool, index, mut seat) = match seated.take() {
             Some(seated) => seated,
             // Boxed, as all that only some wait for: what each request needs is then small enough to be found at once.
-            None => Box::pin(connect::seat(worker, session, local, wish.by)).await?,
+            None => {
+                let asked = worker.reactor.now();
+                let seated = Box::pin(connect::seat(worker, session, local, wish.by)).await?;
+                wish.started += worker.reactor.now() - asked;
+                seated
+            }
         };
         let backend = &pool.backends[index as usize];
-        let mut lease = waiting(worker, session, backend, &pool.rules, wish);
+        let mut lease = waiting(worker, session, backend, &pool.rules, *wish);
         if lease.is_none() && wish.is_shared_with(&pool.rules) {
-            lease = Box::pin(made_by_others(worker, session, backend, &pool.rules, wish)).await?;
+            lease = Box::pin(made_by_others(worker, session, backend, &pool.rules, *wish)).await?;
         }
         if let Some(lease) = lease {
             seat.reused();
@@ -192,7 +197,7 @@ fn made(
 
 /// A seat, if there is one and nobody waits for one.
 fn at_once(session: &Session, local: &LocalPool) -> Option<(Arc<Pool>, u32, CountedSeat)> {
-    if local.has_line() {
+    if local.is_held_up() {
         return None;
     }
     match connect::try_to_seat(session, local) {

@@ -145,10 +145,16 @@ impl Worker {
             let book = &publication.books.pools[name];
             let local = pools.entry(name.clone()).or_insert_with(|| {
                 let (seed, now) = (self.dice.borrow_mut().roll(), self.reactor.now());
-                Rc::new(LocalPool::new(self.index, Arc::clone(pool), Arc::clone(book), seed, now))
+                Rc::new(LocalPool::new(
+                    (self.index, self.shared.workers()),
+                    Arc::clone(pool),
+                    Arc::clone(book),
+                    seed,
+                    now,
+                ))
             });
             local.publish(pool, book, &publication.keyring);
-            self.beckon(local);
+            self.on_seat_freed(local);
         }
         if !changed.is_empty() {
             self.http.links.retain(pools.values().flat_map(|pool| eligible(pool.newest())));

@@ -116,7 +116,7 @@ impl Parts {
             backends: backends.into(),
             last_resort: Box::default(),
             rules: Arc::clone(&rules),
-            waiting: Arc::default(),
+            line: Arc::default(),
             cursor: Arc::default(),
         };
         let first = Pool { last_resort: self.last_resort.into(), ..pool(pool_name, self.backends) };

@@ -193,7 +193,7 @@ pub fn pool(picture: &Picture, views: &ByPool<'_>, users: &Users<'_>, pool: &Poo
     json!({
         "name": pool.name.as_str(),
         "services": users.get(&pool.name),
-        "waiting": pool.waiting.load(std::sync::atomic::Ordering::Relaxed),
+        "waiting": pool.line.length(),
         "backends": backends(picture, views.get(&pool.name).copied().unwrap_or_default()),
     })
 }

@@ -1,7 +1,7 @@
 //! Choosing: each balance's spread through the real thing, weights, caps with their queue, backups, slow start.
 
 use crate::harness::{Running, Setup};
-use evenkeel_testkit::{Ending, Peer, Place, Server, eventually, serve};
+use evenkeel_testkit::{Ending, Peer, Place, Server, eventually, port, serve};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::Range;
@@ -129,6 +129,62 @@ fn a_cap_queues_and_a_full_queue_closes() {
         line["queued_ms"].as_f64() > Some(0.0) && line["end"] == "ok"
     });
     assert_eq!(session["by"], "client");
+}
+
+/// Another client, that is in line as the one of this number.
+fn wait_as(running: &Running, number: u64) -> Peer {
+    let client = running.connect();
+    eventually("it waits", || (running.look("/api/v1/pools/web")["waiting"] == number).then_some(()));
+    client
+}
+
+#[test]
+fn who_waited_for_a_seat_has_all_its_time_for_the_connect() {
+    let server = Server::start(&Place::any(), serve::stay("a"));
+    let keys = "max-sessions-per-backend = 1\ntimeout = { queue = \"15s\", connect = \"300ms\", connect-total = \"300ms\" }";
+    let mut running = Setup::to([server.place()]).keys(keys).ready();
+    let (first, _) = join(&running.place);
+    let waiting = wait_as(&running, 1);
+    std::thread::sleep(Duration::from_millis(400));
+    drop(first);
+    assert_eq!(waiting.receive(1).unwrap(), b"a");
+    drop(waiting);
+    running.wait_session("it waited for longer", |line| line["queued_ms"].as_f64() > Some(300.0));
+}
+
+#[test]
+fn nobody_waits_behind_a_session_that_can_only_go_elsewhere() {
+    let (place, b) = (Place::local(port::free()), Server::start(&Place::any(), serve::stay("b")));
+    let keys = "balance = \"first\"\neject = \"off\"\nqueue-length = 9\ntimeout = { queue = \"15s\" }";
+    let setup = Setup::to([]).top("workers = 2").keys(keys).backend(&place, "weight = 1");
+    let running = setup.backend(b.place(), "max-sessions = 1").ready();
+    let (holder, name) = join(&running.place);
+    assert_eq!(name, "b", "the other one is not there yet");
+    let waiting: Vec<Peer> = (1..=3).map(|number| wait_as(&running, number)).collect();
+    let _a = Server::start(&place, serve::stay("a"));
+    let served: Vec<_> = (0..4).map(|_| join(&running.place)).collect();
+    assert!(served.iter().all(|(_, name)| name == "a"), "they have not tried it yet");
+    drop(holder);
+    assert_eq!(waiting[0].receive(1).unwrap(), b"b");
+    assert!(waiting[1..].iter().all(|it| !it.has_bytes()), "there is one seat");
+}
+
+#[test]
+fn a_seat_goes_to_who_came_first_in_whichever_worker() {
+    let server = Server::start(&Place::any(), serve::stay("a"));
+    let keys = "max-sessions-per-backend = 1\nqueue-length = 99\ntimeout = { queue = \"15s\" }";
+    let running = Setup::to([server.place()]).top("workers = 4").keys(keys).ready();
+    let (holder, _) = join(&running.place);
+    let waiting: Vec<Peer> = (1..=12).map(|number| wait_as(&running, number)).collect();
+    drop(holder);
+    for (index, client) in waiting.iter().enumerate() {
+        assert_eq!(client.receive(1).unwrap(), b"a");
+        assert!(waiting[index + 1..].iter().all(|it| !it.has_bytes()), "{index}: others came later");
+        // A newcomer waits behind those who are there.
+        let newcomer = running.connect();
+        client.finish();
+        newcomer.reset();
+    }
 }
 
 #[test]

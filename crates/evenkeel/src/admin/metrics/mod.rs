@@ -20,7 +20,6 @@ use evenkeel_proxy::{BackendSums, RouteSums, ServiceSums, Times};
 use evenkeel_sys::{limits, usage};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::{SystemTime, UNIX_EPOCH};
 use text::Text;
 
@@ -271,7 +270,7 @@ fn pools(text: &mut Text, picture: &Picture) {
     }
     text.family(&counts::POOL_WAITING);
     for (name, pool) in &picture.snapshot.pools {
-        text.sample(counts::POOL_WAITING.name, &[("pool", name.as_str())], pool.waiting.load(Relaxed));
+        text.sample(counts::POOL_WAITING.name, &[("pool", name.as_str())], pool.line.length());
     }
     let is_checked = |name: &&PoolName| views.get(name).is_some_and(|them| them.iter().any(|it| it.checked));
     let checked: Vec<_> = picture.snapshot.pools.keys().filter(is_checked).collect();
