@@ -61,6 +61,8 @@ pub enum CheckKind {
     Tcp,
     /// What an HTTP/1.1 request is answered.
     Http(HttpCheck),
+    /// Whether a PostgreSQL server answers when it is asked for TLS.
+    Postgres,
     /// Whether the expected bytes come, after these bytes were sent.
     Exchange(ExchangeCheck),
     /// The same by UDP: whether a datagram comes that holds the expected bytes, after one was sent.

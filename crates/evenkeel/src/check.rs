@@ -226,6 +226,7 @@ fn health(check: Option<&Check>) -> String {
     match &check.kind {
         CheckKind::Tcp => format!("checked by tcp{at}"),
         CheckKind::Http(http) => format!("checked by http {}{at}", http.path),
+        CheckKind::Postgres => format!("checked by postgres{at}"),
         CheckKind::Exchange(_) => format!("checked by send and expect{at}"),
         CheckKind::Datagram(_) => format!("checked by udp{at}"),
         CheckKind::Dns(dns) => format!("checked by dns {}{at}", dns.question),

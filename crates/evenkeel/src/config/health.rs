@@ -53,6 +53,7 @@ fn one_kind(chain: &Chain<'_>, problems: &mut Problems) {
         written("health.http"),
         written("health.dns"),
         set("health.tcp"),
+        set("health.postgres"),
         set("health.udp").or_else(exchange),
     ];
     if let [first, second, ..] = kinds.into_iter().flatten().collect::<Vec<_>>()[..] {
@@ -85,6 +86,8 @@ fn kind(target: Option<&HttpTarget>, chain: &Chain<'_>, problems: &mut Problems)
         CheckKind::Http(http(target, chain))
     } else if let Some(dns) = dns(chain, problems) {
         CheckKind::Dns(dns)
+    } else if chain.is_set("health.postgres") {
+        CheckKind::Postgres
     } else if chain.is_set("health.udp") {
         needs_something_to_send(chain, problems);
         CheckKind::Datagram(exchange())

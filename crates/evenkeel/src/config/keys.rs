@@ -836,6 +836,17 @@ pub static KEYS: &[Key] = &[
         aliases: &[],
     },
     Key {
+        name: "health.postgres",
+        scope: Scope::Pool,
+        kind: Kind::Flag,
+        default: Is("false"),
+        doc: "Ask a PostgreSQL server whether it speaks TLS, and speak it if `to-tls` says so: sessions that come by a route begin in \
+              that way. Any answer shows that it is there, not that it takes queries.",
+        why: "most backends are no PostgreSQL servers",
+        example: "true",
+        aliases: &["pgsql", "postgresql", "pgsql-check"],
+    },
+    Key {
         name: "health.send",
         scope: Scope::Pool,
         kind: Kind::Bytes,

@@ -4,6 +4,7 @@
 mod datagram;
 mod exchange;
 mod http;
+mod postgres;
 mod secure;
 mod stream;
 #[cfg(test)]
@@ -69,11 +70,11 @@ async fn ask(
     let line = || Line::open(target, check.outward.as_deref(), introduce, deadline);
     let answer = async {
         match &check.kind {
-            CheckKind::Tcp if is_secure => {
+            CheckKind::Tcp | CheckKind::Postgres if is_secure => {
                 secure::close(stream.await?).await;
                 Ok(())
             }
-            CheckKind::Tcp => stream.await.map(drop),
+            CheckKind::Tcp | CheckKind::Postgres => stream.await.map(drop),
             CheckKind::Http(http) => http::ask(stream.await?, target, http).await,
             CheckKind::Exchange(exchange) => exchange::ask(stream.await?, exchange).await,
             CheckKind::Datagram(exchange) => line()?.exchange(exchange).await,
@@ -96,6 +97,9 @@ async fn open(
     if let Some(version) = introduce {
         let header = introduction(version, ends);
         stream.write_all(&header).await.map_err(|_| ProbeFailure::Cut)?;
+    }
+    if check.kind == CheckKind::Postgres && !postgres::ask(&mut *stream).await? && tls.is_some() {
+        return Err(ProbeFailure::Connect(ConnectFailure::NoTls));
     }
     match tls {
         Some((terms, tls)) => secure::open(stream, target, terms, tls).await.map_err(ProbeFailure::Connect),

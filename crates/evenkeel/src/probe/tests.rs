@@ -402,3 +402,41 @@ async fn a_check_of_a_backend_under_tls_shakes_hands_and_ends_in_order() {
     let verdict = run(&target, &other, &check, tls()).await;
     assert!(matches!(verdict, Verdict::Pass(_)), "another port is asked in the clear: {verdict:?}");
 }
+
+/// A check of a server that says this when it is asked for TLS, and then speaks it, if it does, as `db.example`.
+async fn postgres(says: &'static [u8], to_tls: bool) -> Verdict {
+    let authority = Authority::new("x");
+    let config = Arc::new(authority.sign(&["db.example"]).server(None));
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = Addr::Ip(listener.local_addr().unwrap());
+    let backend = std::thread::spawn(move || {
+        let peer = Peer::new(listener.accept().unwrap().0.into());
+        assert_eq!(peer.receive(8).unwrap(), [0, 0, 0, 8, 4, 210, 22, 47]);
+        peer.send(says).unwrap();
+        if to_tls && says == b"S" {
+            assert!(TlsPeer::accept(peer, &config).unwrap().read_to_end().0.is_empty());
+        } else {
+            assert!(peer.read_to_end().0.is_empty(), "nothing else is said in the clear");
+        }
+    });
+    let terms = Origination { trust: Trust::System, server_name: None, certificate: None, alpn: [].into() };
+    let tls = to_tls.then(|| Arc::new(terms));
+    let config = Arc::new(client(Some(&authority), None));
+    let known = Some((Some(config), Some("db.example".into())));
+    let verdict = run(&target, &target, &Check { tls, ..check(CheckKind::Postgres) }, known).await;
+    backend.join().unwrap();
+    verdict
+}
+
+#[tokio::test]
+async fn a_postgresql_server_is_asked_for_tls_before_it_is_spoken() {
+    assert!(matches!(postgres(b"S", true).await, Verdict::Pass(_)));
+    for says in [b"S", b"N"] {
+        assert!(matches!(postgres(says, false).await, Verdict::Pass(_)), "any answer shows that it is there");
+    }
+    let no_tls = ProbeFailure::Connect(ConnectFailure::NoTls);
+    assert_eq!(postgres(b"N", true).await, Verdict::Fail(no_tls));
+    for (says, to_tls) in [(b"H", true), (b"H", false)] {
+        assert!(matches!(postgres(says, to_tls).await, Verdict::Fail(ProbeFailure::Malformed(_))));
+    }
+}

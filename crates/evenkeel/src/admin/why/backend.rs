@@ -101,6 +101,7 @@ fn check(it: &CheckOutlook, now: Instant) -> Value {
     let kind = match &it.check.kind {
         CheckKind::Tcp => "tcp".to_owned(),
         CheckKind::Http(http) => format!("{} {}", http.method, http.path),
+        CheckKind::Postgres => "postgres".to_owned(),
         CheckKind::Exchange(_) => "send and expect".to_owned(),
         CheckKind::Datagram(_) => "send and expect by udp".to_owned(),
         CheckKind::Dns(dns) => format!("dns {}", dns.question),
