@@ -28,6 +28,7 @@ use evenkeel_core::tls::Fault;
 use evenkeel_sys::poll::{self, Readiness};
 use evenkeel_sys::socket::{self, Name};
 use rustix::io::Errno;
+use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -35,6 +36,9 @@ use std::time::{Duration, Instant};
 
 /// How long a session waits when this process is out of descriptors or memory, before it tries again.
 const RESOURCE_PAUSE: Duration = Duration::from_millis(50);
+
+/// Until a Unix socket whose queue is full is asked again. Over TCP the kernel does that by itself.
+const FULL_PAUSE: Duration = Duration::from_millis(10);
 
 /// So many further source addresses are tried when one has no port left: the kernel looks at each port before it says so.
 const OTHER_SOURCES: usize = 3;
@@ -297,9 +301,16 @@ async fn connect(
     socket: OwnedFd,
     deadline: Instant,
 ) -> Result<OwnedFd, NotConnected> {
-    let failed = |error: &std::io::Error| NotConnected::Failed(ConnectFailure::from(error));
+    let failed = |error: &io::Error| NotConnected::Failed(ConnectFailure::from(error));
     session.backend_ready.set(Readiness::NONE);
-    let mut connected = socket::connect(&socket, name(&backend.addr)).map_err(|error| failed(&error))?;
+    let mut connected = loop {
+        match socket::connect(&socket, name(&backend.addr)) {
+            Err(error) if is_full(backend, &error) => {
+                pause(worker, session, backend, deadline).await?;
+            }
+            result => break result.map_err(|error| failed(&error))?,
+        }
+    };
     let is_watched = session.is_watched(worker);
     // Within a machine it mostly is by now, which the kernel does not say.
     connected |= !is_watched && socket::is_connected(&socket);
@@ -332,6 +343,29 @@ async fn connect(
         return Err(NotConnected::Failed(ConnectFailure::Refused));
     }
     Ok(socket)
+}
+
+/// Whether that means that a Unix socket's queue is full.
+fn is_full(backend: &Backend, error: &io::Error) -> bool {
+    matches!(backend.addr, Addr::Unix(_)) && error.kind() == io::ErrorKind::WouldBlock
+}
+
+/// Waits until a backend whose queue was full may have room in it, but no longer than `deadline`.
+async fn pause(
+    worker: &Worker,
+    session: &Session,
+    backend: &Backend,
+    deadline: Instant,
+) -> Result<(), NotConnected> {
+    let now = worker.reactor.now();
+    if now >= deadline {
+        return Err(NotConnected::Failed(ConnectFailure::TimedOut));
+    }
+    session.set_reach(Reach::Connecting(backend.addr.clone(), session.since(now)));
+    match session.until::<()>(worker, deadline.min(now + FULL_PAUSE), || None).await {
+        Err(Interrupted::ClientLeft) => Err(NotConnected::ClientLeft),
+        _ => Ok(()),
+    }
 }
 
 /// Tells a new backend where the client is, if it wants to know.

@@ -5,6 +5,7 @@ use evenkeel_testkit::{Ending, Peer, Place, Server, Silent, eventually, serve};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::time::Duration;
 
 const HEALTH: &str =
     "health = { tcp = true, interval = \"60ms\", fast-interval = \"20ms\", timeout = \"1s\" }";
@@ -197,4 +198,24 @@ fn retries_keep_to_their_budget() {
             .iter()
             .any(|line| line["end"] == "refused" && line["attempts"].as_array().unwrap().len() == 1)
     );
+}
+
+#[test]
+fn clients_wait_for_room_in_the_queue_of_a_unix_socket_as_over_tcp() {
+    let folder = tempfile::tempdir().unwrap();
+    let (listener, place) = Place::Unix(folder.path().join("backend")).listen(1).unwrap();
+    let running = Setup::to([&place]).ready();
+    let clients: Vec<Peer> = (0..6).map(|_| running.connect()).collect();
+    clients.iter().for_each(|client| client.send(b"hello").unwrap());
+    // Two are in the queue, the others are told that it is full.
+    std::thread::sleep(Duration::from_millis(100));
+    let server = std::thread::spawn(move || {
+        for _ in 0..6 {
+            let peer = Peer::new(listener.accept().unwrap().0);
+            let said = peer.receive(5).unwrap();
+            peer.send(&said).unwrap();
+        }
+    });
+    clients.iter().for_each(|client| assert_eq!(client.receive(5).unwrap(), b"hello"));
+    server.join().unwrap();
 }
