@@ -1,7 +1,7 @@
 //! The PROXY protocol: the header by which a proxy in front says where a client is, and the one by which a backend is
 //! told.
 
-use crate::early::Early;
+use crate::early::{Early, NoMore};
 use crate::session::{Opening, Origin, Session};
 use crate::udp::Flow;
 use crate::worker::Worker;
@@ -42,9 +42,12 @@ pub async fn receive(
         (false, Others::Direct) => loop {
             match proxy::parse(early.bytes(), LONGEST) {
                 Err(Malformed::Neither { .. }) => return Ok(()),
-                Ok(Parse::Partial) => {
-                    more(early).await.map_err(|why| why.end(Rejection::Silent, Rejection::HeaderTooLong))?
-                }
+                Ok(Parse::Partial) => match more(early).await {
+                    Ok(()) => {}
+                    // What only begins like a header is for the backend.
+                    Err(NoMore::ClientLeft | NoMore::TooLate) if !early.bytes().is_empty() => return Ok(()),
+                    Err(why) => return Err(why.end(Rejection::Silent, Rejection::HeaderTooLong)),
+                },
                 Ok(Parse::Complete { .. }) | Err(_) => return Err(Rejection::HeaderForbidden.into()),
             }
         },

@@ -137,6 +137,24 @@ fn whoever_is_no_proxy_is_refused_or_served_without_a_header() {
 }
 
 #[test]
+fn what_only_begins_like_a_header_is_served_when_nothing_follows() {
+    for first in [&b"\r\n"[..], b"PR"] {
+        let (_server, mut rig) = rig(false, Others::Direct, SOON);
+        let waits = rig.connect();
+        waits.send(first).unwrap();
+        assert_eq!(waits.receive(2).unwrap(), first);
+        waits.finish();
+        let ends = rig.connect();
+        ends.send(first).unwrap();
+        ends.finish();
+        assert_eq!(ends.read_to_end(), (first.to_vec(), Ending::Fin));
+        for _ in 0..2 {
+            assert_eq!(rig.record().end, End::Closed(Side::Client));
+        }
+    }
+}
+
+#[test]
 fn a_proxy_that_leaves_without_a_word_is_nobodys_fault() {
     let (_server, mut rig) = rig(true, Others::Refused, PATIENCE);
     rig.connect().finish();
