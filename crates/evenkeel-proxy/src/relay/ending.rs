@@ -155,9 +155,11 @@ impl Relay {
 
 pub(super) fn loss(side: Side, error: &io::Error) -> End {
     match error.kind() {
-        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::NotConnected => {
-            End::Reset(side)
-        }
+        // Refused: a connect that was put off until there was something to send.
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionRefused
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::NotConnected => End::Reset(side),
         io::ErrorKind::InvalidData => End::Garbled(side),
         _ => End::Vanished(side),
     }
