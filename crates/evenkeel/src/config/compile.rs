@@ -3,7 +3,7 @@
 use super::address::ListenSpec;
 use super::chain::Chain;
 use super::gate::Lists;
-use super::keys::{self, Context, Scope};
+use super::keys::{self, Context, Kind, Scope};
 use super::place::At;
 use super::problem::{Problem, Problems};
 use super::setting::{Entry, Layer, Routed, Setting};
@@ -71,8 +71,8 @@ pub struct Sends<'a> {
     pub entries: &'a [Entry],
     /// The shared pool that it names.
     pub shared: Option<&'a Section>,
-    /// Whether it has a pool of its own.
-    pub owns_pool: bool,
+    /// The service or route whose keys hold in the pool, which is then one of its own; `None`: the shared pool as it is.
+    pub owner: Option<&'a Section>,
 }
 
 impl Bound<'_> {
@@ -119,11 +119,11 @@ impl<'a> Bound<'a> {
         Chain::new([&self.section.layer, self.defaults], builtin)
     }
 
-    /// The settings of the pool that it sends to, by default or by one route: a route with a pool of its own has its keys,
-    /// and then those of its service.
+    /// The settings of the pool that it sends to, by default or by one route: in one of its own, the keys of the route
+    /// hold, and then those of the service.
     pub fn pool_chain(&self, sends: &Sends<'a>, builtin: &'a Layer) -> Chain<'a> {
         let of_route = sends.route.map(|route| &route.section.layer);
-        let layers = of_route.into_iter().chain([&self.section.layer]).filter(|_| sends.owns_pool);
+        let layers = of_route.into_iter().chain([&self.section.layer]).filter(|_| sends.owner.is_some());
         let layers = layers.chain(sends.shared.map(|shared| &shared.layer)).chain([self.defaults]);
         Chain::new(layers, builtin)
     }
@@ -151,14 +151,19 @@ pub fn bind<'a>(
 /// Where the service `section` sends, by default and by each of its routes.
 pub fn sends_of<'a>(section: &'a Section, typed: &'a Typed, problems: &mut Problems) -> Vec<Sends<'a>> {
     let default = (section.layer.get("to").is_some() || section.routes().is_empty())
-        .then(|| sends(section, None, typed, problems));
+        .then(|| sends(section, None, section, typed, problems));
     let mut all: Vec<_> = default.into_iter().collect();
-    section.routes().iter().for_each(|it| all.extend(by_route(it, typed, problems)));
+    section.routes().iter().for_each(|it| all.extend(by_route(section, it, typed, problems)));
     all
 }
 
-/// Where a route sends: what its `to` says, or each pool of its `split`; one that answers sends nowhere.
-fn by_route<'a>(routed: &'a Routed, typed: &'a Typed, problems: &mut Problems) -> Vec<Sends<'a>> {
+/// Where a route of `service` sends: what its `to` says, or each pool of its `split`; one that answers sends nowhere.
+fn by_route<'a>(
+    service: &'a Section,
+    routed: &'a Routed,
+    typed: &'a Typed,
+    problems: &mut Problems,
+) -> Vec<Sends<'a>> {
     let section = &routed.section;
     match section.layer.get("split").map(|at| &at.value) {
         Some(Setting::Weights(pools)) => {
@@ -168,32 +173,38 @@ fn by_route<'a>(routed: &'a Routed, typed: &'a Typed, problems: &mut Problems) -
                 route: Some(routed),
                 entries: shared.entries(),
                 shared: Some(shared),
-                owns_pool: false,
+                owner: with_pool_keys(section, service),
             };
             shared.map(sends).collect()
         }
         _ if http_routes::acts(&section.layer) && section.layer.get("to").is_none() => Vec::new(),
-        _ => vec![sends(section, Some(routed), typed, problems)],
+        _ => vec![sends(section, Some(routed), service, typed, problems)],
     }
 }
 
+/// Where the `to` of `section` sends, which is `service` or one of its routes.
 fn sends<'a>(
     section: &'a Section,
     route: Option<&'a Routed>,
+    service: &'a Section,
     typed: &'a Typed,
     problems: &mut Problems,
 ) -> Sends<'a> {
     let shared = shared_pool(section, typed, problems);
-    let is_pool_key =
-        |name: &str| keys::find(Context::Service, name).is_some_and(|key| key.scope == Scope::Pool);
-    let has_pool_keys = section.layer.0.keys().copied().any(is_pool_key);
-    Sends {
-        section,
-        route,
-        entries: shared.unwrap_or(section).entries(),
-        shared,
-        owns_pool: !names_a_pool(section) || has_pool_keys,
-    }
+    let owner = if names_a_pool(section) { with_pool_keys(section, service) } else { Some(section) };
+    Sends { section, route, entries: shared.unwrap_or(section).entries(), shared, owner }
+}
+
+/// The nearer of `section` and its `service` that says something of the pools it sends to, if one of them does.
+fn with_pool_keys<'a>(section: &'a Section, service: &'a Section) -> Option<&'a Section> {
+    [section, service].into_iter().find(|it| it.layer.0.keys().any(|name| is_pool_key(it.context, name)))
+}
+
+/// Whether `name` is a key of pools. The table around keys says nothing by itself: `timeout.flow` is one of services.
+fn is_pool_key(context: Context, name: &str) -> bool {
+    keys::find(context, name)
+        .filter(|key| !matches!(key.kind, Kind::Group))
+        .is_some_and(|key| matches!(key.scope, Scope::Pool | Scope::HttpPool))
 }
 
 /// The core's configuration of `services` and the pools that they need.
@@ -266,13 +277,23 @@ fn flows(chain: &Chain<'_>) -> FlowRules {
 }
 
 impl Sends<'_> {
-    /// The pool that it sends to: a shared one, or its own, which is called like the service or route.
+    /// The pool that it sends to: a shared one, or one of its own. That is called like the service or route whose `to` it
+    /// is, and else after both, as no service or route can be: `POOL@SERVICE`.
     pub fn pool(&self) -> PoolName {
-        match (self.shared, self.owns_pool) {
-            (Some(shared), false) => PoolName::new(&shared.name.value),
-            _ => PoolName::new(&self.section.name.value),
+        match (self.shared, self.owner) {
+            (Some(shared), None) => PoolName::new(&shared.name.value),
+            (Some(shared), Some(owner)) if !sends_to(owner, shared) => {
+                PoolName::new(&format!("{}@{}", shared.name.value, owner.name.value))
+            }
+            (_, owner) => PoolName::new(&owner.unwrap_or(self.section).name.value),
         }
     }
+}
+
+/// Whether the `to` of `section` is the pool `shared`.
+fn sends_to(section: &Section, shared: &Section) -> bool {
+    let is_it = |entry: &Entry| matches!(entry, Entry::Pool(name) if name.value == shared.name.value);
+    section.entries().iter().any(is_it)
 }
 
 fn names_a_pool(section: &Section) -> bool {

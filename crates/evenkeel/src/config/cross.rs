@@ -10,7 +10,7 @@ use super::setting::{Entry, Layer, Routed, Setting};
 use super::typed::{Section, Typed};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::Target;
-use evenkeel_core::name::Protocol;
+use evenkeel_core::name::{PoolName, Protocol};
 use std::collections::{HashMap, HashSet};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -139,7 +139,7 @@ struct Users<'a> {
     /// Of pools that are sent to by name.
     shared: HashSet<&'a str>,
     /// Those who have one of their own.
-    owners: HashMap<&'a str, &'a Sends<'a>>,
+    owners: HashMap<PoolName, &'a Sends<'a>>,
 }
 
 impl<'a> Users<'a> {
@@ -147,8 +147,8 @@ impl<'a> Users<'a> {
         let mut users = Self::default();
         for sends in services.iter().flat_map(|service| &service.sends) {
             users.shared.extend(sends.shared.map(|pool| pool.name.value.as_str()));
-            if sends.owns_pool {
-                users.owners.entry(&sends.section.name.value).or_insert(sends);
+            if sends.owner.is_some() {
+                users.owners.entry(sends.pool()).or_insert(sends);
             }
         }
         users
@@ -164,7 +164,7 @@ fn pool_in_use(pool: &Section, users: &Users<'_>, problems: &mut Problems) {
                 .help(format!("a service uses it by `to = \"pool:{}\"`", name.value)),
         );
     }
-    if let Some(service) = users.owners.get(name.value.as_str()) {
+    if let Some(service) = users.owners.get(&PoolName::new(&name.value)) {
         problems.push(
             Problem::error(format!("`{}` is both a pool and a service with a pool of its own", name.value))
                 .at(&name.place, "the pool")

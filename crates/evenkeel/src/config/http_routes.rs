@@ -227,10 +227,10 @@ fn split<'a>(
 ) -> Option<Action> {
     let at = layer.get("split")?;
     let Setting::Weights(weights) = &at.value else { return None };
-    let known: Vec<_> = sends.map(Sends::pool).collect();
+    let known: Vec<_> = sends.collect();
     let of = |(name, weight): &(At<String>, u32)| {
-        let pool = known.iter().find(|pool| pool.as_str() == name.value)?;
-        Some((pool.clone(), *weight))
+        let is_it = |sends: &&&Sends<'_>| sends.shared.is_some_and(|shared| shared.name.value == name.value);
+        Some((known.iter().find(is_it)?.pool(), *weight))
     };
     // One that is not known was told where it was looked for.
     let pools = weights.iter().map(of).collect::<Option<Vec<_>>>()?;

@@ -4,6 +4,7 @@ use super::keys::{Context, KEYS, Kind};
 use super::*;
 use annotate_snippets::Renderer;
 use evenkeel_core::dice::Dice;
+use evenkeel_core::director::PoolConfig;
 use evenkeel_core::name::PoolName;
 use evenkeel_core::sockets::Inward;
 use std::fmt::Write;
@@ -283,6 +284,47 @@ fn a_mistake_behind_an_escape_is_pointed_at() {
         [flag("listen", ":8080"), flag("to", "5001"), flag("health", "{ send = \"\\r\\n\t\", rise = 0 }")];
     let problems = load_in(&Source::Flags(Flags::new("tcp", given)), &WORLD).unwrap_err();
     assert_eq!(problems.list[0].marks[0].place.written(), "0");
+}
+
+/// The names of the pools of `toml`, and what is in force in each by `of`.
+fn pools<T>(toml: &str, of: impl Fn(&PoolConfig) -> T) -> Vec<(String, T)> {
+    let loaded = load_in(&Source::Text(toml.to_owned()), &WORLD);
+    let loaded = loaded.unwrap_or_else(|problems| unreachable!("{}", problems.render(&Renderer::plain())));
+    loaded.config.pools.iter().map(|pool| (pool.name.to_string(), of(pool))).collect()
+}
+
+#[test]
+fn a_key_of_a_service_holds_wherever_it_sends() {
+    let toml = |to: &str| {
+        format!(
+            "[pool]\na = '1'\nb = '2'\n[http.x]\nlisten = ':80'\nto-tls = {{ ca = '/ca.pem' }}\nto-http = '2'\n{to}\n\
+             [http.x.route]\n'/a' = 'pool:a'\n'/b' = 'pool:b'\n'/split' = {{ split = {{ a = 1, b = 1 }} }}\n\
+             '/own' = '3'\n'/near' = {{ to = 'pool:a', max-sessions-per-backend = 9 }}\n\
+             '/both' = {{ split = {{ a = 1 }}, to-tls = 'off', balance = 'first' }}"
+        )
+    };
+    let how = |pool: &PoolConfig| (pool.rules.tls.is_some(), pool.rules.http2.is_some());
+    let of = |name: &str, tls| (name.to_owned(), (tls, true));
+    let by_route = [of("b@x", true), of("x//own", true), of("x//near", true), of("a@x//both", false)];
+    let expected = [&[of("a@x", true)], &by_route[..]].concat();
+    assert_eq!(pools(&toml(""), how), expected);
+    // What is its own pool by default is so by route.
+    let expected = [&[of("x", true)], &by_route[..]].concat();
+    assert_eq!(pools(&toml("to = 'pool:a'"), how), expected);
+}
+
+#[test]
+fn a_service_shares_a_pool_whatever_it_says_of_its_clients() {
+    for (table, key) in [
+        ("udp", "timeout.flow = '30s'"),
+        ("udp", "timeout.unanswered = '5s'"),
+        ("http", "timeout = { head = '5s', keep-alive = '5s', body = '5s', request = '9s' }"),
+        ("http", "timeout.response = '9s'"),
+        ("tcp", "max-sessions = 9"),
+    ] {
+        let toml = format!("[pool]\np = '1'\n[{table}.x]\nlisten = ':80'\nto = 'pool:p'\n{key}");
+        assert_eq!(pools(&toml, |_| ()), [("p".to_owned(), ())], "{key}");
+    }
 }
 
 #[test]

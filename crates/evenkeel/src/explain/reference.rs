@@ -34,7 +34,12 @@ balance = \"random\"
 - What is nearest holds: the service's key, then its pool's, then the one in `[defaults]`, then the built-in default.
 - `timeout`, `retry`, `eject`, `slow-start` and `keepalive` are merged key by key; `health` is taken whole.
 - A service with `to = \"pool:NAME\"` shares that pool: its backends' health and load are known once. If the service has a
-  key of its own that is also a key of pools, such as `balance`, it gets a pool of its own with the same backends.
+  key of its own that is also a key of pools, such as `balance` or `to-tls`, it gets a pool of its own with the same backends,
+  which is called like the service: they are checked, counted, drained and limited apart from those of the shared one.
+- The same holds for its routes, by `to` and by `split`: a key of pools in the service holds in each of them. A route that says
+  more by itself has a pool `SERVICE/PATTERN`; those that do not send to one pool of the service for each shared pool, which is called
+  `NAME@SERVICE` where it is not what `to` of the service names. That of a `split` is `NAME@SERVICE/PATTERN`, if the route
+  has keys of pools.
 - Durations carry units: `\"250ms\"`, `\"1.5s\"`, `\"2m\"`, `\"1h30m\"`, `\"1d\"`; shares a percent sign: `\"20%\"`.
 - `${NAME}` and `${NAME:-default}` in a text stand for a variable of the environment. They are replaced after the file was
   read as TOML, so a value cannot change the structure. A text with a variable may stand for a number or for `true` and

@@ -279,6 +279,20 @@ fn maglev_goes_by_what_a_client_says() {
 }
 
 #[test]
+fn what_a_service_says_of_its_backends_holds_by_every_route() {
+    let other = telling("other");
+    let pools = format!("[pool]\nother = \"{}\"", other.place());
+    let lines = "\"/shared\" = \"pool:other\"\n\"/split\" = { split = { other = 1 } }";
+    let (running, _main) = routes(lines, "send-proxy = \"v1\"", &pools);
+    for (path, backend) in [("/", "main"), ("/shared", "other"), ("/split", "other")] {
+        let answer = get(&running, path);
+        assert_eq!(who(&answer), backend);
+        assert!(answer.text().contains("\nPROXY TCP4 127.0.0.1 "), "{path}: {}", answer.text());
+    }
+    running.end();
+}
+
+#[test]
 fn who_waits_for_the_pool_of_a_route_gets_the_place_of_a_session_that_is_closed() {
     let asked = Arc::new(AtomicU32::new(0));
     let count = Arc::clone(&asked);

@@ -224,7 +224,7 @@ mod tests {
     }
 
     /// Each form that gives a pool its backends, with `@` where one more goes.
-    const FORMS: [(&str, &str); 12] = [
+    const FORMS: [(&str, &str); 13] = [
         ("x", "[udp.x]\nto = ['5001'@]\n"),
         ("x", "[tcp]\nx = { listen = ':80', to = ['5001'@] }\n"),
         ("x", "tcp.x.to = ['5001'@]\n"),
@@ -238,6 +238,10 @@ mod tests {
         ("x/*#2", "[http.x.route]\n'*' = [{ to = '1', methods = 'GET' }, { to = ['5001'@] }]\n"),
         // With a rule of its own it has a pool of its own, whose backends are those of the shared one.
         ("x", "[pool]\np = ['5001'@]\n[tcp.x]\nto = 'pool:p'\nbalance = 'first'\n"),
+        (
+            "p@x",
+            "[pool]\np = ['5001'@]\n[http.x]\nbalance = 'first'\nroute = { '*' = { split = { p = 1 } } }\n",
+        ),
     ];
 
     #[test]
