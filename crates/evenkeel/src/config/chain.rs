@@ -41,13 +41,14 @@ impl<'a> Chain<'a> {
         })
     }
 
-    /// The chain in which the layer that sets `key` hides all that are farther, but not the built-in one.
-    pub fn only(&self, key: &str) -> Self {
-        match self.find(key) {
-            Some(found) if found.level + 1 < self.0.len() => {
-                Self(vec![self.0[found.level], self.0[self.0.len() - 1]])
-            }
-            _ => Self(vec![self.0[self.0.len() - 1]]),
+    /// The chain in which the nearest layer that sets one of `keys` hides all that are farther, but not the built-in one:
+    /// what goes together is taken from one place.
+    pub fn only<const N: usize>(&self, keys: [&str; N]) -> Self {
+        let last = self.0.len() - 1;
+        let levels = keys.iter().filter_map(|key| Some(self.find(key)?.level));
+        match levels.min() {
+            Some(nearest) if nearest < last => Self(vec![self.0[nearest], self.0[last]]),
+            _ => Self(vec![self.0[last]]),
         }
     }
 

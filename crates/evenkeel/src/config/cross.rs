@@ -176,7 +176,7 @@ fn pool_in_use(pool: &Section, users: &Users<'_>, problems: &mut Problems) {
 
 /// What makes a service wait for its client's first bytes.
 fn waits<'a>(service: &Bound<'_>, own: &Chain<'a>) -> Option<Found<'a>> {
-    let mixed = own.only("accept-proxy").text("accept-proxy.mode").as_deref() == Some("mixed");
+    let mixed = own.text("accept-proxy.mode").as_deref() == Some("mixed");
     if mixed && own.is_on("accept-proxy") {
         own.find("accept-proxy.mode")
     } else if service.sends.iter().filter_map(|sends| sends.route).any(Routed::waits) {
@@ -188,7 +188,7 @@ fn waits<'a>(service: &Bound<'_>, own: &Chain<'a>) -> Option<Found<'a>> {
 
 /// What says that the backends of a pool send the first byte.
 fn speaks_first<'a>(pool: &Chain<'a>) -> Option<Found<'a>> {
-    let health = pool.only("health");
+    let health = pool.only(["health"]);
     let shows_it = !health.bytes("health.expect").is_empty() && health.bytes("health.send").is_empty();
     let says_so = pool.find("speaks-first").filter(|_| pool.is_set("speaks-first"));
     says_so.or_else(|| health.find("health.expect").filter(|_| shows_it))
@@ -258,15 +258,14 @@ fn needs_datagrams(service: &Bound<'_>, problems: &mut Problems) {
 fn sends_datagrams(service: &Bound<'_>, builtin: &Layer, problems: &mut Problems) {
     for sends in service.sends.iter().filter(|_| service.section.is_for_flows()) {
         let pool = service.pool_chain(sends, builtin);
-        let (tls, proxy) = (pool.only("to-tls"), pool.only("send-proxy"));
         let title = service.section.title();
-        if tls.is_on("to-tls") {
+        if pool.is_on("to-tls") {
             let what = format!("`{title}` sends datagrams to a pool that speaks TLS");
-            problems.push(Problem::error(what).at_found(tls.find("to-tls"), "for connections only"));
+            problems.push(Problem::error(what).at_found(pool.find("to-tls"), "for connections only"));
         }
-        if proxy.is_on("send-proxy") && proxy.text("send-proxy.version").as_deref() == Some("v1") {
+        if pool.is_on("send-proxy") && pool.text("send-proxy.version").as_deref() == Some("v1") {
             let what = format!("`{title}` cannot introduce its clients by a line of text");
-            let version = proxy.find("send-proxy.version");
+            let version = pool.find("send-proxy.version");
             let problem = Problem::error(what).at_found(version, "version 1 knows connections only");
             problems.push(problem.help("`send-proxy = \"v2\"` knows datagrams, too"));
         }

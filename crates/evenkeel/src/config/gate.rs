@@ -120,7 +120,7 @@ pub fn rule<T>(
     problems: &mut Problems,
     limit: impl FnOnce(&Chain<'_>, &str) -> Option<T>,
 ) -> Option<Rule<T>> {
-    let chain = chain.only(key);
+    let chain = chain.only([key]);
     if !chain.is_on(key) {
         return None;
     }

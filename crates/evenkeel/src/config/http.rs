@@ -38,7 +38,7 @@ pub fn compile(
         trusted: believed(chain, "trust", problems),
         steering: Steering {
             routes: http_routes::compile(service, chain, builtin, problems),
-            affinity: http_fields::affinity(&chain.only("affinity"), problems),
+            affinity: http_fields::affinity(chain, problems),
             hash_by: http_fields::hash_by(chain, problems),
         },
         tunnels: chain.is_set("tunnels"),

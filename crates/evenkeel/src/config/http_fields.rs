@@ -79,7 +79,7 @@ pub fn no_name(name: &At<String>) -> Problem {
         .at(&name.place, "expected letters, digits and hyphens, as X-Env")
 }
 
-/// How clients stay with their backends; `chain` holds one `affinity` and the built-in settings.
+/// How clients stay with their backends.
 pub fn affinity(chain: &Chain<'_>, problems: &mut Problems) -> Option<Affinity> {
     if !chain.is_on("affinity") {
         return None;

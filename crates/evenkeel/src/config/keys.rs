@@ -2017,10 +2017,11 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "tls.client-auth",
         scope: Scope::Client,
-        kind: Kind::Word(&["required", "optional"]),
+        kind: Kind::Word(&["required", "optional", "off"]),
         default: Is("required"),
         doc: "What becomes of clients without a certificate, where they are asked for one. With `optional` they are served; one that \
-              does not count is refused in any case.",
+              does not count is refused in any case. With `off` nobody is asked: for a service without what `[defaults]` says of \
+              `client-ca`.",
         why: "whoever names a `client-ca` means it",
         example: "optional",
         aliases: &["verify", "verify-client"],

@@ -52,11 +52,11 @@ pub fn compile(
     let caps = members.iter().map(|member| member.limits(limits).sessions).filter(|&cap| cap != u32::MAX);
     let room = caps.fold(None, |sum: Option<u32>, cap| Some(sum.unwrap_or(0).saturating_add(cap)));
     let queue = room.map_or(u32::MAX, |room| room.saturating_mul(2));
-    let send_proxy = send_proxy(&chain.only("send-proxy"), problems);
+    let send_proxy = send_proxy(chain, problems);
     let outward = sockets::outward(chain, entries, problems);
     let http2 = http2(chain);
-    let tls = tls::origination(&chain.only("to-tls"), http2.is_some(), paths, problems).map(Arc::new);
-    let check = health::compile(&chain.only("health"), problems);
+    let tls = tls::origination(chain, http2.is_some(), paths, problems).map(Arc::new);
+    let check = health::compile(&chain.only(["health"]), problems);
     let rules = PoolRules {
         connect: connect(chain, problems),
         queue: QueueRules {
@@ -114,17 +114,17 @@ fn member(target: &Target, own: &Chain<'_>) -> Member {
     }
 }
 
-/// `chain` holds one `send-proxy` and the built-in settings.
 fn send_proxy(chain: &Chain<'_>, problems: &mut Problems) -> Option<SendProxy> {
     if !chain.is_on("send-proxy") {
         return None;
     }
-    let tlvs = chain.find("send-proxy.tlvs");
+    let (version, tlvs) = (chain.find("send-proxy.version"), chain.find("send-proxy.tlvs"));
     if chain.text("send-proxy.version").as_deref() == Some("v1") {
-        if tlvs.is_some() {
+        // What comes from farther away was meant for those that have version 2.
+        if let Some((version, tlvs)) = version.zip(tlvs).filter(|(version, tlvs)| version.level >= tlvs.level)
+        {
             let problem = Problem::error("a header of version 1 has room for addresses only");
-            problems
-                .push(problem.at_found(tlvs, "has no effect").at_found(chain.find("send-proxy.version"), ""));
+            problems.push(problem.at_found(Some(tlvs), "has no effect").at_found(Some(version), ""));
         }
         return Some(SendProxy::V1);
     }

@@ -22,8 +22,8 @@ pub fn compile(
     let is_http = service.section.is_http();
     Reception {
         gate: gate::compile(chain, lists, problems),
-        tls: tls::termination(&chain.only("tls"), is_http, paths, problems).map(Arc::new),
-        accept_proxy: accept_proxy(&chain.only("accept-proxy"), problems),
+        tls: tls::termination(chain, is_http, paths, problems).map(Arc::new),
+        accept_proxy: accept_proxy(chain, problems),
         routes: match is_http {
             true => None,
             false => routes::compile(service, chain, problems),
@@ -32,7 +32,6 @@ pub fn compile(
     }
 }
 
-/// `chain` holds one `accept-proxy` and the built-in settings.
 fn accept_proxy(chain: &Chain<'_>, problems: &mut Problems) -> Option<AcceptProxy> {
     if !chain.is_on("accept-proxy") {
         return None;

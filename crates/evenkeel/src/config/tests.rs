@@ -6,7 +6,10 @@ use annotate_snippets::Renderer;
 use evenkeel_core::dice::Dice;
 use evenkeel_core::director::PoolConfig;
 use evenkeel_core::name::PoolName;
+use evenkeel_core::reception::Others;
+use evenkeel_core::snapshot::{Listener, SendProxy, Tlvs};
 use evenkeel_core::sockets::Inward;
+use evenkeel_core::tls::{Trust, Version};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -325,6 +328,59 @@ fn a_service_shares_a_pool_whatever_it_says_of_its_clients() {
         let toml = format!("[pool]\np = '1'\n[{table}.x]\nlisten = ':80'\nto = 'pool:p'\n{key}");
         assert_eq!(pools(&toml, |_| ()), [("p".to_owned(), ())], "{key}");
     }
+}
+
+const TABLES_OF_DEFAULTS: &str = r#"
+[defaults]
+tls          = { cert = "/d.pem", key = "/d.key", min-version = "1.3", client-ca = "/ca.pem" }
+accept-proxy = { from = "10.0.0.0/8", mode = "mixed" }
+to-tls       = { cert = "/to.pem", key = "/to.key", ca = "/backends.pem" }
+send-proxy   = { tlvs = ["alpn"] }
+affinity.key = "0123456789abcdef"
+max-rate     = { rate = "9/s", burst = 99 }
+[http.x]
+listen = ":80"
+to     = "127.0.0.1:5001"
+"#;
+
+/// What there is of the service `x` with these lines, beside those above.
+fn beside_defaults(lines: &str) -> (Arc<Listener>, PoolConfig) {
+    let loaded = load_in(&Source::Text(format!("{TABLES_OF_DEFAULTS}{lines}")), &WORLD);
+    let mut loaded =
+        loaded.unwrap_or_else(|problems| unreachable!("{}", problems.render(&Renderer::plain())));
+    (loaded.config.listeners.remove(0), loaded.config.pools.remove(0))
+}
+
+#[test]
+fn a_table_holds_key_by_key_wherever_its_keys_are() {
+    let near = "tls = '/own.pem'\naccept-proxy.timeout = '9s'\nto-tls.cert = '/other.pem'\nsend-proxy = 'v2'\naffinity = 'lb'";
+    let (listener, pool) = beside_defaults(near);
+    let tls = listener.reception.tls.as_ref().unwrap();
+    assert_eq!((tls.oldest, tls.clients.is_some()), (Version::Tls13, true));
+    let proxy = listener.reception.accept_proxy.as_ref().unwrap();
+    assert_eq!((proxy.from.len(), proxy.others, proxy.timeout.as_secs()), (1, Others::Direct, 9));
+    let origination = pool.rules.tls.as_ref().unwrap();
+    assert_eq!(origination.trust, Trust::File(Path::new("/backends.pem").into()));
+    assert_eq!(pool.rules.send_proxy, Some(SendProxy::V2(Tlvs { alpn: true, ..Tlvs::default() })));
+    let affinity = listener.reception.http.as_ref().unwrap().steering.affinity.as_ref().unwrap();
+    assert_eq!(&*affinity.cookie, "lb");
+    // The key of another certificate would not fit.
+    let own = [tls.certificates[0].key.as_ref(), origination.certificate.as_ref().unwrap().key.as_ref()];
+    assert_eq!(own, [None, None]);
+}
+
+#[test]
+fn what_a_farther_table_says_can_be_taken_back() {
+    let off = "tls = 'off'\naccept-proxy = 'off'\nto-tls = 'off'\nsend-proxy = 'off'";
+    let (listener, pool) = beside_defaults(off);
+    let reception = &listener.reception;
+    assert!(reception.tls.is_none() && reception.accept_proxy.is_none());
+    assert!(pool.rules.tls.is_none() && pool.rules.send_proxy.is_none());
+    let (listener, pool) = beside_defaults("tls.client-auth = 'off'\nsend-proxy = 'v1'\nmax-rate = '3/s'");
+    assert!(listener.reception.tls.as_ref().unwrap().clients.is_none());
+    assert_eq!(pool.rules.send_proxy, Some(SendProxy::V1));
+    // A limit is taken whole: what is a burst to one is none to another.
+    assert_eq!(listener.reception.gate.rate.map(|rule| rule.limit.burst), Some(3));
 }
 
 #[test]

@@ -54,7 +54,7 @@ impl Paths {
 /// What is spoken where requests are balanced. Who offers nothing but what is not there would be sent away.
 const HTTP: [&str; 3] = ["h2", "http/1.1", "http/1.0"];
 
-/// `chain` holds one `tls` and the built-in settings, of a service that balances requests if it `is_http`.
+/// `chain` holds the settings of a service, which balances requests if it `is_http`.
 pub fn termination(
     chain: &Chain<'_>,
     is_http: bool,
@@ -66,13 +66,10 @@ pub fn termination(
     }
     let certificates = certificates(chain, "tls", paths, problems);
     let roots = path(chain, "tls.client-ca", paths);
-    let auth = chain.find("tls.client-auth");
-    if let (None, Some(auth)) = (&roots, auth.filter(|auth| auth.place.is_some())) {
-        problems.push(
-            Problem::error("`tls.client-auth` goes only with `tls.client-ca`")
-                .at_found(Some(auth), "whose certificates count?"),
-        );
+    if roots.is_none() {
+        nobody_to_ask_for(chain, problems);
     }
+    let auth = chain.text("tls.client-auth").unwrap_or_default();
     Some(Termination {
         certificates,
         alpn: match chain.find("tls.alpn") {
@@ -80,12 +77,23 @@ pub fn termination(
             _ => protocols(chain, "tls.alpn"),
         },
         oldest: oldest(chain, "tls.min-version"),
-        clients: roots.map(|roots| ClientCertificates {
-            roots,
-            required: chain.text("tls.client-auth").as_deref() != Some("optional"),
-        }),
+        clients: roots
+            .filter(|_| *auth != *"off")
+            .map(|roots| ClientCertificates { roots, required: *auth != *"optional" }),
         timeout: chain.time("tls.timeout"),
     })
+}
+
+/// Tells of a `tls.client-auth` without certificates that count, unless it was meant for others.
+fn nobody_to_ask_for(chain: &Chain<'_>, problems: &mut Problems) {
+    let near = chain.find("tls").map_or(0, |tls| tls.level);
+    let auth = chain.find("tls.client-auth").filter(|auth| auth.place.is_some() && auth.level <= near);
+    if auth.is_some() && chain.text("tls.client-auth").as_deref() != Some("off") {
+        problems.push(
+            Problem::error("`tls.client-auth` goes only with `tls.client-ca`")
+                .at_found(auth, "whose certificates count?"),
+        );
+    }
 }
 
 /// The TLS of the admin API: `chain` holds the settings of the process. Who names whose certificates count wants them.
@@ -107,24 +115,27 @@ fn oldest(chain: &Chain<'_>, key: &str) -> Version {
     }
 }
 
-/// Those to show, by the keys below `tls`, which is the name of a key itself.
+/// Those to show, by the keys below `tls`, which is the name of a key itself. They are taken from one place: a key belongs to
+/// the certificate beside it.
 fn certificates(
     chain: &Chain<'_>,
     tls: &str,
     paths: &mut Paths,
     problems: &mut Problems,
 ) -> Box<[Certificate]> {
-    let [cert_key, key_key] = ["cert", "key"].map(|it| format!("{tls}.{it}"));
+    let [cert_key, key_key, acme_key] = ["cert", "key", "acme"].map(|it| format!("{tls}.{it}"));
+    let whole = chain;
+    let chain = &whole.only([&*cert_key, &*key_key, &*acme_key]);
     let key = path(chain, &key_key, paths);
     let written = match chain.find(&cert_key).map(|found| found.value) {
         Some(Setting::Files(files)) => files.as_slice(),
         _ => &[],
     };
     let obtained = obtained(chain, tls, paths, problems);
-    if written.is_empty() && obtained.is_empty() && !is_written(chain, tls) {
+    if written.is_empty() && obtained.is_empty() && !is_written(whole, tls) {
         problems.push(
             Problem::error(format!("`{tls}` does not say what to show to clients"))
-                .at_found(chain.find(tls), "no certificate is named")
+                .at_found(whole.find(tls), "no certificate is named")
                 .help(format!(
                     "name a file with a certificate and its key: {tls} = \"/etc/evenkeel/web.pem\""
                 )),
@@ -172,7 +183,7 @@ fn obtained(chain: &Chain<'_>, tls: &str, paths: &mut Paths, problems: &mut Prob
     all
 }
 
-/// `chain` holds one `to-tls` and the built-in settings; backends are spoken to by HTTP/2 if `http2`.
+/// `chain` holds the settings of a pool; backends are spoken to by HTTP/2 if `http2`.
 pub fn origination(
     chain: &Chain<'_>,
     http2: bool,
@@ -205,13 +216,7 @@ pub fn origination(
             Trust::System
         }
     };
-    let (shown, key) = (path(chain, "to-tls.cert", paths), path(chain, "to-tls.key", paths));
-    if shown.is_none() && key.is_some() {
-        problems.push(
-            Problem::error("`to-tls.key` goes only with `to-tls.cert`")
-                .at_found(chain.find("to-tls.key"), "the key of which certificate?"),
-        );
-    }
+    let certificate = shown(&chain.only(["to-tls.cert", "to-tls.key"]), paths, problems);
     let server_name = chain.text("to-tls.server-name");
     if server_name.as_deref().is_some_and(|name| ServerName::try_from(name).is_err()) {
         problems.push(Problem::error("`to-tls.server-name` is no name").at_found(
@@ -219,12 +224,19 @@ pub fn origination(
             "expected a host name or an IP address, without a port",
         ));
     }
-    Some(Origination {
-        trust,
-        server_name,
-        certificate: shown.map(|chain| Certificate { chain, key, obtained_for: None }),
-        alpn: offered(chain, http2, problems),
-    })
+    Some(Origination { trust, server_name, certificate, alpn: offered(chain, http2, problems) })
+}
+
+/// The certificate that is shown to backends, by the keys of one place.
+fn shown(chain: &Chain<'_>, paths: &mut Paths, problems: &mut Problems) -> Option<Certificate> {
+    let (shown, key) = (path(chain, "to-tls.cert", paths), path(chain, "to-tls.key", paths));
+    if shown.is_none() && key.is_some() {
+        problems.push(
+            Problem::error("`to-tls.key` goes only with `to-tls.cert`")
+                .at_found(chain.find("to-tls.key"), "the key of which certificate?"),
+        );
+    }
+    shown.map(|chain| Certificate { chain, key, obtained_for: None })
 }
 
 /// The protocols that backends are offered.

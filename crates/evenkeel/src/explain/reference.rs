@@ -32,7 +32,10 @@ balance = \"random\"
 | `[defaults]` | any key of a service except `listen` and `to`, for all services and pools |
 
 - What is nearest holds: the service's key, then its pool's, then the one in `[defaults]`, then the built-in default.
-- `timeout`, `retry`, `eject`, `slow-start` and `keepalive` are merged key by key; `health` is taken whole.
+- Tables are merged key by key: with `[defaults] tls.min-version = \"1.3\"` and `tls = \"web.pem\"` in a service both hold. A short form
+  says the one key that it stands for. A table turns on what it is about, as `tls.min-version` does TLS; a nearer `\"off\"` turns it off.
+  `health` and the limits, `max-…`, are taken whole, from where they are nearest, and so is what belongs together: `tls.cert`,
+  `tls.key` and `tls.acme`, or `to-tls.cert` and `to-tls.key`.
 - A service with `to = \"pool:NAME\"` shares that pool: its backends' health and load are known once. If the service has a
   key of its own that is also a key of pools, such as `balance` or `to-tls`, it gets a pool of its own with the same backends,
   which is called like the service: they are checked, counted, drained and limited apart from those of the shared one.
