@@ -25,6 +25,7 @@ mod run;
 mod sandbox;
 mod signals;
 mod tls;
+mod token;
 mod top;
 mod upgrade;
 

@@ -1,7 +1,7 @@
 //! Which files this process may reach once it is in its sandbox, and what to say of others.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -27,6 +27,15 @@ impl Reach {
     pub fn hold(self) {
         // Nothing can be taken back, so the first one holds.
         let _ = REACH.set(self);
+    }
+}
+
+/// Opens the file at `path` to read it. What is no file could keep whoever reads it waiting for ever, as a FIFO does.
+pub fn open(path: &Path) -> io::Result<File> {
+    let kind = fs::metadata(path)?.file_type();
+    match kind.is_file() || kind.is_dir() {
+        true => File::open(path),
+        false => Err(io::Error::new(ErrorKind::InvalidInput, "it is no regular file")),
     }
 }
 
@@ -62,4 +71,16 @@ pub fn plain(error: &io::Error) -> String {
 /// Why `path` may not be opened.
 pub fn denied(path: &Path) -> String {
     outside(path).map_or_else(|| "permission denied".to_owned(), |why| format!("permission denied: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_file_is_not_waited_for() {
+        let error = open(Path::new("/dev/zero")).unwrap_err();
+        assert_eq!(unreadable(Path::new("/dev/zero"), &error), "it is no regular file");
+        assert!(open(Path::new("/proc/self/status")).is_ok());
+    }
 }

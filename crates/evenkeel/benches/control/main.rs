@@ -12,6 +12,8 @@ mod reach;
 mod timing;
 #[path = "../../src/tls/mod.rs"]
 mod tls;
+#[path = "../../src/token.rs"]
+mod token;
 
 use config::Source;
 use std::net::Ipv4Addr;

@@ -2,22 +2,15 @@
 //! machine may look and not touch.
 //! Web pages of other sites get nothing: a browser reaches the loopback interface of whoever uses it.
 
+use crate::token::Token;
 use hyper::header::{AUTHORIZATION, HOST, HeaderMap, HeaderName, ORIGIN};
 use hyper::{Method, StatusCode};
 use std::fmt;
-use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
 use std::sync::Arc;
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
-
-/// Characters of a token at least: fewer could be guessed.
-const TOKEN_MIN: usize = 16;
-
-/// Bytes of its file at most.
-const TOKEN_MAX: usize = 4096;
 
 /// What stands before a token, in whatever case (RFC 9110, section 11.1).
 const BEARER: &[u8] = b"Bearer ";
@@ -62,31 +55,6 @@ impl fmt::Display for Peer {
                 write!(f, "certificate \"{}{end}\" ({addr})", name.escape_debug())
             }
         }
-    }
-}
-
-/// The secret that has to be sent over TCP.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Token(String);
-
-impl Token {
-    /// Reads it from its file.
-    pub fn read(path: &Path) -> io::Result<Self> {
-        let text = std::fs::read_to_string(path)?;
-        let token = text.trim();
-        let is_plain = token.bytes().all(|it| it.is_ascii_graphic());
-        if token.len() < TOKEN_MIN || text.len() > TOKEN_MAX || !is_plain {
-            let what = format!("not a secret of at least {TOKEN_MIN} letters, digits and signs");
-            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
-        }
-        Ok(Self(token.to_owned()))
-    }
-
-    /// Looks at every byte, however early two differ: how long that takes tells nothing.
-    fn is(&self, given: &[u8]) -> bool {
-        let own = self.0.as_bytes();
-        let differences = own.iter().zip(given).fold(0, |sum, (one, other)| sum | (one ^ other));
-        differences == 0 && own.len() == given.len()
     }
 }
 
@@ -190,7 +158,7 @@ mod tests {
             let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
             headers.append(name, HeaderValue::from_str(value).unwrap());
         }
-        let token = with_token.then(|| Token(SECRET.to_owned()));
+        let token = with_token.then(|| Token::new(SECRET).unwrap());
         let knock = Knock { method: &method, headers: &headers, is_open: false, is_page: false };
         admit(peer, token.as_ref(), &knock).map_or_else(|(status, _)| status.as_u16(), |()| 200)
     }
@@ -236,7 +204,7 @@ mod tests {
 
     #[test]
     fn who_may_only_look_is_told_why() {
-        let token = Token(SECRET.to_owned());
+        let token = Token::new(SECRET).unwrap();
         assert!(may_change(&UNIX, None).is_ok() && may_change(&TCP, Some(&token)).is_ok());
         assert!(may_change(&TCP, None).unwrap_err().contains("admin.token-file"));
     }
@@ -313,18 +281,5 @@ mod tests {
         }
         let own = format!("{auth}\norigin: http://127.0.0.1:9900\nsec-fetch-site: same-origin");
         assert_eq!(status(&TCP, true, Method::POST, &own), 200);
-    }
-
-    #[test]
-    fn a_token_that_could_be_guessed_is_none() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("token");
-        let read = |text: &str| {
-            std::fs::write(&path, text).unwrap();
-            Token::read(&path).is_ok()
-        };
-        assert!(read("0123456789abcdef\n"));
-        assert!(!read("short") && !read("") && !read("0123456789 abcdef"));
-        assert!(Token::read(&folder.path().join("none")).is_err());
     }
 }

@@ -1,14 +1,17 @@
 //! Where the admin API is served, and to whom: open to strangers it would be a way in, so that is a mistake.
 
-use super::chain::Found;
+use super::chain::{Chain, Found};
 use super::compile;
 use super::problem::{Problem, Problems};
 use super::setting::{Layer, Setting};
 use super::tls::{self, Paths};
 use super::typed::Typed;
 use super::{AdminSettings, World};
+use crate::reach;
+use crate::token::Token;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::director::Config;
+use std::path::Path;
 use std::sync::Arc;
 
 /// What the admin settings of `typed` come to; `None` is off.
@@ -24,6 +27,9 @@ pub fn compile(
     let found = chain.find("admin.listen");
     let listen = found.map(|found| listen(found, world, problems));
     let token_file = chain.path("admin.token-file");
+    if let Some(path) = token_file.as_ref().filter(|_| world.reads_keys && chain.is_on("admin")) {
+        token(path, &chain, problems);
+    }
     let tls = tls::admin(&chain, paths, problems).map(Arc::new);
     let is_over_tcp = listen.iter().flatten().any(|it| it.ip().is_some());
     if tls.is_some() && !is_over_tcp {
@@ -49,6 +55,13 @@ pub fn compile(
         }
     }
     chain.is_on("admin").then_some(AdminSettings { listen, token_file, tls })
+}
+
+/// Tells of a token that would not be taken.
+fn token(path: &Path, chain: &Chain<'_>, problems: &mut Problems) {
+    let Err(error) = Token::read(path) else { return };
+    let problem = Problem::error(format!("cannot use `admin.token-file` {}", path.display()));
+    problems.push(problem.at_found(chain.find("admin.token-file"), &reach::unreadable(path, &error)));
 }
 
 fn listen(found: Found<'_>, world: &World<'_>, problems: &mut Problems) -> Vec<Addr> {

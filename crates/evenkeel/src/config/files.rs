@@ -7,6 +7,7 @@ use super::typed::{self, Typed};
 use super::watched::Watched;
 use super::{Given, Source, World, units};
 use crate::reach;
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,7 +37,9 @@ pub fn read(source: &Source, world: &World<'_>, problems: &mut Problems) -> Type
         }
         Source::File(path, flags) => {
             files.typed.files.push(Watched::look(path));
-            files.first(path.display().to_string(), read_file(path), path, problems);
+            // It may come out of another program: `-c <(…)`.
+            let read = File::open(path).and_then(read_file);
+            files.first(path.display().to_string(), read, path, problems);
             flags
         }
         Source::Stdin(flags) => {
@@ -128,7 +131,7 @@ impl Files<'_> {
                 continue;
             }
             self.typed.files.push(Watched::look(&path));
-            match read_file(&path) {
+            match reach::open(&path).and_then(read_file) {
                 Ok(bytes) => self.add(&path, bytes, problems),
                 Err(error) => {
                     self.typed.damaged = true;
@@ -161,17 +164,17 @@ pub fn unreadable(path: &Path, place: &Place, error: &io::Error) -> Problem {
 /// What a file that lists networks holds.
 pub fn read_list(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(LIST_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    reach::open(path)?.take(LIST_BYTES_MAX + 1).read_to_end(&mut bytes)?;
     match bytes.len() as u64 > LIST_BYTES_MAX {
         true => Err(io::Error::other(format!("it is larger than {} MiB", LIST_BYTES_MAX >> 20))),
         false => Ok(bytes),
     }
 }
 
-/// At most as much as is still allowed to be read, so that `include = "/dev/zero"` ends.
-fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+/// At most as much as is allowed to be read, so that `-c /dev/zero` ends.
+fn read_file(file: File) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+    file.take(BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

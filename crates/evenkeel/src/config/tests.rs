@@ -384,6 +384,29 @@ fn what_a_farther_table_says_can_be_taken_back() {
 }
 
 #[test]
+fn a_token_that_run_would_refuse_is_a_mistake() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World { reads_keys: true, ..WORLD };
+    let wrong = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        let toml = format!(
+            "admin.token-file = '{}'\n[tcp.x]\nlisten = ':80'\nto = '1'",
+            path.parent().unwrap().join(name).display()
+        );
+        let loaded = load_in(&Source::Text(toml), &world);
+        loaded.err().map(|problems| problems.list[0].marks[0].label.clone())
+    };
+    let no_secret = Some("not a secret of at least 16 letters, digits and signs".to_owned());
+    assert_eq!(wrong("good", "0123456789abcdef\n"), None);
+    assert_eq!(wrong("short", "0123456789abcde"), no_secret);
+    assert_eq!(wrong("lines", "0123456789abcdef\n0123456789abcdef\n"), no_secret);
+    let missing =
+        load_in(&Source::Text("admin.token-file = '/no/such.token'".to_owned()), &world).unwrap_err();
+    assert!(missing.list.iter().any(|it| it.what == "cannot use `admin.token-file` /no/such.token"));
+}
+
+#[test]
 fn examples_of_keys_are_accepted_where_the_reference_shows_them() {
     for key in KEYS.iter().filter(|key| key.scope.contexts()[0] == Context::Backend) {
         let value = match key.kind {

@@ -9,7 +9,7 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -193,7 +193,9 @@ fn bytes(path: &Path, file: &Path) -> Result<Vec<u8>, Trouble> {
             None,
         ));
     }
-    fs::read(file).map_err(|error| {
+    let mut bytes = Vec::new();
+    let read = reach::open(file).and_then(|file| file.take(FILE_MAX).read_to_end(&mut bytes));
+    read.map(|_| bytes).map_err(|error| {
         let help = match error.kind() {
             io::ErrorKind::PermissionDenied if reach::outside(file).is_none() => {
                 Some("the user that evenkeel runs as has to be allowed to read it")
