@@ -2,6 +2,7 @@
 
 use super::chain::Chain;
 use super::compile;
+use super::listening::{Listening, Owner};
 use super::place::{At, Place};
 use super::problem::{Problem, Problems};
 use super::setting::{Layer, Setting};
@@ -183,14 +184,12 @@ fn asked_by_http(
     let written = typed.flags.get("acme.listen").or_else(|| typed.process.get("acme.listen"));
     let challenge = typed.flags.get("acme.challenge").or_else(|| typed.process.get("acme.challenge"));
     let place = written.or(challenge).map(|at| &at.place);
+    let mut known = Listening::of(config);
+    // What is wrong between those was told.
+    admin.iter().for_each(|addr| drop(known.claim(addr, Owner::Admin)));
     for addr in &settings.listen {
-        let service = config.listeners.iter().find(|it| it.name.addr == *addr).map(|it| &it.name.service);
-        let taken = match service {
-            Some(service) => format!("the service `{service}` listens on {addr}, too"),
-            None if admin.contains(addr) => format!("`admin` listens on {addr}, too"),
-            None if addr.ip().is_none() => format!("no authority can ask at {addr}"),
-            None => continue,
-        };
+        let unix = || addr.ip().is_none().then(|| format!("no authority can ask at {addr}"));
+        let Some(taken) = known.claim(addr, Owner::Challenges).or_else(unix) else { continue };
         problems.push(Problem::error(taken).at_known(place, "where `http-01` is answered").help(
             "say another address by `acme.listen`, or `acme.challenge = \"tls-alpn-01\"`, which needs none",
         ));

@@ -2,6 +2,7 @@
 
 use super::chain::{Chain, Found};
 use super::compile;
+use super::listening::{Listening, Owner};
 use super::problem::{Problem, Problems};
 use super::setting::{Layer, Setting};
 use super::tls::{self, Paths};
@@ -41,6 +42,7 @@ pub fn compile(
     }
     // With certificates of clients strangers are known by those.
     let knows_clients = token_file.is_some() || tls.as_ref().is_some_and(|it| it.clients.is_some());
+    let mut known = Listening::of(config);
     for addr in listen.iter().flatten() {
         if !knows_clients && addr.ip().is_some_and(|it| !it.ip().is_loopback()) {
             problems.push(
@@ -49,9 +51,8 @@ pub fn compile(
                     .help("listen on 127.0.0.1, or name a file with a secret by `admin.token-file`, or whose certificates count by `admin.tls.client-ca`"),
             );
         }
-        if config.listeners.iter().any(|it| it.name.addr == *addr) {
-            let what = format!("a service listens on {addr}, too");
-            problems.push(Problem::error(what).at_found(found, "taken by a service"));
+        if let Some(taken) = known.claim(addr, Owner::Admin) {
+            problems.push(Problem::error(taken).at_found(found, "where the admin API is to be served"));
         }
     }
     chain.is_on("admin").then_some(AdminSettings { listen, token_file, tls })

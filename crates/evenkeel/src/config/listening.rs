@@ -1,8 +1,10 @@
 //! Addresses that are listened at, found by those that a client could mean as well. There may be thousands.
 
 use evenkeel_core::addr::Addr;
-use evenkeel_core::name::Protocol;
+use evenkeel_core::director::Config;
+use evenkeel_core::name::{Protocol, ServiceName};
 use std::collections::HashMap;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 /// Something for each address that is listened at.
@@ -62,6 +64,51 @@ impl<'a, T> Listening<'a, T> {
         found.sort_unstable();
         found.dedup();
         found.into_iter().map(|index| &self.all[index].1).collect()
+    }
+}
+
+/// Who listens at an address.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Owner<'a> {
+    /// This service.
+    Service(&'a ServiceName),
+    /// The admin API.
+    Admin,
+    /// Who answers an authority.
+    Challenges,
+}
+
+impl fmt::Display for Owner<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Service(name) => write!(f, "the service `{name}`"),
+            Self::Admin => f.write_str("`admin`"),
+            Self::Challenges => f.write_str("`acme`"),
+        }
+    }
+}
+
+impl<'a> Listening<'a, (&'a Addr, Owner<'a>)> {
+    /// Where the services of `config` listen.
+    pub fn of(config: &'a Config) -> Self {
+        let mut all = Self::default();
+        for name in config.listeners.iter().map(|it| &it.name) {
+            all.add(name.protocol, &name.addr, (&name.addr, Owner::Service(&name.service)));
+        }
+        all
+    }
+
+    /// `owner` listens for connections at `addr`, too; what is wrong with that, if somebody does already.
+    pub fn claim(&mut self, addr: &'a Addr, owner: Owner<'a>) -> Option<String> {
+        let first = self.overlapping(Protocol::Tcp, addr).first().copied().copied();
+        self.add(Protocol::Tcp, addr, (addr, owner));
+        let (earlier, other) = first?;
+        Some(match (owner == other, earlier == addr) {
+            (true, true) => format!("{addr} is named twice"),
+            (true, false) => format!("{earlier} and {addr} overlap"),
+            (false, true) => format!("{other} listens on {addr}, too"),
+            (false, false) => format!("{other} listens on {earlier}, which overlaps {addr}"),
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! The whole way from text to configuration: golden files, examples, round trips, and mutated files.
 
 use super::keys::{Context, KEYS, Kind};
+use super::problem::Severity;
 use super::*;
 use annotate_snippets::Renderer;
 use evenkeel_core::dice::Dice;
@@ -383,6 +384,17 @@ fn what_a_farther_table_says_can_be_taken_back() {
     assert_eq!(listener.reception.gate.rate.map(|rule| rule.limit.burst), Some(3));
 }
 
+/// What is wrong with `toml`, in short.
+fn mistakes(toml: &str) -> Vec<String> {
+    match load_in(&Source::Text(toml.to_owned()), &WORLD) {
+        Ok(_) => Vec::new(),
+        Err(problems) => {
+            let errors = problems.list.into_iter().filter(|problem| problem.severity == Severity::Error);
+            errors.map(|problem| problem.what).collect()
+        }
+    }
+}
+
 #[test]
 fn a_token_that_run_would_refuse_is_a_mistake() {
     let folder = tempfile::tempdir().unwrap();
@@ -404,6 +416,30 @@ fn a_token_that_run_would_refuse_is_a_mistake() {
     let missing =
         load_in(&Source::Text("admin.token-file = '/no/such.token'".to_owned()), &world).unwrap_err();
     assert!(missing.list.iter().any(|it| it.what == "cannot use `admin.token-file` /no/such.token"));
+}
+
+#[test]
+fn whoever_listens_for_connections_listens_alone() {
+    const SERVICE: &str = "[tcp.x]\nlisten = '0.0.0.0:80'\nto = '1'\n[udp.y]\nlisten = ':9900'\nto = '2'\n";
+    let admin = |listen: &str| mistakes(&format!("admin.listen = [{listen}]\n{SERVICE}"));
+    assert_eq!(admin("'127.0.0.1:9900', '[::1]:80'"), [""; 0]);
+    assert_eq!(
+        admin("'127.0.0.1:80'"),
+        ["the service `x` listens on 0.0.0.0:80, which overlaps 127.0.0.1:80"]
+    );
+    assert_eq!(admin("'127.0.0.1:99', '127.0.0.1:99'"), ["127.0.0.1:99 is named twice"]);
+    let acme = |listen: &str| {
+        let top = "acme = { agree-to-terms = true, challenge = 'http-01'";
+        mistakes(&format!(
+            "admin.listen = '127.0.0.1:81'\n{top}, listen = [{listen}] }}\n{SERVICE}[tcp.z]\nlisten = ':443'\nto = '3'\ntls.acme = 'a.example'"
+        ))
+    };
+    assert_eq!(acme("'[::1]:80'"), [""; 0]);
+    assert_eq!(acme("':80'"), ["the service `x` listens on 0.0.0.0:80, which overlaps [::]:80"]);
+    assert_eq!(
+        acme("'127.0.0.1:81', '[::1]:82', '[::1]:82'"),
+        ["`admin` listens on 127.0.0.1:81, too", "[::1]:82 is named twice"]
+    );
 }
 
 #[test]
