@@ -52,6 +52,11 @@ impl<'a> Chain<'a> {
         }
     }
 
+    /// Whether `found` is from the farthest layer that was written, which is `[defaults]` for services and their pools.
+    pub fn is_from_defaults(&self, found: Found<'_>) -> bool {
+        found.level + 2 == self.0.len()
+    }
+
     /// Whether `key` was written, even if it was not understood.
     pub fn is_written(&self, key: &str) -> bool {
         self.0.iter().any(|layer| layer.get(key).is_some())

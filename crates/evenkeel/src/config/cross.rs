@@ -186,12 +186,21 @@ fn waits<'a>(service: &Bound<'_>, own: &Chain<'a>) -> Option<Found<'a>> {
     }
 }
 
-/// What says that the backends of a pool send the first byte.
-fn speaks_first<'a>(pool: &Chain<'a>) -> Option<Found<'a>> {
+/// What says that the backends of a pool send the first byte: the key for that, or a check that waits for it where clients
+/// are sent as well.
+fn speaks_first<'a>(pool: &Chain<'a>, entries: &[Entry]) -> Option<Found<'a>> {
+    if let Some(said) = pool.find("speaks-first").filter(|said| said.place.is_some()) {
+        return pool.is_set("speaks-first").then_some(said);
+    }
     let health = pool.only(["health"]);
     let shows_it = !health.bytes("health.expect").is_empty() && health.bytes("health.send").is_empty();
-    let says_so = pool.find("speaks-first").filter(|_| pool.is_set("speaks-first"));
-    says_so.or_else(|| health.find("health.expect").filter(|_| shows_it))
+    let is_elsewhere = ["health.port", "health.addr"].iter().any(|key| health.find(key).is_some());
+    let is_checked_here = |entry: &Entry| match entry {
+        Entry::Backend(_, own) => ["to.check-port", "to.check-addr"].iter().all(|key| own.get(key).is_none()),
+        Entry::Pool(_) => false,
+    };
+    let is_here = !is_elsewhere && entries.iter().any(is_checked_here);
+    health.find("health.expect").filter(|_| shows_it && is_here)
 }
 
 /// A service that waits for the client's first bytes cannot send to backends that speak first.
@@ -201,7 +210,7 @@ fn both_wait(service: &Bound<'_>, builtin: &Layer, problems: &mut Problems) {
     for sends in &service.sends {
         let pool = service.pool_chain(sends, builtin);
         let put_off = || pool.find("fast-open-connect").filter(|_| pool.is_set("fast-open-connect"));
-        if let (Some(first), Some(waits)) = (speaks_first(&pool), waits.or_else(put_off)) {
+        if let (Some(first), Some(waits)) = (speaks_first(&pool, sends.entries), waits.or_else(put_off)) {
             problems.push(
                 Problem::error(format!(
                     "client and backend of `{}` would wait for each other",

@@ -154,8 +154,13 @@ fn balance(chain: &Chain<'_>, problems: &mut Problems) -> Balance {
     let rule = chain.find("balance");
     let mut only_with = |key: &str, value: &str| {
         let Some(found) = chain.find(key).filter(|found| found.place.is_some()) else { return };
-        // A key from farther away was meant for the pools that have the fitting rule.
-        if rule.is_some_and(|rule| rule.level >= found.level) {
+        // A key from farther away was meant for the pools that have the fitting rule, and so is one of `[defaults]` beside
+        // no rule at all.
+        let is_meant = |rule: Found<'_>| match rule.place {
+            Some(_) => rule.level >= found.level,
+            None => !chain.is_from_defaults(found),
+        };
+        if rule.is_some_and(is_meant) {
             let problem = Problem::error(format!("`{key}` goes only with `balance = \"{value}\"`"));
             problems.push(
                 problem.at_found(Some(found), "has no effect").at_found(rule, "because of this balance"),

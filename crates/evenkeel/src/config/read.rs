@@ -26,7 +26,7 @@ pub fn setting(key: &Key, node: &Node) -> Result<Setting, Problem> {
         }
         Kind::Duration { min, whole_seconds, .. } => duration(key, node, *min, *whole_seconds),
         Kind::BusyPoll => busy_poll(key, node),
-        Kind::Count(min, max) => count(key, node, *min, *max),
+        Kind::Count(min, max) => whole_number(key, node, *min, *max).map(Setting::Count),
         Kind::Percent => text
             .and_then(units::percent)
             .map(Setting::Count)
@@ -135,24 +135,21 @@ fn busy_poll(key: &Key, node: &Node) -> Result<Setting, Problem> {
     duration.map(Setting::Duration).ok_or_else(|| wrong(key, node, expected))
 }
 
-fn count(key: &Key, node: &Node, min: u32, max: u32) -> Result<Setting, Problem> {
+fn whole_number(key: &Key, node: &Node, min: u32, max: u32) -> Result<u32, Problem> {
     let range = format!("expected a whole number from {min} to {max}");
     let fits = |number: i64| u32::try_from(number).ok().filter(|number| (min..=max).contains(number));
     match &node.value {
-        Value::Integer(Some(number)) => match fits(*number) {
-            Some(number) => Ok(Setting::Count(number)),
-            None => Err(wrong(key, node, &range)),
-        },
-        Value::Bare(text) => match text.parse().ok().and_then(fits) {
-            Some(number) => Ok(Setting::Count(number)),
-            None => Err(wrong(key, node, &range)),
-        },
-        Value::Text(text) if text.parse().ok().and_then(fits).is_some() => Err(wrong(
-            key,
-            node,
-            "expected a number, this is text",
-        )
-        .fix("without quotes", &node.place, text.clone())),
+        Value::Integer(Some(number)) => fits(*number).ok_or_else(|| wrong(key, node, &range)),
+        Value::Bare(text) => text.parse().ok().and_then(fits).ok_or_else(|| wrong(key, node, &range)),
+        Value::Text(text) => Err(match text.parse().ok().and_then(fits) {
+            // As it is written where it is a number: `0403` is none.
+            Some(number) => wrong(key, node, "expected a number, this is text").fix(
+                "without quotes",
+                &node.place,
+                number.to_string(),
+            ),
+            None => wrong(key, node, &range),
+        }),
         _ => Err(wrong(key, node, &range)),
     }
 }
@@ -207,11 +204,7 @@ pub fn field(key: &Key, node: &Node) -> Result<At<String>, Problem> {
 
 /// The weight of a pool.
 pub fn weight(key: &Key, node: &Node) -> Result<u32, Problem> {
-    match node.value {
-        Value::Integer(Some(weight)) => u32::try_from(weight).ok().filter(|weight| *weight <= 1_000_000),
-        _ => None,
-    }
-    .ok_or_else(|| wrong(key, node, "expected a weight from 0 to 1000000"))
+    whole_number(key, node, 0, 1_000_000)
 }
 
 /// The network that `node`, a text, names.

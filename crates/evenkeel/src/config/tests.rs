@@ -443,6 +443,46 @@ fn whoever_listens_for_connections_listens_alone() {
 }
 
 #[test]
+fn what_an_agent_says_elsewhere_does_not_say_that_backends_speak_first() {
+    let of = |lines: &str| {
+        let toml = format!("[tcp.x]\nlisten = ':443'\nroute = {{ 'a.example' = '10.0.0.1:443' }}\n{lines}");
+        mistakes(&toml)
+    };
+    let waits = ["client and backend of `x/a.example` would wait for each other"];
+    assert_eq!(of("health = { expect = 'up' }"), waits);
+    assert_eq!(of("health = { expect = 'up' }\nspeaks-first = false"), [""; 0]);
+    assert_eq!(of("speaks-first = true"), waits);
+    for elsewhere in ["port = 9000", "addr = '10.0.0.9'"] {
+        assert_eq!(of(&format!("health = {{ expect = 'up', {elsewhere} }}")), [""; 0], "{elsewhere}");
+        assert_eq!(of(&format!("health = {{ expect = 'up', {elsewhere} }}\nspeaks-first = true")), waits);
+    }
+}
+
+#[test]
+fn a_key_of_a_balance_in_defaults_is_for_those_that_have_it() {
+    let of = |defaults: &str, plain: &str| {
+        mistakes(&format!(
+            "[defaults]\n{defaults}\n[tcp.x]\nlisten = ':80'\nto = '1'\nbalance = 'maglev'\n[tcp.y]\nlisten = ':81'\nto = '2'\n{plain}"
+        ))
+    };
+    assert_eq!(of("hash-key = 'blue'", ""), [""; 0]);
+    assert_eq!(of("hash-key = 'blue'", "balance = 'first'"), [""; 0]);
+    assert_eq!(of("", "hash-key = 'blue'"), ["`hash-key` goes only with `balance = \"maglev\"`"]);
+}
+
+#[test]
+fn a_weight_of_a_split_may_be_a_variable() {
+    let of = |weight: &str| {
+        mistakes(&format!(
+            "[pool]\na = '1'\n[http.x]\nlisten = ':80'\nroute = {{ '*' = {{ split = {{ a = {weight} }} }} }}"
+        ))
+    };
+    assert_eq!(of("'${NONE:-5}'"), [""; 0]);
+    assert_eq!(of("'5'"), ["`split` cannot be `5`"]);
+    assert_eq!(of("'${PORT}000'"), ["`split` cannot be `8080000`"]);
+}
+
+#[test]
 fn examples_of_keys_are_accepted_where_the_reference_shows_them() {
     for key in KEYS.iter().filter(|key| key.scope.contexts()[0] == Context::Backend) {
         let value = match key.kind {
