@@ -173,7 +173,7 @@ fn placeholder(kind: &Kind) -> &'static str {
         Kind::Texts => "TEXT",
         Kind::Routes | Kind::Fields | Kind::Weights => "TABLE",
         Kind::SendProxy => "VERSION",
-        Kind::Text | Kind::Bytes | Kind::Group | Kind::Brief(_) | Kind::Answer => "TEXT",
+        Kind::Text | Kind::Bytes | Kind::Group | Kind::Brief(_) | Kind::Redirect | Kind::Answer => "TEXT",
     }
 }
 

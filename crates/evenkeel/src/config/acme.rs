@@ -38,7 +38,8 @@ pub fn compile(typed: &Typed, builtin: &Layer, world: &World<'_>, problems: &mut
     let chain = typed.chain(builtin);
     let trust = chain.path("acme.ca").map_or(Trust::System, |it| Trust::File(it.into()));
     let state = chain.path("acme.state").unwrap_or_else(|| {
-        let given = (world.variable)("STATE_DIRECTORY").unwrap_or_default();
+        let given =
+            (world.variable)("STATE_DIRECTORY").and_then(|it| it.into_string().ok()).unwrap_or_default();
         let first = given.split(':').next().filter(|it| !it.is_empty()).unwrap_or(STATE);
         Path::new(first).join("acme")
     });

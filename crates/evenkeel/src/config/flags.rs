@@ -280,7 +280,11 @@ fn inline(context: Context, name: &str, node: &Node) -> String {
 fn bare(context: Context, name: &str, text: &str) -> String {
     let kind = keys::find(context, name).map(|key| &key.kind);
     match kind {
-        Some(keys::Kind::Count(..) | keys::Kind::Limit) if text.parse::<u32>().is_ok() => text.to_owned(),
+        Some(keys::Kind::Count(..) | keys::Kind::Limit | keys::Kind::Answer)
+            if text.parse::<u32>().is_ok() =>
+        {
+            text.to_owned()
+        }
         Some(keys::Kind::Flag) if text == "true" || text == "false" => text.to_owned(),
         _ => literal(text),
     }

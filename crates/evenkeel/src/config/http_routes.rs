@@ -5,6 +5,7 @@ use super::compile::{Bound, Sends};
 use super::http_fields;
 use super::place::At;
 use super::problem::{Problem, Problems};
+use super::routes::about_variables;
 use super::setting::{Layer, Routed, Setting};
 use evenkeel_core::http::outcome::phrase;
 use evenkeel_core::http::redirect::{Redirect, Rewrite};
@@ -83,7 +84,8 @@ fn pattern(routed: &Routed) -> Result<(Option<Pattern>, Option<PathPattern>), Pr
     let (host, path) = text.split_at(text.find('/').unwrap_or(text.len()));
     let wrong = |what: String| {
         let name = text.escape_debug();
-        Problem::error(format!("`{name}` is nothing to route by")).at(&routed.pattern.place, what)
+        let problem = Problem::error(format!("`{name}` is nothing to route by"));
+        about_variables(problem.at(&routed.pattern.place, what), routed)
     };
     let host = match host {
         "" if path.is_empty() => return Err(wrong("expected a host, a path, or both".into())),

@@ -575,7 +575,7 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "redirect",
         scope: Scope::HttpRoute,
-        kind: Kind::Brief("redirect.to"),
+        kind: Kind::Redirect,
         default: Means("none"),
         doc: "Sends the clients of a route elsewhere: the text is `redirect.to`.",
         why: "a route usually serves",
@@ -608,7 +608,7 @@ pub static KEYS: &[Key] = &[
         scope: Scope::HttpRoute,
         kind: Kind::Answer,
         default: Means("none"),
-        doc: "Answers the requests of a route at once: a number is `answer.status`, a text `answer.body`.",
+        doc: "Answers the requests of a route at once: a number is `answer.status`, a text `answer.body`. Digits in quotes are a mistake.",
         why: "a route usually sends on",
         example: "403",
         aliases: &["respond", "static", "return", "direct-response"],
@@ -1680,7 +1680,7 @@ pub static KEYS: &[Key] = &[
         doc: "Sessions at once with each backend. Further ones wait in the queue.",
         why: "only the service's owner knows what a backend can bear",
         example: "100",
-        aliases: &["max-conns", "maxconn-server"],
+        aliases: &["max-sessions", "max-conns", "maxconn-server"],
     },
     Key {
         name: "max-connecting-per-backend",

@@ -130,7 +130,7 @@ impl<'a> Lower<'a> {
             }
             (Kind::Group, _) => Err(read::no_table(key, node)),
             (kind, value) if kind.has_inner_keys() => match (value, node.text()) {
-                (Value::Bool(false), _) | (_, Some("off" | "false")) => Ok(Setting::Off),
+                (Value::Bool(false), _) | (_, Some("off" | "false")) if kind.can_be_off() => Ok(Setting::Off),
                 (Value::Bool(true), _) | (_, Some("on" | "true")) if kind.can_be_on() => Ok(Setting::On),
                 _ => self.short_form(key, node),
             },
@@ -184,6 +184,7 @@ impl<'a> Lower<'a> {
             (Kind::Health, Some(text)) if text.starts_with('/') || text.contains("://") => "health.http",
             (Kind::SlowStart, _) => "slow-start.duration",
             (Kind::Brief(inner), _) => inner,
+            (Kind::Redirect, _) => "redirect.to",
             (Kind::Answer, Some(text)) if text.parse::<u32>().is_err() => "answer.body",
             (Kind::Answer, _) => "answer.status",
             (Kind::AcceptProxy, _) => "accept-proxy.from",

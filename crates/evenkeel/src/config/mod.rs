@@ -51,6 +51,7 @@ use evenkeel_core::awake::BusyPoll;
 use evenkeel_core::director::{Config, Target};
 use evenkeel_core::tls::{Origination, Termination};
 use gate::Lists;
+use std::ffi::OsString;
 use std::io;
 use std::net::{IpAddr, ToSocketAddrs, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -234,7 +235,7 @@ impl AdminSettings {
 /// What a configuration may ask of the world around it.
 pub struct World<'a> {
     /// A variable of the environment.
-    pub variable: &'a dyn Fn(&str) -> Option<String>,
+    pub variable: &'a dyn Fn(&str) -> Option<OsString>,
     /// The addresses that a name to listen on stands for, or why there are none.
     pub resolve: &'a dyn Fn(&str) -> Result<Vec<IpAddr>, String>,
     /// What a file holds that lists networks.
@@ -250,7 +251,7 @@ pub fn load(source: &Source) -> Result<Loaded, Problems> {
     load_in(
         source,
         &World {
-            variable: &|name| std::env::var(name).ok(),
+            variable: &|name| std::env::var_os(name),
             resolve: &resolve,
             read: &files::read_list,
             reads_keys: true,

@@ -56,7 +56,16 @@ fn route(sends: &Sends<'_>, routed: &Routed, problems: &mut Problems) -> Option<
 
 fn not_a_name(routed: &Routed, wrong: NotAPattern) -> Problem {
     let name = routed.pattern.value.escape_debug();
-    Problem::error(format!("`{name}` is no name to route by")).at(&routed.pattern.place, wrong.to_string())
+    let problem = Problem::error(format!("`{name}` is no name to route by"));
+    about_variables(problem.at(&routed.pattern.place, wrong.to_string()), routed)
+}
+
+/// `problem` with the pattern of a route, and with what has to be known of variables in it.
+pub fn about_variables(problem: Problem, routed: &Routed) -> Problem {
+    match routed.pattern.value.contains("${") {
+        true => problem.help("variables are replaced in values, not in keys"),
+        false => problem,
+    }
 }
 
 fn tell(wrong: &RouteProblem, routed: &[&Routed]) -> Problem {

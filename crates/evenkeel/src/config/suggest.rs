@@ -51,7 +51,8 @@ pub fn key(context: Context, prefix: &str, written: &str) -> Suggestion {
     };
     let flat = here.iter().filter(|(_, name)| !name.contains('.')).map(|(_, name)| *name);
     let leaf = |name: &&'static str| name.rsplit('.').next().unwrap_or(name) == written;
-    if let Some(name) = by_alias(true) {
+    let itself = here.iter().map(|(_, name)| *name).find(|name| *name == written);
+    if let Some(name) = itself.or_else(|| by_alias(true)) {
         return Suggestion::Key(name);
     }
     let full = format!("{prefix}{written}");

@@ -17,7 +17,7 @@ use std::path::Path;
 const WORLD: World<'static> = World {
     variable: &|name| match name {
         "PORT" => Some("8080".into()),
-        "EMPTY" => Some(String::new()),
+        "EMPTY" => Some(OsString::new()),
         _ => None,
     },
     resolve: &|host| match host {
@@ -480,6 +480,37 @@ fn a_weight_of_a_split_may_be_a_variable() {
     assert_eq!(of("'${NONE:-5}'"), [""; 0]);
     assert_eq!(of("'5'"), ["`split` cannot be `5`"]);
     assert_eq!(of("'${PORT}000'"), ["`split` cannot be `8080000`"]);
+}
+
+#[test]
+fn what_is_no_switch_cannot_be_off() {
+    let toml = |line: &str| format!("[http.x]\nlisten = ':80'\nroute = {{ '/a' = {{ {line} }} }}");
+    assert_eq!(mistakes(&toml("answer = false")), ["`answer.status` cannot be `false`"]);
+    assert_eq!(mistakes(&toml("redirect = 'off'")), ["`off` is nowhere to redirect to"]);
+    let answers = view(&load_in(&Source::Text(toml("answer = 'off'")), &WORLD));
+    assert!(answers.contains("body: [111, 102, 102]"), "{answers}");
+}
+
+#[test]
+fn a_limit_of_a_service_is_told_by_the_name_that_it_has_elsewhere() {
+    for place in [
+        "[pool.p]\nto = '1'\nmax-sessions = 9",
+        "[http.x]\nlisten = ':80'\nroute.'*' = { to = '1', max-sessions = 9 }",
+    ] {
+        let problems = load_in(&Source::Text(place.to_owned()), &WORLD).unwrap_err();
+        let told = problems.render(&Renderer::plain());
+        assert!(told.contains("did you mean `max-sessions-per-backend`?"), "{told}");
+    }
+}
+
+#[test]
+fn a_variable_in_a_key_is_told_as_such() {
+    for table in ["tcp", "http"] {
+        let toml = format!("[{table}.x]\nlisten = ':80'\nroute.'${{HOST}}' = '1'");
+        let problems = load_in(&Source::Text(toml), &WORLD).unwrap_err();
+        let help = problems.list[0].help.as_deref();
+        assert_eq!(help, Some("variables are replaced in values, not in keys"), "{table}");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Small texts with a meaning: durations, shares, file modes, ranges of HTTP statuses, `${…}`.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
 /// No duration in a configuration is longer: a year is forever, and sums with it cannot overflow.
@@ -96,7 +97,7 @@ pub fn statuses(text: &str) -> Option<(u16, u16)> {
 /// `text` with `${NAME}` and `${NAME:-default}` replaced by what `lookup` says; `$${` is a literal `${`.
 ///
 /// As in a shell, the default also stands in for a variable that is empty. The error says what is wrong.
-pub fn expand(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
+pub fn expand(text: &str, lookup: &dyn Fn(&str) -> Option<OsString>) -> Result<String, String> {
     let mut expanded = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("${") {
@@ -118,7 +119,7 @@ pub fn expand(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Str
     Ok(expanded)
 }
 
-fn variable(inner: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
+fn variable(inner: &str, lookup: &dyn Fn(&str) -> Option<OsString>) -> Result<String, String> {
     let (name, default) = match inner.split_once(":-") {
         Some((name, default)) => (name, Some(default)),
         None => (inner, None),
@@ -130,7 +131,9 @@ fn variable(inner: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Stri
             "`${{{inner}}}` does not name a variable; `${{NAME}}` and `${{NAME:-default}}` do"
         ));
     }
-    match (lookup(name), default) {
+    let value = lookup(name).map(OsString::into_string).transpose();
+    let value = value.map_err(|_| format!("the environment variable `{name}` is not UTF-8"))?;
+    match (value, default) {
         (Some(value), _) if !value.is_empty() => Ok(value),
         (_, Some(default)) => Ok(default.to_owned()),
         (Some(empty), None) => Ok(empty),
@@ -141,6 +144,7 @@ fn variable(inner: &str, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::ffi::OsStringExt;
 
     #[test]
     fn durations_carry_their_unit() {
@@ -187,8 +191,9 @@ mod tests {
     #[test]
     fn variables_are_replaced_and_missing_ones_told() {
         let lookup = |name: &str| match name {
-            "PORT" => Some("8080".to_owned()),
-            "EMPTY" => Some(String::new()),
+            "PORT" => Some("8080".into()),
+            "EMPTY" => Some(OsString::new()),
+            "LATIN" => Some(OsString::from_vec(vec![0xe9])),
             _ => None,
         };
         let expand = |text| expand(text, &lookup);
@@ -196,6 +201,7 @@ mod tests {
         assert_eq!(expand("${NOPE:-80}${EMPTY:-81}${EMPTY}"), Ok("8081".into()));
         assert_eq!(expand("$${PORT} $5 100$"), Ok("${PORT} $5 100$".into()));
         assert_eq!(expand("${NOPE}"), Err("the environment variable `NOPE` is not set".into()));
+        assert_eq!(expand("${LATIN:-x}"), Err("the environment variable `LATIN` is not UTF-8".into()));
         assert!(expand("${PORT").is_err());
         assert!(expand("${PO RT}").is_err());
         assert!(expand("${}").is_err());

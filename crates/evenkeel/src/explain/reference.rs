@@ -44,7 +44,7 @@ balance = \"random\"
   `NAME@SERVICE` where it is not what `to` of the service names. That of a `split` is `NAME@SERVICE/PATTERN`, if the route
   has keys of pools.
 - Durations carry units: `\"250ms\"`, `\"1.5s\"`, `\"2m\"`, `\"1h30m\"`, `\"1d\"`; shares a percent sign: `\"20%\"`.
-- `${NAME}` and `${NAME:-default}` in a text stand for a variable of the environment. They are replaced after the file was
+- `${NAME}` and `${NAME:-default}` in a text stand for a variable of the environment, but not in a key. They are replaced after the file was
   read as TOML, so a value cannot change the structure. A text with a variable may stand for a number or for `true` and
   `false` too: `workers = \"${WORKERS:-2}\"`. `$${` is a literal `${`.
 - An unknown key is a mistake, and so is a key given twice. The order of tables and keys does not matter.
@@ -209,7 +209,21 @@ pub fn roff() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Source, load};
     use std::path::Path;
+
+    #[test]
+    fn examples_of_routes_are_accepted_as_they_are_shown() {
+        for (table, context) in [("tcp", Context::Route), ("http", Context::HttpRoute)] {
+            // A status of a redirect alone leads nowhere.
+            let own = |key: &&Key| key.scope.contexts()[0] == context && key.name != "redirect.status";
+            for example in KEYS.iter().filter(own).map(example) {
+                let toml = format!("[pool]\nweb = '1'\ncanary = '2'\n[{table}.x]\nlisten = ':80'\n{example}");
+                let told = load(&Source::Text(toml.clone())).map_err(|problems| problems.summary());
+                assert!(told.is_ok(), "{toml}\n{}", told.unwrap_err());
+            }
+        }
+    }
 
     #[test]
     fn the_reference_is_fresh() {

@@ -42,7 +42,7 @@ impl<'a> Lists<'a> {
     pub fn find(given: &'a Given) -> Result<Self, String> {
         let mut problems = Problems::default();
         let world = World {
-            variable: &|name| std::env::var(name).ok(),
+            variable: &|name| std::env::var_os(name),
             resolve: &|_| Ok(Vec::new()),
             read: &files::read_list,
             reads_keys: false,

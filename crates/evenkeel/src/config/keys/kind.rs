@@ -78,6 +78,8 @@ pub enum Kind {
     Weights,
     /// A text, which stands for this inner key, `"off"`, or a table with keys of its own.
     Brief(&'static str),
+    /// A URL or a path, or a table with keys of its own.
+    Redirect,
     /// A status, a text, or a table with keys of its own.
     Answer,
     /// IP networks, and files that list them.
@@ -173,6 +175,7 @@ impl Kind {
             Self::Fields => "table with the name of a field for each key".into(),
             Self::Weights => "table with the name of a pool for each key, and a weight".into(),
             Self::Brief(_) => "text, \"off\", or a table".into(),
+            Self::Redirect => "URL, path, or a table".into(),
             Self::Answer => "HTTP status, text, or a table".into(),
             Self::Words(words) => {
                 let words: Vec<_> = words.iter().map(|word| format!("\"{word}\"")).collect();
@@ -214,8 +217,14 @@ impl Kind {
                 | Self::RateLimit(_)
                 | Self::Tls
                 | Self::Brief(_)
+                | Self::Redirect
                 | Self::Answer
         )
+    }
+
+    /// Whether `"off"` says that nothing of it happens; else it is a text as any other, or none.
+    pub fn can_be_off(&self) -> bool {
+        !matches!(self, Self::Redirect | Self::Answer)
     }
 
     /// Whether `"on"` says all that has to be said.
