@@ -63,6 +63,9 @@ pub fn compile(service: &Bound<'_>, chain: &Chain<'_>, builtin: &Layer, problems
 fn when(routed: &Routed, problems: &mut Problems) -> Option<When> {
     let (host, path) = pattern(routed).map_err(|problem| problems.push(problem)).ok()?;
     let layer = &routed.section.layer;
+    if layer.is_broken(["methods", "fields", "from"]) {
+        return None;
+    }
     let only = Chain::new([], layer);
     Some(When {
         host,

@@ -122,6 +122,9 @@ impl<'a> Lower<'a> {
     }
 
     fn setting(&mut self, key: &'static Key, node: &Node) -> Result<Setting, Problem> {
+        if let Some(what) = names_nothing(key).filter(|_| items(node).is_empty()) {
+            return Err(Problem::error(what).at(&node.place, "this list is empty"));
+        }
         match (&key.kind, &node.value) {
             (_, Value::Broken) => Ok(Setting::Broken),
             (kind, Value::Table(table)) if kind.has_inner_keys() => {
@@ -153,9 +156,6 @@ impl<'a> Lower<'a> {
                 let setting =
                     |words: Vec<At<_>>| Setting::Words(words.into_iter().map(|at| at.value).collect());
                 Ok(self.list(node, |node| read::word(key, node, words), setting))
-            }
-            (Kind::Statuses, Value::List(items)) if items.is_empty() => {
-                Err(Problem::error("no status would pass").at(&node.place, "this list is empty"))
             }
             (Kind::Statuses, _) => {
                 let setting =
@@ -310,6 +310,20 @@ impl<'a> Lower<'a> {
                 None
             }
         }
+    }
+}
+
+/// What is wrong with an empty list as the value of `key`, where it would mean everything, or make something that cannot work.
+fn names_nothing(key: &Key) -> Option<String> {
+    match key.name {
+        "from" | "methods" | "alpn" => {
+            Some(format!("a route for nobody: without `{}` it is for everybody", key.name))
+        }
+        "tls" | "tls.cert" | "tls.acme" | "admin.tls" | "admin.tls.cert" => {
+            Some(format!("`{}` names no certificate", key.name))
+        }
+        "health.status" => Some("no status would pass".to_owned()),
+        _ => None,
     }
 }
 

@@ -46,6 +46,9 @@ fn route(sends: &Sends<'_>, routed: &Routed, problems: &mut Problems) -> Option<
         name => vec![name.parse().map_err(|wrong| problems.push(not_a_name(routed, wrong))).ok()?],
     };
     let layer = &routed.section.layer;
+    if layer.is_broken(["alpn", "from"]) {
+        return None;
+    }
     let alpn = match layer.get("alpn").map(|at| &at.value) {
         Some(Setting::Texts(texts)) => texts.iter().map(|at| at.value.as_bytes().into()).collect(),
         _ => Vec::new(),

@@ -131,6 +131,11 @@ impl Layer {
         self.0.get(key)
     }
 
+    /// Whether one of `keys` was written here and not understood, which was told.
+    pub fn is_broken<const N: usize>(&self, keys: [&str; N]) -> bool {
+        keys.iter().any(|key| matches!(self.get(key), Some(At { value: Setting::Broken, .. })))
+    }
+
     /// Notes a setting; the place of an earlier one of the same key is an error to be told, unless that was broken.
     pub fn insert(&mut self, key: &'static str, value: Setting, place: &Place) -> Result<(), Place> {
         match self.0.get(key) {

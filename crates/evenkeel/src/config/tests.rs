@@ -483,6 +483,19 @@ fn a_weight_of_a_split_may_be_a_variable() {
 }
 
 #[test]
+fn an_empty_list_is_refused_where_it_would_let_everybody_in() {
+    let route = |line: &str| {
+        mistakes(&format!("[http.x]\nlisten = ':80'\nroute = {{ '/admin/*' = {{ to = '1', {line} }} }}"))
+    };
+    assert_eq!(route("from = []"), ["a route for nobody: without `from` it is for everybody"]);
+    assert_eq!(route("methods = []"), ["a route for nobody: without `methods` it is for everybody"]);
+    for line in ["tls = []", "tls.cert = []", "tls.acme = []"] {
+        let toml = format!("[tcp.x]\nlisten = ':443'\nto = '1'\n{line}");
+        assert!(mistakes(&toml)[0].ends_with("names no certificate"), "{line}: {:?}", mistakes(&toml));
+    }
+}
+
+#[test]
 fn what_is_no_switch_cannot_be_off() {
     let toml = |line: &str| format!("[http.x]\nlisten = ':80'\nroute = {{ '/a' = {{ {line} }} }}");
     assert_eq!(mistakes(&toml("answer = false")), ["`answer.status` cannot be `false`"]);
