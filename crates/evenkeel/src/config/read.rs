@@ -10,7 +10,9 @@ use super::{log, sockets, suggest, units};
 use evenkeel_core::director::Leaving;
 use evenkeel_core::network::{Network, NetworkError};
 use evenkeel_core::wire::dns::{self, Question};
+use hyper::Uri;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What a worker may wait awake at most: longer, and its core does nothing else.
@@ -321,12 +323,14 @@ fn name(key: &Key, node: &Node, longest: usize) -> Result<Setting, Problem> {
 /// `/path`, `http://:8008/path`, `http://10.0.0.1:8008/path`, `http://name/path`.
 fn http_target(node: &Node) -> Result<Setting, Problem> {
     let text = node.text().unwrap_or_default();
-    let refuse = |label: &str| Err(Problem::error("not something to ask by HTTP").at(&node.place, label));
+    let refused = |label: &str| Problem::error("not something to ask by HTTP").at(&node.place, label);
+    let refuse = |label: &str| Err(refused(label));
     if text.bytes().any(|byte| !byte.is_ascii_graphic()) {
         return refuse("a path has no spaces, and what is not ASCII is written as %XX");
     }
     if text.starts_with('/') {
-        return Ok(Setting::Http(HttpTarget { path: text.into(), host: None, addr: None, port: None }));
+        let path = asked(text).map_err(refused)?;
+        return Ok(Setting::Http(HttpTarget { path, host: None, addr: None, port: None }));
     }
     if text.starts_with("https://") {
         return refuse("a check speaks TLS where `to-tls` is on; write a path, or `http://`");
@@ -335,8 +339,8 @@ fn http_target(node: &Node) -> Result<Setting, Problem> {
         return refuse("expected a path such as \"/healthz\", or a URL such as \"http://:8008/healthz\"");
     };
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let path = if path.is_empty() { "/" } else { path };
-    let mut target = HttpTarget { path: path.into(), host: None, addr: None, port: None };
+    let path = asked(if path.is_empty() { "/" } else { path }).map_err(refused)?;
+    let mut target = HttpTarget { path, host: None, addr: None, port: None };
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => match port.parse() {
             Ok(port) if port != 0 => (host, Some(port)),
@@ -354,6 +358,18 @@ fn http_target(node: &Node) -> Result<Setting, Problem> {
         },
     }
     Ok(Setting::Http(target))
+}
+
+/// `path` with its query, if a check can ask for it: what no request can carry would fail each time.
+fn asked(path: &str) -> Result<Arc<str>, &'static str> {
+    if path.contains('#') {
+        return Err("what stands behind `#` is never sent");
+    }
+    match path.parse::<Uri>() {
+        Ok(_) => Ok(path.into()),
+        Err(_) if path.len() >= usize::from(u16::MAX) => Err("it is too long for a request"),
+        Err(_) => Err("a character that no request can carry is written as %XX"),
+    }
 }
 
 fn backend(node: &Node) -> Result<Setting, Problem> {

@@ -496,6 +496,27 @@ fn an_empty_list_is_refused_where_it_would_let_everybody_in() {
 }
 
 #[test]
+fn a_check_asks_for_what_a_request_can_carry() {
+    let of = |path: &str| mistakes(&format!("[tcp.x]\nlisten = ':80'\nto = '1'\nhealth = '{path}'"));
+    for path in ["/", "/ready?a=b&c=%22", "//x", "http://:8008", "http://a.example/x?y", "/a{b}|c"] {
+        assert_eq!(of(path), [""; 0], "{path}");
+    }
+    let long = format!("/{}", "x".repeat(66_000));
+    for path in [
+        "/a<b",
+        "/a`",
+        "/ready?q=up{job=\"a\"}",
+        "/a#b",
+        "/#",
+        "http://:8008/a>b",
+        "http://a.example/#x",
+        &long,
+    ] {
+        assert_eq!(of(path), ["not something to ask by HTTP"], "{path}");
+    }
+}
+
+#[test]
 fn what_is_no_switch_cannot_be_off() {
     let toml = |line: &str| format!("[http.x]\nlisten = ':80'\nroute = {{ '/a' = {{ {line} }} }}");
     assert_eq!(mistakes(&toml("answer = false")), ["`answer.status` cannot be `false`"]);
