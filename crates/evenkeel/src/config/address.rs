@@ -55,10 +55,10 @@ pub fn listen(text: &str) -> Result<ListenSpec, AddressError> {
     if let Some(path) = text.strip_prefix("unix:") {
         return Ok(ListenSpec::Unix(unix(path)?));
     }
-    let (host, ports) = split(text, ":8080")?;
-    let ports = match ports.split_once('-') {
+    let (host, port_text) = split(text, ":8080")?;
+    let ports = match port_text.split_once('-') {
         Some((first, last)) => port(first)?..=port(last)?,
-        None => port(ports).map(|port| port..=port)?,
+        None => port(port_text).map(|port| port..=port)?,
     };
     if ports.is_empty() {
         return Err(AddressError::fix(
@@ -73,7 +73,7 @@ pub fn listen(text: &str) -> Result<ListenSpec, AddressError> {
         "" => Ok(ListenSpec::Ip(Ipv6Addr::UNSPECIFIED.into(), ports)),
         "*" => Err(AddressError::fix("all addresses are written without a host", text.replacen('*', "", 1))),
         host => Ok(match ip(host)? {
-            Some(ip) => ListenSpec::Ip(ip, ports),
+            Some(ip) => ListenSpec::Ip(not_mapped(ip, port_text)?, ports),
             None => ListenSpec::Host(host_name(host)?.to_owned(), ports),
         }),
     }
@@ -100,7 +100,7 @@ pub fn to(text: &str) -> Result<ToSpec, AddressError> {
                 format!("`{host}` is every address of this machine, not one to connect to"),
                 format!("127.0.0.1:{port}"),
             )),
-            Some(ip) => target(ip),
+            Some(ip) => target(not_mapped(ip, port_text)?),
             None => Ok(ToSpec::Backend(Target::Name { host: host_name(host)?.into(), port })),
         },
     }
@@ -198,6 +198,17 @@ fn ip(host: &str) -> Result<Option<IpAddr>, AddressError> {
     }
     let numbers = host.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     if numbers { Err(AddressError::new(format!("`{host}` is not an IPv4 address"))) } else { Ok(None) }
+}
+
+/// `ip`, unless it is an IPv4 address in the clothes of IPv6: a socket is of one family, and an address has one spelling.
+fn not_mapped(ip: IpAddr, ports: &str) -> Result<IpAddr, AddressError> {
+    let plain = ip.to_canonical();
+    match plain == ip {
+        true => Ok(ip),
+        false => {
+            Err(AddressError::fix("an IPv4 address is written without `::ffff:`", format!("{plain}:{ports}")))
+        }
+    }
 }
 
 /// `host`, if a resolver could know it (RFC 1123, and `_` as in Docker's names).
@@ -308,6 +319,11 @@ mod tests {
         ] {
             assert_eq!(sends(written), said, "{written}");
         }
+        assert_eq!(
+            [listens("[::ffff:127.0.0.1]:80-81"), sends("[::ffff:10.0.0.1]:80")],
+            ["127.0.0.1:80-81", "10.0.0.1:80"]
+                .map(|fix| format!("an IPv4 address is written without `::ffff:` => {fix}"))
+        );
         assert_eq!(listens("*:80"), "all addresses are written without a host => :80");
         assert_eq!(listens(" :8080"), "it has a space in it => :8080");
         assert_eq!(listens("8000 - 8010"), "it has a space in it => 8000-8010");

@@ -40,11 +40,27 @@ fn of_layer(layer: &Layer, key: &str, problems: &mut Problems) -> Edits {
         _ => Box::default(),
     };
     let (set, add) = (fields("set"), fields("add"));
+    if let Some(Setting::Fields(fields)) = at("set") {
+        twice(fields, problems);
+    }
     let remove = match at("remove") {
         Some(Setting::Texts(names)) => names.iter().filter_map(|name| field_name(name, problems)).collect(),
         _ => Box::default(),
     };
     Edits { remove, set, add }
+}
+
+/// Tells of a field that is set twice: both would be there, and to many backends they are one.
+fn twice(fields: &[(At<String>, At<String>)], problems: &mut Problems) {
+    for (index, (name, _)) in fields.iter().enumerate() {
+        let is_it = |(other, _): &&(At<String>, At<String>)| {
+            token::are_alike(other.value.as_bytes(), name.value.as_bytes())
+        };
+        if let Some((first, _)) = fields[..index].iter().find(is_it) {
+            let problem = Problem::error(format!("the field `{}` is set twice", name.value.escape_debug()));
+            problems.push(problem.at(&name.place, "second time").at(&first.place, "first time"));
+        }
+    }
 }
 
 fn field_name(name: &At<String>, problems: &mut Problems) -> Option<FieldName> {

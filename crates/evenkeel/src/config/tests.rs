@@ -526,6 +526,16 @@ fn what_is_no_switch_cannot_be_off() {
 }
 
 #[test]
+fn a_field_is_set_once_however_it_is_spelled() {
+    let of = |fields: &str| {
+        mistakes(&format!("[http.x]\nlisten = ':80'\nto = '1'\nrequest-fields = {{ {fields} }}"))
+    };
+    assert_eq!(of("set = { X-A = 'a', x-a = 'b' }"), ["the field `x-a` is set twice"]);
+    assert_eq!(of("set = { X-A = 'a', X_A = 'b' }"), ["the field `X_A` is set twice"]);
+    assert_eq!(of("add = { X-A = 'a', x-a = 'b' }, set = { X-B = 'a' }"), [""; 0]);
+}
+
+#[test]
 fn a_limit_of_a_service_is_told_by_the_name_that_it_has_elsewhere() {
     for place in [
         "[pool.p]\nto = '1'\nmax-sessions = 9",
