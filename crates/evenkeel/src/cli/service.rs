@@ -155,7 +155,7 @@ fn placeholder(kind: &Kind) -> &'static str {
         Kind::Ip => "IP",
         Kind::HttpPath => "PATH",
         Kind::HttpMethod => "METHOD",
-        Kind::HttpHost => "HOST",
+        Kind::HttpHost | Kind::ServerName => "HOST",
         Kind::Listen | Kind::To | Kind::Backend => "ADDR",
         Kind::Include | Kind::Paths | Kind::Tls => "FILE",
         Kind::Protocols | Kind::DnsName => "NAME",

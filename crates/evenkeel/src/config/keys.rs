@@ -1841,7 +1841,7 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "to-tls.server-name",
         scope: Scope::Pool,
-        kind: Kind::HttpHost,
+        kind: Kind::ServerName,
         default: Means("the name by which the backend is configured, or its address"),
         doc: "The name that a backend is asked for, and that its certificate has to be for.",
         why: "who is configured by name usually has a certificate for it",

@@ -11,6 +11,7 @@ use evenkeel_core::director::Leaving;
 use evenkeel_core::network::{Network, NetworkError};
 use evenkeel_core::wire::dns::{self, Question};
 use hyper::Uri;
+use rustls::pki_types::ServerName;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +49,7 @@ pub fn setting(key: &Key, node: &Node) -> Result<Setting, Problem> {
         Kind::Name(longest) => name(key, node, *longest),
         Kind::HttpPath => http_target(node),
         Kind::HttpMethod => token(key, node, "an HTTP method such as \"GET\"", |c| c.is_ascii_uppercase()),
+        Kind::ServerName => server_name(key, node),
         Kind::HttpHost => token(key, node, "a host name", |c| c.is_ascii_graphic() && !"/\\@?#".contains(c)),
         Kind::Leaving => leaving(key, node),
         Kind::Rate | Kind::RateOrOff => rate(key, node),
@@ -306,6 +308,13 @@ fn token(key: &Key, node: &Node, noun: &str, allowed: impl Fn(char) -> bool) -> 
     match node.text() {
         Some(text) if !text.is_empty() && text.chars().all(allowed) => Ok(Setting::Text(text.into())),
         _ => Err(wrong(key, node, &format!("expected {noun}"))),
+    }
+}
+
+fn server_name(key: &Key, node: &Node) -> Result<Setting, Problem> {
+    match node.text() {
+        Some(name) if ServerName::try_from(name).is_ok() => Ok(Setting::Text(name.into())),
+        _ => Err(wrong(key, node, "expected a host name or an IP address, without a port")),
     }
 }
 

@@ -9,7 +9,6 @@ use super::setting::Setting;
 use crate::tls::{Material, Trouble, obtained as kept};
 use evenkeel_core::director::Config;
 use evenkeel_core::tls::{Certificate, ClientCertificates, Origination, Termination, Trust, Version};
-use rustls::pki_types::ServerName;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -218,12 +217,6 @@ pub fn origination(
     };
     let certificate = shown(&chain.only(["to-tls.cert", "to-tls.key"]), paths, problems);
     let server_name = chain.text("to-tls.server-name");
-    if server_name.as_deref().is_some_and(|name| ServerName::try_from(name).is_err()) {
-        problems.push(Problem::error("`to-tls.server-name` is no name").at_found(
-            chain.find("to-tls.server-name"),
-            "expected a host name or an IP address, without a port",
-        ));
-    }
     Some(Origination { trust, server_name, certificate, alpn: offered(chain, http2, problems) })
 }
 

@@ -44,6 +44,8 @@ pub enum Kind {
     HttpMethod,
     /// What the `Host` header says.
     HttpHost,
+    /// Whose certificate it has to be.
+    ServerName,
     /// Where to listen.
     Listen,
     /// Where to send.
@@ -149,6 +151,7 @@ impl Kind {
             Self::HttpPath => "path, or URL".into(),
             Self::HttpMethod => "HTTP method".into(),
             Self::HttpHost => "host name, with or without a port".into(),
+            Self::ServerName => "host name, or IP address".into(),
             Self::Listen => "address, or a list of them".into(),
             Self::To => "address or table, or a list of them".into(),
             Self::Backend => "address".into(),
