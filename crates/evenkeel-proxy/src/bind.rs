@@ -227,8 +227,9 @@ pub(crate) fn prepare(
     try_wishes(&snapshot, current)?;
     for (name, listener) in &snapshot.listeners {
         let left = current.and_then(|current| current.left_to(name, &snapshot));
-        // Flows go on when no more may begin.
-        if listener.open || (listener.is_for_flows() && left.is_some()) {
+        // Flows go on when no more may begin: by the sockets of this process, or of the one that it takes over from.
+        let has_sockets = || left.is_some() || inherited.has(name.protocol, &name.addr);
+        if listener.open || (listener.is_for_flows() && has_sockets()) {
             let sockets = match left {
                 Some(sockets) => Arc::clone(sockets),
                 None => Arc::new(

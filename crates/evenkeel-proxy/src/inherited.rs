@@ -55,6 +55,11 @@ impl Inherited {
         Some(first)
     }
 
+    /// Whether there are sockets for `addr`.
+    pub fn has(&self, protocol: Protocol, addr: &Addr) -> bool {
+        self.count(protocol, addr) > 0
+    }
+
     /// How many listeners at `addr` are left.
     pub fn count(&self, protocol: Protocol, addr: &Addr) -> usize {
         self.0.get(&(protocol, addr.clone())).map_or(0, Vec::len)

@@ -2,7 +2,7 @@
 
 use super::setup::{Setup, ask_patiently, named};
 use crate::chain::Chain;
-use evenkeel_testkit::{UdpClient, UdpServer};
+use evenkeel_testkit::{UdpClient, UdpServer, eventually};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 const FLOWS: usize = 1000;
@@ -81,6 +81,27 @@ fn no_datagram_is_lost_over_an_upgrade() {
         stop.store(true, Relaxed);
     });
     assert_eq!(chain.sessions().len(), 0);
+}
+
+#[test]
+fn flows_of_a_service_that_drains_go_on_over_an_upgrade() {
+    let server = named("a");
+    let setup = Setup::to([&server]);
+    let mut chain = Chain::new(setup.plain());
+    let clients: Vec<UdpClient> = (0..20).map(|_| setup.client()).collect();
+    names(&clients, 0);
+    assert_eq!(chain.command("drain dns").0, 0);
+    assert_eq!(chain.upgrade()["sessions"], 20);
+    names(&clients, 1);
+    assert_eq!(chain.sessions().len(), 0, "no flow has ended");
+    let late = setup.client();
+    late.send(b"?");
+    eventually("it is not let in", || {
+        let dropped = "evenkeel_service_datagrams_dropped_total{service=\"dns\",reason=\"draining\"} 1";
+        chain.ask("GET", "/metrics").text.contains(dropped).then_some(())
+    });
+    assert_eq!(chain.command("enable dns").0, 0);
+    assert_eq!(ask_patiently(&late, "now"), "a");
 }
 
 #[test]
