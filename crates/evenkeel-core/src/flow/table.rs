@@ -88,9 +88,9 @@ impl<P: Copy + Eq + Hash, T> FlowTable<P, T> {
         self.len() == 0
     }
 
-    /// Whether another one fits in.
-    pub fn has_room(&self) -> bool {
-        self.len() < self.limit
+    /// How many have to leave before another one fits in.
+    pub fn excess(&self) -> u32 {
+        (self.len() + 1).saturating_sub(self.limit)
     }
 
     /// What is kept for the flow, if it is still there.

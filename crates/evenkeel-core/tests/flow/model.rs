@@ -84,7 +84,7 @@ impl Day {
     }
 
     fn open(&mut self, path: u32) {
-        while !self.table.has_room() {
+        while self.table.excess() > 0 {
             let oldest = self.table.oldest().expect("whoever is full has an oldest");
             let expected = self.first_to_leave();
             assert_eq!(Some(oldest), expected, "seed {}: the wrong one leaves", self.seed);

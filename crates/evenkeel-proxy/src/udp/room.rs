@@ -1,5 +1,6 @@
 //! Room for flows: a service has so many, and the flows of all services together leave half of the process's sessions to
-//! those that are connections. Where there is no room, the oldest flow leaves.
+//! those that are connections. Where there is no room, the oldest flow leaves: of the service itself, and only where the
+//! process has no room of that which has most.
 
 use super::Flows;
 use crate::listener::Accepting;
@@ -9,8 +10,13 @@ use crate::worker::Worker;
 use evenkeel_core::end::End;
 use std::rc::Rc;
 
+/// Flows of a service that make room for one at most: after a reload that lowered its limit thousands may be too many, and
+/// the others would have to wait until all of them are ended.
+const LEAVING_MAX: u32 = 2;
+
 impl Worker {
-    /// This worker's share of so many flows: the kernel deals clients out evenly among the workers' sockets. At least one.
+    /// This worker's share of so many flows: the kernel deals clients out evenly among the workers' sockets. At least one,
+    /// also where there are more workers than that: whose clients nobody else can serve.
     pub fn share(&self, limit: u32) -> u32 {
         let (workers, index) = (self.shared.counts.len() as u32, self.index as u32);
         (limit / workers + u32::from(index < limit % workers)).max(1)
@@ -18,9 +24,8 @@ impl Worker {
 
     /// Places for another flow of this service; whoever is in the way and was quiet for longest is gone then.
     pub fn make_room(self: &Rc<Self>, accepting: &Accepting, flows: &Flows) -> Option<Places> {
-        if !flows.borrow().has_room() {
-            self.evict(flows);
-        }
+        let leaving = flows.borrow().excess().min(LEAVING_MAX);
+        (0..leaving).for_each(|_| self.evict(flows));
         if self.udp.open.get() >= self.share(self.shared.sessions.limit() / 2) {
             self.evict_anywhere();
         }
@@ -32,8 +37,9 @@ impl Worker {
     }
 
     fn places(&self, accepting: &Accepting) -> Option<Places> {
-        let of_service = Some(accepting.ceiling.enter()?);
-        Some(Places { of_process: self.shared.sessions.enter()?, of_service })
+        let of_process = self.shared.sessions.enter()?;
+        // The limit of the service is kept by the shares: who is over it in another worker cannot be ended by this one.
+        Some(Places { of_process, of_service: Some(accepting.ceiling.join()) })
     }
 
     /// Ends a flow of the service that has most of them.

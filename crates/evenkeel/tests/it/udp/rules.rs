@@ -109,6 +109,50 @@ fn rules_that_observe_let_everybody_in_and_say_whom_they_meant() {
     assert_eq!(refused(&running), 0);
 }
 
+/// How many flows the service `dns` has.
+fn open(running: &Running) -> u64 {
+    running.ask("GET", "/api/v1/services/dns").json()["sessions"]["open"].as_u64().unwrap()
+}
+
+#[test]
+fn a_limit_that_sinks_is_for_the_service_itself_and_new_clients_are_served() {
+    let servers = [UdpServer::named("a"), UdpServer::named("b")];
+    let other = format!("127.0.0.1:{}", evenkeel_testkit::port::free());
+    // The last lines of its keys are a service of their own.
+    let keys = |limit: u32| {
+        format!("max-sessions = {limit}\n[udp.other]\nlisten = \"{other}\"\nto = \"{}\"", servers[1].addr())
+    };
+    let setup = Setup::to([&servers[0]]);
+    let mut running = setup.clone().keys(&keys(400)).ready();
+    let others: Vec<_> = (0..300).map(|_| UdpClient::to(other.parse().unwrap())).collect();
+    others.iter().for_each(|client| assert_eq!(ask_patiently(client, ""), "b"));
+    let clients: Vec<_> = (0..200).map(|_| setup.client()).collect();
+    clients.iter().for_each(|client| assert_eq!(ask_patiently(client, ""), "a"));
+    let file = running.file("evenkeel.toml");
+    std::fs::write(&file, setup.clone().keys(&keys(20)).text()).unwrap();
+    assert_eq!(running.command("reload").0, 0);
+    for _ in 0..300 {
+        assert_eq!(setup.client().ask(b"?"), "a");
+    }
+    assert_eq!(open(&running), 20);
+    assert!(
+        running.sessions().iter().all(|it| it["service"] == "dns"),
+        "no flow of the other service has ended"
+    );
+    assert_eq!(refused(&running), 0);
+}
+
+#[test]
+fn with_more_workers_than_flows_each_worker_has_one() {
+    let server = UdpServer::named("a");
+    let setup = Setup::to([&server]).top("workers = 8").keys("max-sessions = 2");
+    let running = setup.clone().ready();
+    for _ in 0..50 {
+        assert_eq!(setup.client().ask(b"?"), "a");
+    }
+    assert!(open(&running) <= 8);
+}
+
 #[test]
 fn a_backend_has_so_many_flows() {
     let servers = [UdpServer::named("a"), UdpServer::named("b")];
