@@ -94,6 +94,23 @@ impl Tier {
         matches!(self, Self::Primaries | Self::Backups)
     }
 
+    /// Who the balance goes over: those who may take new sessions; while some are still to be seen and nobody may, those, primaries
+    /// before backups. Nothing speaks against any of them, so none is to get what is meant for all.
+    pub fn balanced(self, candidates: &[Candidate]) -> Box<[u32]> {
+        let backup = !candidates.iter().any(|it| it.is_unseen() && !it.backup);
+        let is_balanced = |it: &Candidate| match self {
+            Self::Unseen => it.is_unseen() && it.backup == backup,
+            Self::Primaries | Self::Backups | Self::Nobody => self.takes(it),
+        };
+        (0..).zip(candidates).filter(|(_, it)| is_balanced(it)).map(|(index, _)| index).collect()
+    }
+
+    /// While primaries take traffic: the backups that could, by index, for a session that found none of those there.
+    pub fn spares(self, candidates: &[Candidate]) -> Box<[u32]> {
+        let is_spare = |it: &Candidate| self == Self::Primaries && it.backup && it.is_usable();
+        (0..).zip(candidates).filter(|(_, it)| is_spare(it)).map(|(index, _)| index).collect()
+    }
+
     /// When this tier takes nobody: whom to try all the same, by index, best first. Before those that failed, longest
     /// ago first and under [`AllDown::Try`] only, come those that did not: unseen primaries, then backups.
     pub fn last_resort(self, candidates: &[Candidate], all_down: AllDown) -> Box<[u32]> {
@@ -172,6 +189,33 @@ mod tests {
         let pool = strip("d C U c");
         assert_eq!(*Tier::Unseen.last_resort(&pool, AllDown::Close), [3, 2, 1]);
         assert_eq!(*Tier::Unseen.last_resort(&pool, AllDown::Try), [3, 2, 1, 0]);
+    }
+
+    #[test]
+    fn the_balance_goes_over_those_who_are_to_be_seen_while_nobody_was() {
+        assert_eq!(balanced("c c C d"), "0 1");
+        assert_eq!(balanced("c d U"), "0");
+        assert_eq!(balanced("d C C"), "1 2", "no primary is to be seen");
+        assert_eq!(balanced("c u U"), "1", "one was");
+        assert_eq!(balanced("d D"), "");
+    }
+
+    #[test]
+    fn backups_that_are_up_are_spare_while_primaries_take_traffic() {
+        let spares = |pool| {
+            let pool = strip(pool);
+            Tier::of(&pool, false).spares(&pool)
+        };
+        assert_eq!(*spares("u d U D C U"), [2, 5]);
+        assert!(spares("d U U").is_empty(), "they take traffic");
+        assert!(spares("c U").is_empty(), "a last resort");
+    }
+
+    /// The indices of those whom the balance goes over.
+    fn balanced(pool: &str) -> String {
+        let pool = strip(pool);
+        let balanced = Tier::of(&pool, false).balanced(&pool);
+        balanced.iter().map(u32::to_string).collect::<Vec<_>>().join(" ")
     }
 
     /// The indices of those who take traffic.

@@ -118,6 +118,7 @@ mod tests {
             name: name.clone(),
             picker: Picker::new(Balance::First, &backends),
             backends: backends.into(),
+            spares: Box::default(),
             last_resort: Box::default(),
             rules: Arc::new(rules),
             line: Arc::default(),

@@ -97,8 +97,11 @@ pub struct Pool {
     pub name: PoolName,
     /// In the order of the configuration. At most `u32::MAX` of them.
     pub backends: Box<[Backend]>,
-    /// The balance, made ready for the backends that are eligible.
+    /// The balance, made ready for the backends that are eligible; for those that are still to be seen, while none is and
+    /// there are such.
     pub picker: Picker,
+    /// The backups while primaries take traffic: indices for a session that has tried all of those in vain.
+    pub spares: Box<[u32]>,
     /// When no backend is eligible: indices to try all the same, best first. Empty: close the session.
     pub last_resort: Box<[u32]>,
     /// Rules of the sessions.
@@ -211,21 +214,28 @@ impl Pool {
     /// Whether the backend at this index may take what is meant for it and no other; else the client is balanced anew.
     pub fn may_be_named(&self, index: u32) -> bool {
         let Some(backend) = self.backends.get(index as usize) else { return false };
-        // Where nobody may be chosen, as before the first checks, all are tried.
+        // Where nobody may be chosen, as before the first checks, all are tried. Who is spare is for who has tried the others.
         let may_be_chosen = backend.eligible || self.last_resort.contains(&index);
         may_be_chosen && !backend.is_suspect() && backend.has_room()
     }
 
-    /// The backend to try next for the client with this hash ([`client_hash`](crate::hash::client_hash)): by the balance, else by last resort.
+    /// The backend to try next for the client with this hash ([`client_hash`](crate::hash::client_hash)): by the balance, else
+    /// a spare one, else by last resort.
     pub fn choose(&self, client: u64, dice: &mut Dice, tried: &Tried) -> Choice {
         match self.picker.pick(&self.backends, client, &self.cursor, dice, tried) {
-            Choice::Exhausted => self
-                .last_resort
-                .iter()
-                .copied()
-                .find(|&index| !tried.contains(index))
-                .map_or(Choice::Exhausted, Choice::Backend),
+            Choice::Exhausted => self.choose_beside(tried),
             choice => choice,
+        }
+    }
+
+    /// The first that has room of those that the balance does not go over.
+    fn choose_beside(&self, tried: &Tried) -> Choice {
+        let others = self.spares.iter().chain(&self.last_resort).copied();
+        let left = others.filter(|&index| !tried.contains(index));
+        match left.clone().find(|&index| self.backends[index as usize].has_room()) {
+            Some(index) => Choice::Backend(index),
+            None if left.count() > 0 => Choice::Busy,
+            None => Choice::Exhausted,
         }
     }
 }

@@ -1,8 +1,7 @@
 //! Fill one backend after the other, in the order of the configuration.
 
 use super::Choice;
-use super::candidates::{Candidates, members};
-use crate::backend::Backend;
+use super::candidates::Candidates;
 
 /// The rule `first`. A pick looks at backends until one has room.
 #[derive(Debug)]
@@ -11,8 +10,8 @@ pub struct First {
 }
 
 impl First {
-    pub(super) fn new(backends: &[Backend]) -> Self {
-        Self { members: members(backends) }
+    pub(super) fn new(members: Box<[u32]>) -> Self {
+        Self { members }
     }
 
     pub(super) fn pick(&self, candidates: Candidates<'_>) -> Choice {

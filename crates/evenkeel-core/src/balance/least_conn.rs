@@ -1,8 +1,7 @@
 //! The backend that would have the fewest sessions for its weight, were it given one more; ties go round.
 
 use super::Choice;
-use super::candidates::{Candidates, members};
-use crate::backend::Backend;
+use super::candidates::Candidates;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// How many backends are compared, from the one after that which was taken last. The best of so many is as good as
@@ -16,8 +15,8 @@ pub struct LeastConn {
 }
 
 impl LeastConn {
-    pub(super) fn new(backends: &[Backend]) -> Self {
-        Self { members: members(backends) }
+    pub(super) fn new(members: Box<[u32]>) -> Self {
+        Self { members }
     }
 
     /// The cursor is the backend index at which the search starts: one past the last that was taken.

@@ -2,7 +2,7 @@
 //! (Eisenbud et al., "Maglev: A Fast and Reliable Software Network Load Balancer", NSDI 2016), with weights.
 
 use super::Choice;
-use super::candidates::{Candidates, DRAWS, members};
+use super::candidates::{Candidates, DRAWS};
 use crate::backend::Backend;
 use crate::dice::Dice;
 use crate::hash::{Purpose, backend_bytes, keyed};
@@ -25,8 +25,7 @@ pub struct Maglev {
 }
 
 impl Maglev {
-    pub(super) fn new(hash_key: u64, backends: &[Backend]) -> Self {
-        let members = members(backends);
+    pub(super) fn new(hash_key: u64, backends: &[Backend], members: Box<[u32]>) -> Self {
         let size = if backends.len() * 100 <= SMALL { SMALL } else { LARGE };
         Self { table: fill(size, hash_key, backends, &members), hash_key, members }
     }

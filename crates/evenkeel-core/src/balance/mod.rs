@@ -59,12 +59,17 @@ pub enum Picker {
 impl Picker {
     /// The rule `balance` over those of `backends` that are eligible and have a weight.
     pub fn new(balance: Balance, backends: &[Backend]) -> Self {
+        Self::over(balance, backends, candidates::members(backends))
+    }
+
+    /// The rule `balance` over these `members`, indices of `backends` that have a weight, in order.
+    pub fn over(balance: Balance, backends: &[Backend], members: Box<[u32]>) -> Self {
         match balance {
-            Balance::Random { choices } => Self::Random(Random::new(choices, backends)),
-            Balance::RoundRobin => Self::RoundRobin(RoundRobin::new(backends)),
-            Balance::LeastConn => Self::LeastConn(LeastConn::new(backends)),
-            Balance::Maglev { hash_key } => Self::Maglev(Maglev::new(hash_key, backends)),
-            Balance::First => Self::First(First::new(backends)),
+            Balance::Random { choices } => Self::Random(Random::new(choices, backends, members)),
+            Balance::RoundRobin => Self::RoundRobin(RoundRobin::new(backends, members)),
+            Balance::LeastConn => Self::LeastConn(LeastConn::new(members)),
+            Balance::Maglev { hash_key } => Self::Maglev(Maglev::new(hash_key, backends, members)),
+            Balance::First => Self::First(First::new(members)),
         }
     }
 

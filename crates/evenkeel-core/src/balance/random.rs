@@ -2,7 +2,7 @@
 //! between workers, and while loads are equal the weights hold exactly.
 
 use super::Choice;
-use super::candidates::{Candidates, DRAWS, members};
+use super::candidates::{Candidates, DRAWS};
 use crate::backend::Backend;
 use crate::dice::Dice;
 
@@ -15,8 +15,7 @@ pub struct Random {
 }
 
 impl Random {
-    pub(super) fn new(choices: u8, backends: &[Backend]) -> Self {
-        let members = members(backends);
+    pub(super) fn new(choices: u8, backends: &[Backend], members: Box<[u32]>) -> Self {
         let urn = Urn::new(members.iter().map(|&index| backends[index as usize].weight));
         Self { choices, members, urn }
     }

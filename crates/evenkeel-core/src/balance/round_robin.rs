@@ -1,7 +1,7 @@
 //! One backend after the other by weight, as evenly as the weights allow: `abaaaca`, not `aaaaabc`.
 
 use super::Choice;
-use super::candidates::{Candidates, DRAWS, members};
+use super::candidates::{Candidates, DRAWS};
 use crate::backend::Backend;
 use crate::dice::Dice;
 use std::collections::BTreeMap;
@@ -19,8 +19,7 @@ pub struct RoundRobin {
 }
 
 impl RoundRobin {
-    pub(super) fn new(backends: &[Backend]) -> Self {
-        let members = members(backends);
+    pub(super) fn new(backends: &[Backend], members: Box<[u32]>) -> Self {
         let weights: Vec<u32> = members.iter().map(|&index| backends[index as usize].weight).collect();
         let order = smooth_order(&turns(&weights)).into_iter().map(|at| members[at as usize]).collect();
         Self { members, order }

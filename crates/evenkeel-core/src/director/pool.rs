@@ -236,7 +236,8 @@ impl PoolState {
             .collect();
         Arc::new(Pool {
             name: self.config.name.clone(),
-            picker: Picker::new(self.config.balance, &backends),
+            picker: Picker::over(self.config.balance, &backends, tier.balanced(&candidates)),
+            spares: tier.spares(&candidates),
             last_resort: tier.last_resort(&candidates, self.config.all_down),
             backends,
             rules: Arc::clone(&self.config.rules),

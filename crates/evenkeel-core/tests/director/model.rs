@@ -439,6 +439,7 @@ impl ModelPool {
         };
         Picture {
             backends: self.backends.iter().zip(shares).map(line).collect(),
+            spares: self.spares(&takers),
             last_resort: self.last_resort(&takers),
         }
     }
@@ -453,6 +454,13 @@ impl ModelPool {
             true if some_unseen && !self.backups_in => Vec::new(),
             true => able(true),
         }
+    }
+
+    /// The backups that could take traffic, while others do.
+    fn spares(&self, takers: &[&Addr]) -> Vec<&Addr> {
+        let able = self.backends.iter().filter(|it| it.member.backup && it.may_take());
+        let idle = able.map(|it| &it.addr).filter(|addr| !takers.contains(addr));
+        idle.filter(|_| !takers.is_empty()).collect()
     }
 
     fn last_resort(&self, takers: &[&Addr]) -> Vec<&Addr> {
@@ -563,19 +571,22 @@ fn nominal(rules: &EjectionRules, doublings: u32) -> Duration {
     (0..doublings).fold(rules.time, |time, _| (time * 2).min(rules.max_time))
 }
 
-/// What counts of a pool: address, weight and whether it takes traffic, and the last resort.
+/// What counts of a pool: address, weight and whether it takes traffic, who is spare, and the last resort.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Picture<'a> {
     backends: Vec<(&'a Addr, u32, bool)>,
+    spares: Vec<&'a Addr>,
     last_resort: Vec<&'a Addr>,
 }
 
 impl<'a> Picture<'a> {
     /// As published.
     pub fn of(pool: &'a Pool) -> Self {
+        let at = |index: &u32| &pool.backends[*index as usize].addr;
         Self {
             backends: pool.backends.iter().map(|it| (&it.addr, it.weight, it.eligible)).collect(),
-            last_resort: pool.last_resort.iter().map(|it| &pool.backends[*it as usize].addr).collect(),
+            spares: pool.spares.iter().map(at).collect(),
+            last_resort: pool.last_resort.iter().map(at).collect(),
         }
     }
 }

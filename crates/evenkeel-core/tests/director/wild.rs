@@ -111,6 +111,9 @@ fn makes_sense(snapshot: &Snapshot) {
         assert!(takers().all(|it| it.weight > 0));
         assert!(takers().next().is_none() || pool.last_resort.is_empty());
         assert!(pool.last_resort.iter().all(|&it| pool.backends[it as usize].weight > 0));
+        assert!(
+            pool.spares.iter().map(|&it| &pool.backends[it as usize]).all(|it| !it.eligible && it.weight > 0)
+        );
         let mut addrs: Vec<_> = pool.backends.iter().map(|it| &it.addr).collect();
         addrs.sort();
         assert!(addrs.windows(2).all(|pair| pair[0] != pair[1]), "one address twice");

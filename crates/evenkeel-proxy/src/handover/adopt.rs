@@ -196,6 +196,7 @@ fn no_pool(worker: &Worker, session: &Suspended<OwnedFd>) -> Rc<LocalPool> {
         name: session.pool.clone(),
         backends: Box::default(),
         picker: Picker::new(Balance::First, &[]),
+        spares: Box::default(),
         last_resort: Box::default(),
         rules: Arc::clone(session.traffic.rules()),
         line: Arc::default(),

@@ -114,6 +114,7 @@ impl Parts {
             name,
             picker: Picker::new(self.balance, &backends),
             backends: backends.into(),
+            spares: Box::default(),
             last_resort: Box::default(),
             rules: Arc::clone(&rules),
             line: Arc::default(),

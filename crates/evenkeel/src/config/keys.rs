@@ -734,7 +734,8 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Backend,
         kind: Kind::Flag,
         default: Is("false"),
-        doc: "Whether it takes sessions only while no backend that is not a backup can.",
+        doc: "Whether it takes sessions only while no backend that is not a backup can, and those that have tried all of \
+              these in vain.",
         why: "a backend that is listed is meant to work",
         example: "true",
         aliases: &["standby"],
@@ -1116,8 +1117,8 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Pool,
         kind: Kind::Word(&["try", "close"]),
         default: Is("try"),
-        doc: "What to do when no backend may take traffic. `try` the one that failed longest ago, or `close` \
-              the session.",
+        doc: "What to do when no backend may take traffic. `try` the one that failed longest ago of those that have room, or \
+              `close` the session.",
         why: "when everything seems down, it is often the check that is wrong",
         example: "close",
         aliases: &["panic-threshold"],
