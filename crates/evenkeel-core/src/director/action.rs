@@ -16,8 +16,10 @@ pub enum Action {
     /// Make this the picture that the planes obey.
     Publish(Arc<Snapshot>),
     /// Run this check, and tell [`handle_probe`](super::Director::handle_probe) what it saw, in any case: the backend
-    /// is not asked about again before.
+    /// is not asked about again before, unless its check becomes another one.
     Probe {
+        /// Which probe it is.
+        id: ProbeId,
         /// Whom it is about.
         key: BackendKey,
         /// The name by which it was found, if it was.
@@ -32,6 +34,10 @@ pub enum Action {
     /// Close the sessions that are open there, like this.
     Close(Closed, Leaving),
 }
+
+/// Tells the probes of a director apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProbeId(pub(super) u64);
 
 /// Whose sessions are closed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! One backend as the director sees it: its checks, its ejections, its ramp, and when it wants to be woken.
 
-use super::action::{Action, Cause, EventKind};
+use super::action::{Action, Cause, EventKind, ProbeId};
 use super::config::PoolConfig;
 use super::order::Duty;
 use super::outbox::{Outbox, Timer};
@@ -73,8 +73,8 @@ struct Schedule {
     due: Instant,
     /// When the last probe was asked for.
     asked: Option<Instant>,
-    /// That one has not ended yet.
-    in_flight: bool,
+    /// That one, if it has not ended yet.
+    in_flight: Option<ProbeId>,
 }
 
 impl BackendState {
@@ -94,7 +94,7 @@ impl BackendState {
             failed_at: None,
             declined_at: None,
             ramp_since: None,
-            probe: Schedule { due: probe_at, asked: None, in_flight: false },
+            probe: Schedule { due: probe_at, asked: None, in_flight: None },
             tally: Tally::default(),
             armed: None,
         }
@@ -166,10 +166,15 @@ impl BackendState {
         self.ramp_since = ramps.then_some(now);
     }
 
-    /// A probe of it has ended.
+    /// Whether the verdict of this probe is still to come.
+    pub fn awaits(&self, id: ProbeId) -> bool {
+        self.probe.in_flight == Some(id)
+    }
+
+    /// The probe that it [awaits](Self::awaits) has ended.
     pub fn handle_probe(&mut self, now: Instant, verdict: Verdict, dice: &mut Dice) -> Option<EventKind> {
-        let at = self.wanted.check.clone().filter(|_| self.probe.in_flight)?;
-        self.probe.in_flight = false;
+        let at = self.wanted.check.clone()?;
+        self.probe.in_flight = None;
         self.tally.note(now, &verdict);
         let event = match (self.health.observe(&at.check, &verdict), verdict) {
             (Some(Change::Up(passes)), Verdict::Pass(took)) => Some(EventKind::Up { passes, took }),
@@ -251,11 +256,12 @@ impl BackendState {
     pub fn handle_wake(&mut self, now: Instant, out: &mut Outbox) -> Option<EventKind> {
         self.armed = None;
         if let Some(at) =
-            self.wanted.check.as_ref().filter(|_| !self.probe.in_flight && self.probe.due <= now)
+            self.wanted.check.as_ref().filter(|_| self.probe.in_flight.is_none() && self.probe.due <= now)
         {
             let (key, host, check) = (self.key.clone(), self.wanted.host.clone(), Arc::clone(&at.check));
-            out.actions.push_back(Action::Probe { key, host, target: at.target.clone(), check });
-            self.probe.in_flight = true;
+            let id = out.next_probe();
+            out.actions.push_back(Action::Probe { id, key, host, target: at.target.clone(), check });
+            self.probe.in_flight = Some(id);
             self.probe.asked = Some(now);
         }
         match self.standing() {
@@ -281,7 +287,10 @@ impl BackendState {
         let checked_alike = self.wanted.check == wanted.check;
         self.wanted = wanted;
         if self.wanted.check.is_none() {
-            self.probe.in_flight = false;
+        if !checked_alike {
+            // What an old one still sees says nothing of what is asked now.
+            self.probe.in_flight = None;
+        }
             if self.health.state() != HealthState::Up {
                 self.health = Health::up();
                 return Some(EventKind::Unchecked);
@@ -317,7 +326,7 @@ impl BackendState {
 
     /// When its next probe is due; `None` while one is under way, or when it is not checked.
     pub fn next_probe(&self) -> Option<Instant> {
-        (self.wanted.check.is_some() && !self.probe.in_flight).then_some(self.probe.due)
+        (self.wanted.check.is_some() && self.probe.in_flight.is_none()).then_some(self.probe.due)
     }
 
     fn next_wake(&self) -> Option<Instant> {

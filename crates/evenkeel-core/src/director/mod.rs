@@ -14,7 +14,7 @@ mod reconcile;
 mod view;
 
 pub use crate::eligible::Standing;
-pub use action::{Action, Cause, Closed, Event, EventKind, Origin};
+pub use action::{Action, Cause, Closed, Event, EventKind, Origin, ProbeId};
 pub use config::{Config, Leaving, Member, PoolConfig, Target, WEIGHT_MAX};
 pub use memory::{BackendMemory, Memory, PoolMemory};
 pub use order::{Agreement, BackendOrder, Difference, Duty, Order, OrderError, Wish, WishMemory};
@@ -41,11 +41,16 @@ use std::time::{Duration, Instant};
 /// Publications are at least so far apart; what changes meanwhile goes into the next one.
 const PUBLISH_EVERY: Duration = Duration::from_millis(20);
 
+/// After a publication the next one waits for this many times what it took, so that whoever makes them has most of its time for
+/// other things: the table of a large pool takes longer than the time between two of its checks.
+const PUBLISH_REST: u32 = 4;
+
 /// Decides who may take traffic.
 ///
-/// Call any `handle_*` when something happened, then [`poll_action`](Self::poll_action) until it returns `None`, then
-/// wait for the next event or for [`poll_timeout`](Self::poll_timeout), at which
-/// [`handle_timeout`](Self::handle_timeout) is due. Times never run backwards.
+/// Call any `handle_*` when something happened, then [`poll_action`](Self::poll_action) until it returns `None`, and
+/// [`handle_published`](Self::handle_published) once what it said to publish is in force; then wait for the next event or
+/// for [`poll_timeout`](Self::poll_timeout), at which [`handle_timeout`](Self::handle_timeout) is due. Times never run
+/// backwards.
 #[derive(Clone, Debug)]
 pub struct Director {
     listeners: Vec<Arc<Listener>>,
@@ -56,6 +61,8 @@ pub struct Director {
     order: Vec<PoolName>,
     out: Outbox,
     published: Arc<Snapshot>,
+    /// When that was begun.
+    publish_began: Instant,
     /// No publication before this.
     publish_after: Instant,
 }
@@ -68,6 +75,7 @@ impl Director {
             timers: Timers::default(),
             changed: BTreeSet::new(),
             dice: Dice::new(seed),
+            probe: ProbeId::default(),
         };
         let mut director = Self {
             listeners: Vec::new(),
@@ -76,6 +84,7 @@ impl Director {
             order: Vec::new(),
             out,
             published: Arc::default(),
+            publish_began: now,
             publish_after: now,
         };
         director.configure(now, config);
@@ -204,12 +213,13 @@ impl Director {
         Arc::clone(&self.published)
     }
 
-    /// A probe asked for by [`Action::Probe`] has ended.
-    pub fn handle_probe(&mut self, now: Instant, key: &BackendKey, verdict: Verdict) {
-        if let Some(pool) = self.pools.get_mut(&key.pool) {
-            pool.handle_probe(now, &key.addr, verdict, &mut self.out);
-        }
+    /// The probe asked for by this [`Action::Probe`] has ended. Whether its verdict counts: not if the backend has left, or is
+    /// checked in another way by now.
+    pub fn handle_probe(&mut self, now: Instant, key: &BackendKey, id: ProbeId, verdict: Verdict) -> bool {
+        let pool = self.pools.get_mut(&key.pool);
+        let counts = pool.is_some_and(|pool| pool.handle_probe(now, &key.addr, id, verdict, &mut self.out));
         self.publish_if_due(now);
+        counts
     }
 
     /// Live traffic failed, the `in_row`th time in a row.
@@ -241,6 +251,12 @@ impl Director {
             self.wake(now);
         }
         self.publish_if_due(now);
+    }
+
+    /// The snapshot of the last [`Action::Publish`] is in force, and it is `now` by that.
+    pub fn handle_published(&mut self, now: Instant) {
+        let took = now.saturating_duration_since(self.publish_began);
+        self.publish_after = after(now, PUBLISH_EVERY.max(took.saturating_mul(PUBLISH_REST)));
     }
 
     /// The time given by [`poll_timeout`](Self::poll_timeout) has come.
@@ -325,6 +341,7 @@ impl Director {
             pools: pools.collect(),
             listeners: self.listeners.iter().map(|it| (it.name.clone(), self.on_duty(it))).collect(),
         });
+        self.publish_began = now;
         self.publish_after = after(now, PUBLISH_EVERY);
     }
 

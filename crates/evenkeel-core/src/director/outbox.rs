@@ -1,6 +1,6 @@
 //! What the director's parts leave for it: actions to hand out, times to wake at, pools to publish.
 
-use super::action::{Action, Event, EventKind};
+use super::action::{Action, Event, EventKind, ProbeId};
 use crate::addr::Addr;
 use crate::dice::Dice;
 use crate::name::{BackendKey, PoolName};
@@ -18,9 +18,17 @@ pub(super) struct Outbox {
     pub changed: BTreeSet<PoolName>,
     /// For jitter.
     pub dice: Dice,
+    /// The last probe that was asked for.
+    pub probe: ProbeId,
 }
 
 impl Outbox {
+    /// What the next probe is known by.
+    pub fn next_probe(&mut self) -> ProbeId {
+        self.probe.0 += 1;
+        self.probe
+    }
+
     /// Tells the operator about a pool, or about one of its backends.
     pub fn announce(&mut self, pool: &PoolName, backend: Option<&Addr>, kind: EventKind) {
         let event = Event { pool: pool.clone(), backend: backend.cloned(), kind };

@@ -1,6 +1,6 @@
 //! One pool as the director sees it: its backends, which of them take traffic, and the picture made of that.
 
-use super::action::{Action, Cause, Closed, EventKind, Origin};
+use super::action::{Action, Cause, Closed, EventKind, Origin, ProbeId};
 use super::backend::BackendState;
 use super::config::{Leaving, PoolConfig, Target};
 use super::order::{Agreement, BackendOrder, Difference, Duty, OrderError, PoolOrders, member_at};
@@ -132,9 +132,20 @@ impl PoolState {
         self.backends.iter().map(move |it| it.view(self.orders.duty(&it.key.addr), now, &self.config))
     }
 
-    /// A probe of the backend at `addr` has ended.
-    pub fn handle_probe(&mut self, now: Instant, addr: &Addr, verdict: Verdict, out: &mut Outbox) {
-        self.update(now, addr, out, |backend, _, out| backend.handle_probe(now, verdict, &mut out.dice));
+    /// A probe of the backend at `addr` has ended. Whether anybody waited for it.
+    pub fn handle_probe(
+        &mut self,
+        now: Instant,
+        addr: &Addr,
+        id: ProbeId,
+        verdict: Verdict,
+        out: &mut Outbox,
+    ) -> bool {
+        let is_awaited = self.index.get(addr).is_some_and(|&index| self.backends[index].awaits(id));
+        if is_awaited {
+            self.update(now, addr, out, |backend, _, out| backend.handle_probe(now, verdict, &mut out.dice));
+        }
+        is_awaited
     }
 
     /// Live traffic to `addr` failed.

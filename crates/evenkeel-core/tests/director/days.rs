@@ -7,7 +7,7 @@ use crate::stage::{MS, SECOND, verdict};
 use crate::world::{self, Weather, one_in};
 use evenkeel_core::addr::Addr;
 use evenkeel_core::dice::Dice;
-use evenkeel_core::director::{Action, Config, Director, EventKind, Order, Standing};
+use evenkeel_core::director::{Action, Config, Director, EventKind, Order, ProbeId, Standing};
 use evenkeel_core::health::Check;
 use evenkeel_core::live::LiveFailure;
 use evenkeel_core::load::Load;
@@ -43,7 +43,7 @@ struct Day {
     loads: BTreeMap<BackendKey, Arc<Load>>,
     weather: BTreeMap<Addr, Weather>,
     /// When the verdicts of the probes in flight come; a reload may leave some that nobody waits for any more.
-    verdicts: Vec<(Instant, BackendKey, char)>,
+    verdicts: Vec<(Instant, BackendKey, ProbeId, char)>,
     told: Vec<String>,
     tells: bool,
 }
@@ -107,11 +107,11 @@ impl Day {
     fn verdict(&mut self, at: Instant) {
         self.now = self.now.max(at);
         let due = self.verdicts.iter().position(|it| it.0 <= self.now).expect("it is due");
-        let (_, key, letter) = self.verdicts.swap_remove(due);
+        let (_, key, id, letter) = self.verdicts.swap_remove(due);
         self.tell(|| format!("{key} is seen: {letter}"));
-        self.director.handle_probe(self.now, &key, verdict(letter));
+        self.director.handle_probe(self.now, &key, id, verdict(letter));
         if let Some(pool) = self.model.get_mut(&key.pool) {
-            pool.verdict(self.now, &key.addr, letter);
+            pool.verdict(self.now, &key.addr, id, letter);
         }
         self.settle();
     }
@@ -239,7 +239,7 @@ impl Day {
     fn settle(&mut self) {
         while let Some(action) = self.director.poll_action() {
             match action {
-                Action::Probe { key, target, check, .. } => self.probe(key, &target, &check),
+                Action::Probe { id, key, target, check, .. } => self.probe(id, key, &target, &check),
                 Action::Publish(snapshot) => {
                     let before = std::mem::replace(&mut self.current, snapshot);
                     assert!(self.current.generation > before.generation);
@@ -270,12 +270,12 @@ impl Day {
         self.check_standings();
     }
 
-    fn probe(&mut self, key: BackendKey, target: &Addr, check: &Check) {
-        self.model.get_mut(&key.pool).expect("its pool is there").asked(self.now, &key.addr);
+    fn probe(&mut self, id: ProbeId, key: BackendKey, target: &Addr, check: &Check) {
+        self.model.get_mut(&key.pool).expect("its pool is there").asked(self.now, &key.addr, id);
         let weather = self.weather.get(&key.addr).copied().unwrap_or(Weather::Fair);
         let (letter, took) = weather.check(&mut self.dice, check);
         self.tell(|| format!("{key} is asked at {target}"));
-        self.verdicts.push((self.now + took, key, letter));
+        self.verdicts.push((self.now + took, key, id, letter));
     }
 
     /// The operator was told what the model says, each once, whatever the order.

@@ -3,7 +3,7 @@
 
 use crate::stage::MS;
 use evenkeel_core::addr::Addr;
-use evenkeel_core::director::{BackendOrder, Duty, Member, PoolConfig, Target};
+use evenkeel_core::director::{BackendOrder, Duty, Member, PoolConfig, ProbeId, Target};
 use evenkeel_core::eject::EjectionRules;
 use evenkeel_core::eligible::AllDown;
 use evenkeel_core::health::{Check, CheckKind};
@@ -81,7 +81,7 @@ struct Ejection {
 }
 
 pub struct Probe {
-    pub in_flight: bool,
+    pub in_flight: Option<ProbeId>,
     asked: Option<Instant>,
     /// When the next one may come at the earliest, and must come at the latest.
     pub window: (Instant, Instant),
@@ -241,7 +241,7 @@ impl ModelPool {
             failed: None,
             told_it_stays: None,
             came_in: None,
-            probe: Probe { in_flight: false, asked: None, window: (now, now) },
+            probe: Probe { in_flight: None, asked: None, window: (now, now) },
         };
         if backend.is_in() {
             backend.came_in = self.ramps(now).then_some(now);
@@ -267,9 +267,12 @@ impl ModelPool {
                 }
                 backend.up = Some(true);
                 backend.verdicts.clear();
-                backend.probe.in_flight = false;
+                backend.probe.in_flight = None;
             }
-            (asked, asks) if asked != asks => backend.probe.window = (now, now),
+            (asked, asks) if asked != asks => {
+                backend.probe.in_flight = None;
+                backend.probe.window = (now, now);
+            }
             _ => {}
         }
         if self.config.ejection.is_none() && backend.is_out() {
@@ -288,24 +291,25 @@ impl ModelPool {
         self.born.is_some_and(|born| now >= born + slow_start.duration)
     }
 
-    pub fn asked(&mut self, now: Instant, addr: &Addr) {
+    pub fn asked(&mut self, now: Instant, addr: &Addr, id: ProbeId) {
         let backend = self.backends.iter_mut().find(|it| it.addr == *addr).expect("probed, so it is there");
         assert!(self.config.check.is_some(), "{addr} is probed without a check");
         let probe = &mut backend.probe;
         let (earliest, latest) = probe.window;
-        assert!(!probe.in_flight, "{addr} is probed twice at once");
+        assert_eq!(probe.in_flight, None, "{addr} is probed twice at once");
         assert!(now >= earliest, "{addr} is probed {:?} early", earliest - now);
         assert!(now <= latest + LATE, "{addr} is probed {:?} late", now - latest);
-        (probe.in_flight, probe.asked) = (true, Some(now));
+        (probe.in_flight, probe.asked) = (Some(id), Some(now));
     }
 
-    pub fn verdict(&mut self, now: Instant, addr: &Addr, letter: char) {
+    pub fn verdict(&mut self, now: Instant, addr: &Addr, id: ProbeId, letter: char) {
         let ramps = self.ramps(now);
         let Some(check) = self.config.check.clone() else { return };
         let Some(backend) = self.backends.iter_mut().find(|it| it.addr == *addr) else { return };
-        if !std::mem::take(&mut backend.probe.in_flight) {
+        if backend.probe.in_flight != Some(id) {
             return;
         }
+        backend.probe.in_flight = None;
         if letter == 'O' {
             backend.ask_again(now, &check);
             return;
@@ -407,7 +411,7 @@ impl ModelPool {
         let mut next: Option<(Instant, &str)> = self.stale.map(|at| (at + 20 * MS, "publication"));
         let mut due = |at: Instant, what| next = next.into_iter().chain([(at, what)]).min();
         for it in &self.backends {
-            if self.config.check.is_some() && !it.probe.in_flight {
+            if self.config.check.is_some() && it.probe.in_flight.is_none() {
                 due(it.probe.window.1, "probe");
             }
             if it.up.is_none() {

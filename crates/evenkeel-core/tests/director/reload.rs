@@ -81,10 +81,11 @@ fn a_change_that_waits_for_its_publication_is_in_the_proposal() {
 #[test]
 fn a_verdict_for_a_backend_that_left_is_ignored() {
     let mut stage = Stage::new(web(2));
+    let id = stage.ids[&key("web", 2)];
     stage.reload(web(1));
     stage.told();
     for pool in ["web", "gone"] {
-        stage.director.handle_probe(stage.now, &key(pool, 2), verdict('F'));
+        assert!(!stage.director.handle_probe(stage.now, &key(pool, 2), id, verdict('F')));
     }
     stage.pass(SECOND / 2);
     assert_eq!(stage.told(), "");
@@ -140,6 +141,26 @@ fn another_check_is_made_at_once() {
     config.pools[0].check = Some(Arc::new(evenkeel_core::health::Check { port: Some(81), ..check() }));
     stage.reload(config);
     assert_eq!(stage.probes.len(), 1);
+}
+
+#[test]
+fn another_check_does_not_wait_for_the_old_one_nor_count_what_that_sees() {
+    let mut stage = Stage::new(web(1));
+    stage.verdict(1, 'P');
+    stage.wait_for_probe(1);
+    let (key, now) = (key("web", 1), stage.now);
+    let old = stage.ids[&key];
+    stage.probes.clear();
+    let mut config = web(1);
+    config.pools[0].check =
+        Some(Arc::new(evenkeel_core::health::Check { port: Some(81), fall: 1, rise: 1, ..check() }));
+    stage.reload(config);
+    assert_eq!(stage.probes.len(), 1, "asked at once");
+    assert!(!stage.director.handle_probe(now, &key, old, verdict('F')));
+    assert!(stage.director.handle_probe(now, &key, stage.ids[&key], verdict('F')));
+    assert!(!stage.director.handle_probe(now, &key, old, verdict('P')));
+    stage.collect();
+    assert_eq!(stage.told(), "1 up, 1 down");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::stage::{MS, SECOND, Stage, addr, key, member, pool, verdict, web};
 use evenkeel_core::addr::Addr;
-use evenkeel_core::director::{Config, Standing};
+use evenkeel_core::director::{Config, ProbeId, Standing};
 use evenkeel_core::eligible::AllDown;
 use std::sync::Arc;
 use std::time::Instant;
@@ -35,7 +35,7 @@ fn without_checks_everybody_is_up_at_once_and_nobody_is_asked() {
     let mut stage = Stage::new(config);
     assert_eq!((stage.takers(), stage.told()), ("1 2".into(), "".into()));
     assert_eq!((stage.probes.len(), stage.director.poll_timeout()), (0, None));
-    stage.director.handle_probe(stage.now, &key("web", 1), verdict('F'));
+    stage.director.handle_probe(stage.now, &key("web", 1), ProbeId::default(), verdict('F'));
     assert_eq!(stage.director.backends()[0], (key("web", 1), Standing::Up));
 }
 
@@ -229,6 +229,21 @@ fn nobody_starts_slowly_while_the_whole_pool_is_new() {
 }
 
 #[test]
+fn a_publication_that_took_long_leaves_time_for_other_things() {
+    let mut stage = Stage::new(web(3));
+    stage.verdict(1, 'P');
+    stage.pass(20 * MS);
+    assert_eq!(stage.takers(), "1");
+    stage.director.handle_published(stage.now + 100 * MS);
+    stage.pass(100 * MS);
+    stage.verdicts("-PP");
+    stage.pass(399 * MS);
+    assert_eq!(stage.takers(), "1");
+    stage.pass(MS);
+    assert_eq!(stage.takers(), "1 2 3", "in one publication");
+}
+
+#[test]
 fn all_down_is_told_once_and_the_one_that_failed_longest_ago_is_tried_first() {
     let mut stage = Stage::new(web(3));
     for number in [2, 1, 3] {
@@ -290,7 +305,7 @@ fn ten_thousand_backends_are_asked_within_half_a_timeout_and_cost_little() {
     for _ in 0..10 {
         stage.pass(SECOND / 2);
         for key in std::mem::take(&mut stage.probes).into_keys() {
-            stage.director.handle_probe(stage.now, &key, verdict('P'));
+            stage.director.handle_probe(stage.now, &key, stage.ids[&key], verdict('P'));
         }
         stage.collect();
     }

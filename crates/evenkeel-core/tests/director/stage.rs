@@ -4,7 +4,7 @@ use evenkeel_core::addr::Addr;
 use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::balance::Balance;
 use evenkeel_core::director::{
-    Action, Closed, Config, Director, Leaving, Member, Order, OrderError, PoolConfig, Target,
+    Action, Closed, Config, Director, Leaving, Member, Order, OrderError, PoolConfig, ProbeId, Target,
 };
 use evenkeel_core::eject::EjectionRules;
 use evenkeel_core::eject::{Errors, Tolerance};
@@ -51,6 +51,8 @@ pub struct Stage {
     told: Vec<String>,
     /// Who is being probed, and where.
     pub probes: BTreeMap<BackendKey, Addr>,
+    /// The last probe of each.
+    pub ids: BTreeMap<BackendKey, ProbeId>,
     /// What was published since the last look.
     pub published: Vec<Arc<Snapshot>>,
     /// What the planes obey.
@@ -62,8 +64,8 @@ impl Stage {
         let now = Instant::now();
         let director = Director::new(now, config, 1);
         let current = director.snapshot();
-        let (told, probes, published) = Default::default();
-        let mut stage = Self { director, now, told, probes, published, current };
+        let (told, probes, ids, published) = Default::default();
+        let mut stage = Self { director, now, told, probes, ids, published, current };
         stage.collect();
         stage
     }
@@ -108,7 +110,7 @@ impl Stage {
         let key = key("web", number);
         self.wait_for_probe(number);
         self.probes.remove(&key);
-        self.director.handle_probe(self.now, &key, verdict(letter));
+        self.director.handle_probe(self.now, &key, self.ids[&key], verdict(letter));
         self.collect();
     }
 
@@ -189,7 +191,8 @@ impl Stage {
                     self.current = Arc::clone(&snapshot);
                     self.published.push(snapshot);
                 }
-                Action::Probe { key, target, .. } => {
+                Action::Probe { id, key, target, .. } => {
+                    self.ids.insert(key.clone(), id);
                     let other = self.probes.insert(key, target);
                     assert!(other.is_none(), "{other:?} is being probed already");
                 }

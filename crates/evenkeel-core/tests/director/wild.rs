@@ -4,16 +4,18 @@
 use crate::stage::{addr, check, key, member, name, pool, verdict};
 use evenkeel_core::attempt::ConnectFailure;
 use evenkeel_core::director::{
-    Action, BackendOrder, Config, Director, Duty, Leaving, Member, Order, PoolConfig,
+    Action, BackendOrder, Config, Director, Duty, Leaving, Member, Order, PoolConfig, ProbeId,
 };
 use evenkeel_core::eject::EjectionRules;
 use evenkeel_core::eject::{Errors, Tolerance};
 use evenkeel_core::eligible::AllDown;
 use evenkeel_core::health::Check;
 use evenkeel_core::live::{Answer, LiveFailure};
+use evenkeel_core::name::BackendKey;
 use evenkeel_core::ramp::SlowStart;
 use evenkeel_core::snapshot::Snapshot;
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,10 +28,15 @@ proptest! {
     ) {
         let mut now = Instant::now();
         let mut director = Director::new(now, configs[0].clone(), seed);
-        look(&mut director, now);
+        let mut ids = BTreeMap::new();
+        look(&mut director, now, &mut ids);
         for deed in deeds {
             match deed {
-                Deed::Verdict(number, letter) => director.handle_probe(now, &key("web", number), verdict(letter)),
+                Deed::Verdict(number, letter) => {
+                    let key = key("web", number);
+                    let id = ids.get(&key).copied().unwrap_or_default();
+                    director.handle_probe(now, &key, id, verdict(letter));
+                }
                 Deed::Failure(number, in_row) => {
                     let failure = match number % 2 {
                         0 => LiveFailure::Connect(ConnectFailure::Refused),
@@ -53,7 +60,7 @@ proptest! {
                 }
                 Deed::Pause(time) => now += time,
             }
-            look(&mut director, now);
+            look(&mut director, now, &mut ids);
         }
     }
 }
@@ -89,8 +96,8 @@ fn any_order() -> impl Strategy<Value = BackendOrder> {
     ]
 }
 
-/// Performs what is due at `now`, which must come to an end, and looks at what is published.
-fn look(director: &mut Director, now: Instant) {
+/// Performs what is due at `now`, which must come to an end, and looks at what is published; notes the last probe of each.
+fn look(director: &mut Director, now: Instant, ids: &mut BTreeMap<BackendKey, ProbeId>) {
     let mut times = 0;
     while director.poll_timeout().is_some_and(|at| at <= now) {
         director.handle_timeout(now);
@@ -98,8 +105,10 @@ fn look(director: &mut Director, now: Instant) {
         assert!(times < 10, "still something to do at once");
     }
     while let Some(action) = director.poll_action() {
-        if let Action::Publish(snapshot) = action {
-            makes_sense(&snapshot);
+        match action {
+            Action::Publish(snapshot) => makes_sense(&snapshot),
+            Action::Probe { id, key, .. } => drop(ids.insert(key, id)),
+            Action::Announce(_) | Action::Close(..) => {}
         }
     }
     makes_sense(&director.snapshot());

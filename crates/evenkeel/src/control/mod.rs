@@ -47,10 +47,11 @@ use crate::upgrade::counted::Closings;
 use crate::upgrade::{Again, Step, supervise};
 use acme::Obtaining;
 use evenkeel_core::addr::Addr;
-use evenkeel_core::director::{Action, Director, EventKind};
+use evenkeel_core::director::{Action, Director, EventKind, ProbeId};
 use evenkeel_core::health::{Check, Verdict};
 use evenkeel_core::name::{BackendKey, PoolName};
 use evenkeel_core::ports::{Ports, Scarce};
+use evenkeel_core::snapshot::Snapshot;
 use evenkeel_proxy::{Inherited, Report, UserPlane};
 use evenkeel_sys::limits;
 use past::Past;
@@ -78,8 +79,17 @@ const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// What happens outside, besides signals and time.
 pub enum Input {
-    /// A probe has ended, after so long.
-    Verdict(BackendKey, Verdict, Duration),
+    /// A probe has ended.
+    Verdict {
+        /// Which one.
+        id: ProbeId,
+        /// Whom it was about.
+        key: BackendKey,
+        /// What it saw.
+        verdict: Verdict,
+        /// After so long.
+        took: Duration,
+    },
     /// Sessions have ended.
     Ended(Ended),
     /// A name was looked up.
@@ -283,13 +293,8 @@ impl Loop {
     fn perform(&mut self) {
         while let Some(action) = self.control.director.poll_action() {
             match action {
-                Action::Publish(snapshot) => {
-                    match self.control.plane.prepare(snapshot, &mut Inherited::new()) {
-                        Ok(publication) => self.control.plane.publish(publication),
-                        Err(error) => self.control.log.tell(Notice::Warning(binding::refused(&error).what)),
-                    }
-                }
-                Action::Probe { key, host, target, check } => self.probe(key, host, target, check),
+                Action::Publish(snapshot) => self.publish(snapshot),
+                Action::Probe { id, key, host, target, check } => self.probe((id, key), host, target, check),
                 Action::Close(closed, leaving) => self.close(closed, leaving),
                 Action::Announce(event) => {
                     if let EventKind::Down { .. } | EventKind::Ejected { .. } = event.kind {
@@ -305,23 +310,38 @@ impl Loop {
         }
     }
 
-    fn probe(&self, key: BackendKey, host: Option<Arc<str>>, target: Addr, check: Arc<Check>) {
+    fn publish(&mut self, snapshot: Arc<Snapshot>) {
+        match self.control.plane.prepare(snapshot, &mut Inherited::new()) {
+            Ok(publication) => self.control.plane.publish(publication),
+            Err(error) => self.control.log.tell(Notice::Warning(binding::refused(&error).what)),
+        }
+        self.control.director.handle_published(Instant::now());
+    }
+
+    fn probe(
+        &self,
+        (id, key): (ProbeId, BackendKey),
+        host: Option<Arc<str>>,
+        target: Addr,
+        check: Arc<Check>,
+    ) {
         let (permits, inputs) = (Arc::clone(&self.permits), self.control.inputs.clone());
         let tls = check.tls.as_ref().map(|terms| (self.control.keys.material.client(terms), host));
         tokio::spawn(async move {
             let Ok(_permit) = permits.acquire().await else { return };
             let (verdict, took) = probe::timed(&key.addr, &target, &check, tls).await;
             // Nobody listens any more when the process ends.
-            let _ = inputs.send(Input::Verdict(key, verdict, took)).await;
+            let _ = inputs.send(Input::Verdict { id, key, verdict, took }).await;
         });
     }
 
     fn handle_input(&mut self, input: Input) {
         let now = Instant::now();
         match input {
-            Input::Verdict(key, verdict, took) => {
-                self.past.note_check(now, &key, &verdict, took);
-                self.control.director.handle_probe(now, &key, verdict);
+            Input::Verdict { id, key, verdict, took } => {
+                if self.control.director.handle_probe(now, &key, id, verdict.clone()) {
+                    self.past.note_check(now, &key, &verdict, took);
+                }
             }
             Input::Ended(ended) => self.past.recent.take(ended),
             Input::Resolved { pool, host, addrs } => {

@@ -55,6 +55,7 @@ impl Loop {
             None => publication,
         });
         control.director = proposal;
+        control.director.handle_published(Instant::now());
         self.follows_anew = true;
         Ok(())
     }
