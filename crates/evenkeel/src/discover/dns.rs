@@ -7,12 +7,12 @@ use evenkeel_core::name::PoolName;
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::lookup_host;
-use tokio::sync::Notify;
 use tokio::sync::mpsc::Sender;
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
 /// Until a name is looked up again.
@@ -20,6 +20,13 @@ const INTERVAL: Duration = Duration::from_secs(30);
 
 /// Until a name that could not be resolved is looked up again, and the least time between two lookups.
 const RETRY: Duration = Duration::from_secs(2);
+
+/// Lookups at once, whatever their number: a server that is silent holds each of them for many seconds, and whoever looks at files
+/// needs a thread, too.
+pub const LOOKUPS_MAX: usize = 24;
+
+/// Of which a lookup has one until its thread is free again, also when nobody waits for it any more.
+static LOOKUPS: Semaphore = Semaphore::const_new(LOOKUPS_MAX);
 
 /// Tells each of `pools` what `host` stands for, now and again and again, sooner when woken, until nobody listens.
 pub async fn follow(host: Arc<str>, pools: BTreeSet<PoolName>, inputs: Sender<Input>, wake: Arc<Notify>) {
@@ -41,10 +48,22 @@ pub async fn follow(host: Arc<str>, pools: BTreeSet<PoolName>, inputs: Sender<In
 }
 
 /// Every address of `host`, in order, each once; or why there is none.
-async fn resolve(host: &str) -> Result<Vec<IpAddr>, Arc<str>> {
-    let answer = lookup_host((host, 0)).await.map_err(|error| reason(&error))?;
-    let addrs: BTreeSet<IpAddr> = answer.map(|addr| addr.ip()).collect();
+async fn resolve(host: &Arc<str>) -> Result<Vec<IpAddr>, Arc<str>> {
+    let name = Arc::clone(host);
+    let ask = move || (&*name, 0).to_socket_addrs().map(Iterator::collect::<Vec<SocketAddr>>);
+    let answer = in_turn(ask).await.and_then(|answer| answer).map_err(|error| reason(&error))?;
+    let addrs: BTreeSet<IpAddr> = answer.into_iter().map(|addr| addr.ip()).collect();
     if addrs.is_empty() { Err("it has no address".into()) } else { Ok(addrs.into_iter().collect()) }
+}
+
+/// What `ask` says, which may take long: on another thread, as soon as few enough are asking.
+async fn in_turn<T: Send + 'static>(ask: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+    let permit = LOOKUPS.acquire().await.map_err(io::Error::other)?;
+    let task = spawn_blocking(move || {
+        let _permit = permit;
+        ask()
+    });
+    task.await.map_err(io::Error::other)
 }
 
 /// What the resolver said, without the part that only says that it was the resolver.
@@ -64,7 +83,7 @@ mod tests {
 
     #[tokio::test]
     async fn localhost_is_this_machine_and_each_address_comes_once() {
-        let addrs = resolve("localhost").await.unwrap();
+        let addrs = resolve(&"localhost".into()).await.unwrap();
         assert!(!addrs.is_empty() && addrs.iter().all(IpAddr::is_loopback), "{addrs:?}");
         assert!(addrs.is_sorted_by(|one, other| one < other), "{addrs:?}");
     }
@@ -72,8 +91,29 @@ mod tests {
     #[tokio::test]
     async fn a_name_that_cannot_be_is_told_with_the_reason_only() {
         // Names in `.invalid` never exist, RFC 6761.
-        let error = resolve("no-such-host.invalid").await.unwrap_err();
+        let error = resolve(&"no-such-host.invalid".into()).await.unwrap_err();
         assert!(!error.contains("failed to lookup"), "{error}");
+    }
+
+    #[test]
+    fn lookups_that_hang_leave_threads_for_others() {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().max_blocking_threads(LOOKUPS_MAX + 1).build().unwrap();
+        let (ends, silences): (Vec<_>, Vec<_>) =
+            (0..3 * LOOKUPS_MAX).map(|_| std::sync::mpsc::channel::<()>()).unzip();
+        runtime.block_on(async {
+            let hang = |silence: std::sync::mpsc::Receiver<()>| in_turn(move || silence.recv());
+            let mut lookups: tokio::task::JoinSet<_> = silences.into_iter().map(hang).collect();
+            while LOOKUPS.available_permits() > 0 {
+                tokio::task::yield_now().await;
+            }
+            timeout(evenkeel_testkit::PATIENCE, spawn_blocking(|| ())).await.unwrap().unwrap();
+            // Nobody waits for these any more, and they hang all the same.
+            lookups.abort_all();
+            while lookups.join_next().await.is_some() {}
+            assert_eq!(LOOKUPS.available_permits(), 0);
+        });
+        drop(ends);
     }
 
     #[tokio::test]

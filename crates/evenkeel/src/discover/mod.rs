@@ -2,6 +2,8 @@
 
 mod dns;
 
+pub use dns::LOOKUPS_MAX;
+
 use crate::control::Input;
 use evenkeel_core::director::{Config, Target};
 use evenkeel_core::name::PoolName;

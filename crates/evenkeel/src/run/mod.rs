@@ -7,7 +7,7 @@ use crate::binding;
 use crate::ceiling::{self, Needs};
 use crate::config::{Loaded, Settings, Source, WatchedFiles};
 use crate::control::{Control, Input, Keeper, Keys, Trial, Watch};
-use crate::discover::Discovery;
+use crate::discover::{Discovery, LOOKUPS_MAX};
 use crate::error::{Exit, RunError};
 use crate::logging::{Log, Notice, Outlet, telling};
 use crate::notify;
@@ -33,8 +33,8 @@ use tokio::task::JoinSet;
 /// Inputs that wait for the control loop, at most; whoever has another one waits.
 const INPUTS_MAX: usize = 1024;
 
-/// Names that are looked up at once, and files that are read, at most.
-const BLOCKING_MAX: usize = 32;
+/// Names that are looked up at once, and files that are read, at most: some threads are for files alone.
+const BLOCKING_MAX: usize = LOOKUPS_MAX + 8;
 
 /// How to run, besides the configuration.
 #[derive(Debug)]
