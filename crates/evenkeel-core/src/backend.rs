@@ -16,6 +16,9 @@ pub struct Backend {
     pub weight: u32,
     /// Whether it may take new sessions.
     pub eligible: bool,
+    /// Whether even what went there before should go elsewhere: an operator has disabled it, or its checks fail and its
+    /// sessions are not to stay.
+    pub lost: bool,
     /// How many it may have.
     pub limits: SeatLimits,
     /// How often in a row live traffic may fail before it counts as suspect.

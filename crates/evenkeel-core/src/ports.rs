@@ -94,6 +94,7 @@ mod tests {
             host: None,
             weight: 1,
             eligible: true,
+            lost: false,
             limits,
             tolerance: Tolerance::default(),
             load,

@@ -1,5 +1,6 @@
 //! The immutable picture that everything that carries traffic obeys.
 
+use crate::addr::Addr;
 use crate::attempt::Tried;
 use crate::backend::Backend;
 use crate::balance::{Choice, Picker};
@@ -217,6 +218,19 @@ impl Pool {
         // Where nobody may be chosen, as before the first checks, all are tried. Who is spare is for who has tried the others.
         let may_be_chosen = backend.eligible || self.last_resort.contains(&index);
         may_be_chosen && !backend.is_suspect() && backend.has_room()
+    }
+
+    /// Whether the backend at this index may take what belongs to it from before, as a connection of QUIC from another address:
+    /// it need not take anything new for that.
+    pub fn keeps(&self, index: u32) -> bool {
+        let is_lost = self.backends.get(index as usize).is_none_or(|backend| backend.lost);
+        !is_lost || self.last_resort.contains(&index)
+    }
+
+    /// Whether what goes to `backend` had better go to another one: it is lost, and there is one.
+    pub fn replaces(&self, backend: &Addr) -> bool {
+        let is_lost = self.backends.iter().any(|it| it.lost && it.addr == *backend);
+        is_lost && self.backends.iter().any(|it| it.eligible)
     }
 
     /// The backend to try next for the client with this hash ([`client_hash`](crate::hash::client_hash)): by the balance, else

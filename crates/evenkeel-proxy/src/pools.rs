@@ -37,6 +37,8 @@ pub struct LocalPool {
     turn: Cell<u32>,
     /// What its backends are called by clients that named one lately.
     tags: RefCell<Option<Tags>>,
+    /// Snapshots in which some backend was lost.
+    losses: Cell<u32>,
 }
 
 /// A seat at a backend, or why there is none.
@@ -69,6 +71,7 @@ impl LocalPool {
             line: RefCell::default(),
             turn: Cell::new(0),
             tags: RefCell::default(),
+            losses: Cell::new(0),
         }
     }
 
@@ -84,10 +87,25 @@ impl LocalPool {
 
     /// A newer snapshot has come.
     pub fn publish(&self, pool: &Arc<Pool>, book: &PoolBook, keyring: &Keyring) {
+        if pool.backends.iter().any(|backend| backend.lost) {
+            self.losses.set(self.losses.get().wrapping_add(1));
+        }
         self.newest.replace(Arc::clone(pool));
         self.tags.replace(None);
         self.book.replace(Arc::clone(book));
         self.tls.replace(pool.rules.tls.as_ref().and_then(|terms| keyring.client(terms)).cloned());
+    }
+
+    /// Whether what goes to `backend` had better go elsewhere. `seen` is what the asker knows of losses: hardly ever is there
+    /// anything new, and a flow asks with each datagram.
+    pub fn replaces(&self, backend: &Addr, seen: &Cell<u32>) -> bool {
+        let losses = self.losses.get();
+        seen.replace(losses) != losses && self.newest.borrow().replaces(backend)
+    }
+
+    /// What is known of losses now.
+    pub fn losses(&self) -> u32 {
+        self.losses.get()
     }
 
     /// What is needed to speak TLS with its backends.
@@ -130,10 +148,11 @@ impl LocalPool {
         Seating::Busy
     }
 
-    /// A seat at this backend of the newest snapshot, whether it is eligible or not, if it has room.
+    /// A seat at this backend of the newest snapshot, if that may take what belongs to it from before and has room.
     pub fn seat_at(&self, is_meant: impl Fn(&Addr) -> bool) -> Option<(Arc<Pool>, u32, CountedSeat)> {
         let pool = self.newest();
         let index = pool.backends.iter().position(|backend| is_meant(&backend.addr))?;
+        let index = Some(index).filter(|&index| pool.keeps(index as u32))?;
         let seat = pool.backends[index].load.enter(pool.backends[index].limits)?;
         let counts = self.book.borrow()[index].of(self.worker);
         Some((pool, index as u32, CountedSeat::new(seat, counts)))

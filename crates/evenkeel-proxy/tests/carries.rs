@@ -74,7 +74,7 @@ fn config(backends: &[SocketAddr]) -> Config {
             slow_start: None,
             all_down: AllDown::Try,
             on_remove: Leaving::Keep,
-            on_down: Leaving::Keep,
+            on_down: None,
             rules: Arc::new(rules),
         }],
     }

@@ -69,6 +69,7 @@ fn backends(count: u32) -> Vec<Backend> {
         host: None,
         weight: 1,
         eligible: true,
+        lost: false,
         limits: SeatLimits::NONE,
         tolerance: Tolerance { failures: 3, ..Tolerance::default() },
         load: Default::default(),

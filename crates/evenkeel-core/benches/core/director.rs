@@ -45,7 +45,7 @@ fn config(count: u32, first_weight: u32) -> Config {
         slow_start: None,
         all_down: AllDown::Try,
         on_remove: Leaving::Keep,
-        on_down: Leaving::Keep,
+        on_down: None,
         rules: Arc::new(rules()),
     };
     Config { listeners: vec![], pools: vec![pool] }

@@ -109,6 +109,7 @@ mod tests {
             host: None,
             weight: 1,
             eligible: true,
+            lost: false,
             limits: SeatLimits { sessions: 1, connecting: 1 },
             tolerance: Tolerance { failures: 1, ..Tolerance::default() },
             load: Arc::clone(load),

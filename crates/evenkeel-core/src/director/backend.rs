@@ -1,7 +1,7 @@
 //! One backend as the director sees it: its checks, its ejections, its ramp, and when it wants to be woken.
 
 use super::action::{Action, Cause, EventKind, ProbeId};
-use super::config::PoolConfig;
+use super::config::{Leaving, PoolConfig};
 use super::order::Duty;
 use super::outbox::{Outbox, Timer};
 use super::view::{BackendView, Tally};
@@ -148,12 +148,14 @@ impl BackendState {
     }
 
     /// What the planes get to see of it.
-    pub fn publish(&self, weight: u32, eligible: bool, pool: &PoolConfig) -> Backend {
+    pub fn publish(&self, weight: u32, eligible: bool, duty: Duty, pool: &PoolConfig) -> Backend {
+        let leaves = self.standing() == Standing::Down && pool.on_down != Some(Leaving::Keep);
         Backend {
             addr: self.key.addr.clone(),
             host: self.wanted.host.clone(),
             weight,
             eligible,
+            lost: leaves || duty == Duty::Off,
             limits: self.wanted.limits,
             tolerance: pool.ejection.map_or_else(Tolerance::default, |rules| rules.tolerance),
             load: Arc::clone(&self.load),
@@ -286,11 +288,11 @@ impl BackendState {
     ) -> Option<EventKind> {
         let checked_alike = self.wanted.check == wanted.check;
         self.wanted = wanted;
-        if self.wanted.check.is_none() {
         if !checked_alike {
             // What an old one still sees says nothing of what is asked now.
             self.probe.in_flight = None;
         }
+        if self.wanted.check.is_none() {
             if self.health.state() != HealthState::Up {
                 self.health = Health::up();
                 return Some(EventKind::Unchecked);

@@ -50,8 +50,9 @@ pub struct PoolConfig {
     pub all_down: AllDown,
     /// What becomes of the sessions at one that has left.
     pub on_remove: Leaving,
-    /// What becomes of the sessions at one whose checks fail.
-    pub on_down: Leaving,
+    /// What becomes of the sessions at one whose checks fail. `None`: they stay, but a flow begins anew elsewhere when its client
+    /// sends more.
+    pub on_down: Option<Leaving>,
     /// Rules of the sessions.
     pub rules: Arc<PoolRules>,
 }

@@ -216,7 +216,7 @@ impl PoolState {
         if backend.standing() != before {
             match backend.standing() {
                 Standing::Up => backend.come_in(now, ramps),
-                Standing::Down => close(backend, self.config.on_down, out),
+                Standing::Down => close(backend, self.config.on_down.unwrap_or(Leaving::Keep), out),
                 Standing::Checking | Standing::Ejected => {}
             }
             out.changed.insert(self.config.name.clone());
@@ -242,7 +242,8 @@ impl PoolState {
             .map(|((backend, candidate), percent)| {
                 let weight = candidate.weight;
                 let weight = if ramping { ramp::scaled(weight, percent) } else { weight };
-                backend.publish(weight, tier.takes(candidate), &self.config)
+                let duty = self.orders.duty(&backend.key.addr);
+                backend.publish(weight, tier.takes(candidate), duty, &self.config)
             })
             .collect();
         Arc::new(Pool {

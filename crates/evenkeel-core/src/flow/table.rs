@@ -166,6 +166,13 @@ impl<P: Copy + Eq + Hash, T> FlowTable<P, T> {
         Some(value)
     }
 
+    /// Whether nothing came back to this flow in all the time since `since`, when it was first sent to its backend, though it
+    /// has had as long as flows have for that.
+    pub fn is_in_vain(&self, now: Instant, id: FlowId, since: Instant) -> bool {
+        let is_unanswered = self.flow(id).is_some_and(|flow| flow.kept.standing == Standing::Unanswered);
+        is_unanswered && self.rules.expects_answers() && now >= since + self.rules.unanswered
+    }
+
     /// Whose room a new flow would take: of those who have come least far who was quiet for longest. Each standing keeps a
     /// quarter of the table: a flood of senders whom nobody answers takes no room of clients that are answered, and many
     /// idle clients none of those who are about to be.

@@ -12,7 +12,7 @@ fn order(number: u8, order: BackendOrder) -> Order {
     Order::Backend(key("web", number), order)
 }
 
-fn duty(number: u8, duty: Duty) -> Order {
+pub fn duty(number: u8, duty: Duty) -> Order {
     order(number, BackendOrder::Duty(duty))
 }
 
@@ -273,7 +273,7 @@ fn a_service_that_drains_closes_its_listeners_and_one_that_is_disabled_its_sessi
 fn sessions_go_as_the_pool_wants_it_when_their_backend_leaves_or_fails() {
     let mut config = web(3);
     config.pools[0].on_remove = Leaving::Drain(SECOND);
-    config.pools[0].on_down = Leaving::Cut;
+    config.pools[0].on_down = Some(Leaving::Cut);
     let mut stage = Stage::new(config.clone());
     stage.verdicts("PPP");
     stage.told();

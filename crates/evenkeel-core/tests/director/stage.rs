@@ -253,7 +253,7 @@ pub fn pool(name: &str, members: Vec<Member>) -> PoolConfig {
         slow_start: Some(SlowStart { duration: 30 * SECOND, from_percent: 10 }),
         all_down: AllDown::Try,
         on_remove: Leaving::Keep,
-        on_down: Leaving::Keep,
+        on_down: None,
         rules: Arc::new(rules()),
     }
 }

@@ -146,7 +146,7 @@ fn config() -> impl Strategy<Value = Config> {
             }),
             slow_start: slow_start.map(|(duration, from_percent)| SlowStart { duration, from_percent }),
             on_remove: if tries { Leaving::Cut } else { Leaving::Keep },
-            on_down: if tries { Leaving::Drain(Duration::from_secs(1)) } else { Leaving::Keep },
+            on_down: tries.then_some(Leaving::Drain(Duration::from_secs(1))),
             all_down: if tries { AllDown::Try } else { AllDown::Close },
             ..pool("web", members)
         })

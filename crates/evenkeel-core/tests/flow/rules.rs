@@ -66,6 +66,23 @@ fn whoever_goes_on_talking_is_not_over() {
 }
 
 #[test]
+fn whoever_goes_on_asking_and_is_never_answered_asks_in_vain() {
+    let mut scene = Scene::new(8, None);
+    let id = scene.open(0, 1);
+    let begun = scene.at(0);
+    scene.ask(59, 1);
+    assert!(!scene.table.is_in_vain(scene.at(59), id, begun));
+    assert!(scene.table.is_in_vain(scene.at(60), id, begun));
+    assert_eq!(scene.over(60), None, "but what was asked a second ago may be answered");
+    assert!(!scene.table.is_in_vain(scene.at(60), id, scene.at(1)), "another backend has time of its own");
+    scene.answer(61, id);
+    assert!(!scene.table.is_in_vain(scene.at(900), id, begun));
+    let mut scene = Scene::new(8, Some(0));
+    let id = scene.open(0, 1);
+    assert!(!scene.table.is_in_vain(scene.at(900), id, scene.at(0)), "none is expected");
+}
+
+#[test]
 fn with_its_last_answer_a_flow_is_over_and_every_question_gets_its_own() {
     let mut scene = Scene::new(8, Some(1));
     let id = scene.open(0, 1);

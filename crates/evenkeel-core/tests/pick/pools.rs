@@ -28,6 +28,7 @@ pub fn backend(number: u32, weight: u32) -> Backend {
         host: None,
         weight,
         eligible: true,
+        lost: false,
         limits: SeatLimits::NONE,
         tolerance: Tolerance { failures: 1, ..Tolerance::default() },
         load: Default::default(),

@@ -21,7 +21,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 impl Worker {
-    /// These datagrams of `inbox` are the first of a flow, if one may begin.
+    /// Whether flows may begin there.
+    pub fn takes_flows(&self, accepting: &Accepting) -> bool {
+        accepting.listener.open && self.drains_by().is_none()
+    }
+
+    /// These datagrams of `inbox` are the first of a flow, if one may begin; at another backend than their client has `left`, if
+    /// there is one.
     pub fn begin_flow(
         self: &Rc<Self>,
         accepting: &Rc<Accepting>,
@@ -29,10 +35,11 @@ impl Worker {
         path: Path,
         inbox: &Inbox,
         run: Range<usize>,
+        left: Option<Addr>,
     ) {
         let lose = |lost| accepting.counts.datagrams.lose(lost, run.len() as u64);
         let Some(flows) = &accepting.flows else { return };
-        if !accepting.listener.open || self.drains_by().is_some() {
+        if !self.takes_flows(accepting) {
             return lose(Lost::Draining);
         }
         let Some(places) = self.make_room(accepting, flows) else { return lose(Lost::NoFlow) };
@@ -41,7 +48,7 @@ impl Worker {
         // Before its backend is found: whoever has to leave for that leaves a row, which would be the next one.
         self.take_row(Rc::clone(&session), Stage::Away);
         self.guarded(Some(row), || {
-            match self.open_flow(&session, accepting, inbox.datagram(run.start)) {
+            match self.open_flow(&session, accepting, inbox.datagram(run.start), left.as_ref()) {
                 Ok(towards) => {
                     let flow = self.admit_flow(session, accepting, flows, (path, number), towards);
                     flows.borrow_mut().handle_client(self.reactor.now(), &path, run.len() as u64 - 1);
@@ -85,6 +92,7 @@ impl Worker {
         session: &Rc<Session>,
         accepting: &Accepting,
         datagram: &[u8],
+        left: Option<&Addr>,
     ) -> Result<Towards, End> {
         gate::pass(self, session)?;
         let pool = session.pool.get().ok_or(End::NoBackend)?;
@@ -93,9 +101,9 @@ impl Worker {
         let followed = trail.and_then(|trail| Some((trail, trail.follow(datagram)?)));
         match followed {
             Some((trail, mark)) => {
-                towards::find(self, session, pool, Some(&|addr: &Addr| trail.mark(addr) == mark))
+                towards::find(self, session, pool, Some(&|addr: &Addr| trail.mark(addr) == mark), left)
             }
-            None => towards::find(self, session, pool, None),
+            None => towards::find(self, session, pool, None, left),
         }
     }
 

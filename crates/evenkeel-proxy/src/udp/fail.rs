@@ -58,7 +58,7 @@ impl Worker {
         failure: ConnectFailure,
     ) -> Result<(), End> {
         spend_retry(self, &flow.session, pool, failure)?;
-        let other = towards::find(self, &flow.session, pool, None)?;
+        let other = towards::find(self, &flow.session, pool, None, None)?;
         let before = flow.towards.replace(other);
         drop(before);
         self.on_seat_freed(pool);

@@ -57,6 +57,8 @@ pub struct Towards {
     pub seat: CountedSeat,
     /// What the flow is held to.
     pub rules: Arc<PoolRules>,
+    /// Which losses of the pool it knows of.
+    pub losses: Cell<u32>,
     /// The header that the backend wants in front of what it gets first, as long as it has got nothing.
     pub header: Cell<Option<SendProxy>>,
 }
@@ -139,6 +141,17 @@ impl Flow {
         let is_over = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         let drained = is_over(self.drain.get()).then_some(End::Drained);
         drained.or_else(|| is_over(self.lifetime()).then_some(End::Lifetime))
+    }
+
+    /// How it ends if its client sends more now: nothing came back in all its time, or its backend is lost while others are
+    /// not. Nothing else would find that out, as UDP does not say whether anybody is there.
+    pub fn outlived(&self, now: Instant) -> Option<End> {
+        let (towards, id) = (self.towards.borrow(), *self.id.get()?);
+        if self.answered.get().is_none() && self.flows.borrow().is_in_vain(now, id, towards.since) {
+            return Some(End::Unanswered);
+        }
+        let is_lost = self.session.pool.get()?.replaces(&towards.backend, &towards.losses);
+        is_lost.then_some(End::Drained)
     }
 
     /// Sees to it that it is over by `at`.

@@ -4,6 +4,7 @@ use super::{Flow, Path};
 use crate::header;
 use crate::listener::Accepting;
 use crate::worker::Worker;
+use evenkeel_core::addr::Addr;
 use evenkeel_core::flow::Lost;
 use evenkeel_sys::datagram::{self, Inbox};
 use std::io::{self, ErrorKind};
@@ -63,15 +64,29 @@ impl Worker {
             let known = table.handle_client(self.reactor.now(), &path, datagrams);
             let known = known.map(|(_, flow)| Rc::clone(flow));
             drop(table);
-            match known {
+            let may_begin = beginnings > 0;
+            let leaves = |flow: &Rc<Flow>| self.leave_backend(accepting, flow);
+            let left = known.as_ref().filter(|_| may_begin).and_then(leaves);
+            match known.filter(|_| left.is_none()) {
                 Some(flow) => self.forward(&flow, inbox, run.clone()),
-                None if beginnings == 0 => accepting.counts.datagrams.lose(Lost::Busy, datagrams),
+                None if !may_begin => accepting.counts.datagrams.lose(Lost::Busy, datagrams),
                 None => {
                     beginnings -= 1;
-                    self.begin_flow(accepting, number, path, inbox, run.clone());
+                    self.begin_flow(accepting, number, path, inbox, run.clone(), left);
                 }
             }
         }
+    }
+
+    /// Ends `flow` if it is in vain to send more to its backend, which is returned: what its client has sent now begins another one.
+    fn leave_backend(self: &Rc<Self>, accepting: &Accepting, flow: &Rc<Flow>) -> Option<Addr> {
+        if !self.takes_flows(accepting) {
+            return None;
+        }
+        let end = flow.outlived(self.reactor.now())?;
+        let backend = flow.towards.borrow().backend.clone();
+        self.end(flow.session.row, end);
+        Some(backend)
     }
 
     /// These datagrams of `inbox` to the backend of `flow`.

@@ -98,6 +98,7 @@ impl Worker {
                 since: suspended.since,
                 seat,
                 rules: suspended.rules,
+                losses: Cell::default(),
                 header: Cell::default(),
             }),
             unanswered: RefCell::new(suspended.unanswered),

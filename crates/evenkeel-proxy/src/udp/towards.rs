@@ -24,18 +24,19 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 /// A backend that the session has not tried yet, and a socket that is connected to it and watched. The one that is `meant` is
-/// tried first.
+/// tried first, the one that its client has `left` only if there is no other.
 pub fn find(
     worker: &Rc<Worker>,
     session: &Session,
     local: &LocalPool,
     meant: Option<&dyn Fn(&Addr) -> bool>,
+    left: Option<&Addr>,
 ) -> Result<Towards, End> {
     let (mut may_evict, mut meant) = (true, meant);
     loop {
         let (pool, index, mut seat) = match meant.take().and_then(|is_meant| local.seat_at(is_meant)) {
             Some(seated) => seated,
-            None => seat(session, local)?,
+            None => seat(session, local, left)?,
         };
         let backend = &pool.backends[index as usize];
         let now = worker.reactor.now();
@@ -45,7 +46,8 @@ pub fn find(
                 session.set_reach(Reach::Connected(backend.addr.clone(), Span::ZERO));
                 let (backend, rules) = (backend.addr.clone(), Arc::clone(&pool.rules));
                 let (socket, header) = (Rc::new(socket), Cell::new(rules.send_proxy));
-                return Ok(Towards { socket, backend, since: now, seat, rules, header });
+                let losses = Cell::new(local.losses());
+                return Ok(Towards { socket, backend, since: now, seat, rules, losses, header });
             }
             // It is flows that take most of what is missing.
             Err(ConnectFailure::NoSourcePort | ConnectFailure::NoResources(_)) if may_evict => {
@@ -66,12 +68,32 @@ pub fn find(
     }
 }
 
-fn seat(session: &Session, local: &LocalPool) -> Result<(Arc<Pool>, u32, CountedSeat), End> {
-    match local.seat(client_hash(session.client()), |pool| tried(session, pool)) {
+fn seat(
+    session: &Session,
+    local: &LocalPool,
+    left: Option<&Addr>,
+) -> Result<(Arc<Pool>, u32, CountedSeat), End> {
+    match try_to_seat(session, local, left) {
         Seating::At(pool, index, seat) => Ok((pool, index, seat)),
         Seating::Busy => Err(End::QueueFull),
         Seating::Exhausted => Err(nobody_left(session)),
     }
+}
+
+fn try_to_seat(session: &Session, local: &LocalPool, left: Option<&Addr>) -> Seating {
+    let client = client_hash(session.client());
+    if let Some(left) = left {
+        let seating = local.seat(client, |pool| {
+            let mut tried = tried(session, pool);
+            let left = pool.backends.iter().position(|backend| backend.addr == *left);
+            left.into_iter().for_each(|index| tried.insert(index as u32));
+            tried
+        });
+        if let Seating::At(..) = seating {
+            return seating;
+        }
+    }
+    local.seat(client, |pool| tried(session, pool))
 }
 
 fn open(

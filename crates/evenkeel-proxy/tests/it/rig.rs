@@ -137,6 +137,7 @@ pub fn backend(place: &Place) -> Backend {
         host: None,
         weight: 1,
         eligible: true,
+        lost: false,
         limits: SeatLimits::NONE,
         tolerance: Tolerance::default(),
         load: Arc::new(Load::default()),

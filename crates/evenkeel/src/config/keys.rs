@@ -1127,10 +1127,13 @@ pub static KEYS: &[Key] = &[
         name: "on-down",
         scope: Scope::Pool,
         kind: Kind::Leaving,
-        default: Is("keep"),
+        default: Means(
+            "`keep` for connections; a flow begins anew at another backend when its client sends more",
+        ),
         doc: "What becomes of open sessions when the checks of their backend fail. `keep` lets them go on, `drain(30s)` \
               gives them that time and closes the rest over its second half, `cut` closes all within two seconds.",
-        why: "a check that fails says little about sessions that are in full flow; a dead peer is found by keepalive",
+        why: "a check that fails says little about connections that are in full flow; a dead peer is found by keepalive, which UDP \
+              does not have",
         example: "drain(30s)",
         aliases: &["on-marked-down"],
     },
@@ -1249,7 +1252,8 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Flows,
         kind: at_least(1),
         default: Is("60s"),
-        doc: "The same for a flow that the backend has not answered yet.",
+        doc: "The same for a flow that the backend has not answered yet. If its client goes on for so long all the same, what it \
+              sends then begins another flow, at another backend if there is one.",
         why: "anybody can send under any address; whoever is there answers sooner",
         example: "10s",
         aliases: &["unreplied", "udp-unreplied"],

@@ -85,7 +85,7 @@ pub fn compile(
             Some("close") => AllDown::Close,
             _ => AllDown::Try,
         },
-        on_remove: leaving(chain, "on-remove"),
+        on_remove: leaving(chain, "on-remove").unwrap_or(Leaving::Keep),
         on_down: leaving(chain, "on-down"),
         rules: Arc::new(rules),
     }
@@ -143,10 +143,10 @@ fn send_proxy(chain: &Chain<'_>, problems: &mut Problems) -> Option<SendProxy> {
     }))
 }
 
-fn leaving(chain: &Chain<'_>, key: &str) -> Leaving {
+fn leaving(chain: &Chain<'_>, key: &str) -> Option<Leaving> {
     match chain.find(key).map(|found| found.value) {
-        Some(Setting::Leaving(leaving)) => *leaving,
-        _ => Leaving::Keep,
+        Some(Setting::Leaving(leaving)) => Some(*leaving),
+        _ => None,
     }
 }
 

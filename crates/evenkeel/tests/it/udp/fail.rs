@@ -1,8 +1,8 @@
 //! Backends that are not there, and too little room.
 
-use super::setup::{Setup, ask_patiently, wait_flow};
+use super::setup::{Setup, ask_patiently, named, wait_flow};
 use evenkeel_testkit::limits::set_descriptors_of;
-use evenkeel_testkit::{UdpServer, eventually};
+use evenkeel_testkit::{Server, UdpServer, eventually};
 use std::net::{SocketAddr, UdpSocket};
 
 /// Where nobody listens.
@@ -53,6 +53,44 @@ fn a_backend_that_refuses_is_ejected_like_one_that_refuses_connections() {
         assert_eq!(setup.client().ask(b"anybody?"), "alive");
         balancer.log().iter().any(|line| line["event"] == "ejected").then_some(())
     });
+}
+
+#[test]
+fn a_client_that_keeps_asking_a_silent_backend_gets_another_one() {
+    let servers = [UdpServer::mute(), named("b")];
+    // By `first` it would be the silent one again and again.
+    let setup = Setup::to(&servers).keys("balance = \"first\"\ntimeout.unanswered = \"1s\"");
+    let mut running = setup.clone().ready();
+    assert_eq!(ask_patiently(&setup.client(), "anybody?"), "b");
+    let told = wait_flow(&mut running, |_| true);
+    assert_eq!((&told["end"], &told["datagrams_to_client"]), (&"unanswered".into(), &0.into()));
+}
+
+#[test]
+fn a_flow_whose_backend_is_down_goes_on_elsewhere_unless_it_is_to_stay() {
+    for (keys, goes_to) in [("", "b"), ("on-down = \"keep\"\n", "a")] {
+        let (mut checked, good) = (Server::echo(), Server::echo());
+        let servers = [named("a"), named("b")];
+        let port_of = |server: &Server| server.place().to_string().rsplit(':').next().unwrap().to_owned();
+        let of = |at: usize, check: &Server| {
+            format!("addr = \"{}\", check-port = {}", servers[at].addr(), port_of(check))
+        };
+        let health = "health = { tcp = true, interval = \"50ms\", fast-interval = \"50ms\" }";
+        let setup = Setup::to([]).backend(&of(0, &checked)).backend(&of(1, &good));
+        let setup = setup.keys(&format!("balance = \"first\"\n{keys}{health}"));
+        let mut running = setup.plain().spawn();
+        for server in &servers {
+            let addr = server.addr().to_string();
+            running.wait_for("that it is up", |line| line["event"] == "up" && line["backend"] == addr);
+        }
+        let client = setup.client();
+        eventually("the first", || (ask_patiently(&client, "?") == "a").then_some(()));
+        checked.stop();
+        let addr = servers[0].addr().to_string();
+        running.wait_for("that it is down", |line| line["event"] == "down" && line["backend"] == addr);
+        eventually("where new ones go", || (ask_patiently(&setup.client(), "new") == "b").then_some(()));
+        assert_eq!(ask_patiently(&client, "go on"), goes_to);
+    }
 }
 
 #[test]

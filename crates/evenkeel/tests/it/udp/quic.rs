@@ -70,6 +70,19 @@ fn a_connection_keeps_its_backend_when_its_clients_port_changes() {
 }
 
 #[test]
+fn a_connection_is_followed_to_a_backend_that_drains_and_not_to_one_that_is_disabled() {
+    let servers = [quic_server("a"), quic_server("b")];
+    let setup = Setup::to(&servers).keys("quic = true\nbalance = \"first\"");
+    let running = setup.clone().ready();
+    let mut clients = Clients::of(&setup);
+    let connection = clients.connect();
+    for (order, goes_to) in [("drain", "a"), ("disable", "b"), ("enable", "a")] {
+        assert_eq!(running.command(&format!("{order} dns {}", servers[0].addr())).0, 0);
+        assert_eq!(clients.move_on(&connection), goes_to, "{order}");
+    }
+}
+
+#[test]
 fn a_backend_is_told_where_the_client_is_before_its_first_datagram() {
     let server = UdpServer::echo();
     let setup = Setup::to([&server]).keys("send-proxy = \"v2\"");

@@ -31,6 +31,12 @@ impl Setup {
         self
     }
 
+    /// One more backend, as the keys of an inline table.
+    pub fn backend(mut self, keys: &str) -> Self {
+        self.to.push(format!("{{ {keys} }}"));
+        self
+    }
+
     /// Listens at this address and port.
     pub fn listen(mut self, listen: &str) -> Self {
         listen.clone_into(&mut self.listen);
