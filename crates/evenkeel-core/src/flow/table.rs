@@ -6,7 +6,7 @@ use super::{FlowRules, Standing};
 use crate::dice::Dice;
 use crate::end::End;
 use std::hash::Hash;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 #[expect(clippy::disallowed_types, reason = "nobody goes through it, and the key of its hash is an argument")]
 type Paths<P> = std::collections::HashMap<P, u32, Key>;
@@ -171,6 +171,14 @@ impl<P: Copy + Eq + Hash, T> FlowTable<P, T> {
     pub fn is_in_vain(&self, now: Instant, id: FlowId, since: Instant) -> bool {
         let is_unanswered = self.flow(id).is_some_and(|flow| flow.kept.standing == Standing::Unanswered);
         is_unanswered && self.rules.expects_answers() && now >= since + self.rules.unanswered
+    }
+
+    /// Of those that nobody has answered who was quiet for longest, if that is longer than `quiet`.
+    pub fn oldest_unanswered(&self, now: Instant, quiet: Duration) -> Option<FlowId> {
+        let index = self.orders.first(Standing::Unanswered as usize)?;
+        let place = &self.places[index as usize];
+        let active = place.flow.as_ref()?.kept.active;
+        (now >= active + quiet).then_some(FlowId { index, tenant: place.tenant })
     }
 
     /// Whose room a new flow would take: of those who have come least far who was quiet for longest. Each standing keeps a

@@ -83,6 +83,19 @@ fn whoever_goes_on_asking_and_is_never_answered_asks_in_vain() {
 }
 
 #[test]
+fn the_oldest_whom_nobody_answers_is_the_one_that_was_quiet_for_longest() {
+    let mut scene = Scene::new(8, None);
+    let answered = scene.open(0, 1);
+    scene.answer(0, answered);
+    let (first, second) = (scene.open(1, 2), scene.open(2, 3));
+    let oldest =
+        |scene: &Scene, seconds| scene.table.oldest_unanswered(scene.at(seconds), Duration::from_secs(5));
+    assert_eq!((oldest(&scene, 5), oldest(&scene, 6)), (None, Some(first)));
+    scene.ask(6, 2);
+    assert_eq!((oldest(&scene, 6), oldest(&scene, 7)), (None, Some(second)));
+}
+
+#[test]
 fn with_its_last_answer_a_flow_is_over_and_every_question_gets_its_own() {
     let mut scene = Scene::new(8, Some(1));
     let id = scene.open(0, 1);

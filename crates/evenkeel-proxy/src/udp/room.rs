@@ -4,15 +4,21 @@
 
 use super::Flows;
 use crate::listener::Accepting;
-use crate::session::Places;
+use crate::pools::LocalPool;
+use crate::session::{Places, Session};
 use crate::shared::count;
 use crate::worker::Worker;
 use evenkeel_core::end::End;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// Flows of a service that make room for one at most: after a reload that lowered its limit thousands may be too many, and
 /// the others would have to wait until all of them are ended.
 const LEAVING_MAX: u32 = 2;
+
+/// So long a flow that nobody answers keeps its seat from those that find none: were it less, none would live to be answered
+/// where more begin than backends have seats for.
+const SEAT_KEPT: Duration = Duration::from_secs(1);
 
 impl Worker {
     /// This worker's share of so many flows: the kernel deals clients out evenly among the workers' sockets. At least one,
@@ -48,6 +54,21 @@ impl Worker {
         let most = services.values().max_by_key(|flows| flows.borrow().len()).map(Rc::clone);
         drop(services);
         most.into_iter().for_each(|flows| self.evict(&flows));
+    }
+
+    /// Every backend of `pool` is full: ends a flow of this worker there, of the service of `session`, that nobody has answered,
+    /// if one has waited for that in vain. Whether there was one.
+    pub fn evict_unanswered(self: &Rc<Self>, session: &Session, pool: &LocalPool) -> bool {
+        let flows = self.udp.services.borrow().get(&session.listener.name.service).cloned();
+        let row = flows.and_then(|flows| {
+            let flows = flows.borrow();
+            let oldest = flows.oldest_unanswered(self.reactor.now(), SEAT_KEPT)?;
+            let oldest = &flows.get(oldest)?.0.session;
+            let is_there = oldest.pool.get().is_some_and(|it| std::ptr::eq(&**it, pool));
+            is_there.then_some(oldest.row)
+        });
+        row.into_iter().for_each(|row| self.end(row, End::Evicted));
+        row.is_some()
     }
 
     fn evict(self: &Rc<Self>, flows: &Flows) {

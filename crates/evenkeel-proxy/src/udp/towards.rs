@@ -36,7 +36,7 @@ pub fn find(
     loop {
         let (pool, index, mut seat) = match meant.take().and_then(|is_meant| local.seat_at(is_meant)) {
             Some(seated) => seated,
-            None => seat(session, local, left)?,
+            None => seat(worker, session, local, left)?,
         };
         let backend = &pool.backends[index as usize];
         let now = worker.reactor.now();
@@ -69,11 +69,18 @@ pub fn find(
 }
 
 fn seat(
+    worker: &Rc<Worker>,
     session: &Session,
     local: &LocalPool,
     left: Option<&Addr>,
 ) -> Result<(Arc<Pool>, u32, CountedSeat), End> {
-    match try_to_seat(session, local, left) {
+    let mut seating = try_to_seat(session, local, left);
+    if let Seating::Busy = seating
+        && worker.evict_unanswered(session, local)
+    {
+        seating = try_to_seat(session, local, left);
+    }
+    match seating {
         Seating::At(pool, index, seat) => Ok((pool, index, seat)),
         Seating::Busy => Err(End::QueueFull),
         Seating::Exhausted => Err(nobody_left(session)),

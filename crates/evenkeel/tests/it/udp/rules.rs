@@ -171,6 +171,24 @@ fn a_backend_has_so_many_flows() {
 }
 
 #[test]
+fn flows_that_nobody_answers_keep_no_seat_from_others_for_long() {
+    let server = UdpServer::start(|question| (question != b"junk").then(|| b"a".to_vec()));
+    // Each worker has flows of its own, and makes room among those.
+    let setup = Setup::to([&server]).top("workers = 1").keys("max-sessions-per-backend = 4");
+    let _running = setup.clone().ready();
+    let junk: Vec<_> = (0..100).map(|_| setup.client()).collect();
+    junk.iter().for_each(|client| client.send(b"junk"));
+    let clients: Vec<_> = (0..2).map(|_| setup.client()).collect();
+    for client in &clients {
+        eventually("a seat", || {
+            client.send(b"good");
+            client.receive_by(Instant::now() + Duration::from_millis(100)).map(drop)
+        });
+    }
+    clients.iter().for_each(|client| assert_eq!(client.ask(b"good"), "a", "those that are answered stay"));
+}
+
+#[test]
 fn flows_come_from_the_addresses_that_the_pool_has_for_them() {
     let server =
         UdpServer::seeing("127.0.0.1:0".parse().unwrap(), |_, from| Some(from.ip().to_string().into_bytes()));
