@@ -13,8 +13,11 @@ fn checked<'a>(places: impl IntoIterator<Item = &'a Place>, check: &str) -> Setu
     Setup::to(places).keys(&format!("health = {{ {check}, {FAST} }}"))
 }
 
+/// Waits until it is up, and workers know that: before, they balance over all that are still to be seen.
 fn up(running: &mut Running, server: &Server) {
     running.wait_backend("up", server.place());
+    let why = format!("/api/v1/pools/web/backends/{}/why", server.place());
+    eventually("it takes traffic", || (running.look(&why)["takes_traffic"] == true).then_some(()));
 }
 
 #[test]

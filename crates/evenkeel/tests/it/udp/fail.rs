@@ -83,8 +83,10 @@ fn a_flow_whose_backend_is_down_goes_on_elsewhere_unless_it_is_to_stay() {
             let addr = server.addr().to_string();
             running.wait_for("that it is up", |line| line["event"] == "up" && line["backend"] == addr);
         }
-        let client = setup.client();
-        eventually("the first", || (ask_patiently(&client, "?") == "a").then_some(()));
+        let client = eventually("one that is with the first", || {
+            let client = setup.client();
+            (ask_patiently(&client, "?") == "a").then_some(client)
+        });
         checked.stop();
         let addr = servers[0].addr().to_string();
         running.wait_for("that it is down", |line| line["event"] == "down" && line["backend"] == addr);
