@@ -168,7 +168,9 @@ impl Wish {
     /// The file says `after` of the backend where it said `before`: newer than the orders, so what it changed counts.
     fn give_way(&mut self, before: Option<&Member>, after: Option<&Member>) {
         match (before, after) {
-            (Some(_), None) | (None, Some(_)) => *self = Self::default(),
+            (Some(_), None) => *self = Self::default(),
+            // How it is, is in the file now, perhaps because an order was written there. Whether it takes anything never is.
+            (None, Some(_)) => *self = Self { duty: self.duty, ..Self::default() },
             (Some(before), Some(after)) if before != after => {
                 self.removed = false;
                 if before.weight != after.weight {

@@ -137,8 +137,10 @@ impl ModelPool {
                 Said::File(before, after) => {
                     let (before, after) = (at(before, addr), at(after, addr));
                     in_file = after.is_some();
-                    if before.is_some() != after.is_some() {
+                    if before.is_some() && after.is_none() {
                         wish = Wish::default();
+                    } else if before.is_none() && after.is_some() {
+                        wish = Wish { out: wish.out, ..Wish::default() };
                     } else if before != after {
                         wish.removed = false;
                         let same = before.map(|it| it.weight) == after.map(|it| it.weight);

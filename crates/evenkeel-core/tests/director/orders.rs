@@ -2,7 +2,7 @@
 
 use crate::stage::{MS, SECOND, Stage, addr, key, listener, member, name, web};
 use evenkeel_core::director::{
-    Agreement, BackendOrder, Difference, Duty, Leaving, Member, Order, OrderError,
+    Agreement, BackendOrder, Difference, Director, Duty, Leaving, Member, Order, OrderError,
 };
 use evenkeel_core::load::SeatLimits;
 use evenkeel_core::name::{PoolName, ServiceName};
@@ -108,6 +108,27 @@ fn one_that_is_added_is_checked_like_the_others_and_survives_a_reload() {
     );
     stage.reload(web(3));
     assert_eq!((stage.takers(), stage.told()), ("1 2 3".into(), "4 removed".into()));
+}
+
+#[test]
+fn one_that_drains_goes_on_draining_when_the_file_lists_it() {
+    for out in [Duty::Drain, Duty::Off] {
+        let mut stage = three();
+        stage.order(add(4)).unwrap();
+        stage.order(weight(4, 9)).unwrap();
+        stage.verdict(4, 'P');
+        stage.order(duty(4, out)).unwrap();
+        let mut upgraded = Director::new(stage.now, web(4), 1);
+        upgraded.recall(stage.now, &stage.director.memory());
+        stage.reload(web(4));
+        assert_eq!(stage.takers(), "1 2 3");
+        for director in [&stage.director, &upgraded] {
+            assert_eq!(director.differences(), [Difference::Backend(key("web", 4), out)]);
+        }
+        stage.order(duty(4, Duty::On)).unwrap();
+        stage.pass(40 * SECOND);
+        assert_eq!((stage.takers(), stage.director.differences()), ("1 2 3 4".into(), vec![]));
+    }
 }
 
 #[test]
