@@ -1,6 +1,7 @@
 //! What a director has seen and was ordered, beyond its configuration, as plain data: another process goes on from there.
 
-use super::backend::BackendState;
+use super::backend::{BackendState, Wanted};
+use super::config::{Member, Target};
 use super::order::{Duty, PoolOrders, WishMemory};
 use super::outbox::Outbox;
 use super::pool::{PoolState, Resolved};
@@ -10,6 +11,7 @@ use crate::eject::Ejection;
 use crate::eligible::Standing;
 use crate::health::Health;
 use crate::name::{BackendKey, PoolName, ServiceName};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -47,6 +49,10 @@ pub struct PoolMemory {
 pub struct BackendMemory {
     /// Which one.
     pub addr: Addr,
+    /// Its share.
+    pub weight: u32,
+    /// Whether it is a backup.
+    pub backup: bool,
     /// What its checks came to.
     pub health: Health,
     /// How often, and until when, live traffic took it out.
@@ -74,6 +80,7 @@ impl Director {
     pub fn recall(&mut self, now: Instant, memory: &Memory) {
         self.duties = memory.duties.iter().cloned().collect();
         self.forget_duties();
+        self.recall_names(now, memory);
         for memory in &memory.pools {
             if let Some(pool) = self.pools.get_mut(&memory.name) {
                 pool.recall(now, memory, &mut self.out);
@@ -85,6 +92,18 @@ impl Director {
             |key: &BackendKey| pools.get(&key.pool).is_some_and(|it| it.index.contains_key(&key.addr));
         self.out.actions.retain(|action| matches!(action, Action::Probe { key, .. } if is_there(key)));
         self.begin(now);
+    }
+
+    /// What a name stands for is the same in every pool, also in one that is new.
+    fn recall_names(&mut self, now: Instant, memory: &Memory) {
+        let names: BTreeMap<_, _> =
+            memory.pools.iter().flat_map(|it| &it.names).map(|(host, addrs)| (host, addrs)).collect();
+        for (name, pool) in &mut self.pools {
+            if pool.recall_names(&names) {
+                pool.reconcile(now, &Origin::Config, &mut self.out);
+                self.out.changed.insert(name.clone());
+            }
+        }
     }
 }
 
@@ -102,12 +121,34 @@ impl PoolState {
         }
     }
 
-    fn recall(&mut self, now: Instant, memory: &PoolMemory, out: &mut Outbox) {
-        for (host, addrs) in &memory.names {
-            if let Some(known) = self.names.get_mut(host) {
-                *known = Resolved { addrs: addrs.clone(), failing: false };
+    /// Says whether that is news.
+    fn recall_names(&mut self, known: &BTreeMap<&Arc<str>, &Vec<IpAddr>>) -> bool {
+        let mut is_news = false;
+        for (host, resolved) in &mut self.names {
+            if let Some(addrs) = known.get(host) {
+                *resolved = Resolved { addrs: addrs.to_vec(), failing: false };
+                is_news = true;
             }
         }
+        is_news
+    }
+
+    /// A backend as another process had it, for as long as it is held.
+    fn as_it_was(&self, memory: &BackendMemory) -> (Addr, Wanted) {
+        let BackendMemory { addr, weight, backup, .. } = memory;
+        let member = Member {
+            target: Target::Addr(addr.clone()),
+            weight: *weight,
+            backup: *backup,
+            max_sessions: None,
+            check_port: None,
+            check_addr: None,
+        };
+        (addr.clone(), Wanted::of(&member, addr, *weight, &self.config))
+    }
+
+    fn recall(&mut self, now: Instant, memory: &PoolMemory, out: &mut Outbox) {
+        self.held = memory.backends.iter().map(|it| self.as_it_was(it)).collect();
         self.orders = PoolOrders::recalled(&memory.orders, &self.config);
         self.reconcile(now, &Origin::Config, out);
         (self.all_down, self.backups_in) = (memory.all_down, memory.backups_in);
@@ -125,6 +166,8 @@ impl BackendState {
     fn memory(&self) -> BackendMemory {
         BackendMemory {
             addr: self.key.addr.clone(),
+            weight: self.wanted.weight,
+            backup: self.wanted.backup,
             health: self.health.clone(),
             ejection: self.ejection.clone(),
             failed_at: self.failed_at,

@@ -31,7 +31,7 @@ use crate::side::Side;
 use crate::snapshot::{Listener, Snapshot};
 use crate::span::after;
 use outbox::{Outbox, Timer, Timers};
-use pool::PoolState;
+use pool::{Names, PoolState, Resolved};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::mem;
 use std::net::IpAddr;
@@ -163,6 +163,7 @@ impl Director {
         self.follow_listeners(config.listeners);
         self.forget_duties();
         self.order = config.pools.iter().map(|it| it.name.clone()).collect();
+        let names = self.known_names();
         let mut known = mem::take(&mut self.pools);
         for config in config.pools {
             let name = config.name.clone();
@@ -173,7 +174,7 @@ impl Director {
                 }
                 known => {
                     let mut pool = known.unwrap_or_else(|| PoolState::new(config.clone()));
-                    pool.configure(now, config, &mut self.out);
+                    pool.configure(now, config, &names, &mut self.out);
                     self.out.changed.insert(name.clone());
                     pool
                 }
@@ -184,6 +185,13 @@ impl Director {
             self.out.changed.remove(&name);
             pool.leave(&mut self.out);
         }
+    }
+
+    /// What names stand for, whichever pool knows it.
+    fn known_names(&self) -> Names {
+        let names = self.pools.values().flat_map(|pool| &pool.names);
+        let known = names.filter(|(_, it)| !it.addrs.is_empty());
+        known.map(|(host, it)| (Arc::clone(host), Resolved { failing: false, ..it.clone() })).collect()
     }
 
     /// Those that did not change stay the very same.
@@ -274,6 +282,15 @@ impl Director {
     /// What to do now.
     pub fn poll_action(&mut self) -> Option<Action> {
         self.out.actions.pop_front()
+    }
+
+    /// Names that stand for nothing as yet, by pool, those without such left out.
+    pub fn unknown_names(&self) -> BTreeMap<PoolName, Vec<Arc<str>>> {
+        let names = self.pools.iter().map(|(name, pool)| (name, pool.unknown_names().cloned().collect()));
+        names
+            .filter(|(_, names): &(_, Vec<_>)| !names.is_empty())
+            .map(|(pool, names)| (pool.clone(), names))
+            .collect()
     }
 
     /// How every backend stands, in the order of the configuration.

@@ -161,7 +161,9 @@ fn stays(before: &PoolState, after: &PoolState) -> Option<PoolPlan> {
             sessions: backend.sessions(),
             leaving,
         };
-        match after.index.get(&backend.key.addr).map(|&at| &after.backends[at]) {
+        let addr = &backend.key.addr;
+        let is_held = after.holds(addr) && !before.holds(addr);
+        match after.index.get(addr).filter(|_| !is_held).map(|&at| &after.backends[at]) {
             None => backends.push(plan(Change::Removed, after.config.on_remove)),
             Some(other) if other.wanted != backend.wanted => {
                 backends.push(plan(Change::Changed, Leaving::Keep));

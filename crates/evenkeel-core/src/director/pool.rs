@@ -1,7 +1,7 @@
 //! One pool as the director sees it: its backends, which of them take traffic, and the picture made of that.
 
 use super::action::{Action, Cause, Closed, EventKind, Origin, ProbeId};
-use super::backend::BackendState;
+use super::backend::{BackendState, Wanted};
 use super::config::{Leaving, PoolConfig, Target};
 use super::order::{Agreement, BackendOrder, Difference, Duty, OrderError, PoolOrders, member_at};
 use super::outbox::{Outbox, Timer};
@@ -31,7 +31,9 @@ pub(super) struct PoolState {
     /// What operators want beside it.
     pub orders: PoolOrders,
     /// What its names stand for.
-    pub names: BTreeMap<Arc<str>, Resolved>,
+    pub names: Names,
+    /// Backends that the configuration has dropped, as they were: they stay as long as names have not been answered for.
+    pub held: Vec<(Addr, Wanted)>,
     /// In the order of the configuration, no address twice.
     pub backends: Vec<BackendState>,
     /// The loads of those that were taken out and may have sessions: whoever comes back goes on with them.
@@ -51,6 +53,9 @@ pub(super) struct PoolState {
     ramp_armed: Option<Instant>,
 }
 
+/// Names, and what they stand for.
+pub(super) type Names = BTreeMap<Arc<str>, Resolved>;
+
 /// What a name stands for.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Resolved {
@@ -60,13 +65,21 @@ pub(super) struct Resolved {
     pub failing: bool,
 }
 
+impl Resolved {
+    /// Whether there was no answer as yet.
+    pub fn is_asked_for(&self) -> bool {
+        self.addrs.is_empty() && !self.failing
+    }
+}
+
 impl PoolState {
     /// A pool without backends as yet.
     pub fn new(config: PoolConfig) -> Self {
         Self {
             config,
             orders: PoolOrders::default(),
-            names: BTreeMap::new(),
+            names: Names::new(),
+            held: Vec::new(),
             backends: Vec::new(),
             taken_out: BTreeMap::new(),
             index: BTreeMap::new(),
@@ -125,6 +138,16 @@ impl PoolState {
             Target::Addr(_) => false,
         };
         self.config.members.iter().map(|it| &it.target).find(stands_for_it).cloned()
+    }
+
+    /// Whether the backend at `addr` is only there because its pool waits for names.
+    pub fn holds(&self, addr: &Addr) -> bool {
+        self.held.iter().any(|(held, _)| held == addr)
+    }
+
+    /// Names that stand for nothing, as far as is known.
+    pub fn unknown_names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.names.iter().filter(|(_, it)| it.addrs.is_empty()).map(|(host, _)| host)
     }
 
     /// What there is to be seen of its backends.

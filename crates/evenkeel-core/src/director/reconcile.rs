@@ -6,7 +6,7 @@ use super::backend::{BackendState, CheckAt, Wanted};
 use super::config::{Member, PoolConfig, Target};
 use super::order::PoolOrders;
 use super::outbox::Outbox;
-use super::pool::{PoolState, Resolved, close};
+use super::pool::{Names, PoolState, Resolved, close};
 use crate::addr::Addr;
 use crate::eligible::Standing;
 use crate::health::Check;
@@ -21,15 +21,17 @@ use std::time::{Duration, Instant};
 const AT_ONCE: usize = 64;
 
 impl PoolState {
-    /// Takes over a configuration.
-    pub fn configure(&mut self, now: Instant, config: PoolConfig, out: &mut Outbox) {
+    /// Takes over a configuration; `known` is what names stand for in any pool.
+    pub fn configure(&mut self, now: Instant, config: PoolConfig, known: &Names, out: &mut Outbox) {
         let hosts: Vec<&Arc<str>> = config.members.iter().filter_map(|it| it.target.host()).collect();
         self.names.retain(|host, _| hosts.contains(&host));
         for host in hosts {
-            self.names.entry(Arc::clone(host)).or_default();
+            let resolved = || known.get(host).cloned().unwrap_or_default();
+            self.names.entry(Arc::clone(host)).or_insert_with(resolved);
         }
         self.orders.give_way(&self.config, &config);
         self.config = config;
+        self.held = self.backends.iter().map(|it| (it.key.addr.clone(), it.wanted.clone())).collect();
         self.reconcile(now, &Origin::Config, out);
         // With fewer failures allowed, some are suspects although nobody will report it.
         self.forgive_suspects();
@@ -61,7 +63,8 @@ impl PoolState {
         if resolved.failing != was_failing {
             out.announce(&self.config.name, None, event);
         }
-        let changed = resolved.addrs != known.addrs;
+        let may_let_go = known.is_asked_for() && !self.held.is_empty();
+        let changed = resolved.addrs != known.addrs || may_let_go;
         self.names.insert(Arc::clone(&host), resolved);
         if changed {
             self.reconcile(now, &Origin::Name(host), out);
@@ -71,7 +74,8 @@ impl PoolState {
 
     /// Makes the backends those that are wanted, because of `by`: whoever is one already stays as it is.
     pub fn reconcile(&mut self, now: Instant, by: &Origin, out: &mut Outbox) {
-        let wanted = wanted(&self.config, &self.orders, &self.names);
+        let mut wanted = wanted(&self.config, &self.orders, &self.names);
+        let let_go = self.hold(&mut wanted);
         let mut known: BTreeMap<Addr, BackendState> =
             std::mem::take(&mut self.backends).into_iter().map(|it| (it.key.addr.clone(), it)).collect();
         let total = wanted.len();
@@ -90,7 +94,8 @@ impl PoolState {
             self.backends.push(backend);
         }
         for (addr, backend) in known {
-            out.announce(&self.config.name, Some(&addr), EventKind::Removed { by: by.clone() });
+            let by = if let_go.contains(&addr) { Origin::Config } else { by.clone() };
+            out.announce(&self.config.name, Some(&addr), EventKind::Removed { by });
             close(&backend, self.config.on_remove, out);
             self.taken_out.insert(addr, backend.load());
             backend.leave(out);
@@ -98,6 +103,25 @@ impl PoolState {
         if !self.backends.is_empty() {
             self.born.get_or_insert(now);
         }
+    }
+
+    /// Adds those that the configuration has dropped and that are to stay nevertheless: until each name has had an answer, and
+    /// for as long as there would be nobody else, as behind a name that is not known anywhere. Gives those that were held
+    /// until now, and may go.
+    fn hold(&mut self, wanted: &mut Vec<(Addr, Wanted)>) -> BTreeSet<Addr> {
+        let waits = self.names.values().any(Resolved::is_asked_for)
+            || wanted.is_empty() && self.names.values().any(|it| it.addrs.is_empty());
+        if !waits {
+            return std::mem::take(&mut self.held).into_iter().map(|(addr, _)| addr).collect();
+        }
+        let others: BTreeSet<_> = wanted.iter().map(|(addr, _)| addr.clone()).collect();
+        self.held.retain(|(addr, _)| !others.contains(addr) && !self.orders.is_removed(addr));
+        let held = self.held.iter().map(|(addr, before)| {
+            let weight = self.orders.weight(addr, before.weight);
+            (addr.clone(), Wanted { weight, ..before.beside(addr, &self.config) })
+        });
+        wanted.extend(held);
+        BTreeSet::new()
     }
 
     fn keep(
@@ -133,11 +157,7 @@ impl PoolState {
 
 /// The backends that `config` and `orders` want, in the order of the configuration. Of two with the same address the
 /// first counts.
-fn wanted(
-    config: &PoolConfig,
-    orders: &PoolOrders,
-    names: &BTreeMap<Arc<str>, Resolved>,
-) -> Vec<(Addr, Wanted)> {
+fn wanted(config: &PoolConfig, orders: &PoolOrders, names: &Names) -> Vec<(Addr, Wanted)> {
     let mut seen = BTreeSet::new();
     let mut wanted = Vec::with_capacity(config.members.len());
     for member in config.members.iter().chain(orders.added()) {
@@ -151,26 +171,49 @@ fn wanted(
         for addr in addrs {
             if !orders.is_removed(&addr) && seen.insert(addr.clone()) {
                 let weight = orders.weight(&addr, member.weight);
-                let check = config.check.as_ref().map(|check| check_at(check, member, &addr));
-                let limits = member.limits(config.limits);
-                let host = member.target.host().cloned();
-                wanted.push((addr, Wanted { weight, backup: member.backup, host, limits, check }));
+                let is_like = Wanted::of(member, &addr, weight, config);
+                wanted.push((addr, is_like));
             }
         }
     }
     wanted
 }
 
+impl Wanted {
+    /// What `member` makes of the backend at `addr`, with that share.
+    pub fn of(member: &Member, addr: &Addr, weight: u32, config: &PoolConfig) -> Self {
+        Self {
+            weight,
+            backup: member.backup,
+            host: member.target.host().cloned(),
+            limits: member.limits(config.limits),
+            check: config.check.as_ref().map(|check| {
+                let target = check_at(check, member.check_addr, member.check_port, addr);
+                CheckAt { check: Arc::clone(check), target }
+            }),
+        }
+    }
+
+    /// The same, of one that `config` has dropped: it is checked where it was before, as the others are.
+    fn beside(&self, addr: &Addr, config: &PoolConfig) -> Self {
+        let check = config.check.as_ref().map(|check| {
+            let before = self.check.as_ref().map(|it| it.target.clone());
+            let target = before.unwrap_or_else(|| check_at(check, None, None, addr));
+            CheckAt { check: Arc::clone(check), target }
+        });
+        Self { check, ..self.clone() }
+    }
+}
+
 /// Where `check` is made: the member's own address and port go before the check's, and those before the backend's. A
 /// Unix socket is asked elsewhere only when both are given.
-fn check_at(check: &Arc<Check>, member: &Member, addr: &Addr) -> CheckAt {
-    let ip = member.check_addr.or(check.addr).or(addr.ip().map(|it| it.ip()));
-    let port = member.check_port.or(check.port).or(addr.ip().map(|it| it.port()));
-    let target = match (ip, port) {
+fn check_at(check: &Check, own_ip: Option<IpAddr>, own_port: Option<u16>, addr: &Addr) -> Addr {
+    let ip = own_ip.or(check.addr).or(addr.ip().map(|it| it.ip()));
+    let port = own_port.or(check.port).or(addr.ip().map(|it| it.port()));
+    match (ip, port) {
         (Some(ip), Some(port)) => Addr::Ip(SocketAddr::new(ip, port)),
         _ => addr.clone(),
-    };
-    CheckAt { check: Arc::clone(check), target }
+    }
 }
 
 /// How long the first probe of the `nth` of `total` backends waits.

@@ -2,7 +2,7 @@
 //! model. `SEED=n cargo test -p evenkeel-core --test director days` plays one again and tells what happens; `DAYS=n`
 //! plays more of them.
 
-use crate::model::{DAY, LATE, ModelPool, Picture, Pools};
+use crate::model::{Answers, DAY, LATE, ModelPool, Picture, Pools};
 use crate::stage::{MS, SECOND, verdict};
 use crate::world::{self, Weather, one_in};
 use evenkeel_core::addr::Addr;
@@ -171,13 +171,14 @@ impl Day {
 
     fn configure_model(&mut self, config: Config) {
         let mut known = std::mem::take(&mut self.model);
+        let answers: Answers = known.values().flat_map(|it| it.answers.clone()).collect();
         for config in config.pools {
             let name = config.name.clone();
             let pool = match known.remove(&name) {
-                None => ModelPool::new(self.now, config),
+                None => ModelPool::new(self.now, config, &answers),
                 Some(mut pool) => {
                     if pool.config != config {
-                        pool.configure(self.now, config);
+                        pool.configure(self.now, config, &answers);
                         pool.stale = Some(self.now);
                     }
                     pool

@@ -17,12 +17,17 @@ use std::time::{Duration, Instant};
 /// How late a day may run its timers.
 pub const LATE: Duration = Duration::from_millis(3);
 
+/// What names stand for.
+pub type Answers = BTreeMap<String, Vec<IpAddr>>;
+
 pub struct ModelPool {
     pub config: PoolConfig,
     pub backends: Vec<ModelBackend>,
     /// Every order, and every change of the file, in the order in which they came.
     history: Vec<Said>,
-    answers: BTreeMap<String, Vec<IpAddr>>,
+    pub answers: Answers,
+    /// Whom it had when the file last changed, as far as names are still waited for.
+    before: Vec<(Addr, Member)>,
     failing: BTreeSet<String>,
     /// When it first had a backend.
     born: Option<Instant>,
@@ -88,12 +93,13 @@ pub struct Probe {
 }
 
 impl ModelPool {
-    pub fn new(now: Instant, config: PoolConfig) -> Self {
+    pub fn new(now: Instant, config: PoolConfig, known: &Answers) -> Self {
         let mut pool = Self {
             config: PoolConfig { members: Vec::new(), ..config.clone() },
             backends: Vec::new(),
             history: Vec::new(),
             answers: BTreeMap::new(),
+            before: Vec::new(),
             failing: BTreeSet::new(),
             born: None,
             all_down: false,
@@ -102,14 +108,20 @@ impl ModelPool {
             stale: None,
             to_tell: Vec::new(),
         };
-        pool.configure(now, config);
+        pool.configure(now, config, known);
         pool
     }
 
-    pub fn configure(&mut self, now: Instant, config: PoolConfig) {
+    /// Takes what the file says now, where names stand for `known` in one pool or another.
+    pub fn configure(&mut self, now: Instant, config: PoolConfig, known: &Answers) {
         let hosts: BTreeSet<_> = config.members.iter().filter_map(|it| it.target.host()).collect();
         self.answers.retain(|host, _| hosts.iter().any(|it| **host == ***it));
         self.failing.retain(|host| hosts.iter().any(|it| **host == ***it));
+        let had = |host| self.config.members.iter().any(|it| it.target.host() == Some(host));
+        for host in hosts.into_iter().filter(|host| !had(host)) {
+            self.answers.extend(known.get(&**host).map(|addrs| (host.to_string(), addrs.clone())));
+        }
+        self.before = self.backends.iter().map(|it| (it.addr.clone(), it.member.clone())).collect();
         let before = std::mem::replace(&mut self.config, config);
         self.history.push(Said::File(before.members.clone(), self.config.members.clone()));
         self.gather(now, &before);
@@ -169,7 +181,11 @@ impl ModelPool {
             return;
         }
         match answer.filter(|it| !it.is_empty()) {
-            None if self.failing.insert(host.into()) => self.to_tell.push("unresolved".into()),
+            None if self.failing.insert(host.into()) => {
+                self.to_tell.push("unresolved".into());
+                let same = self.config.clone();
+                self.gather(now, &same);
+            }
             None => {}
             Some(answer) => {
                 if self.failing.remove(host) {
@@ -211,6 +227,7 @@ impl ModelPool {
             }
         }
         wanted.retain(|(addr, _)| !self.wish(addr).removed);
+        self.keep_those_before(&mut wanted);
         for (addr, member) in &mut wanted {
             let wish = self.wish(addr);
             member.weight = if wish.out { 0 } else { wish.weight.unwrap_or(member.weight) };
@@ -228,6 +245,20 @@ impl ModelPool {
         if !self.backends.is_empty() {
             self.born.get_or_insert(now);
         }
+    }
+
+    /// Whoever was there before the file changed stays until each name was answered for, and as long as nobody else is there.
+    fn keep_those_before(&mut self, wanted: &mut Vec<(Addr, Member)>) {
+        let hosts = self.config.members.iter().filter_map(|it| it.target.host());
+        let unknown: Vec<_> = hosts.filter(|it| !self.answers.contains_key(&***it)).collect();
+        if unknown.is_empty() || !wanted.is_empty() && unknown.iter().all(|it| self.failing.contains(&***it))
+        {
+            self.before.clear();
+        }
+        let mut before = std::mem::take(&mut self.before);
+        before.retain(|(addr, _)| !self.wish(addr).removed && wanted.iter().all(|(it, _)| it != addr));
+        wanted.extend(before.iter().cloned());
+        self.before = before;
     }
 
     fn added(&mut self, now: Instant, addr: Addr, member: Member) -> ModelBackend {

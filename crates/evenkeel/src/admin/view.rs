@@ -190,9 +190,11 @@ pub fn by_pool(picture: &Picture) -> ByPool<'_> {
 
 /// One pool, with its backends.
 pub fn pool(picture: &Picture, views: &ByPool<'_>, users: &Users<'_>, pool: &Pool) -> Value {
+    let unresolved = picture.unresolved.get(&pool.name).into_iter().flatten().map(|it| &**it);
     json!({
         "name": pool.name.as_str(),
         "services": users.get(&pool.name),
+        "unresolved": unresolved.collect::<Vec<_>>(),
         "waiting": pool.line.length(),
         "backends": backends(picture, views.get(&pool.name).copied().unwrap_or_default()),
     })
@@ -327,11 +329,15 @@ pub fn difference(difference: &Difference) -> Value {
 pub fn taken(done: &str, taken: &Taken, more: &str) -> Value {
     let (listeners, backends) = (count(taken.listeners, "listener"), count(taken.backends, "backend"));
     let pending = pending(&taken.pending).map(|text| format!("; {text}")).unwrap_or_default();
+    let names = taken.unresolved.iter().map(|it| &**it).collect::<Vec<_>>();
+    let unresolved =
+        if names.is_empty() { String::new() } else { format!("; no address as yet: {}", names.join(", ")) };
     json!({
         "listeners": taken.listeners,
         "backends": taken.backends,
         "pending": taken.pending,
-        "message": format!("{done}: {listeners}, {backends}{more}{pending}"),
+        "unresolved": names,
+        "message": format!("{done}: {listeners}, {backends}{more}{unresolved}{pending}"),
     })
 }
 

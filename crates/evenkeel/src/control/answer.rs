@@ -60,6 +60,7 @@ impl Loop {
             now,
             snapshot: control.plane.snapshot().cloned().unwrap_or_default(),
             views: control.director.views(now),
+            unresolved: control.director.unknown_names(),
             duties: control.director.duties().into_iter().collect(),
             bound: control.plane.bound().into_iter().collect(),
             totals: control.plane.totals(),

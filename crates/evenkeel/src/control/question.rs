@@ -10,7 +10,7 @@ use evenkeel_core::director::{Agreement, BackendView, Config, Difference, Duty, 
 use evenkeel_core::name::{BackendKey, ListenerName, PoolName, ServiceName};
 use evenkeel_core::snapshot::Snapshot;
 use evenkeel_proxy::{BackendSums, RouteSums, ServiceSums, Totals, Visit};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -100,6 +100,8 @@ pub struct Taken {
     pub backends: usize,
     /// What of it holds from the next start on only.
     pub pending: Vec<&'static str>,
+    /// Names of backends that stand for nothing as yet.
+    pub unresolved: BTreeSet<Arc<str>>,
 }
 
 /// What of a configuration that was taken holds from the next start on only, in words.
@@ -145,6 +147,8 @@ pub struct Picture {
     pub snapshot: Arc<Snapshot>,
     /// Every backend as the director sees it, in the order of the configuration.
     pub views: Vec<BackendView>,
+    /// Names that stand for nothing as yet, by pool.
+    pub unresolved: BTreeMap<PoolName, Vec<Arc<str>>>,
     /// What operators want of each service, unless that is nothing.
     pub duties: BTreeMap<ServiceName, Duty>,
     /// Where each listener is bound.

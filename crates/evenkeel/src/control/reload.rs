@@ -204,6 +204,7 @@ impl Loop {
             listeners: snapshot.listeners.len(),
             backends: snapshot.pools.values().map(|pool| pool.backends.len()).sum(),
             pending,
+            unresolved: self.control.director.unknown_names().into_values().flatten().collect(),
         })
     }
 }

@@ -1,4 +1,5 @@
-//! A configuration on trial: it goes by itself unless somebody confirms it in time, and at once when connects begin to fail.
+//! A configuration on trial: it goes by itself unless somebody confirms it in time, and at once when connects begin to fail,
+//! or find nobody.
 
 use super::Loop;
 use super::question::{Applied, Reload, Wanted};
@@ -9,6 +10,7 @@ use crate::logging::Notice;
 use crate::upgrade::intent::OnTrial;
 use evenkeel_core::director::Connects;
 use evenkeel_core::end::End;
+use evenkeel_core::http::outcome::Outcome;
 use evenkeel_core::name::ServiceName;
 use evenkeel_proxy::ServiceSums;
 use std::collections::BTreeMap;
@@ -138,10 +140,15 @@ impl Loop {
     }
 }
 
-/// Each session tries once, and once more for each retry; a retry follows a failure, and so does giving up.
+/// Each session or request tries once, and once more for each retry; a retry follows a failure, and so does giving up, also
+/// where there is nobody to try.
 fn connects(sums: &ServiceSums) -> Connects {
-    let gave_up: u64 = sums.ends[End::NOT_CONNECTED].iter().sum();
-    Connects { tried: sums.accepted + sums.retries, failed: sums.retries + gave_up }
+    let not_connected: u64 = sums.ends[End::NOT_CONNECTED].iter().sum();
+    let (nobody, requests) = (sums.ends[End::NoBackend.index()], &sums.requests.outcomes);
+    let unserved = requests[Outcome::Unserved(End::NoBackend).index()];
+    // Requests are made in sessions, of which each has one or more.
+    let tried = sums.accepted.max(requests.iter().sum());
+    Connects { tried: tried + sums.retries, failed: sums.retries + not_connected + nobody + unserved }
 }
 
 fn has_jumped(before: &BTreeMap<ServiceName, Connects>, now: &BTreeMap<ServiceName, Connects>) -> bool {

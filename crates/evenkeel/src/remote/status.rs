@@ -58,8 +58,15 @@ pub fn show(status: &Value) -> String {
         ],
         &backends,
     ));
+    list(&status["pools"]).iter().flat_map(unresolved).for_each(|line| text.push_str(&line));
     text.push_str(&certificates(list(&status["certificates"])));
     text
+}
+
+/// Names in a pool that stand for nothing as yet.
+fn unresolved(pool: &Value) -> impl Iterator<Item = String> {
+    let names = list(&pool["unresolved"]).iter();
+    names.map(|name| format!("  {}: no address as yet for {}\n", word(&pool["name"]), word(name)))
 }
 
 fn services(all: &[Value]) -> String {

@@ -34,7 +34,7 @@ const SUPERVISED: &str = "EVENKEEL_SUPERVISED";
 
 /// What both sides mean by the bytes of sessions, and of what was seen, ordered and counted. Changes with every change of
 /// those.
-const FORMAT: u32 = 9;
+const FORMAT: u32 = 10;
 
 /// How long sessions may stand still while they move; it takes milliseconds, unless the machine is in distress.
 const MOVING_MAX: Duration = Duration::from_secs(10);

@@ -145,6 +145,8 @@ fn read_pool(from: &mut Reader<'_>) -> Option<PoolMemory> {
 
 fn write_backend(to: &mut Writer, backend: &BackendMemory) {
     to.addr(&backend.addr);
+    to.u32(backend.weight);
+    to.bool(backend.backup);
     to.u8(match backend.health.state() {
         HealthState::Checking => 0,
         HealthState::Up => 1,
@@ -162,7 +164,7 @@ fn write_backend(to: &mut Writer, backend: &BackendMemory) {
 }
 
 fn read_backend(from: &mut Reader<'_>) -> Option<BackendMemory> {
-    let addr = from.addr()?;
+    let (addr, weight, backup) = (from.addr()?, from.u32()?, from.bool()?);
     let state = match from.u8()? {
         0 => HealthState::Checking,
         1 => HealthState::Up,
@@ -178,6 +180,8 @@ fn read_backend(from: &mut Reader<'_>) -> Option<BackendMemory> {
     };
     Some(BackendMemory {
         addr,
+        weight,
+        backup,
         health,
         ejection: ejection.into(),
         failed_at: from.option(Reader::instant)?,

@@ -280,6 +280,8 @@ fn what_was_seen_comes_out_as_it_went_in() {
     let ejection = PackedEjection { until: None, returned: None, doublings: 3, passes: 1, for_answers: true };
     let backend = BackendMemory {
         addr: key.addr.clone(),
+        weight: 7,
+        backup: true,
         health: Health::resume(HealthState::Down, 2),
         ejection: ejection.into(),
         failed_at: None,

@@ -1,5 +1,6 @@
 //! Another configuration: seen before it holds, and held on trial.
 
+use crate::chain::Chain;
 use crate::harness::{Running, Setup, evenkeel};
 use evenkeel_testkit::{Place, Server, eventually, port, serve};
 use serde_json::json;
@@ -165,6 +166,52 @@ fn a_trial_ends_at_once_when_connects_begin_to_fail() {
     }
     assert!(running.wait_event("went-back")["why"].as_str().unwrap().contains("fail"));
     served_by(&running, "a");
+}
+
+#[test]
+fn a_trial_ends_at_once_when_sessions_find_nobody() {
+    let a = Server::start(&Place::any(), serve::stay("a"));
+    let (mut running, text) = one(&a);
+    // Under another name the pool is a new one, which has nobody that could stay.
+    let new =
+        text.replace(&a.place().to_string(), "no-such-host.invalid:80").replace("[tcp.web]", "[tcp.new]");
+    let new = file(&running, &new);
+    let (code, out, _) = running.command(&format!("apply {} --confirm 10m", new.display()));
+    assert!(code == 0 && out.contains("no address as yet: no-such-host.invalid"), "{out}");
+    for _ in 0..6 {
+        running.connect().read_to_end();
+    }
+    assert!(running.wait_event("went-back")["why"].as_str().unwrap().contains("fail"));
+    served_by(&running, "a");
+}
+
+#[test]
+fn a_new_name_cuts_nobody_while_nobody_knows_what_it_stands_for() {
+    let a = Server::start(&Place::any(), serve::stay("a"));
+    let setup = Setup::to([a.place()]);
+    let text = setup.text();
+    let mut running = Chain::new(setup);
+    let wrong = text.replace(&a.place().to_string(), "no-such-host.invalid:80");
+    std::fs::write(running.file("evenkeel.toml"), &wrong).unwrap();
+    let (code, out, _) = running.command("reload");
+    assert!(code == 0 && out.contains("no address as yet: no-such-host.invalid"), "{out}");
+    served_by(&running, "a");
+    running.wait_event("unresolved");
+    served_by(&running, "a");
+    assert_eq!(running.look("/api/v1/pools/web")["unresolved"], json!(["no-such-host.invalid"]));
+    let (_, status, _) = running.command("status");
+    assert!(status.contains("web: no address as yet for no-such-host.invalid"), "{status}");
+    running.command("upgrade");
+    served_by(&running, "a");
+
+    let b = Server::start(&Place::local(port::free()), serve::stay("b"));
+    let by_name = b.place().to_string().replace("127.0.0.1", "localhost");
+    std::fs::write(running.file("evenkeel.toml"), text.replace(&a.place().to_string(), &by_name)).unwrap();
+    running.command("reload");
+    served_by(&running, "b");
+    eventually("the name is known", || {
+        (running.look("/api/v1/pools/web")["unresolved"] == json!([])).then_some(())
+    });
 }
 
 #[test]
