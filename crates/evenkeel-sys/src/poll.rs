@@ -155,12 +155,20 @@ impl Poll {
         Ok(epoll::delete(&self.epoll, fd)?)
     }
 
-    /// Waits until something is ready, or for `timeout`; `None` is for ever. A signal ends it early.
+    /// Waits until something is ready, or for `timeout`; `None` is for ever. A signal ends it early; what is ready then is told
+    /// all the same, since the process may have been stopped for long (`SIGSTOP`).
     pub fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         let timeout =
             timeout.map(|t| Timespec { tv_sec: t.as_secs() as i64, tv_nsec: t.subsec_nanos().into() });
         events.0.clear();
-        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events.0), timeout.as_ref()) {
+        let mut wait = |timeout: Option<&Timespec>| {
+            epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events.0), timeout)
+        };
+        let waited = match wait(timeout.as_ref()) {
+            Err(rustix::io::Errno::INTR) => wait(Some(&Timespec::default())),
+            waited => waited,
+        };
+        match waited {
             Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
             Err(errno) => Err(errno.into()),
         }

@@ -146,6 +146,19 @@ fn a_few_bytes_behind_urgent_data_arrive_without_more_behind_them() {
 }
 
 #[test]
+fn what_came_in_time_while_the_process_was_stopped_counts() {
+    let server = Server::echo();
+    let running = Setup::to([server.place()]).keys("timeout.idle = \"1s\"").ready();
+    let clients: Vec<Peer> = (0..8).map(|_| running.connect()).collect();
+    clients.iter().for_each(|client| client.check_echo("before"));
+    running.pause();
+    clients.iter().for_each(|client| client.send(b"in time").unwrap());
+    std::thread::sleep(Duration::from_secs(3));
+    running.signal(Signal::CONT);
+    clients.iter().for_each(|client| assert_eq!(client.receive(7).unwrap(), b"in time"));
+}
+
+#[test]
 fn a_server_may_speak_first() {
     let server = Server::hello("220 ready\r\n");
     assert_eq!(Setup::to([server.place()]).ready().connect().text(), "220 ready\r\n");
