@@ -162,15 +162,7 @@ impl Bound {
         let mut bound = Self { doors: Vec::new(), token: None, tls: None, problem: None };
         let Some(settings) = settings else { return Ok(bound) };
         bound.tls = settings.tls.clone();
-        if let Some(path) = &settings.token_file {
-            let token = Token::read(path);
-            bound.token = Some(token.map_err(|error| {
-                RunError::new(
-                    Exit::BadConfig,
-                    format!("cannot use `admin.token-file` {}: {}", path.display(), why(path, &error)),
-                )
-            })?);
-        }
+        bound.token = token(settings)?;
         let door = |wanted: Option<&Addr>| match before.and_then(|it| it.door(wanted)) {
             Some(door) => door,
             None => open(wanted),
@@ -189,6 +181,11 @@ impl Bound {
             },
         }
         Ok(bound)
+    }
+
+    /// Whether what it needs besides its addresses is there: those are not free as long as another process has them.
+    pub fn check(settings: Option<&AdminSettings>) -> Result<(), RunError> {
+        settings.map_or(Ok(None), token).map(drop)
     }
 
     /// What is to be told of it.
@@ -225,6 +222,17 @@ impl Bound {
         }
         Admin { doors: self.doors, token: self.token, tls, tasks, open }
     }
+}
+
+fn token(settings: &AdminSettings) -> Result<Option<Token>, RunError> {
+    let Some(path) = &settings.token_file else { return Ok(None) };
+    let token = Token::read(path).map_err(|error| {
+        RunError::new(
+            Exit::BadConfig,
+            format!("cannot use `admin.token-file` {}: {}", path.display(), why(path, &error)),
+        )
+    })?;
+    Ok(Some(token))
 }
 
 /// Listens at `wanted`, or at the default socket.

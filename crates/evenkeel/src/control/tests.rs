@@ -144,6 +144,24 @@ async fn an_address_of_the_admin_api_that_somebody_else_has_is_tried_for_less_of
 }
 
 #[tokio::test]
+async fn an_admin_api_whose_token_is_gone_comes_back_with_it() {
+    let echo = Server::echo();
+    let (mut turning, _inputs) = start(port::free(), &echo);
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    let admin = format!(
+        "[admin]\nlisten = \"127.0.0.1:{}\"\ntoken-file = {token:?}\n[tcp.web]\nlisten = \":1\"\nto = \"127.0.0.1:2\"",
+        port::free()
+    );
+    turning.control.settings.admin = config::load(&Source::Text(admin)).unwrap().settings.admin;
+    turning.bind_admin();
+    assert!(turning.admin_due.is_some() && turning.control.admin.is_none());
+    std::fs::write(&token, "0123456789abcdef0123456789abcdef").unwrap();
+    turning.bind_admin();
+    assert!(turning.admin_due.is_none() && turning.control.admin.is_some());
+}
+
+#[tokio::test]
 async fn source_ports_that_run_short_are_told_once() {
     let echo = Server::echo();
     let listen = port::free();

@@ -4,7 +4,7 @@ use super::Loop;
 use super::question::{NotUpgraded, Upgrade, Upgraded, Wanted};
 use super::stop::Phase;
 use crate::admin::Bound;
-use crate::error::Exit;
+use crate::error::{Exit, RunError};
 use crate::logging::Notice;
 use crate::notify;
 use crate::signals::Signal;
@@ -219,17 +219,25 @@ impl Loop {
                 self.admin_tries = 0;
                 self.control.serve_admin(bound);
             }
-            Err(error) if error.exit == Exit::Unavailable && self.phase == Phase::Running => {
-                self.admin_tries = self.admin_tries.saturating_add(1);
-                if self.admin_tries == TRIES_SOON {
-                    let told = format!("{}; it is tried again every second", error.what);
-                    self.control.log.tell(Notice::Warning(told));
-                }
-                let pause = if self.admin_tries < TRIES_SOON { SOON } else { LATER };
-                self.admin_due = Some(Instant::now() + pause);
-            }
+            Err(error) if self.phase == Phase::Running => self.bind_admin_later(error),
             Err(error) => self.control.log.tell(Notice::Warning(error.what)),
         }
+    }
+
+    /// An address that is taken is most likely left soon. What else is wrong, such as a token that is gone, is told at once: it
+    /// takes somebody to mend it.
+    fn bind_admin_later(&mut self, error: RunError) {
+        let tries = self.admin_tries.saturating_add(1);
+        self.admin_tries = match error.exit {
+            Exit::Unavailable => tries,
+            _ => tries.max(TRIES_SOON),
+        };
+        if self.admin_tries == TRIES_SOON {
+            let told = format!("{}; it is tried again every second", error.what);
+            self.control.log.tell(Notice::Warning(told));
+        }
+        let pause = if self.admin_tries < TRIES_SOON { SOON } else { LATER };
+        self.admin_due = Some(Instant::now() + pause);
     }
 
     /// The old process goes on: what came here meanwhile ends here.

@@ -11,6 +11,7 @@ use evenkeel_core::director::{Config, PoolConfig, Target};
 use evenkeel_core::name::{PoolName, ServiceName};
 use evenkeel_proxy::{Inherited, Publication};
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 /// One notice for each service and pool, with the addresses that it is really bound to, and what was wished for in vain.
 pub fn listening(publication: &Publication, config: &Config) -> Vec<Notice> {
@@ -50,6 +51,16 @@ fn balance(pool: &PoolConfig) -> &'static str {
         Balance::LeastConn => "least-conn",
         Balance::Maglev { .. } => "maglev",
         Balance::First => "first",
+    }
+}
+
+/// That it takes traffic.
+pub fn ready(began: Instant, room: &Room) -> Notice {
+    Notice::Ready {
+        took: began.elapsed(),
+        workers: room.workers,
+        max_sessions: room.max_sessions,
+        descriptors: room.descriptors,
     }
 }
 

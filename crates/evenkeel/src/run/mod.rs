@@ -136,12 +136,7 @@ pub fn start(loaded: Loaded, mut options: Options, inputs: mpsc::Sender<Input>) 
     for notice in announce::warnings(&settings, &room, &options.inherited, &sandbox) {
         log.tell(notice);
     }
-    log.tell(Notice::Ready {
-        took: options.began.elapsed(),
-        workers: room.workers,
-        max_sessions: room.max_sessions,
-        descriptors: room.descriptors,
-    });
+    log.tell(announce::ready(options.began, &room));
     if receiving.is_none() {
         notify::ready(&announce::status(&config));
     }
@@ -167,13 +162,17 @@ pub fn start(loaded: Loaded, mut options: Options, inputs: mpsc::Sender<Input>) 
     })
 }
 
-/// Binds every listener, before there is a worker.
+/// Binds every listener, before there is a worker. The addresses of the admin API are only bound when a process before this one is
+/// gone; what else could be wrong with it ends the upgrade here.
 fn bind(
     loaded: &Loaded,
     director: &Director,
     workers: usize,
     options: &mut Options,
 ) -> Result<Publication, RunError> {
+    if options.predecessor.is_some() {
+        Bound::check(loaded.settings.admin.as_ref())?;
+    }
     let sockets = options.predecessor.as_mut().map_or(&mut options.inherited, Predecessor::sockets);
     let publication = UserPlane::prepare_first(director.snapshot(), workers, sockets);
     let publication = publication.map_err(|error| binding::refused(&error))?;

@@ -135,6 +135,20 @@ fn a_second_one_is_refused_and_a_stop_is_told_to_who_waits() {
 }
 
 #[test]
+fn without_its_token_the_new_process_does_not_come_up() {
+    let server = Server::echo();
+    let setup = Setup::to([server.place()])
+        .start(|start| start.with_file("token", "0123456789abcdef0123456789abcdef"));
+    let chain = Chain::new(setup.top("admin = { token-file = \"token\" }"));
+    let old = chain.pid();
+    std::fs::remove_file(chain.file("token")).unwrap();
+    let (code, _, errors) = chain.command("upgrade");
+    assert!(code == 1 && errors.contains("admin.token-file"), "{code} {errors}");
+    assert_eq!(chain.look("/api/v1/status")["pid"], old);
+    chain.connect().check_echo("as before");
+}
+
+#[test]
 fn over_tcp_the_token_upgrades_but_names_no_program() {
     const SECRET: &str = "0123456789abcdef";
     let server = Server::echo();
