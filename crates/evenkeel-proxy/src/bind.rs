@@ -29,12 +29,17 @@ use std::sync::{Arc, OnceLock, Weak};
 /// The sockets of each listener.
 type ByListener = BTreeMap<ListenerName, Arc<Bound>>;
 
+/// Sockets by where they are for.
+type Shelf = BTreeMap<(Protocol, Addr), Arc<Bound>>;
+
 /// A snapshot, with everything bound that it needs.
 #[derive(Clone)]
 pub struct Publication {
     /// What the workers obey.
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) bound: ByListener,
+    /// Sockets that somebody else bound, whether a listener has them now or not: there would be no other way to come by them.
+    pub(crate) passed: Shelf,
     /// What was bound before and takes its last connections now.
     leaving: Vec<Weak<Bound>>,
     pub(crate) services: BTreeMap<ServiceName, Arc<Ceiling>>,
@@ -53,6 +58,7 @@ impl Publication {
         Self {
             snapshot,
             bound: BTreeMap::new(),
+            passed: Shelf::new(),
             leaving: Vec::new(),
             services,
             gates,
@@ -117,6 +123,17 @@ impl Publication {
             }
         }
         all
+    }
+
+    /// Where sockets are for that somebody else bound, and that no listener has.
+    pub fn idle(&self) -> impl Iterator<Item = &(Protocol, Addr)> {
+        self.idle_sockets().map(|(at, _)| at)
+    }
+
+    /// The same, with the sockets.
+    pub(crate) fn idle_sockets(&self) -> impl Iterator<Item = (&(Protocol, Addr), &Arc<Bound>)> {
+        let used: BTreeSet<*const Bound> = self.bound.values().map(Arc::as_ptr).collect();
+        self.passed.iter().filter(move |(_, bound)| !used.contains(&Arc::as_ptr(bound)))
     }
 
     /// Where each listener is really bound: with a port where port 0 was asked for.
@@ -224,18 +241,27 @@ pub(crate) fn prepare(
 ) -> Result<Publication, PrepareError> {
     let mut bound = BTreeMap::new();
     let mut services = BTreeMap::new();
+    let mut passed = current.map(|current| current.passed.clone()).unwrap_or_default();
+    passed.extend(inherited.take_others().map(|(at, passed)| (at.clone(), Arc::new(shelved(passed, at)))));
     try_wishes(&snapshot, current)?;
     for (name, listener) in &snapshot.listeners {
         let left = current.and_then(|current| current.left_to(name, &snapshot));
+        let shelved = passed.get(&(name.protocol, name.addr.clone()));
         // Flows go on when no more may begin: by the sockets of this process, or of the one that it takes over from.
-        let has_sockets = || left.is_some() || inherited.has(name.protocol, &name.addr);
+        let has_sockets =
+            || left.is_some() || shelved.is_some() || inherited.has(name.protocol, &name.addr);
         if listener.open || (listener.is_for_flows() && has_sockets()) {
-            let sockets = match left {
-                Some(sockets) => Arc::clone(sockets),
-                None => Arc::new(
-                    bind(&Need { listener, workers, neighbours: neighbours(current, name) }, inherited)
-                        .map_err(|why| PrepareError::Listener(name.clone(), why))?,
-                ),
+            let refused = |why| PrepareError::Listener(name.clone(), why);
+            let sockets = match (left, shelved) {
+                (Some(sockets), _) => Arc::clone(sockets),
+                (None, Some(sockets)) => {
+                    take_over(sockets, listener).map_err(refused)?;
+                    Arc::clone(sockets)
+                }
+                (None, None) => {
+                    let need = Need { listener, workers, neighbours: neighbours(current, name) };
+                    Arc::new(bind(&need, inherited).map_err(refused)?)
+                }
             };
             bound.insert(name.clone(), sockets);
         }
@@ -246,7 +272,7 @@ pub(crate) fn prepare(
     let books = books(&snapshot, current, workers);
     let gates = gate::gates(&snapshot, current.map(|current| &current.gates));
     let leaving = current.map(|current| current.leaving(&bound)).unwrap_or_default();
-    Ok(Publication { snapshot, bound, leaving, services, gates, books, keyring: keyring(current) })
+    Ok(Publication { snapshot, bound, passed, leaving, services, gates, books, keyring: keyring(current) })
 }
 
 /// Whether the kernel grants what is wanted of sockets that are bound already, and of those to the backends, as far as
@@ -331,7 +357,9 @@ fn bind(need: &Need<'_>, inherited: &mut Inherited) -> Result<Bound, Unbindable>
     let listener = need.listener;
     let (addr, protocol) = (&listener.name.addr, listener.name.protocol);
     if let Some(passed) = inherited.take(protocol, addr) {
-        return take_over(passed, listener);
+        let bound = shelved(passed, (protocol, addr.clone()));
+        take_over(&bound, listener)?;
+        return Ok(bound);
     }
     match addr {
         Addr::Ip(ip) if protocol == Protocol::Udp => udp::bind(*ip, need),
@@ -347,26 +375,29 @@ fn bind(need: &Need<'_>, inherited: &mut Inherited) -> Result<Bound, Unbindable>
     }
 }
 
-/// Listens on sockets that were bound before. A file of theirs stays until [`Bound::keep_file`] says otherwise.
-fn take_over(passed: Passed, listener: &Listener) -> Result<Bound, Unbindable> {
+/// Sockets that were bound before, for this address. A file of theirs stays until [`Bound::keep_file`] says otherwise.
+fn shelved(passed: Passed, (protocol, addr): (Protocol, Addr)) -> Bound {
     let Passed { sockets, ours } = passed;
     let local = sockets.first().and_then(|socket| socket::local_addr(socket).ok().flatten());
-    let local = local.map_or_else(|| listener.name.addr.clone(), Addr::Ip);
-    let protocol = listener.name.protocol;
-    let mut bound = Bound::new(sockets, local, protocol);
+    let mut bound = Bound::new(sockets, local.map_or(addr, Addr::Ip), protocol);
     bound.ours = ours;
     bound.keep_file(true);
+    bound
+}
+
+/// Makes them those of a listener.
+fn take_over(bound: &Bound, listener: &Listener) -> Result<(), Unbindable> {
     for socket in &bound.sockets {
         socket::set_nonblocking(socket)?;
-        match protocol {
+        match bound.protocol {
             Protocol::Tcp => apply(socket, &bound.local, listener)?,
             Protocol::Udp => udp::apply(socket, listener)?,
         }
     }
-    if ours {
+    if bound.ours {
         bound.set_options(listener)?;
     }
-    Ok(bound)
+    Ok(())
 }
 
 fn bind_unix(path: &Path, listener: &Listener) -> io::Result<Bound> {

@@ -60,14 +60,18 @@ impl Inherited {
         self.count(protocol, addr) > 0
     }
 
+    /// All that evenkeel did not bind.
+    pub(crate) fn take_others(&mut self) -> impl Iterator<Item = ((Protocol, Addr), Passed)> {
+        let all = std::mem::take(&mut self.0).into_iter();
+        let (others, ours): (BTreeMap<_, _>, _) =
+            all.partition(|(_, passed)| passed.iter().all(|it| !it.ours));
+        self.0 = ours;
+        others.into_iter().flat_map(|(at, passed)| passed.into_iter().map(move |it| (at.clone(), it)))
+    }
+
     /// How many listeners at `addr` are left.
     pub fn count(&self, protocol: Protocol, addr: &Addr) -> usize {
         self.0.get(&(protocol, addr.clone())).map_or(0, Vec::len)
-    }
-
-    /// The addresses of what is left.
-    pub fn addrs(&self) -> impl Iterator<Item = (Protocol, &Addr)> {
-        self.0.keys().map(|(protocol, addr)| (*protocol, addr))
     }
 }
 

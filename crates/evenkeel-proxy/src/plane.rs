@@ -284,6 +284,7 @@ impl UserPlane {
         if let Some(current) = &mut self.current {
             current.turn_away(&BTreeMap::new());
             current.bound.clear();
+            current.passed.clear();
         }
         self.helm.command(|_| Command::Drain(window));
     }
@@ -362,10 +363,17 @@ impl UserPlane {
         self.helm.clone()
     }
 
-    /// The sockets of all listeners, for another process.
+    /// The sockets of all listeners, for another process; those that were passed and that no listener has go along, in the
+    /// name of none.
     pub fn sockets(&self) -> Vec<Handed> {
         let bound = self.current.iter().flat_map(|current| &current.bound);
-        bound.map(|(name, bound)| Handed { name: name.clone(), bound: Arc::clone(bound) }).collect()
+        let bound = bound.map(|(name, bound)| (name.clone(), bound));
+        let idle = self.current.iter().flat_map(Publication::idle_sockets);
+        let idle = idle.map(|((protocol, addr), bound)| {
+            let service = ServiceName::new("");
+            (ListenerName { service, protocol: *protocol, addr: addr.clone() }, bound)
+        });
+        bound.chain(idle).map(|(name, bound)| Handed { name, bound: Arc::clone(bound) }).collect()
     }
 
     /// Whether the files of Unix sockets are to stay when their listeners, if they are among these, are closed: another

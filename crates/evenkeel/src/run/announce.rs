@@ -8,8 +8,8 @@ use crate::sandbox::Sandbox;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::balance::Balance;
 use evenkeel_core::director::{Config, PoolConfig, Target};
-use evenkeel_core::name::{PoolName, ServiceName};
-use evenkeel_proxy::{Inherited, Publication};
+use evenkeel_core::name::{PoolName, Protocol, ServiceName};
+use evenkeel_proxy::Publication;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -65,8 +65,13 @@ pub fn ready(began: Instant, room: &Room) -> Notice {
 }
 
 /// What is not as the user may think.
-pub fn warnings(settings: &Settings, room: &Room, unused: &Inherited, sandbox: &Sandbox) -> Vec<Notice> {
-    let unused = unused.addrs().map(|(protocol, addr)| {
+pub fn warnings(
+    settings: &Settings,
+    room: &Room,
+    unused: &[(Protocol, Addr)],
+    sandbox: &Sandbox,
+) -> Vec<Notice> {
+    let unused = unused.iter().map(|(protocol, addr)| {
         let kind = protocol.word();
         format!("a socket passed by the service manager is not used: no `[{kind}]` service listens on {addr}")
     });

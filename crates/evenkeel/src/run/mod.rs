@@ -127,13 +127,15 @@ pub fn start(loaded: Loaded, mut options: Options, inputs: mpsc::Sender<Input>) 
     for notice in announce::listening(&publication, &config) {
         log.tell(notice);
     }
-    if predecessor.is_some() {
-        plane.await_flows();
+    let mut unused = Vec::new();
+    match predecessor {
+        Some(_) => plane.await_flows(),
+        None => unused.extend(publication.idle().cloned()),
     }
     plane.publish(publication);
     let receiving = predecessor.map(|it| it.receive(plane.helm(), reserved, inputs.clone())).transpose();
     let receiving = receiving.map_err(|error| system("start the control loop", &error))?;
-    for notice in announce::warnings(&settings, &room, &options.inherited, &sandbox) {
+    for notice in announce::warnings(&settings, &room, &unused, &sandbox) {
         log.tell(notice);
     }
     log.tell(announce::ready(options.began, &room));

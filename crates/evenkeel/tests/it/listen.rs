@@ -1,5 +1,6 @@
 //! Listening: IPv4, IPv6, Unix sockets, names, port ranges, a listener per worker, and what systemd passes and is told.
 
+use crate::chain::Chain;
 use crate::harness::{Setup, evenkeel};
 use evenkeel_testkit::{PATIENCE, Peer, Place, Server, Signal, eventually, port, serve};
 use std::os::unix::fs::PermissionsExt;
@@ -139,6 +140,43 @@ fn a_socket_passed_by_systemd_keeps_who_came_before_the_start() {
     let running = setup.ready();
     early.check_echo("early");
     running.connect().check_echo("late");
+}
+
+#[test]
+fn a_passed_socket_is_there_whenever_its_service_is() {
+    let server = Server::echo();
+    let (socket, place) = Place::any().listen(16).unwrap();
+    // Somebody else has it, too, so that nobody can bind the address.
+    let _held = socket.try_clone().unwrap();
+    let mut setup = Setup::to([server.place()]).start(|start| start.listen_fd(socket));
+    setup.listen = place.clone();
+    let (with, other) = (setup.text(), Place::local(port::free()));
+    let without = with.replace(&place.to_string(), &other.to_string());
+    let running = Chain::new(setup);
+    let command = |what: &str| {
+        let (code, _, errors) = running.command(what);
+        assert_eq!(code, 0, "{what}: {errors}");
+    };
+    let serves = || Peer::connect(&place).check_echo("served");
+    command("drain web");
+    command("enable web");
+    serves();
+    for text in [&without, &with] {
+        std::fs::write(running.file("evenkeel.toml"), text).unwrap();
+        command("reload");
+    }
+    serves();
+    for what in ["drain web", "upgrade", "enable web"] {
+        command(what);
+    }
+    serves();
+    // The one of before may only just be left.
+    let another = with.replace(&place.to_string(), &Place::local(port::free()).to_string());
+    std::fs::write(running.file("evenkeel.toml"), another).unwrap();
+    command("upgrade");
+    std::fs::write(running.file("evenkeel.toml"), &with).unwrap();
+    command("reload");
+    serves();
 }
 
 #[test]
