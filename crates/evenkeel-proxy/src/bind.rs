@@ -15,7 +15,7 @@ use evenkeel_core::dice::Dice;
 use evenkeel_core::flow::Trail;
 use evenkeel_core::name::{ListenerName, PoolName, Protocol, ServiceName};
 use evenkeel_core::snapshot::{Listener, PoolRules, Snapshot};
-use evenkeel_sys::socket::{self, Binding};
+use evenkeel_sys::socket::{self, Binding, FileIdentity};
 use rustix::io::Errno;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
@@ -149,6 +149,8 @@ pub(crate) struct Bound {
     pub local: Addr,
     /// Whether evenkeel bound them.
     pub ours: bool,
+    /// Which file it made, of a Unix socket.
+    pub file: Option<FileIdentity>,
     protocol: Protocol,
     /// Where the QUIC connections of its clients belong.
     trail: OnceLock<Trail>,
@@ -164,6 +166,7 @@ impl Bound {
             sockets,
             local,
             ours: true,
+            file: None,
             protocol,
             trail: OnceLock::new(),
             is_ours_alone: AtomicBool::new(true),
@@ -377,10 +380,10 @@ fn bind(need: &Need<'_>, inherited: &mut Inherited) -> Result<Bound, Unbindable>
 
 /// Sockets that were bound before, for this address. A file of theirs stays until [`Bound::keep_file`] says otherwise.
 fn shelved(passed: Passed, (protocol, addr): (Protocol, Addr)) -> Bound {
-    let Passed { sockets, ours } = passed;
+    let Passed { sockets, ours, file } = passed;
     let local = sockets.first().and_then(|socket| socket::local_addr(socket).ok().flatten());
     let mut bound = Bound::new(sockets, local.map_or(addr, Addr::Ip), protocol);
-    bound.ours = ours;
+    (bound.ours, bound.file) = (ours, file);
     bound.keep_file(true);
     bound
 }
@@ -402,7 +405,9 @@ fn take_over(bound: &Bound, listener: &Listener) -> Result<(), Unbindable> {
 
 fn bind_unix(path: &Path, listener: &Listener) -> io::Result<Bound> {
     let socket = socket::listen_unix(path, listener.unix_mode, listener.backlog)?;
-    Ok(Bound::new(vec![socket], Addr::Unix(path.into()), Protocol::Tcp))
+    let mut bound = Bound::new(vec![socket], Addr::Unix(path.into()), Protocol::Tcp);
+    bound.file = FileIdentity::at(path);
+    Ok(bound)
 }
 
 /// The sockets of a TCP listener.

@@ -3,6 +3,7 @@
 use evenkeel_core::addr::Addr;
 use evenkeel_core::name::Protocol;
 use evenkeel_sys::datagram;
+use evenkeel_sys::socket::FileIdentity;
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 
@@ -17,6 +18,8 @@ pub struct Passed {
     pub sockets: Vec<OwnedFd>,
     /// Whether evenkeel bound them: their backlog, and the file of a Unix socket, are its own to see to.
     pub ours: bool,
+    /// Which file it made, of a Unix socket.
+    pub file: Option<FileIdentity>,
 }
 
 impl Inherited {
@@ -31,7 +34,7 @@ impl Inherited {
         match self.0.get_mut(&at).and_then(|passed| passed.first_mut()) {
             Some(passed) => passed.sockets.push(socket),
             None => {
-                self.pass(at.1, Passed { sockets: vec![socket], ours: false });
+                self.pass(at.1, Passed { sockets: vec![socket], ours: false, file: None });
             }
         }
     }

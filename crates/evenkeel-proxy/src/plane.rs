@@ -16,6 +16,7 @@ use evenkeel_core::awake::BusyPoll;
 use evenkeel_core::live::LiveFailure;
 use evenkeel_core::name::{BackendKey, ListenerName, PoolName, ServiceName};
 use evenkeel_core::snapshot::Snapshot;
+use evenkeel_sys::socket::FileIdentity;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -180,6 +181,11 @@ impl Handed {
     /// Whether evenkeel bound them.
     pub fn are_ours(&self) -> bool {
         self.bound.ours
+    }
+
+    /// Which file it made, of a Unix socket.
+    pub fn file(&self) -> Option<FileIdentity> {
+        self.bound.file
     }
 }
 

@@ -10,6 +10,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -90,6 +91,20 @@ pub fn listen_unix(path: &Path, mode: u32, backlog: u32) -> io::Result<OwnedFd> 
     set_mode(path, mode)?;
     rustix::net::listen(&socket, backlog as i32)?;
     Ok(socket)
+}
+
+/// What tells a file from its successor at the same path: numbers of inodes are soon used again, so the time of its making
+/// belongs to it. Device, inode, seconds, nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileIdentity(pub [u64; 4]);
+
+impl FileIdentity {
+    /// Of what is at `path` now, if anything is.
+    pub fn at(path: &Path) -> Option<Self> {
+        let file = std::fs::symlink_metadata(path).ok()?;
+        let (seconds, nanoseconds) = (file.mtime().cast_unsigned(), file.mtime_nsec().cast_unsigned());
+        Some(Self([file.dev(), file.ino(), seconds, nanoseconds]))
+    }
 }
 
 /// Sets the mode of a Unix socket's file, as chmod(2) does.

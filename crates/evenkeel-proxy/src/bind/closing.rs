@@ -4,6 +4,7 @@ use super::Bound;
 use evenkeel_core::addr::Addr;
 use evenkeel_core::name::Protocol;
 use evenkeel_sys::farewell;
+use evenkeel_sys::socket::FileIdentity;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -29,9 +30,12 @@ impl Bound {
         self.keep_file(true);
     }
 
-    /// Removes the file of a Unix socket, if that goes with these sockets.
+    /// Removes the file of a Unix socket, if that goes with these sockets, and is not somebody else's by now.
     pub(super) fn remove_file(&self) {
-        if let (true, Addr::Unix(path)) = (self.is_ours_alone.load(Relaxed), &self.local) {
+        let goes = self.file.filter(|_| self.is_ours_alone.load(Relaxed));
+        if let (Some(file), Addr::Unix(path)) = (goes, &self.local)
+            && FileIdentity::at(path) == Some(file)
+        {
             // A file that is gone already is as good.
             let _ = std::fs::remove_file(path);
         }
@@ -53,15 +57,13 @@ mod tests {
     use super::*;
     use evenkeel_sys::socket;
     use std::os::unix::net::UnixStream;
+    use std::path::Path;
 
     #[test]
     fn a_unix_socket_that_is_closed_late_leaves_the_next_one_its_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("socket");
-        let bind = || {
-            let sockets = vec![socket::listen_unix(&path, 0o600, 1).unwrap()];
-            Bound::new(sockets, Addr::Unix(path.as_path().into()), Protocol::Tcp)
-        };
+        let bind = || bind_at(&path);
         let old = bind();
         old.turn_away();
         assert!(!path.exists());
@@ -70,5 +72,26 @@ mod tests {
         UnixStream::connect(&path).unwrap();
         drop(new);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn the_file_of_somebody_who_took_the_path_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let ours = bind_at(&path);
+        std::fs::remove_file(&path).unwrap();
+        let theirs = bind_at(&path);
+        ours.turn_away();
+        drop(ours);
+        UnixStream::connect(&path).unwrap();
+        drop(theirs);
+        assert!(!path.exists());
+    }
+
+    fn bind_at(path: &Path) -> Bound {
+        let sockets = vec![socket::listen_unix(path, 0o600, 1).unwrap()];
+        let mut bound = Bound::new(sockets, Addr::Unix(path.into()), Protocol::Tcp);
+        bound.file = FileIdentity::at(path);
+        bound
     }
 }

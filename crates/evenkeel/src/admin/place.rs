@@ -1,7 +1,7 @@
 //! Where the admin socket is when nobody says so: `control.sock` in the first folder that its user may have, so that
 //! commands find it by themselves.
 
-use evenkeel_sys::socket;
+use evenkeel_sys::socket::{self, FileIdentity};
 use std::fs::{self, DirBuilder, Metadata};
 use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
@@ -24,7 +24,7 @@ pub const BACKLOG: u32 = 64;
 /// A Unix socket's file, removed on drop unless it is another one's by now.
 pub struct File {
     path: PathBuf,
-    identity: Option<Identity>,
+    identity: Option<FileIdentity>,
 }
 
 impl File {
@@ -36,24 +36,17 @@ impl File {
 
 impl Drop for File {
     fn drop(&mut self) {
-        if self.identity.is_some() && identity(&self.path) == self.identity {
+        if self.identity.is_some() && FileIdentity::at(&self.path) == self.identity {
             // A file that is gone already is as good.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// What tells a file from its successor: numbers of inodes are soon used again, so it takes the time of its making, too.
-type Identity = (u64, u64, i64, i64);
-
-fn identity(path: &Path) -> Option<Identity> {
-    fs::symlink_metadata(path).ok().map(|file| (file.dev(), file.ino(), file.mtime(), file.mtime_nsec()))
-}
-
 /// Listens at `path`.
 pub fn bind(path: &Path) -> io::Result<(OwnedFd, File)> {
     let socket = socket::listen_unix(path, MODE, BACKLOG)?;
-    Ok((socket, File { path: path.to_owned(), identity: identity(path) }))
+    Ok((socket, File { path: path.to_owned(), identity: FileIdentity::at(path) }))
 }
 
 /// Listens where the commands look for it; fails with the first folder's reason.

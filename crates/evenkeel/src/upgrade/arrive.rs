@@ -13,6 +13,7 @@ use evenkeel_core::name::Protocol;
 use evenkeel_proxy::{Helm, Inherited, Passed, Reserved, Suspended};
 use evenkeel_sys::handoff::Channel;
 use evenkeel_sys::limits;
+use evenkeel_sys::socket::FileIdentity;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -82,13 +83,21 @@ fn introduction(line: Line) -> Result<Predecessor, Broken> {
             }
             Word::Listener => {
                 let (ours, addr) = from.bool().zip(from.addr()).ok_or(Broken::Nonsense)?;
-                let protocol = told.inherited.pass(addr.clone(), Passed { sockets: descriptors, ours });
+                let file = read_file(&mut from, &addr).filter(|_| ours);
+                let protocol = told.inherited.pass(addr.clone(), Passed { sockets: descriptors, ours, file });
                 told.addrs.push((protocol, addr));
             }
             Word::Listeners => return Ok(told),
             _ => return Err(Broken::Nonsense),
         }
     }
+}
+
+/// Which file belongs to the listener at `addr`. One from before this was told says nothing of it: then what is there now.
+fn read_file(from: &mut Reader<'_>, addr: &Addr) -> Option<FileIdentity> {
+    let Addr::Unix(path) = addr else { return None };
+    let told = from.option(|from| Some(FileIdentity([from.u64()?, from.u64()?, from.u64()?, from.u64()?])));
+    told.unwrap_or_else(|| FileIdentity::at(path))
 }
 
 /// Tells the process before this one that this one will not come up.

@@ -11,6 +11,7 @@ use crate::notify;
 use evenkeel_core::name::ListenerName;
 use evenkeel_proxy::{Handed, Helm, SESSION_DESCRIPTORS_MAX, Suspended, UserPlane};
 use evenkeel_sys::handoff::{Channel, DESCRIPTORS_MAX};
+use evenkeel_sys::socket::FileIdentity;
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -194,6 +195,8 @@ impl Hand {
             let mut to = Writer::new();
             to.bool(listener.are_ours());
             to.addr(&listener.name.addr);
+            // One from before this was told does not look further.
+            to.option(listener.file(), |to, FileIdentity(parts)| parts.into_iter().for_each(|it| to.u64(it)));
             // More sockets than fit into a packet belong to more workers than anybody has; the rest would wait for nobody.
             let sockets: Vec<_> = listener.sockets().take(DESCRIPTORS_MAX).collect();
             self.line.say(Word::Listener, &to.bytes, &sockets, by)?;
