@@ -14,6 +14,7 @@ pub struct Start {
     env: Vec<(String, String)>,
     nofile: Option<u32>,
     nofile_soft: Option<u32>,
+    file_size: Option<u32>,
     hold_stdout: bool,
     stdin: Option<OwnedFd>,
     files: TempDir,
@@ -28,6 +29,7 @@ impl Start {
             env: Vec::new(),
             nofile: None,
             nofile_soft: None,
+            file_size: None,
             hold_stdout: false,
             stdin: None,
             files: TempDir::new().expect("a temporary directory"),
@@ -88,6 +90,12 @@ impl Start {
         self
     }
 
+    /// Limits how long a file may become that it writes, in units of 512 bytes.
+    pub fn file_size(mut self, blocks: u32) -> Self {
+        self.file_size = Some(blocks);
+        self
+    }
+
     /// Nobody reads standard output until [`Process::read_stdout`].
     pub fn hold_stdout(mut self) -> Self {
         self.hold_stdout = true;
@@ -130,6 +138,9 @@ impl Start {
         }
         if let Some(limit) = self.nofile_soft {
             let _ = write!(script, "ulimit -Sn {limit}; ");
+        }
+        if let Some(blocks) = self.file_size {
+            let _ = write!(script, "ulimit -f {blocks}; ");
         }
         if self.stdin.is_some() {
             script.push_str("export LISTEN_FDS=1 LISTEN_PID=$$; exec 3<&0 </dev/null; ");

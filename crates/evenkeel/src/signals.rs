@@ -122,9 +122,11 @@ pub fn order(signal: Signal, manner: Manner, situation: Situation) -> Order {
     }
 }
 
-/// Keeps signals that ask for something, and would kill a process that has not taken them yet, from doing that: one that is
-/// only just starting loads the newest file and opens the log anyway.
+/// Keeps signals that ask for something, and would kill a process that has not taken them yet, from doing that, and that of a
+/// log that is too long for good: one that is only just starting loads the newest file and opens the log anyway.
 pub fn outlive() {
+    // Of a file that may not grow any more (`ulimit -f`), the write that fails says so.
+    signal::ignore(rustix::process::Signal::XFSZ);
     [Signal::Hup, Signal::Usr1, Signal::Usr2].into_iter().for_each(|it| signal::ignore(it.number()));
 }
 

@@ -5,6 +5,9 @@ use super::upgrade::{LATER, TRIES_SOON};
 use super::*;
 use crate::config;
 use crate::run;
+use crate::upgrade::arrive::Arrived;
+use crate::upgrade::counted::Counted;
+use evenkeel_proxy::Totals;
 use evenkeel_testkit::{Ending, Peer, Place, Server, port};
 use std::net::TcpListener;
 use tokio::sync::mpsc;
@@ -159,6 +162,17 @@ async fn an_admin_api_whose_token_is_gone_comes_back_with_it() {
     std::fs::write(&token, "0123456789abcdef0123456789abcdef").unwrap();
     turning.bind_admin();
     assert!(turning.admin_due.is_none() && turning.control.admin.is_some());
+}
+
+#[tokio::test]
+async fn lines_that_the_process_before_has_dropped_are_not_told_again() {
+    let echo = Server::echo();
+    let [(old, _), (mut new, _inputs)] = [(), ()].map(|()| start(port::free(), &echo));
+    let dropped = Totals { records_dropped: 7, reports_dropped: 2, ..old.control.plane.totals() };
+    old.control.plane.count_on_from(&dropped, &Default::default(), &Default::default());
+    let counted = Counted::by(&old.control.plane, Vec::new());
+    new.handle_arrived(&Arrived { counted: Some(counted) });
+    assert_eq!((new.dropped(), new.told_dropped, new.known_lost), (7, 7, 2));
 }
 
 #[tokio::test]

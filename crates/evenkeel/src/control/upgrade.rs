@@ -200,10 +200,14 @@ impl Loop {
         self.drain();
     }
 
-    fn handle_arrived(&mut self, arrived: &Arrived) {
+    pub(super) fn handle_arrived(&mut self, arrived: &Arrived) {
         self.control.receiving = None;
         if let Some(counted) = &arrived.counted {
+            let (dropped, lost) = (self.dropped(), self.control.plane.totals().reports_dropped);
             counted.hand_to(&self.control.plane);
+            // What the process before has dropped, it has told.
+            self.told_dropped += self.dropped() - dropped;
+            self.known_lost += self.control.plane.totals().reports_dropped - lost;
             self.closings.extend(counted.closings.iter().cloned());
         }
         self.control.plane.keep_files(false, |_| true);

@@ -79,7 +79,7 @@ impl Aside {
             false if output::wants_color(cli::color(), is_terminal) => Style::Colour,
             false => Style::Plain,
         };
-        Ok(Self { text: Text::new(style), sink: Sink::Stream(Stream::new(File::from(fd))) })
+        Ok(Self { text: Text::new(style), sink: Sink::Stream(Stream::to(File::from(fd))) })
     }
 }
 
@@ -97,8 +97,8 @@ fn sink(settings: &LogSettings) -> io::Result<Sink> {
     }
     Ok(match &settings.to {
         // `io::stdout` would write a line at a time; this writes whole batches.
-        LogTo::Stdout => Sink::Stream(Stream::new(File::from(io::stdout().as_fd().try_clone_to_owned()?))),
-        LogTo::File(path) => Sink::Stream(Stream::new(open_file(path)?)),
+        LogTo::Stdout => Sink::Stream(Stream::to(File::from(io::stdout().as_fd().try_clone_to_owned()?))),
+        LogTo::File(path) => Sink::Stream(Stream::to(open_file(path)?)),
         LogTo::Syslog(at) => Sink::Datagrams(Datagrams::to_syslog(at, settings.facility)?),
         LogTo::Journald(path) => Sink::Datagrams(Datagrams::to_journal(path, settings.facility)?),
     })

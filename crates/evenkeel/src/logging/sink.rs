@@ -2,7 +2,11 @@
 
 use super::datagrams::Datagrams;
 use super::entry::Entry;
-use std::io::{self, Write};
+use rustix::pipe::PIPE_BUF;
+use std::fs::{File, FileType};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileTypeExt;
 use std::time::Duration;
 
 /// Somewhere that takes lines.
@@ -20,6 +24,8 @@ pub struct Stream {
     out: Box<dyn Write + Send>,
     /// Whether half a line was written last.
     is_torn: bool,
+    /// Bytes that are written at once, at most, unless one line has more.
+    at_once: usize,
 }
 
 impl Sink {
@@ -48,23 +54,57 @@ impl Sink {
 impl Stream {
     /// To `out`.
     pub fn new(out: impl Write + Send + 'static) -> Self {
-        Self { out: Box::new(out), is_torn: false }
+        Self { out: Box::new(out), is_torn: false, at_once: usize::MAX }
     }
 
-    fn write(&mut self, mut lines: &[u8]) -> u64 {
+    /// To a file of whatever kind. Of a pipe that others write to as well, as the process before this one does during an upgrade,
+    /// the kernel keeps together what is written at once, up to a limit. A file of which the last line is half, as a full disk or
+    /// a crash leaves it, begins torn.
+    pub fn to(file: File) -> Self {
+        let is = |test: fn(&FileType) -> bool| file.metadata().is_ok_and(|it| test(&it.file_type()));
+        let at_once = if is(FileType::is_fifo) { PIPE_BUF } else { usize::MAX };
+        let is_torn = is(FileType::is_file) && last_byte(&file).is_ok_and(|last| last != b'\n');
+        Self { is_torn, at_once, ..Self::new(file) }
+    }
+
+    fn write(&mut self, lines: &[u8]) -> u64 {
         let mut written = Ok(());
         if self.is_torn {
             // What comes next is not to be the other half of it.
             written = write_all(&mut self.out, &mut b"\n".as_slice());
             self.is_torn = written.is_err();
         }
-        let all = lines;
-        if written.and_then(|()| write_all(&mut self.out, &mut lines)).is_ok() {
+        let mut left = lines;
+        while written.is_ok() && !left.is_empty() {
+            let (mut piece, rest) = left.split_at(whole_lines(left, self.at_once));
+            written = write_all(&mut self.out, &mut piece);
+            left = &left[left.len() - rest.len() - piece.len()..];
+        }
+        if written.is_ok() {
             return 0;
         }
-        self.is_torn |= all[..all.len() - lines.len()].last().is_some_and(|last| *last != b'\n');
-        lines.iter().filter(|byte| **byte == b'\n').count() as u64
+        self.is_torn |= lines[..lines.len() - left.len()].last().is_some_and(|last| *last != b'\n');
+        left.iter().filter(|byte| **byte == b'\n').count() as u64
     }
+}
+
+/// The length of as many whole lines as have at most so many bytes together, or of one that has more.
+fn whole_lines(lines: &[u8], most: usize) -> usize {
+    if lines.len() <= most {
+        return lines.len();
+    }
+    let last = lines[..most].iter().rposition(|byte| *byte == b'\n');
+    let end = last.or_else(|| lines.iter().position(|byte| *byte == b'\n'));
+    end.map_or(lines.len(), |end| end + 1)
+}
+
+/// The last byte of a file that is open for writing, perhaps for nothing else. Fails where there is none.
+fn last_byte(file: &File) -> io::Result<u8> {
+    let mut readable = File::open(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
+    let mut last = [0];
+    readable.seek(SeekFrom::End(-1))?;
+    readable.read_exact(&mut last)?;
+    Ok(last[0])
 }
 
 /// As [`Write::write_all`], but leaves in `bytes` what was not written, and waits where the output is non-blocking and
@@ -99,6 +139,36 @@ mod tests {
         written.room.store(100, Relaxed);
         assert_eq!(stream.write(b"six\n"), 0);
         assert_eq!(written.text(), "one\ntw\nsix\n");
+    }
+
+    #[test]
+    fn a_file_that_ends_with_half_a_line_has_it_ended() {
+        for (before, after) in [("", ""), ("one\n", "one\n"), ("one\nha", "one\nha\n")] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("log");
+            std::fs::write(&path, before).unwrap();
+            let mut stream = Stream::to(File::options().append(true).open(&path).unwrap());
+            assert_eq!(stream.write(b"two\n"), 0);
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{after}two\n"));
+        }
+    }
+
+    #[test]
+    fn a_pipe_is_given_whole_lines_at_once() {
+        // In this mode, what was written at once is read at once.
+        let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::DIRECT).unwrap();
+        let (mut reader, mut stream) = (File::from(reader), Stream::to(File::from(writer)));
+        let line = format!("{}\n", "x".repeat(1500));
+        let long = format!("{}\n", "y".repeat(PIPE_BUF));
+        assert_eq!(stream.write(format!("{line}{line}{line}{long}{line}").as_bytes()), 0);
+        drop(stream);
+        let mut read = Vec::new();
+        let mut buffer = [0; 2 * PIPE_BUF];
+        while let count @ 1.. = reader.read(&mut buffer).unwrap() {
+            read.push(count);
+        }
+        let (one, two) = (line.len(), 2 * line.len());
+        assert_eq!(read, [two, one, PIPE_BUF, 1, one], "one that is too long goes alone");
     }
 
     #[test]

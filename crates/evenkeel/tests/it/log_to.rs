@@ -53,6 +53,19 @@ fn metric(running: &Running, name: &str) -> u64 {
 }
 
 #[test]
+fn a_file_that_may_not_grow_any_more_loses_lines_and_ends_nothing() {
+    let server = Server::hello("a");
+    let setup =
+        Setup::to([server.place()]).top("log-to = \"./evenkeel.log\"").start(|start| start.file_size(20));
+    let running = started(setup);
+    eventually("lines are lost", || {
+        assert_eq!(tally(&running.place, 10)["a"], 10);
+        (metric(&running, "evenkeel_log_lines_dropped_total") > 0).then_some(())
+    });
+    assert_eq!(tally(&running.place, 10)["a"], 10);
+}
+
+#[test]
 fn a_file_that_is_renamed_loses_no_line_and_doubles_none() {
     let server = Server::hello("a");
     let running = started(Setup::to([server.place()]).top("log-to = \"./evenkeel.log\""));
