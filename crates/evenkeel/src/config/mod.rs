@@ -93,7 +93,7 @@ impl Source {
 }
 
 /// A configuration without mistakes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Loaded {
     /// What holds for the process.
     pub settings: Settings,

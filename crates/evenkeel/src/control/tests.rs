@@ -126,6 +126,30 @@ async fn a_trial_ends_when_its_time_is_over_and_not_before() {
 }
 
 #[tokio::test]
+async fn a_trial_that_cannot_go_back_is_tried_again_until_it_can() {
+    let echo = Server::echo();
+    let (old, new) = (port::free(), port::free());
+    let (mut turning, _inputs) = start(old, &echo);
+    let given = config::Given { path: "evenkeel.toml".into(), text: String::new() };
+    let applied = Applied { given, loaded: load(new, &echo).unwrap() };
+    let wanted = Wanted { by: "a test".to_owned(), what: "apply".to_owned() };
+    turning.apply(applied, Some(Duration::from_secs(60)), wanted).unwrap();
+    let taken =
+        evenkeel_testkit::eventually("the old one is left", || TcpListener::bind(("127.0.0.1", old)).ok());
+    for _ in 0..3 {
+        let ends = turning.trial_ends().unwrap();
+        turning.judge(ends);
+        assert!(turning.trial_ends().unwrap() > ends, "it is not tried all the time");
+    }
+    assert_eq!(turning.reloads.refused, 1, "told once");
+    connect(new).check_echo("still on trial");
+    drop(taken);
+    turning.judge(turning.trial_ends().unwrap());
+    assert_eq!(turning.trial_ends(), None);
+    connect(old).check_echo("as it was");
+}
+
+#[tokio::test]
 async fn an_address_of_the_admin_api_that_somebody_else_has_is_tried_for_less_often() {
     let echo = Server::echo();
     let (mut turning, _inputs) = start(port::free(), &echo);

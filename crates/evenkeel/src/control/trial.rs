@@ -28,6 +28,9 @@ pub fn trial_time(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// How soon it is tried again to go back, where something stands in the way.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// What is on trial, and what comes back if it fails.
 pub struct Trial {
     until: Instant,
@@ -35,6 +38,16 @@ pub struct Trial {
     before: Loaded,
     /// What was counted when it began.
     connects: BTreeMap<ServiceName, Connects>,
+    /// What keeps it from going back, though it should.
+    stuck: Option<Stuck>,
+}
+
+/// A trial that has failed and cannot go back, as when somebody else has an address that was left.
+struct Stuck {
+    /// Why it failed.
+    why: &'static str,
+    /// When it is tried again.
+    again_at: Instant,
 }
 
 impl Trial {
@@ -53,7 +66,7 @@ impl Trial {
         // The rest holds from a start on, and this is none.
         let settings = Settings { lame_duck, drain, upgrade_timeout, admin, ..before.settings.clone() };
         let now = Loaded { settings, files: before.files.clone(), ..now };
-        Ok((Self { until, given, before, connects: connects.into_iter().collect() }, now))
+        Ok((Self { until, given, before, connects: connects.into_iter().collect(), stuck: None }, now))
     }
 }
 
@@ -76,13 +89,13 @@ impl Loop {
         let reload = self.take(now, loaded);
         self.note_reload(&reload);
         if let (Ok(_), Some(time)) = (&reload, time) {
-            self.trial = Some(Trial { until: now + time, given, before, connects });
+            self.trial = Some(Trial { until: now + time, given, before, connects, stuck: None });
             self.control.log.tell(Notice::Trial { time });
         }
         reload
     }
 
-    /// What is on trial holds for good.
+    /// What is on trial holds for good, also if it has failed and could not go back.
     pub(super) fn confirm(&mut self, wanted: Wanted) -> Result<(), &'static str> {
         if self.is_beyond_change() {
             return Err(MOVING);
@@ -104,7 +117,8 @@ impl Loop {
 
     /// When the time of the trial is over, if that is to be waited for.
     pub(super) fn trial_ends(&self) -> Option<Instant> {
-        self.trial.as_ref().filter(|_| self.may_go_back()).map(|trial| trial.until)
+        let trial = self.trial.as_ref().filter(|_| self.may_go_back())?;
+        Some(trial.stuck.as_ref().map_or(trial.until, |stuck| stuck.again_at))
     }
 
     fn may_go_back(&self) -> bool {
@@ -118,21 +132,38 @@ impl Loop {
             return;
         }
         let Some(trial) = &self.trial else { return };
-        if trial.until <= now {
-            self.go_back(now, "nobody confirmed it in time");
-        } else if has_jumped(&trial.connects, &self.connects()) {
-            self.go_back(now, "connects to backends began to fail");
+        match &trial.stuck {
+            Some(stuck) if now >= stuck.again_at => self.go_back(now, stuck.why),
+            Some(_) => {}
+            None if trial.until <= now => self.go_back(now, "nobody confirmed it in time"),
+            None if has_jumped(&trial.connects, &self.connects()) => {
+                self.go_back(now, "connects to backends began to fail");
+            }
+            None => {}
         }
     }
 
     fn go_back(&mut self, now: Instant, why: &'static str) {
-        let Some(trial) = self.trial.take() else { return };
-        let reload = self.take(now, trial.before);
-        self.reloads.note(&reload);
-        self.control.log.tell(match reload {
-            Ok(_) => Notice::WentBack { why },
-            Err(error) => Notice::Warning(format!("cannot go back to the configuration before: {error}")),
-        });
+        let Some(mut trial) = self.trial.take() else { return };
+        let reload = self.take(now, trial.before.clone());
+        match &reload {
+            Ok(_) => self.control.log.tell(Notice::WentBack { why }),
+            Err(error) if trial.stuck.is_none() => {
+                let what = format!(
+                    "cannot go back to the configuration before: {error}; it is tried again every second until \
+                     `evenkeel confirm`"
+                );
+                self.control.log.tell(Notice::Warning(what));
+            }
+            Err(_) => {}
+        }
+        if reload.is_ok() || trial.stuck.is_none() {
+            self.reloads.note(&reload);
+        }
+        if reload.is_err() {
+            trial.stuck = Some(Stuck { why, again_at: now + AGAIN });
+            self.trial = Some(trial);
+        }
     }
 
     fn connects(&self) -> BTreeMap<ServiceName, Connects> {
