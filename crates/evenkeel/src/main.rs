@@ -85,7 +85,7 @@ impl Life {
         let again = Launcher::begin(&args).map(|launcher| Again { binary, launcher: launcher.into() });
         let again = again.map_err(|_| "what would start the next process could not be started");
         user.map_or(Ok(()), sandbox::user::become_user)?;
-        Ok(run::Options { began, inherited, source: None, again, predecessor, demo: false })
+        Ok(run::Options { began, inherited, source: None, flags: None, again, predecessor, demo: false })
     }
 }
 
@@ -97,6 +97,7 @@ fn perform(invocation: Invocation, life: Life, herald: Option<&Herald>) -> Resul
         Invocation::Run { source, user } => {
             let mut options = life.settle(user.as_deref())?;
             let loaded = load(&source, herald)?;
+            options.flags = source.flags().cloned();
             match source {
                 // Standard input cannot be read a second time.
                 Source::Stdin(_) => {
@@ -164,7 +165,7 @@ fn refused(problems: &Problems, source: &Source) -> RunError {
         Source::File(path, _) if of_flags > 0 => {
             (Exit::BadConfig, format!("{} and the command line", path.display()))
         }
-        Source::File(path, _) | Source::Given(config::Given { path, .. }) => {
+        Source::File(path, _) | Source::Given(config::Given { path, .. }, _) => {
             (Exit::BadConfig, path.display().to_string())
         }
         Source::Stdin(_) | Source::Text(_) => (Exit::BadConfig, "standard input".to_owned()),

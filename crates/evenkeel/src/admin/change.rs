@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 /// What the configuration in the body would change.
 pub async fn plan(desk: &Desk, args: &Args) -> Result<Reply, Refused> {
-    let Applied { loaded, .. } = match load(args).await? {
+    let Applied { loaded, .. } = match load(desk, args).await? {
         Ok(applied) => applied,
         Err(problems) => return Ok(Reply::Mistaken(problems)),
     };
@@ -28,7 +28,7 @@ pub async fn plan(desk: &Desk, args: &Args) -> Result<Reply, Refused> {
 pub async fn apply(desk: &Desk, peer: Peer, args: &Args) -> Result<Reply, Refused> {
     let confirm = args.text("confirm").map(trial_time).transpose();
     let confirm = confirm.map_err(|what| Refused::bad(format!("`confirm` cannot be that: {what}")))?;
-    let applied = match load(args).await? {
+    let applied = match load(desk, args).await? {
         Ok(applied) => applied,
         Err(problems) => return Ok(Reply::Mistaken(problems)),
     };
@@ -59,10 +59,10 @@ pub async fn reopen(desk: &Desk, peer: Peer) -> Result<Reply, Refused> {
 }
 
 /// Reads it, on a thread of its own: names to listen on may take their time to be looked up.
-async fn load(args: &Args) -> Result<Result<Applied, Problems>, Refused> {
+async fn load(desk: &Desk, args: &Args) -> Result<Result<Applied, Problems>, Refused> {
     let path = PathBuf::from(args.text("path").unwrap_or("the request"));
     let given = Given { path, text: args.text("text").unwrap_or_default().to_owned() };
-    let source = Source::Given(given.clone());
+    let source = Source::Given(given.clone(), desk.flags.clone());
     let (sender, loaded) = oneshot::channel();
     let work = move || {
         // Whoever asked may be gone.

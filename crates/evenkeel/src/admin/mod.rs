@@ -20,7 +20,7 @@ mod upgrade;
 mod view;
 mod why;
 
-use crate::config::AdminSettings;
+use crate::config::{AdminSettings, Flags};
 use crate::control::{Input, Picture, Question};
 use crate::error::{Exit, RunError};
 use crate::logging::Notice;
@@ -198,8 +198,8 @@ impl Bound {
         places.chain(self.problem.clone().map(Notice::Warning)).collect()
     }
 
-    /// Begins to serve, with certificates of `material`, until the result is dropped.
-    pub fn serve(self, inputs: Sender<Input>, material: &Material) -> Admin {
+    /// Begins to serve, with certificates of `material`, and `flags` above what is planned or applied, until the result is dropped.
+    pub fn serve(self, inputs: Sender<Input>, material: &Material, flags: Option<Flags>) -> Admin {
         let connections = connections_max();
         // Whoever follows the events must not keep others from asking.
         let followers = Arc::new(Semaphore::new(connections / 2));
@@ -210,6 +210,7 @@ impl Bound {
         });
         let desk = Arc::new(Desk {
             inputs,
+            flags,
             token: self.token.clone(),
             tls: tls.as_ref().map(|tls| (tls.config.subscribe(), tls.terms.timeout)),
             followers,
@@ -281,6 +282,8 @@ fn refused(addr: &Addr, error: &io::Error) -> RunError {
 /// Where requests are taken.
 pub struct Desk {
     inputs: Sender<Input>,
+    /// What stands above any configuration of this process.
+    flags: Option<Flags>,
     token: Option<Token>,
     /// What TLS is spoken with over TCP, and how long a handshake may take; `None` is that there is no TLS.
     tls: Option<(watch::Receiver<Option<Arc<ServerConfig>>>, Duration)>,

@@ -27,9 +27,9 @@ pub fn read(source: &Source, world: &World<'_>, problems: &mut Problems) -> Type
             typed::add_file(&mut files.typed, &tree, problems);
             return files.typed;
         }
-        Source::Given(Given { path, text }) => {
+        Source::Given(Given { path, text }, flags) => {
             files.add(path, text.clone().into_bytes(), problems);
-            return files.typed;
+            flags
         }
         Source::Text(text) => {
             files.add(Path::new("built in"), text.clone().into_bytes(), problems);

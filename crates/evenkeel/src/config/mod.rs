@@ -76,8 +76,8 @@ pub enum Source {
     Stdin(Option<Flags>),
     /// A command line alone.
     Flags(Flags),
-    /// The text of a file.
-    Given(Given),
+    /// The text of a file; the flags stand above it.
+    Given(Given, Option<Flags>),
     /// Text of our own making, such as the demo's.
     Text(String),
 }
@@ -87,7 +87,15 @@ impl Source {
     pub fn file(&self) -> Option<PathBuf> {
         match self {
             Self::File(path, _) => std::path::absolute(path).ok(),
-            Self::Stdin(_) | Self::Flags(_) | Self::Given(_) | Self::Text(_) => None,
+            Self::Stdin(_) | Self::Flags(_) | Self::Given(..) | Self::Text(_) => None,
+        }
+    }
+
+    /// The flags that stand above it.
+    pub fn flags(&self) -> Option<&Flags> {
+        match self {
+            Self::File(_, flags) | Self::Stdin(flags) | Self::Given(_, flags) => flags.as_ref(),
+            Self::Flags(_) | Self::Text(_) => None,
         }
     }
 }

@@ -34,7 +34,7 @@ pub use why::{Candidate, Explained};
 use crate::acme::News;
 use crate::admin::{Admin, Bound};
 use crate::binding;
-use crate::config::{Loaded, LogFormat, Problems, Settings, Source};
+use crate::config::{Flags, Loaded, LogFormat, Problems, Settings, Source};
 use crate::discover::Discovery;
 use crate::logging::{Log, Notice};
 use crate::notify;
@@ -139,6 +139,8 @@ pub struct Control {
     pub settings: Settings,
     /// Where the configuration is loaded again from; `None` when it came from flags.
     pub source: Option<Source>,
+    /// What stands above any file, also one that is only applied.
+    pub flags: Option<Flags>,
     /// The admin API, once it is served.
     pub admin: Option<Admin>,
     /// Answers of one that is served no more.
@@ -207,7 +209,7 @@ impl Control {
     pub fn serve_admin(&mut self, bound: Bound) {
         bound.notices().into_iter().for_each(|notice| self.log.tell(notice));
         self.leave_admin();
-        self.admin = Some(bound.serve(self.inputs.clone(), &self.keys.material));
+        self.admin = Some(bound.serve(self.inputs.clone(), &self.keys.material, self.flags.clone()));
     }
 
     /// Has it show the certificates that are there now.

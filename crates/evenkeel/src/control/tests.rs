@@ -19,6 +19,7 @@ fn start(listen: u16, server: &Server) -> (Loop, Receiver<Input>) {
         began: Instant::now(),
         inherited: Inherited::new(),
         source: None,
+        flags: None,
         again: Err("a test"),
         predecessor: None,
         demo: false,

@@ -5,7 +5,7 @@ use super::Loop;
 use super::question::{Applied, Reload, Wanted};
 use super::stop::Phase;
 use super::upgrade::MOVING;
-use crate::config::{self, Given, Loaded, Problems, Settings, Source, WatchedFiles};
+use crate::config::{self, Flags, Given, Loaded, Problems, Settings, Source, WatchedFiles};
 use crate::logging::Notice;
 use crate::upgrade::intent::OnTrial;
 use evenkeel_core::director::Connects;
@@ -59,9 +59,9 @@ impl Trial {
     /// Goes on with one that another process began, where `before` is what the file says, and gives what holds.
     ///
     /// Fails when what is on trial cannot be loaded here.
-    pub fn resume(packed: OnTrial, before: Loaded) -> Result<(Self, Loaded), Problems> {
+    pub fn resume(packed: OnTrial, flags: Option<Flags>, before: Loaded) -> Result<(Self, Loaded), Problems> {
         let OnTrial { until, given, connects } = packed;
-        let now = config::load(&Source::Given(given.clone()))?;
+        let now = config::load(&Source::Given(given.clone(), flags))?;
         let Settings { lame_duck, drain, upgrade_timeout, admin, .. } = now.settings;
         // The rest holds from a start on, and this is none.
         let settings = Settings { lame_duck, drain, upgrade_timeout, admin, ..before.settings.clone() };

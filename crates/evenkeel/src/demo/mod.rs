@@ -60,6 +60,7 @@ pub fn run(options: DemoOptions) -> Result<(), RunError> {
             began,
             inherited: notify::inherited(),
             source: None,
+            flags: None,
             again,
             predecessor: None,
             demo: true,

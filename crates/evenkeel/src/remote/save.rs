@@ -28,7 +28,7 @@ pub fn save(whom: &Whom, path: Option<&Path>, quiet: bool) -> Result<(), RunErro
     let refused = |what| RunError::new(Exit::Failed, format!("cannot write to {}: {what}", path.display()));
     let Edited { text, changes } = edit(&before, &edits).map_err(refused)?;
     if changes > 0 {
-        let after = Source::Given(Given { text: text.clone(), ..before });
+        let after = Source::Given(Given { text: text.clone(), ..before }, None);
         config::load(&after).map_err(|problems| refused(problems.summary()))?;
         replace(path, &before.text, &text).map_err(|error| refused(error.to_string()))?;
     }

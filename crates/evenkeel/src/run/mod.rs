@@ -5,7 +5,7 @@ mod announce;
 use crate::admin::Bound;
 use crate::binding;
 use crate::ceiling::{self, Needs};
-use crate::config::{Loaded, Settings, Source, WatchedFiles};
+use crate::config::{Flags, Loaded, Settings, Source, WatchedFiles};
 use crate::control::{Control, Input, Keeper, Keys, Trial, Watch};
 use crate::discover::{Discovery, LOOKUPS_MAX};
 use crate::error::{Exit, RunError};
@@ -45,6 +45,8 @@ pub struct Options {
     pub inherited: Inherited,
     /// Where SIGHUP loads the configuration again from; `None` when that cannot be done.
     pub source: Option<Source>,
+    /// What stands above any file.
+    pub flags: Option<Flags>,
     /// How this process is started anew for an upgrade, or why that cannot be.
     pub again: Result<Again, &'static str>,
     /// The process that hands everything over to this one.
@@ -148,6 +150,7 @@ pub fn start(loaded: Loaded, mut options: Options, inputs: mpsc::Sender<Input>) 
         discovery: Discovery::follow(&config, &inputs),
         manner: manner(options.demo),
         source: options.source,
+        flags: options.flags,
         again: options.again,
         receiving,
         sandbox: sandbox.into(),
@@ -205,7 +208,7 @@ fn watch(
 fn on_trial(loaded: Loaded, options: &Options) -> Result<(Loaded, Option<Trial>), RunError> {
     let packed = options.intent().and_then(|intent| intent.trial.clone());
     let Some(packed) = packed else { return Ok((loaded, None)) };
-    match Trial::resume(packed, loaded) {
+    match Trial::resume(packed, options.flags.clone(), loaded) {
         Ok((trial, loaded)) => Ok((loaded, Some(trial))),
         Err(problems) => {
             let what = format!("cannot load what is on trial: {}", problems.summary());

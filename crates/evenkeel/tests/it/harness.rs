@@ -17,6 +17,7 @@ pub struct Setup {
     top: String,
     to: Vec<String>,
     keys: String,
+    flags: &'static str,
     start: Start,
 }
 
@@ -29,6 +30,7 @@ impl Setup {
             top: String::new(),
             to: places.into_iter().map(|place| format!("{:?}", place.to_string())).collect(),
             keys: String::new(),
+            flags: "",
             start: evenkeel(),
         }
     }
@@ -65,6 +67,12 @@ impl Setup {
         self
     }
 
+    /// Flags of `run`, which stand above the file.
+    pub fn flags(mut self, flags: &'static str) -> Self {
+        self.flags = flags;
+        self
+    }
+
     /// Changes how the process is started.
     pub fn start(mut self, change: impl FnOnce(Start) -> Start) -> Self {
         self.start = change(self.start);
@@ -88,7 +96,7 @@ impl Setup {
     /// Starts it, whatever comes of that.
     pub fn spawn(self) -> Running {
         let text = self.text();
-        Running { process: self.start.config(&text).spawn(), place: self.listen }
+        Running { process: self.start.config(&text).args(self.flags).spawn(), place: self.listen }
     }
 
     /// Starts it and waits until it is ready.

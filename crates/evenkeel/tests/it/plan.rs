@@ -83,6 +83,19 @@ fn a_plan_says_what_would_change_with_live_sessions_and_changes_nothing() {
 }
 
 #[test]
+fn what_the_command_line_says_stands_above_a_file_that_is_planned_or_applied() {
+    let a = Server::start(&Place::any(), serve::stay("a"));
+    let flags = "--workers 1 --sandbox off --log json";
+    let mut running = Setup::to([a.place()]).flags(flags).ready();
+    let same = running.file("evenkeel.toml").display().to_string();
+    let plan = format!("plan {same} --detailed-exitcode");
+    assert_eq!(running.command(&plan), (0, "no change".into(), String::new()));
+    assert_eq!(running.command(&format!("apply {same}")).0, 0);
+    assert_eq!(running.command(&plan), (0, "no change".into(), String::new()));
+    assert_eq!(running.count_events("warning"), 0, "nothing of it has to wait");
+}
+
+#[test]
 fn a_plan_says_which_address_is_taken_and_takes_none() {
     let a = Server::start(&Place::any(), serve::stay("a"));
     let (running, text) = one(&a);

@@ -47,7 +47,7 @@ impl<'a> Lists<'a> {
             read: &files::read_list,
             reads_keys: false,
         };
-        let typed = files::read(&Source::Given(given.clone()), &world, &mut problems);
+        let typed = files::read(&Source::Given(given.clone(), None), &world, &mut problems);
         if problems.errors() > 0 { Err(problems.summary()) } else { Ok(Self { given, typed }) }
     }
 
