@@ -271,6 +271,7 @@ fn load_in(source: &Source, world: &World<'_>) -> Result<Loaded, Problems> {
     let mut problems = Problems::default();
     let typed = files::read(source, world, &mut problems);
     if problems.unreadable {
+        problems.files.config = typed.files.into();
         return Err(problems);
     }
     let builtin = chain::builtin();
@@ -292,15 +293,16 @@ fn load_in(source: &Source, world: &World<'_>) -> Result<Loaded, Problems> {
         material = tls::read(&config, admin, &paths, &mut problems);
     }
     problems.sort();
+    let files = WatchedFiles { config: typed.files.as_slice().into(), lists: lists.watched.into() };
     match problems.errors() {
         0 => Ok(Loaded {
             settings: compile::settings(&typed, &builtin, admin, acme),
             config,
             material,
             warnings: problems.list,
-            files: WatchedFiles { config: typed.files.into(), lists: lists.watched.into() },
+            files,
         }),
-        _ => Err(problems),
+        _ => Err(Problems { files, ..problems }),
     }
 }
 

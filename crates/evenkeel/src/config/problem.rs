@@ -1,6 +1,7 @@
 //! One thing that is wrong with a configuration, and all of them together: as a report for people and as JSON.
 
 use super::place::Place;
+use super::watched::WatchedFiles;
 use annotate_snippets::{AnnotationKind, Group, Level, Patch, Renderer, Snippet};
 use serde_json::{Value, json};
 use std::fmt;
@@ -177,6 +178,8 @@ pub struct Problems {
     pub list: Vec<Problem>,
     /// The first file could not be read at all.
     pub unreadable: bool,
+    /// What was read, or was to be: what is wrong may be mended in any of it.
+    pub files: WatchedFiles,
 }
 
 impl Problems {

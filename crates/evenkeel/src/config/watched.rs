@@ -43,6 +43,23 @@ pub struct WatchedFiles {
     pub lists: Arc<[Watched]>,
 }
 
+impl WatchedFiles {
+    /// How the same ones are now.
+    pub fn again(&self) -> Self {
+        let again = |files: &[Watched]| files.iter().map(Watched::again).collect();
+        Self { config: again(&self.config), lists: again(&self.lists) }
+    }
+
+    /// These, and those of `others` that are not among them.
+    pub fn and(&self, others: &Self) -> Self {
+        let join = |ours: &[Watched], others: &[Watched]| {
+            let is_new = |other: &&Watched| ours.iter().all(|it| it.path != other.path);
+            ours.iter().chain(others.iter().filter(is_new)).cloned().collect()
+        };
+        Self { config: join(&self.config, &others.config), lists: join(&self.lists, &others.lists) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +85,20 @@ mod tests {
         is_another("it was replaced", true);
         fs::remove_file(&path).unwrap();
         is_another("it went", true);
+    }
+
+    #[test]
+    fn those_of_two_are_each_there_once_as_the_first_saw_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let look = |names: &[&str]| WatchedFiles {
+            config: names.iter().map(|name| Watched::look(&folder.path().join(name))).collect(),
+            lists: Arc::default(),
+        };
+        let others = look(&["a", "b"]);
+        fs::write(folder.path().join("a"), "text").unwrap();
+        let both = look(&["c", "a"]).and(&others);
+        assert_eq!(both, look(&["c", "a", "b"]));
+        assert_eq!(others.again(), look(&["a", "b"]));
     }
 
     #[test]

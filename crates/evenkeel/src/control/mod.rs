@@ -27,6 +27,7 @@ pub use question::{
     pending,
 };
 pub use recent::{Ended, Keeper, Kept, Sought};
+pub use reload::Load;
 pub use trial::{Trial, trial_time};
 pub use watch::Watch;
 pub use why::{Candidate, Explained};
@@ -34,7 +35,7 @@ pub use why::{Candidate, Explained};
 use crate::acme::News;
 use crate::admin::{Admin, Bound};
 use crate::binding;
-use crate::config::{Flags, Loaded, LogFormat, Problems, Settings, Source};
+use crate::config::{Flags, LogFormat, Settings, Source, WatchedFiles};
 use crate::discover::Discovery;
 use crate::logging::{Log, Notice};
 use crate::notify;
@@ -104,7 +105,7 @@ pub enum Input {
     /// The plane has something to tell.
     Report(Report),
     /// The load with this number has come to its end, for somebody who waits for what comes of it, or for nobody.
-    Loaded(u64, Box<Result<Loaded, Problems>>, Option<oneshot::Sender<Reload>>),
+    Loaded(u64, Box<Load>, Option<oneshot::Sender<Reload>>),
     /// Files of the configuration have changed.
     Changed,
     /// A list of networks has changed, and so has the configuration, which is not loaded by itself.
@@ -131,6 +132,8 @@ pub struct Control {
     pub log: Log,
     /// Looks at the configuration's files, if that is wanted.
     pub watch: Option<Watch>,
+    /// Which those are, as they were when they were read.
+    pub files: WatchedFiles,
     /// Keys and certificates.
     pub keys: Keys,
     /// Keeps its names fresh.
@@ -350,7 +353,7 @@ impl Loop {
                 self.control.director.handle_resolved(now, &pool, &host, addrs);
             }
             Input::Report(report) => self.handle_report(now, report),
-            Input::Loaded(number, loaded, answer) => self.end_load(now, number, *loaded, answer),
+            Input::Loaded(number, load, answer) => self.end_load(now, number, *load, answer),
             Input::ListChanged => self.control.log.tell(Notice::Warning(LIST_CHANGED.to_owned())),
             Input::Changed if self.phase == Phase::Running => self.load_again(None),
             Input::Changed => {}

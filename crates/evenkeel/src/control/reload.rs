@@ -6,7 +6,7 @@ use super::upgrade::MOVING;
 use super::{Input, Loop, Watch};
 use crate::admin::Bound;
 use crate::binding;
-use crate::config::{self, AdminSettings, Loaded, Problems, Settings};
+use crate::config::{self, AdminSettings, Loaded, Problems, Settings, Source, WatchedFiles};
 use crate::discover::Discovery;
 use crate::logging::Notice;
 use crate::notify;
@@ -22,6 +22,32 @@ const NO_FILE: &str = "there is no configuration file to load again";
 /// Loads that are under way at once, at most.
 const LOADS_MAX: usize = 16;
 
+/// Told when there are others who may not be disturbed.
+const LATER: &str = "the configuration is loaded again when the upgrade is over";
+
+/// What a load has brought.
+pub struct Load {
+    /// The configuration, or what is wrong with it.
+    pub loaded: Result<Loaded, Problems>,
+    /// How those files were that were watched before.
+    pub before: WatchedFiles,
+}
+
+impl Load {
+    /// Loads `source`; `watched` is what is watched now.
+    fn from(source: &Source, watched: &WatchedFiles) -> Self {
+        // To miss no change, look before it is read.
+        let before = watched.again();
+        Self { loaded: config::load(source), before }
+    }
+
+    /// What is to be watched if it is not taken: what is wrong may be mended in a file that is new, or by doing without it.
+    fn watched(&self) -> WatchedFiles {
+        let files = self.loaded.as_ref().map_or_else(|problems| &problems.files, |loaded| &loaded.files);
+        files.and(&self.before)
+    }
+}
+
 /// Loads of the configuration. One that hangs on a name may come to its end after others that began later.
 #[derive(Default)]
 pub(super) struct Loads {
@@ -31,6 +57,8 @@ pub(super) struct Loads {
     latest: u64,
     /// Whether another one is to begin when one ends.
     again: bool,
+    /// Whether one is to begin when the upgrade that is under way is over.
+    after_upgrade: bool,
 }
 
 impl Loads {
@@ -65,6 +93,9 @@ impl Loop {
         let Some(source) = self.control.source.clone() else {
             return self.tell_reload(Err(NO_FILE.to_owned()), answer);
         };
+        if self.waits_for_upgrade(&answer) {
+            return;
+        }
         if self.phase == Phase::Running {
             notify::reloading();
         }
@@ -73,14 +104,31 @@ impl Loop {
             self.loads.again |= answer.is_none();
             return self.tell_reload(Err(format!("{LOADS_MAX} reloads have not come to an end yet")), answer);
         };
-        let inputs = self.control.inputs.clone();
+        let (inputs, watched) = (self.control.inputs.clone(), self.control.files.clone());
         // Not on the runtime's threads: lookups that hang may hold all of them.
         let work = move || {
-            let _ = inputs.blocking_send(Input::Loaded(number, Box::new(config::load(&source)), answer));
+            let load = Box::new(Load::from(&source, &watched));
+            let _ = inputs.blocking_send(Input::Loaded(number, load, answer));
         };
         if let Err(error) = thread::Builder::new().name("reload".to_owned()).spawn(work) {
             self.loads.end(number);
             self.tell_reload(Err(error.to_string()), None);
+        }
+    }
+
+    /// Whether a load that nobody waits for has to wait itself, so that it is not lost: now it would be refused.
+    fn waits_for_upgrade(&mut self, answer: &Option<oneshot::Sender<Reload>>) -> bool {
+        let waits = answer.is_none() && self.is_moving();
+        if waits && !std::mem::replace(&mut self.loads.after_upgrade, true) {
+            self.control.log.tell(Notice::Warning(LATER.to_owned()));
+        }
+        waits
+    }
+
+    /// An upgrade is over, and this process goes on.
+    pub(super) fn load_what_waited(&mut self) {
+        if std::mem::take(&mut self.loads.after_upgrade) && self.phase == Phase::Running {
+            self.load_again(None);
         }
     }
 
@@ -89,7 +137,7 @@ impl Loop {
         &mut self,
         now: Instant,
         number: u64,
-        loaded: Result<Loaded, Problems>,
+        load: Load,
         answer: Option<oneshot::Sender<Reload>>,
     ) {
         let is_latest = self.loads.end(number);
@@ -97,7 +145,7 @@ impl Loop {
             self.load_again(None);
         }
         match is_latest {
-            true => self.handle_loaded(now, loaded, answer),
+            true => self.handle_loaded(now, load, answer),
             false => self.tell_reload(Err("a later reload was faster".to_owned()), answer),
         }
     }
@@ -106,17 +154,39 @@ impl Loop {
     pub(super) fn handle_loaded(
         &mut self,
         now: Instant,
-        loaded: Result<Loaded, Problems>,
+        load: Load,
         answer: Option<oneshot::Sender<Reload>>,
     ) {
-        let watched = loaded.as_ref().ok().map(|loaded| (loaded.settings.watch, loaded.files.clone()));
-        let reload = loaded.map_err(|problems| problems.summary()).and_then(|loaded| self.take(now, loaded));
-        if let (Ok(_), Some((watch, files))) = (&reload, watched) {
-            // Whoever loads the file wants what is in it.
-            self.trial = None;
-            self.control.watch = Watch::start(files, watch, self.control.inputs.clone());
+        if self.waits_for_upgrade(&answer) {
+            return notify::ready("an upgrade is under way");
         }
+        let (watched, loaded) = (load.watched(), load.loaded.map_err(|problems| problems.summary()));
+        let reload = loaded.and_then(|loaded| {
+            let files = loaded.files.clone();
+            self.take(now, loaded).map(|taken| (taken, files))
+        });
+        let reload = match reload {
+            Ok((taken, files)) => {
+                // Whoever loads the file wants what is in it.
+                self.trial = None;
+                self.watch(files);
+                Ok(taken)
+            }
+            Err(why) => {
+                if self.control.settings.watch {
+                    self.watch(watched);
+                }
+                Err(why)
+            }
+        };
         self.tell_reload(reload, answer);
+    }
+
+    /// Looks at these files from now on.
+    fn watch(&mut self, files: WatchedFiles) {
+        let control = &mut self.control;
+        control.watch = Watch::start(files.clone(), control.settings.watch, control.inputs.clone());
+        control.files = files;
     }
 
     fn tell_reload(&mut self, reload: Reload, answer: Option<oneshot::Sender<Reload>>) {

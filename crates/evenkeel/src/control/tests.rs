@@ -3,7 +3,7 @@
 use super::question::{Applied, Wanted};
 use super::upgrade::{LATER, TRIES_SOON};
 use super::*;
-use crate::config;
+use crate::config::{self, Loaded, Problems};
 use crate::run;
 use crate::upgrade::arrive::Arrived;
 use crate::upgrade::counted::Counted;
@@ -40,6 +40,10 @@ fn load(listen: u16, server: &Server) -> Result<Loaded, Problems> {
     config::load(&Source::Text(text))
 }
 
+fn loaded(loaded: Result<Loaded, Problems>) -> Load {
+    Load { loaded, before: WatchedFiles::default() }
+}
+
 /// Lets events come until `is_done`, under a deadline.
 async fn turn_until(turning: &mut Loop, inputs: &mut Receiver<Input>, is_done: impl Fn(&Loop) -> bool) {
     let turn = async {
@@ -63,7 +67,7 @@ async fn a_reload_moves_the_listener_and_keeps_sessions() {
     let session = connect(old);
     session.check_echo("before");
 
-    turning.handle_loaded(Instant::now(), load(new, &echo), None);
+    turning.handle_loaded(Instant::now(), loaded(load(new, &echo)), None);
     turning.perform();
     connect(new).check_echo("on the new one");
     session.check_echo("after");
@@ -79,8 +83,10 @@ async fn a_reload_with_a_port_in_use_changes_nothing() {
     let (mut turning, _inputs) = start(listen, &echo);
     let generation = turning.control.director.snapshot().generation;
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    turning.handle_loaded(Instant::now(), load(taken.local_addr().unwrap().port(), &echo), None);
-    turning.handle_loaded(Instant::now(), config::load(&Source::Text("oops = 1".to_owned())), None);
+    let port = taken.local_addr().unwrap().port();
+    turning.handle_loaded(Instant::now(), loaded(load(port, &echo)), None);
+    let wrong = config::load(&Source::Text("oops = 1".to_owned()));
+    turning.handle_loaded(Instant::now(), loaded(wrong), None);
     turning.perform();
     assert_eq!(turning.control.director.snapshot().generation, generation);
     connect(listen).check_echo("as before");
@@ -99,7 +105,7 @@ async fn term_lets_sessions_end_and_then_ends() {
     turning.handle_phase_end();
     evenkeel_testkit::eventually("it accepts no more", || Peer::try_connect(&Place::local(listen)).err());
     session.check_echo("while it drains");
-    turning.handle_loaded(Instant::now(), load(listen, &echo), None);
+    turning.handle_loaded(Instant::now(), loaded(load(listen, &echo)), None);
     assert!(matches!(turning.phase, Phase::Draining(_)), "a reload is too late");
     assert_eq!(turning.ended, None);
     drop(session);

@@ -173,6 +173,7 @@ impl Loop {
         let Some(mut moving) = self.moving.take() else { return };
         moving.answer(Err(NotUpgraded::Failed(why)));
         moving.postponed.into_iter().for_each(|signal| self.stop(signal));
+        self.load_what_waited();
     }
 
     /// The new process has everything: what is left ends here.
@@ -213,6 +214,7 @@ impl Loop {
         self.control.plane.keep_files(false, |_| true);
         notify::ready("took over");
         self.admin_due = Some(Instant::now() + LEAVES_WITHIN);
+        self.load_what_waited();
     }
 
     /// Binds the admin API after an upgrade; tries again soon while its address is still taken.

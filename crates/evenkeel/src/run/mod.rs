@@ -145,7 +145,8 @@ pub fn start(loaded: Loaded, mut options: Options, inputs: mpsc::Sender<Input>) 
         notify::ready(&announce::status(&config));
     }
     Ok(Control {
-        watch: watch(&options.source, files, &settings, &inputs),
+        watch: watch(&options.source, files.clone(), &settings, &inputs),
+        files,
         keys: Keys::new(material, &inputs),
         discovery: Discovery::follow(&config, &inputs),
         manner: manner(options.demo),

@@ -179,6 +179,21 @@ fn hup_loads_the_file_again_and_cuts_nobody() {
 }
 
 #[test]
+fn a_file_that_a_refused_reload_names_is_watched_too() {
+    let a = Server::hello("a");
+    let setup = Setup::to([a.place()]).top("watch = true");
+    let (text, more) = (setup.text(), Place::local(evenkeel_testkit::port::free()));
+    let mut running = setup.ready();
+    let included = format!("[tcp.more]\nlisten = \"{more}\"\nto = \"{}\"\nhealth = \"off\"\n", a.place());
+    std::fs::write(running.file("extra.toml"), included.replace("health", "heatlh")).unwrap();
+    std::fs::write(running.file("evenkeel.toml"), format!("include = \"extra.toml\"\n{text}")).unwrap();
+    running.wait_event("reload-refused");
+    std::fs::write(running.file("extra.toml"), included).unwrap();
+    running.wait_event("reloaded");
+    assert_eq!(Peer::connect(&more).text(), "a");
+}
+
+#[test]
 fn watched_files_are_loaded_again_when_they_change_and_new_ones_are_found() {
     let [a, b] = ["a", "b"].map(|name| Server::start(&Place::any(), serve::stay(name)));
     let setup = Setup::to([a.place()]).top("watch = true\ninclude = \"more-*.toml\"");

@@ -5,6 +5,7 @@ use crate::chain::{Chain, replace, replaceable};
 use crate::harness::{Setup, evenkeel};
 use evenkeel_testkit::{Peer, Place, Server, Signal, Start, eventually, port};
 use serde_json::{Value, json};
+use std::os::unix::fs::PermissionsExt;
 
 #[test]
 fn the_command_waits_for_the_new_process_and_tells_what_moved() {
@@ -132,6 +133,36 @@ fn a_second_one_is_refused_and_a_stop_is_told_to_who_waits() {
     let (code, _, errors) = waiting.output();
     assert!(code == 1 && errors.contains("not upgraded"), "{errors}");
     assert_eq!(chain.exit_code(), 0);
+}
+
+#[test]
+fn a_reload_that_comes_during_an_upgrade_that_fails_is_made_afterwards() {
+    let server = Server::echo();
+    let mut chain = Chain::new(Setup::to([server.place()]).keys("timeout.idle = \"9s\""));
+    let script = chain.file("slow");
+    let go = chain.file("go");
+    let text = format!("#!/bin/sh\nwhile [ ! -e {} ]; do sleep 0.02; done\nexit 3\n", go.display());
+    std::fs::write(&script, text).unwrap();
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let other = Place::local(port::free());
+    let file = std::fs::read_to_string(chain.file("evenkeel.toml")).unwrap();
+    let upgrade = Start::new(env!("CARGO_BIN_EXE_evenkeel"))
+        .args(&format!(
+            "upgrade --binary {} --admin unix:{}",
+            script.display(),
+            chain.file("control.sock").display()
+        ))
+        .spawn();
+    chain.wait_event("upgrading");
+    chain.reload(file.replace(&chain.place.to_string(), &other.to_string()));
+    chain.wait_for("that it waits", |line| {
+        line["event"] == "warning"
+            && line["message"].as_str().is_some_and(|it| it.contains("when the upgrade is over"))
+    });
+    std::fs::write(&go, "").unwrap();
+    assert_eq!(upgrade.output().0, 1);
+    chain.wait_event("reloaded");
+    Peer::connect(&other).check_echo("as the file says now");
 }
 
 #[test]
