@@ -3,6 +3,7 @@
 mod acme;
 mod answer;
 mod certificates;
+mod lists;
 mod log;
 mod orders;
 mod past;
@@ -35,7 +36,7 @@ pub use why::{Candidate, Explained};
 use crate::acme::News;
 use crate::admin::{Admin, Bound};
 use crate::binding;
-use crate::config::{Flags, LogFormat, Settings, Source, WatchedFiles};
+use crate::config::{Flags, Given, Loaded, LogFormat, Problems, Settings, Source, WatchedFiles};
 use crate::discover::Discovery;
 use crate::logging::{Log, Notice};
 use crate::notify;
@@ -67,10 +68,6 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, timeout};
 use upgrade::Moving;
-
-/// Told when a list cannot be loaded alone.
-const LIST_CHANGED: &str =
-    "a list of networks has changed, and so has the configuration: `evenkeel reload` takes both";
 
 /// How often the loop looks after itself: dropped lines, the watchdog, source ports.
 const TICK: Duration = Duration::from_secs(1);
@@ -108,8 +105,13 @@ pub enum Input {
     Loaded(u64, Box<Load>, Option<oneshot::Sender<Reload>>),
     /// Files of the configuration have changed.
     Changed,
-    /// A list of networks has changed, and so has the configuration, which is not loaded by itself.
-    ListChanged,
+    /// Lists of networks have changed.
+    ListsChanged {
+        /// Whether the configuration has, too, which is not loaded by itself.
+        config_has_changed: bool,
+    },
+    /// What is applied was read again with its lists.
+    ListsRead(Given, Box<Result<Loaded, Problems>>),
     /// Files of keys or certificates have.
     KeysChanged,
     /// They were read again, for the configuration with this number: what came of it, and what was wrong.
@@ -132,8 +134,10 @@ pub struct Control {
     pub log: Log,
     /// Looks at the configuration's files, if that is wanted.
     pub watch: Option<Watch>,
-    /// Which those are, as they were when they were read.
+    /// Which those are, as they were when they were read: the configuration's, and the lists of what holds.
     pub files: WatchedFiles,
+    /// What holds instead of the configuration's files.
+    pub applied: Option<Given>,
     /// Keys and certificates.
     pub keys: Keys,
     /// Keeps its names fresh.
@@ -354,7 +358,8 @@ impl Loop {
             }
             Input::Report(report) => self.handle_report(now, report),
             Input::Loaded(number, load, answer) => self.end_load(now, number, *load, answer),
-            Input::ListChanged => self.control.log.tell(Notice::Warning(LIST_CHANGED.to_owned())),
+            Input::ListsChanged { config_has_changed } => self.handle_lists(config_has_changed),
+            Input::ListsRead(given, loaded) => self.take_lists(now, &given, *loaded),
             Input::Changed if self.phase == Phase::Running => self.load_again(None),
             Input::Changed => {}
             Input::KeysChanged => self.read_keys(),

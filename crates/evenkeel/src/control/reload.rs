@@ -59,6 +59,10 @@ pub(super) struct Loads {
     again: bool,
     /// Whether one is to begin when the upgrade that is under way is over.
     after_upgrade: bool,
+    /// Whether the lists of what is applied are being read.
+    pub lists: bool,
+    /// Whether they are to be read once more after that, or after the upgrade.
+    pub lists_again: bool,
 }
 
 impl Loads {
@@ -127,9 +131,20 @@ impl Loop {
 
     /// An upgrade is over, and this process goes on.
     pub(super) fn load_what_waited(&mut self) {
-        if std::mem::take(&mut self.loads.after_upgrade) && self.phase == Phase::Running {
-            self.load_again(None);
+        if self.phase != Phase::Running {
+            return;
         }
+        if std::mem::take(&mut self.loads.after_upgrade) {
+            self.load_again(None);
+        } else if std::mem::take(&mut self.loads.lists_again) {
+            self.read_lists();
+        }
+    }
+
+    /// What is applied, with the log as it is.
+    pub(super) fn without_log(&self, mut loaded: Loaded) -> Loaded {
+        loaded.settings.log = self.control.settings.log.clone();
+        loaded
     }
 
     /// Keeps what a load has brought, unless something later is there already.
@@ -168,7 +183,7 @@ impl Loop {
         let reload = match reload {
             Ok((taken, files)) => {
                 // Whoever loads the file wants what is in it.
-                self.trial = None;
+                (self.trial, self.control.applied) = (None, None);
                 self.watch(files);
                 Ok(taken)
             }
@@ -183,9 +198,12 @@ impl Loop {
     }
 
     /// Looks at these files from now on.
-    fn watch(&mut self, files: WatchedFiles) {
+    pub(super) fn watch(&mut self, files: WatchedFiles) {
         let control = &mut self.control;
-        control.watch = Watch::start(files.clone(), control.settings.watch, control.inputs.clone());
+        let has_file = control.source.is_some();
+        let watch =
+            || Watch::start(files.clone(), control.settings.watch && has_file, control.inputs.clone());
+        control.watch = (has_file || control.applied.is_some()).then(watch).flatten();
         control.files = files;
     }
 

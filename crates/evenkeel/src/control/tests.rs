@@ -118,7 +118,7 @@ async fn a_trial_ends_when_its_time_is_over_and_not_before() {
     let echo = Server::echo();
     let (old, new) = (port::free(), port::free());
     let (mut turning, _inputs) = start(old, &echo);
-    let given = config::Given { path: "evenkeel.toml".into(), text: String::new() };
+    let given = Given { path: "evenkeel.toml".into(), text: String::new() };
     let applied = Applied { given, loaded: load(new, &echo).unwrap() };
     let wanted = Wanted { by: "a test".to_owned(), what: "apply".to_owned() };
     let (time, began) = (Duration::from_secs(60), Instant::now());
@@ -137,7 +137,7 @@ async fn a_trial_that_cannot_go_back_is_tried_again_until_it_can() {
     let echo = Server::echo();
     let (old, new) = (port::free(), port::free());
     let (mut turning, _inputs) = start(old, &echo);
-    let given = config::Given { path: "evenkeel.toml".into(), text: String::new() };
+    let given = Given { path: "evenkeel.toml".into(), text: String::new() };
     let applied = Applied { given, loaded: load(new, &echo).unwrap() };
     let wanted = Wanted { by: "a test".to_owned(), what: "apply".to_owned() };
     turning.apply(applied, Some(Duration::from_secs(60)), wanted).unwrap();

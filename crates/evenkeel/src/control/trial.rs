@@ -36,6 +36,8 @@ pub struct Trial {
     until: Instant,
     given: Given,
     before: Loaded,
+    /// What of that was applied.
+    applied_before: Option<Given>,
     /// What was counted when it began.
     connects: BTreeMap<ServiceName, Connects>,
     /// What keeps it from going back, though it should.
@@ -51,6 +53,11 @@ struct Stuck {
 }
 
 impl Trial {
+    /// What is on trial.
+    pub fn given(&self) -> &Given {
+        &self.given
+    }
+
     /// How much time is left to confirm.
     pub fn left(&self, now: Instant) -> Duration {
         self.until.saturating_duration_since(now)
@@ -65,8 +72,10 @@ impl Trial {
         let Settings { lame_duck, drain, upgrade_timeout, admin, .. } = now.settings;
         // The rest holds from a start on, and this is none.
         let settings = Settings { lame_duck, drain, upgrade_timeout, admin, ..before.settings.clone() };
-        let now = Loaded { settings, files: before.files.clone(), ..now };
-        Ok((Self { until, given, before, connects: connects.into_iter().collect(), stuck: None }, now))
+        let files = WatchedFiles { lists: now.files.lists, ..before.files.clone() };
+        let now = Loaded { settings, files, ..now };
+        let connects = connects.into_iter().collect();
+        Ok((Self { until, given, before, applied_before: None, connects, stuck: None }, now))
     }
 }
 
@@ -77,22 +86,26 @@ impl Loop {
             return Err("another configuration waits to be confirmed".to_owned());
         }
         self.log_order(Some(wanted));
-        let Applied { given, mut loaded } = applied;
-        // What the command line says about it is not in that file.
-        loaded.settings.log = self.control.settings.log.clone();
+        let Applied { given, loaded } = applied;
+        let loaded = self.without_log(loaded);
+        let lists = loaded.files.lists.clone();
         let (settings, config) = (self.control.settings.clone(), self.control.director.config());
         let material = self.control.keys.material.clone();
-        let before =
-            Loaded { settings, config, material, warnings: Vec::new(), files: WatchedFiles::default() };
+        let files = self.control.files.clone();
+        let before = Loaded { settings, config, material, warnings: Vec::new(), files };
         let connects = self.connects();
         let now = Instant::now();
         let reload = self.take(now, loaded);
         self.note_reload(&reload);
-        if let (Ok(_), Some(time)) = (&reload, time) {
-            self.trial = Some(Trial { until: now + time, given, before, connects, stuck: None });
+        let taken = reload?;
+        let applied_before = self.control.applied.replace(given.clone());
+        self.watch(WatchedFiles { lists, ..self.control.files.clone() });
+        if let Some(time) = time {
+            self.trial =
+                Some(Trial { until: now + time, given, before, applied_before, connects, stuck: None });
             self.control.log.tell(Notice::Trial { time });
         }
-        reload
+        Ok(taken)
     }
 
     /// What is on trial holds for good, also if it has failed and could not go back.
@@ -147,7 +160,11 @@ impl Loop {
         let Some(mut trial) = self.trial.take() else { return };
         let reload = self.take(now, trial.before.clone());
         match &reload {
-            Ok(_) => self.control.log.tell(Notice::WentBack { why }),
+            Ok(_) => {
+                self.control.applied = trial.applied_before.take();
+                self.watch(trial.before.files.clone());
+                self.control.log.tell(Notice::WentBack { why });
+            }
             Err(error) if trial.stuck.is_none() => {
                 let what = format!(
                     "cannot go back to the configuration before: {error}; it is tried again every second until \

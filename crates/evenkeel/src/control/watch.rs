@@ -79,7 +79,10 @@ async fn look(mut loaded: WatchedFiles, whole: bool, inputs: Sender<Input>) {
         if !has_settled || (now.lists == loaded.lists && !(whole && config_has_changed)) {
             continue;
         }
-        let news = if whole || !config_has_changed { Input::Changed } else { Input::ListChanged };
+        let news = match whole && config_has_changed {
+            true => Input::Changed,
+            false => Input::ListsChanged { config_has_changed },
+        };
         loaded.lists = now.lists;
         if whole {
             loaded.config = now.config;

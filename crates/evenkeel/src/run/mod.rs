@@ -111,6 +111,8 @@ pub fn start(loaded: Loaded, mut options: Options, inputs: mpsc::Sender<Input>) 
     let mut publication = bind(&loaded, &director, room.workers, &mut options)?;
     let sandbox = enclose(&loaded, &reach, &options)?;
     let Loaded { settings, config, material, warnings, files } = loaded;
+    // It goes on to hold if it is confirmed before it is here.
+    let applied = trial.as_ref().map(|it| it.given().clone());
 
     let keeper = Keeper::new(inputs.clone());
     let log = Log::start(outlet, move |records| keeper.keep(records));
@@ -147,6 +149,7 @@ pub fn start(loaded: Loaded, mut options: Options, inputs: mpsc::Sender<Input>) 
     Ok(Control {
         watch: watch(&options.source, files.clone(), &settings, &inputs),
         files,
+        applied,
         keys: Keys::new(material, &inputs),
         discovery: Discovery::follow(&config, &inputs),
         manner: manner(options.demo),

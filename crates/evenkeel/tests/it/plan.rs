@@ -243,6 +243,32 @@ fn a_stop_ends_a_trial() {
 }
 
 #[test]
+fn a_list_that_changes_is_read_again_and_what_is_applied_goes_on_to_hold() {
+    let [a, b] = ["a", "b"].map(|name| Server::start(&Place::any(), serve::stay(name)));
+    let setup = Setup::to([a.place()]).keys("deny = [\"file:first.txt\"]");
+    let text = setup.text();
+    let setup = setup
+        .start(|start| start.with_file("first.txt", "192.0.2.1\n").with_file("other.txt", "192.0.2.1\n"));
+    let mut running = setup.ready();
+    let applied = text.replace(&a.place().to_string(), &b.place().to_string()).replace("first", "other");
+    let applied = file(&running, &applied);
+    for confirm in ["", " --confirm 10m"] {
+        assert_eq!(running.command(&format!("apply {}{confirm}", applied.display())).0, 0);
+        served_by(&running, "b");
+        running.forget();
+        std::fs::write(running.file("other.txt"), "127.0.0.0/8\n").unwrap();
+        running.wait_event("reloaded");
+        assert!(running.connect().receive(1).is_err(), "the list of what is applied counts");
+        running.forget();
+        std::fs::write(running.file("other.txt"), "192.0.2.22\n").unwrap();
+        running.wait_event("reloaded");
+        served_by(&running, "b");
+    }
+    assert_eq!(running.command("confirm").0, 0);
+    served_by(&running, "b");
+}
+
+#[test]
 fn a_reload_ends_a_trial() {
     let [a, b] = ["a", "b"].map(|name| Server::start(&Place::any(), serve::stay(name)));
     let (mut running, text) = one(&a);
