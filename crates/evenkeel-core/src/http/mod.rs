@@ -18,6 +18,7 @@ pub mod framing;
 pub mod grpc;
 pub mod hash_by;
 pub mod head;
+pub mod linger;
 pub mod method;
 pub mod outcome;
 pub mod real;

@@ -150,6 +150,7 @@ impl Waiting {
             }
         }
         if self.client.held.is_empty() && (now >= self.by || Terms::last(worker, session)) {
+            self.client.close(session, worker.tools.borrow_mut().cipher());
             return Poll::Ready(Err(End::Closed(Side::Evenkeel)));
         }
         if now >= self.by {

@@ -116,6 +116,11 @@ impl Client {
         }
     }
 
+    /// Says that nothing follows, which a stream says when it is finished.
+    pub fn close(&mut self, session: &Session, cipher: &mut [u8]) {
+        self.port(&session.client_ready).close(cipher);
+    }
+
     /// It was told all, if it is at a stream.
     pub fn finish(&self) {
         if let Way::Stream(end) = &self.way {

@@ -1,7 +1,7 @@
 //! One request and its answer: on which terms, by which backend, and what becomes of it.
 
 use super::Client;
-use super::answer::Told;
+use super::answer::{Patience, Told};
 use super::http2::Failed;
 use super::reach::{self, Reached, Wish};
 use super::round::{Beginning, Round, RoundEnd};
@@ -334,6 +334,11 @@ impl Exchange {
     /// By when all of it must be over, if it must.
     pub fn by(&self) -> Option<Instant> {
         self.terms.rules.timeouts.request.map(|limit| self.began + limit)
+    }
+
+    /// How long its client may take for what we say ourselves.
+    pub fn patience(&self) -> Patience {
+        Patience { pause: self.terms.rules.timeouts.body, by: None }
     }
 
     /// Whether it can be sent again: all of it is still here, nothing was answered, and it does no harm if it was done already.

@@ -12,6 +12,7 @@ mod exchange;
 mod http2;
 mod judge;
 mod lease;
+mod leave;
 mod link;
 mod links;
 mod making;
@@ -36,6 +37,7 @@ use links::Links;
 use crate::reactor::Row;
 use crate::session::{Established, Open, Opened, Session};
 use crate::worker::Worker;
+use answer::{Patience, Told};
 use arrival::Head;
 use evenkeel_core::end::End;
 use evenkeel_core::http::head::Lines;
@@ -118,9 +120,13 @@ async fn serve_one(worker: &Rc<Worker>, session: &Rc<Session>, client: &mut Clie
         Head::Refused(refused) => {
             let outcome = Outcome::Refused(refused.refusal);
             let (onward, method) = (refused.onward(), refused.method());
-            let said = answer::refuse(worker, session, client, outcome, method, onward).await;
-            tell::refused(worker, session, &refused, said);
-            answer::leave(worker, session, client).await;
+            let patience = Patience::WITH_STRANGERS;
+            let told = answer::refuse(worker, session, client, outcome, (method, onward), patience).await;
+            tell::refused(worker, session, &refused, told);
+            match told.broken {
+                Some(_) => client.cut(),
+                None => leave::leave(worker, session, client, patience.pause).await,
+            }
             Next::Close
         }
     }
@@ -150,41 +156,54 @@ async fn conclude(
     session: &Rc<Session>,
     client: &mut Client,
     exchange: &mut Exchange,
-    outcome: Outcome,
+    mut outcome: Outcome,
     upgraded: Option<Box<Established>>,
 ) -> Next {
-    let mut keeps = exchange.keeps();
-    if let Some(said) = exchange.way.said.take() {
-        keeps &= exchange.is_body_gone();
-        let onward = exchange.onward(keeps);
-        exchange.status = Some(said.status);
-        let told = answer::rule(worker, session, client, (exchange, &said), onward).await;
-        exchange.note_told(told);
-    }
-    let is_told = outcome.status().is_some() && !exchange.is_answered;
-    if is_told {
-        keeps &= exchange.is_body_gone() && !matches!(outcome, Outcome::Refused(_));
-        let onward = exchange.onward(keeps);
-        exchange.status = outcome.status();
-        let method = Some(exchange.method);
-        let told = answer::refuse(worker, session, client, outcome, method, onward).await;
-        exchange.note_told(told);
+    let told = tell_client(worker, session, client, exchange, outcome).await;
+    let broken = told.and_then(|told| told.broken);
+    if outcome == Outcome::Ruled {
+        // Of others it matters more why they came to nothing.
+        outcome = broken.unwrap_or(outcome);
     }
     tell::ended(worker, session, exchange, outcome);
     if let Some(established) = upgraded {
         return Next::Relay(established);
     }
-    let is_whole = outcome.is_ok() || is_told;
-    if keeps && is_whole {
+    let is_whole = broken.is_none() && (outcome.is_ok() || told.is_some());
+    if exchange.keeps() && is_whole {
         return Next::Request;
     }
     if !is_whole {
         // What was cut must not look like an end.
         client.cut();
     } else if !exchange.is_body_gone() || client.has_more(session) {
-        answer::leave(worker, session, client).await;
+        leave::leave(worker, session, client, exchange.patience().pause).await;
+    } else {
+        client.close(session, worker.tools.borrow_mut().cipher());
     }
     Next::Close
+}
+
+/// Tells the client what a route of ours says, or that its request came to nothing, if it is to be told something by us.
+async fn tell_client(
+    worker: &Worker,
+    session: &Session,
+    client: &mut Client,
+    exchange: &mut Exchange,
+    outcome: Outcome,
+) -> Option<Told> {
+    let told = if let Some(said) = exchange.way.said.take() {
+        let onward = exchange.onward(exchange.is_body_gone());
+        exchange.status = Some(said.status);
+        answer::rule(worker, session, client, (exchange, &said), onward).await
+    } else {
+        exchange.status = Some(outcome.status().filter(|_| !exchange.is_answered)?);
+        let onward = exchange.onward(exchange.is_body_gone() && !matches!(outcome, Outcome::Refused(_)));
+        let how = (Some(exchange.method), onward);
+        answer::refuse(worker, session, client, outcome, how, exchange.patience()).await
+    };
+    exchange.note_told(told);
+    Some(told)
 }
 
 impl Worker {

@@ -1317,7 +1317,8 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Http,
         kind: at_least(1),
         default: Is("60s"),
-        doc: "How long nothing of a body may move, of a request's or an answer's.",
+        doc: "How long nothing of a body may move, of a request's or an answer's: also of an answer of a route, and of the last one of a \
+              connection, whose client may still be on its way to the end of its request.",
         why: "as long as nginx waits; whoever sends events says something more often",
         example: "5m",
         aliases: &["client-body-timeout", "send-timeout"],

@@ -23,6 +23,7 @@ mod harness;
 mod health;
 mod http;
 mod http2;
+mod http_ends;
 mod http_errors;
 mod http_log;
 mod http_orders;
