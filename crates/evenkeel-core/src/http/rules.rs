@@ -21,7 +21,7 @@ pub struct HttpRules {
     /// What backends are told of where a request comes from.
     pub forwarded: Forwarded,
     /// Who may have said so before.
-    pub trusted: Box<[Network]>,
+    pub trusted: Trusted,
     /// Where requests go, and what is done to them on the way.
     pub steering: Steering,
     /// Connections to backends that wait for their next request.
@@ -32,6 +32,15 @@ pub struct HttpRules {
     pub abort_on_close: bool,
     /// By which name it tells in `Via` that a message came through here; `None`: it does not.
     pub via: Option<Box<[u8]>>,
+}
+
+/// Who is believed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trusted {
+    /// Who is in these networks.
+    pub networks: Box<[Network]>,
+    /// Whether it is who comes by a Unix socket, too.
+    pub unix: bool,
 }
 
 /// How long the parts of an exchange may take.
@@ -70,9 +79,30 @@ pub struct LinkRules {
 }
 
 impl HttpRules {
-    /// Whether somebody at `addr` may say where a request comes from; who comes by a Unix socket has no address, and is on
-    /// this machine.
+    /// Whether somebody at `addr` may say where a request comes from; who comes by a Unix socket has no address.
     pub fn trusts(&self, addr: Option<IpAddr>) -> bool {
-        addr.is_none_or(|addr| self.trusted.iter().any(|network| network.contains(addr)))
+        self.trusted.holds(addr)
+    }
+}
+
+impl Trusted {
+    fn holds(&self, addr: Option<IpAddr>) -> bool {
+        addr.map_or(self.unix, |addr| self.networks.iter().any(|network| network.contains(addr)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_believed_who_was_not_named_not_even_behind_a_unix_socket() {
+        let proxy = Some(IpAddr::from([10, 0, 0, 1]));
+        assert!(!Trusted::default().holds(proxy) && !Trusted::default().holds(None));
+        let networks: Box<[Network]> = Box::new(["10.0.0.0/8".parse().unwrap()]);
+        let by_network = Trusted { networks, unix: false };
+        assert!(by_network.holds(proxy) && !by_network.holds(None));
+        let by_unix = Trusted { unix: true, ..Trusted::default() };
+        assert!(by_unix.holds(None) && !by_unix.holds(proxy));
     }
 }

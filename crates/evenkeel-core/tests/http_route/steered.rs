@@ -12,7 +12,7 @@ use evenkeel_core::http::refusal::Refusal;
 use evenkeel_core::http::request::Request;
 use evenkeel_core::http::route::{Action, Answer, Routes, Then};
 use evenkeel_core::http::rules::Steering;
-use evenkeel_core::http::rules::{HttpRules, LinkRules, Timeouts};
+use evenkeel_core::http::rules::{HttpRules, LinkRules, Timeouts, Trusted};
 use evenkeel_core::http::split::Split;
 use evenkeel_core::http::steer::{Destination, Steered, steer};
 use evenkeel_core::http::template::Template;
@@ -34,7 +34,7 @@ fn rules(routes: Vec<(&str, Then)>) -> HttpRules {
         limits: HeadLimits { bytes: 8192, fields: 100, target: 8192 },
         body_max: None,
         forwarded: Forwarded { x: false, standard: false },
-        trusted: Box::new(["10.0.0.0/8".parse().unwrap()]),
+        trusted: Trusted { networks: Box::new(["10.0.0.0/8".parse().unwrap()]), unix: false },
         steering: Steering {
             routes: Routes::new(routes, Then::default()).unwrap(),
             affinity: Some(Affinity { cookie: "lb".into(), key: 1 }),

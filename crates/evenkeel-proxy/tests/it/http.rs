@@ -10,7 +10,7 @@ use crate::rig::{Parts, Rig};
 use evenkeel_core::http::forwarded::Forwarded;
 use evenkeel_core::http::head::HeadLimits;
 use evenkeel_core::http::rules::Steering;
-use evenkeel_core::http::rules::{HttpRules, LinkRules, Timeouts};
+use evenkeel_core::http::rules::{HttpRules, LinkRules, Timeouts, Trusted};
 use evenkeel_proxy::RequestRecord;
 use evenkeel_testkit::web::{self, Message};
 use evenkeel_testkit::{PATIENCE, Place, Server};
@@ -33,7 +33,7 @@ pub fn rules() -> HttpRules {
         limits: HeadLimits { bytes: 4096, fields: 32, target: 1024 },
         body_max: Some(1_000_000_000),
         forwarded: Forwarded { x: true, standard: false },
-        trusted: Box::default(),
+        trusted: Trusted::default(),
         steering: Steering::default(),
         links: LinkRules { idle_max: 8, idle_for: PATIENCE },
         tunnels: false,

@@ -164,7 +164,7 @@ fn placeholder(kind: &Kind) -> &'static str {
         Kind::SlowStart => "DURATION",
         Kind::Name(_) => "NAME",
         Kind::Sources => "IP",
-        Kind::Networks | Kind::AcceptProxy => "NETWORK",
+        Kind::Networks | Kind::Proxies | Kind::AcceptProxy => "NETWORK",
         Kind::Words(_) => "WORDS",
         Kind::Access => "NETWORK",
         Kind::Bandwidth | Kind::Rate | Kind::RateOrOff | Kind::RateLimit(_) => "RATE",

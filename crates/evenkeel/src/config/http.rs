@@ -3,13 +3,13 @@
 use super::chain::Chain;
 use super::compile::Bound;
 use super::problem::Problems;
-use super::reception::believed;
-use super::setting::Layer;
+use super::reception::check_believed;
+use super::setting::{Layer, Proxy, Setting};
 use super::{http_fields, http_routes};
 use evenkeel_core::http::forwarded::Forwarded;
 use evenkeel_core::http::head::HeadLimits;
 use evenkeel_core::http::rules::Steering;
-use evenkeel_core::http::rules::{HttpRules, LinkRules, Timeouts};
+use evenkeel_core::http::rules::{HttpRules, LinkRules, Timeouts, Trusted};
 
 /// The rules of `service`, whose settings are those of `chain`.
 pub fn compile(
@@ -35,7 +35,7 @@ pub fn compile(
         },
         body_max: chain.count("max-body-bytes").map(u64::from),
         forwarded: Forwarded { x: is_told(["x", "both"]), standard: is_told(["standard", "both"]) },
-        trusted: believed(chain, "trust", problems),
+        trusted: trusted(chain, problems),
         steering: Steering {
             routes: http_routes::compile(service, chain, builtin, problems),
             affinity: http_fields::affinity(chain, problems),
@@ -46,4 +46,18 @@ pub fn compile(
         via: http_fields::via(chain, problems),
         links: LinkRules { idle_max: chain.number("reuse"), idle_for: chain.time("timeout.reuse") },
     }
+}
+
+/// The proxies in front that are believed.
+fn trusted(chain: &Chain<'_>, problems: &mut Problems) -> Trusted {
+    let Some(Setting::Proxies(named)) = chain.find("trust").map(|found| found.value) else {
+        return Trusted::default();
+    };
+    let networks = named.iter().filter_map(|at| match at.value {
+        Proxy::Network(network) => Some(network),
+        Proxy::Unix => None,
+    });
+    let networks: Box<[_]> = networks.collect();
+    check_believed(chain, "trust", &networks, problems);
+    Trusted { networks, unix: named.iter().any(|at| at.value == Proxy::Unix) }
 }

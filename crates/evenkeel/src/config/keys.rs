@@ -1433,9 +1433,10 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "trust",
         scope: Scope::Http,
-        kind: Kind::Networks,
+        kind: Kind::Proxies,
         default: Means("nobody"),
-        doc: "Networks of proxies in front, whose `X-Forwarded-…`, `Forwarded` and `X-Request-Id` are believed and added to.",
+        doc: "Networks of proxies in front, whose `X-Forwarded-…`, `Forwarded` and `X-Request-Id` are believed and added to. `\"unix\"` names \
+              whoever comes by a Unix socket.",
         why: "whoever is believed can claim to be anybody",
         example: "10.0.0.0/8",
         aliases: &["trusted-proxies", "set-real-ip-from", "trusted-ips"],

@@ -149,6 +149,7 @@ impl<'a> Lower<'a> {
             (Kind::Routes | Kind::Fields | Kind::Weights, _) => Err(read::no_table(key, node)),
             (Kind::Texts, _) => Ok(self.list(node, |node| read::text(key, node), Setting::Texts)),
             (Kind::Protocols, _) => Ok(self.list(node, |node| read::protocol(key, node), Setting::Texts)),
+            (Kind::Proxies, _) => Ok(self.list(node, |node| read::proxy(key, node), Setting::Proxies)),
             (Kind::Networks, _) => Ok(self.list(node, |node| read::network(key, node), Setting::Networks)),
             (Kind::Access, _) => Ok(self.list(node, |node| read::access(key, node), Setting::Access)),
             (Kind::Sources, _) => Ok(self.list(node, |node| read::sources(key, node), Setting::Sources)),

@@ -4,7 +4,7 @@ use super::address::{self, ListenSpec, ToSpec};
 use super::keys::{Key, Kind};
 use super::place::At;
 use super::problem::Problem;
-use super::setting::{AccessEntry, HttpTarget, Setting};
+use super::setting::{AccessEntry, HttpTarget, Proxy, Setting};
 use super::tree::{Node, Value, toml_string};
 use super::{log, sockets, suggest, units};
 use evenkeel_core::director::Leaving;
@@ -224,6 +224,14 @@ pub fn network(key: &Key, node: &Node) -> Result<Network, Problem> {
             _ => problem,
         }
     })
+}
+
+/// The network, or the word for those who come by a Unix socket, that `node` is.
+pub fn proxy(key: &Key, node: &Node) -> Result<Proxy, Problem> {
+    match node.text() {
+        Some("unix") => Ok(Proxy::Unix),
+        _ => network(key, node).map(Proxy::Network),
+    }
 }
 
 /// The network, or the file with networks, that `node` names.

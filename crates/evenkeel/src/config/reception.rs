@@ -57,6 +57,12 @@ fn accept_proxy(chain: &Chain<'_>, problems: &mut Problems) -> Option<AcceptProx
 /// The networks of proxies whose word on the client is taken, which `key` names.
 pub fn believed(chain: &Chain<'_>, key: &str, problems: &mut Problems) -> Box<[Network]> {
     let networks = chain.networks(key);
+    check_believed(chain, key, &networks, problems);
+    networks.into()
+}
+
+/// Warns where the `networks` that `key` names are everybody's.
+pub fn check_believed(chain: &Chain<'_>, key: &str, networks: &[Network], problems: &mut Problems) {
     if networks.iter().any(|network| network.bits() == 0) {
         problems.push(
             Problem::warning("everybody may claim to be anybody")
@@ -64,5 +70,4 @@ pub fn believed(chain: &Chain<'_>, key: &str, problems: &mut Problems) -> Box<[N
                 .help("name the networks of the proxies alone"),
         );
     }
-    networks.into()
 }

@@ -58,6 +58,8 @@ pub enum Setting {
     Words(Vec<&'static str>),
     /// Texts.
     Texts(Vec<At<String>>),
+    /// Proxies in front.
+    Proxies(Vec<At<Proxy>>),
     /// Networks, and files that list them.
     Access(Vec<At<AccessEntry>>),
     /// So many in a second.
@@ -94,6 +96,15 @@ pub enum Entry {
     Pool(At<String>),
     /// A backend, with what is said about it.
     Backend(At<Target>, Layer),
+}
+
+/// An entry of `trust`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proxy {
+    /// Whoever is in a network.
+    Network(Network),
+    /// Whoever comes by a Unix socket.
+    Unix,
 }
 
 /// An entry of `allow` or `deny`.

@@ -207,6 +207,18 @@ fn who_comes_through_a_proxy_is_believed_only_from_there() {
     assert_eq!(said(&trusting, "198.51.100.1, 192.0.2.1, 127.0.0.1"), 200);
     stranger.end();
     trusting.end();
+    let folder = tempfile::tempdir().unwrap();
+    for (trust, status) in
+        [("", 403), ("trust = \"127.0.0.1\"", 403), ("trust = [\"unix\", \"127.0.0.1\"]", 200)]
+    {
+        let main = telling("main");
+        let mut setup =
+            Setup::to([main.place()]).http().keys(trust).keys(&format!("[http.web.route]\n{lines}"));
+        setup.listen = Place::Unix(folder.path().join("socket"));
+        let running = setup.ready();
+        assert_eq!(said(&running, "192.0.2.1"), status, "by a Unix socket: {trust:?}");
+        running.end();
+    }
 }
 
 #[test]

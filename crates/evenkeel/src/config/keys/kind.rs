@@ -68,6 +68,8 @@ pub enum Kind {
     Sources,
     /// IP networks.
     Networks,
+    /// Proxies in front: IP networks, and `"unix"`.
+    Proxies,
     /// Some of these words.
     Words(&'static [&'static str]),
     /// Texts.
@@ -162,6 +164,7 @@ impl Kind {
             Self::SlowStart => "duration, \"off\", or a table".into(),
             Self::Name(longest) => format!("name of at most {longest} characters"),
             Self::Sources => "IP address, a range of them, or a list".into(),
+            Self::Proxies => "network, `unix`, or a list of them".into(),
             Self::Networks => "network, or a list of them".into(),
             Self::Access => "network or \"file:PATH\", or a list of them".into(),
             Self::Rate => "number in a second, such as \"10/s\"".into(),
