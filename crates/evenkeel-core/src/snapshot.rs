@@ -139,6 +139,17 @@ impl PoolRules {
     pub fn source(&self) -> &Source {
         self.outward.as_ref().map_or(&Source::Usual, |outward| &outward.source)
     }
+
+    /// Whether a connection that was made by `others` is one that would be made by these rules: with the same options of its
+    /// socket, from the same place, under the same TLS or none, for the same words.
+    pub fn connect_like(&self, others: &Self) -> bool {
+        let Self { connect: _, queue: _, session: _, socket, outward, send_proxy, http2, tls } = self;
+        *socket == others.socket
+            && *outward == others.outward
+            && *send_proxy == others.send_proxy
+            && http2.is_some() == others.http2.is_some()
+            && *tls == others.tls
+    }
 }
 
 /// What holds for connections of HTTP/2 to backends.

@@ -4,6 +4,7 @@
 //! A link keeps its place in the reactor while it goes from hand to hand. One that waits belongs to nobody; what it then has
 //! to say can only be its end, or what HTTP/2 has to say for itself.
 
+use super::footing::Footing;
 use super::http2::{Asking, Failed};
 use super::port::Port;
 use crate::reactor::Row;
@@ -26,6 +27,8 @@ pub struct Link {
     ready: Cell<Readiness>,
     /// Whose it is: a backend, as long as it is in the pool.
     load: Arc<Load>,
+    /// By what it was made.
+    pub footing: Footing,
     /// Whether it may have further requests.
     pub is_open: Cell<bool>,
     /// Whether it is known to have something to do.
@@ -53,8 +56,14 @@ pub enum Made {
 }
 
 impl Link {
-    /// Of a connection that was `made` to the backend with this load, and is ready for this.
-    pub fn new(place: Row, made: Made, load: &Arc<Load>, ready: Readiness, now: Instant) -> Self {
+    /// Of a connection that was `made` on this footing to the backend with this load, and is ready for this.
+    pub fn new(
+        place: Row,
+        (made, footing): (Made, Footing),
+        load: &Arc<Load>,
+        ready: Readiness,
+        now: Instant,
+    ) -> Self {
         let speaks = match made {
             Made::Http1(socket, tunnel) => {
                 Speaks::Http1 { socket, tunnel: RefCell::new(tunnel), user: Cell::default() }
@@ -66,6 +75,7 @@ impl Link {
             speaks,
             ready: Cell::new(ready),
             load: Arc::clone(load),
+            footing,
             is_open: Cell::new(true),
             is_due: Cell::default(),
             made: now,

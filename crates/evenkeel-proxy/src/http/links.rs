@@ -1,5 +1,6 @@
 //! The links of one worker: which of them a request may have, and how long they are kept for the next one.
 
+use super::footing::Footing;
 use super::lease::Lease;
 use super::link::{Link, Made, key};
 use super::making::Making;
@@ -46,12 +47,12 @@ impl Links {
         !self.table.borrow().is_empty()
     }
 
-    /// Makes a link of a connection that the session at `user` has `made` to the backend with this load. Unless it is to be
+    /// Makes a link of a connection that the session at `user` has `made`, by this, to the backend with this load. Unless it is to be
     /// `kept`, no other request ever has it.
     pub fn add(
         &self,
         reactor: &Reactor,
-        (made, is_kept): (Made, bool),
+        (made, footing, is_kept): (Made, Footing, bool),
         load: &Arc<Load>,
         ready: Readiness,
         user: Row,
@@ -59,7 +60,7 @@ impl Links {
         let mut table = self.table.borrow_mut();
         let begun = self.begun.replace(self.begun.get().wrapping_add(1));
         let place = Row::new(table.vacant_key() as u32, begun);
-        let link = Rc::new(Link::new(place, made, load, ready, reactor.now()));
+        let link = Rc::new(Link::new(place, (made, footing), load, ready, reactor.now()));
         link.with_socket(|socket| reactor.rename(socket, Token::Link(place)))?;
         link.is_open.set(is_kept);
         table.insert(Rc::clone(&link));

@@ -9,6 +9,7 @@ mod answer;
 mod arrival;
 mod client;
 mod exchange;
+mod footing;
 mod http2;
 mod judge;
 mod lease;

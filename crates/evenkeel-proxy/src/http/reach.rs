@@ -1,5 +1,6 @@
 //! From a request to a connection that may carry it: a seat at a backend, and there a link that has room, or a new one.
 
+use super::footing::Footing;
 use super::http2::Asking;
 use super::lease::Lease;
 use super::link::{Made, key};
@@ -106,9 +107,10 @@ pub async fn reach<'a>(
             }
         };
         let backend = &pool.backends[index as usize];
-        let mut lease = waiting(worker, session, backend, &pool.rules, *wish);
+        let look = || waiting(worker, session, local, (&pool.rules, backend), *wish);
+        let mut lease = look();
         if lease.is_none() && wish.is_shared_with(&pool.rules) {
-            lease = Box::pin(made_by_others(worker, session, backend, &pool.rules, *wish)).await?;
+            lease = Box::pin(made_by_others(worker, session, (&pool.rules, backend), *wish, look)).await?;
         }
         if let Some(lease) = lease {
             seat.reused();
@@ -116,6 +118,7 @@ pub async fn reach<'a>(
             return Ok(Reached { lease, seat, pool, index, connect: None });
         }
         let rules = pool.rules.connect;
+        let footing = Footing::new(local, &pool.rules, backend);
         let began = worker.reactor.now();
         let deadline = wish.at_most((began + rules.timeout).min(wish.started + rules.total));
         let maker = wish.is_shared_with(&pool.rules).then(|| Maker::new(links, key(&backend.load)));
@@ -128,7 +131,7 @@ pub async fn reach<'a>(
                 note(session, &backend.addr, took);
                 let ready = session.backend_ready.get();
                 let is_kept = !wish.alone && can_be_shared(&pool.rules);
-                let made = (made(worker, connection, backend, &pool.rules), is_kept);
+                let made = (made(worker, connection, backend, &pool.rules), footing, is_kept);
                 let lease = links.add(&worker.reactor, made, &backend.load, ready, session.row);
                 let lease = lease.map_err(|error| End::Failed(error.raw_os_error().unwrap_or(0)))?;
                 return Ok(Reached { lease, seat, pool, index, connect: Some(took) });
@@ -157,16 +160,16 @@ pub async fn reach<'a>(
 async fn made_by_others<'a>(
     worker: &'a Worker,
     session: &Session,
-    backend: &Backend,
-    rules: &PoolRules,
+    (rules, backend): (&PoolRules, &Backend),
     wish: Wish,
+    mut waiting: impl FnMut() -> Option<Lease<'a>>,
 ) -> Result<Option<Lease<'a>>, End> {
     let Some(place) = Waiter::new(&worker.http.links, key(&backend.load), session.row) else {
         return Ok(None);
     };
     let now = worker.reactor.now();
     session.set_reach(Reach::Connecting(backend.addr.clone(), session.since(now)));
-    let look = || match waiting(worker, session, backend, rules, wish) {
+    let look = || match waiting() {
         None if place.is_of_use() => None,
         found => Some(found),
     };
@@ -206,12 +209,12 @@ fn at_once(session: &Session, local: &LocalPool) -> Option<(Arc<Pool>, u32, Coun
     }
 }
 
-/// A link to `backend` that has room and suits.
+/// A link to `backend` that has room and suits. One that does not gets no further requests.
 fn waiting<'a>(
     worker: &'a Worker,
     session: &Session,
-    backend: &Backend,
-    rules: &PoolRules,
+    local: &LocalPool,
+    (rules, backend): (&Arc<PoolRules>, &Backend),
     wish: Wish,
 ) -> Option<Lease<'a>> {
     if wish.alone || !can_be_shared(rules) {
@@ -220,7 +223,7 @@ fn waiting<'a>(
     let (links, load) = (&worker.http.links, &backend.load);
     loop {
         let lease = links.take(load, session.row, wish.since)?;
-        let suits = lease.link.is_http2() == rules.http2.is_some();
+        let suits = lease.link.footing.is_still(local, rules, backend);
         if suits && (!wish.alive || lease.link.is_alive()) {
             return Some(lease);
         }

@@ -3,7 +3,7 @@
 use crate::chain::Chain;
 use crate::harness::Setup;
 use evenkeel_testkit::web::{self, Message};
-use evenkeel_testkit::{PATIENCE, Peer, Place, Server, Signal, eventually};
+use evenkeel_testkit::{Authority, PATIENCE, Peer, Place, Server, Signal, TlsPeer, eventually, serve};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, mpsc};
 
@@ -168,4 +168,65 @@ fn an_upgrade_lets_requests_come_to_their_end_and_connections_that_wait_come_bac
     assert_eq!((answer.text().as_str(), answer.field("connection")), ("done", Some("close")));
     assert_eq!(busy.text(), "");
     chain.wait_alone();
+}
+
+/// The status of the answer to one more request.
+fn status(client: &Peer) -> u16 {
+    web::get(client, "/").unwrap().status()
+}
+
+#[test]
+fn a_connection_that_was_made_in_the_clear_is_not_used_when_tls_is_asked_for() {
+    let server = named("in the clear");
+    let setup = Setup::to([server.place()]).http().top("workers = 1");
+    let text = setup.text();
+    let mut running = setup.ready();
+    let client = running.connect();
+    assert_eq!((status(&client), status(&client), server.accepted()), (200, 200, 1));
+    // What says nothing of connections leaves them as they are.
+    running.reload(format!("{text}timeout.idle = \"20m\"\n"));
+    running.wait_event("reloaded");
+    assert_eq!((status(&client), server.accepted()), (200, 1));
+    running.forget();
+    running.reload(format!("{text}to-tls = {{ verify = \"off\" }}\n"));
+    running.wait_event("reloaded");
+    assert_eq!(status(&client), 502, "it does not speak TLS");
+    running.end();
+}
+
+#[test]
+fn a_connection_is_not_used_when_its_backend_has_to_show_another_certificate() {
+    let authorities = [Authority::new("a"), Authority::new("b")];
+    let answer = |peer: &TlsPeer| {
+        let mut heard = Vec::new();
+        while let Ok(byte) = peer.receive(1) {
+            heard.extend(byte);
+            if heard.ends_with(b"\r\n\r\n") && peer.send(&web::ok("hello")).is_err() {
+                return;
+            }
+        }
+    };
+    let config = Arc::new(authorities[0].sign(&["127.0.0.1"]).server(None));
+    let server = Server::start(&Place::any(), serve::tls(config, answer));
+    let setup = Setup::to([server.place()]).http().top("workers = 1").keys("to-tls = { ca = \"ca.pem\" }");
+    let setup = setup.start(|it| it.with_file("ca.pem", authorities[0].pem()));
+    let text = setup.text();
+    let mut running = setup.ready();
+    let client = running.connect();
+    assert_eq!((status(&client), status(&client), server.accepted()), (200, 200, 1));
+    std::fs::write(running.file("other.pem"), authorities[1].pem()).unwrap();
+    running.reload(text.replace("ca.pem", "other.pem"));
+    running.wait_event("reloaded");
+    assert_eq!(status(&client), 502, "it is signed by another one");
+    running.forget();
+    running.reload(&text);
+    running.wait_event("reloaded");
+    assert_eq!(status(&client), 200);
+    // Of the same file, but not of the same text.
+    crate::tls::replace(&running.file("ca.pem"), authorities[1].pem());
+    running.forget();
+    running.reload(&text);
+    running.wait_event("reloaded");
+    assert_eq!(status(&client), 502, "and again");
+    running.end();
 }
