@@ -80,6 +80,8 @@ pub struct Waiting {
     seeker: Seeker,
     /// Whether what comes may be the beginning of HTTP/2.
     may_be_http2: bool,
+    /// Whether its client has asked for nothing yet.
+    is_first: bool,
     has_begun: bool,
     /// Bytes of empty lines that came instead of its first line.
     empty: u16,
@@ -99,7 +101,7 @@ impl Waiting {
         // Under TLS it is agreed upon.
         let may_be_http2 = is_first && !client.is_stream() && !client.is_tls();
         let seeker = Seeker::default();
-        Some(Self { client, seeker, may_be_http2, has_begun: is_first, empty: 0, heard: None, by })
+        Some(Self { client, seeker, may_be_http2, is_first, has_begun: is_first, empty: 0, heard: None, by })
     }
 
     /// Its client, when what was waited for has come.
@@ -149,7 +151,9 @@ impl Waiting {
                 return Poll::Ready(arrival);
             }
         }
-        if self.client.held.is_empty() && (now >= self.by || Terms::last(worker, session)) {
+        // Who has come before a stop may have sent its first request already, which is still on its way.
+        let is_over = now >= self.by || !self.is_first && Terms::last(worker, session);
+        if self.client.held.is_empty() && is_over {
             self.client.close(session, worker.tools.borrow_mut().cipher());
             return Poll::Ready(Err(End::Closed(Side::Evenkeel)));
         }

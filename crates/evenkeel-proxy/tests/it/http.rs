@@ -12,6 +12,7 @@ use evenkeel_core::http::head::HeadLimits;
 use evenkeel_core::http::rules::Steering;
 use evenkeel_core::http::rules::{HttpRules, LinkRules, Timeouts, Trusted};
 use evenkeel_proxy::RequestRecord;
+use evenkeel_testkit::http2::Client;
 use evenkeel_testkit::web::{self, Message};
 use evenkeel_testkit::{PATIENCE, Place, Server};
 use std::sync::Arc;
@@ -150,4 +151,27 @@ fn an_idle_client_is_closed_and_a_draining_worker_waits_for_none() {
     let last = web::read_answer(&new).unwrap();
     assert_eq!((last.text().as_str(), last.field("connection")), ("a", Some("close")));
     assert_eq!(new.text(), "");
+}
+
+#[test]
+fn who_has_come_before_a_drain_is_served_and_who_says_nothing_is_not_waited_for_longer_than_a_head() {
+    let server = named("a");
+    let mut patient = rig(&[&server], rules());
+    let mut hasty = rules();
+    hasty.timeouts.head = SOON;
+    let mut hasty = rig(&[&server], hasty);
+    let draining = |rig: &mut Rig| {
+        let [new, newer, last] = [(); 3].map(|()| rig.connect());
+        // The others were accepted before.
+        assert_eq!(web::get(&last, "/").unwrap().text(), "a");
+        rig.plane().drain(PATIENCE);
+        assert_eq!(last.text(), "", "it drains");
+        (new, newer)
+    };
+    let (new, newer) = draining(&mut patient);
+    let answer = web::get(&new, "/").unwrap();
+    assert_eq!((answer.text().as_str(), answer.field("connection")), ("a", Some("close")));
+    assert_eq!(Client::new(&newer).get("/").unwrap().text(), "a", "by HTTP/2");
+    let (silent, _) = draining(&mut hasty);
+    assert_eq!(silent.text(), "");
 }

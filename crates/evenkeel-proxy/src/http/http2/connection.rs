@@ -343,7 +343,17 @@ impl Connection {
     /// Whether the client is to open no more streams.
     fn is_to_leave(&self, now: Instant) -> bool {
         let is_idle = self.streams.is_empty() && now >= self.idle_since + self.timeouts.keep_alive;
-        is_idle || Terms::last(&self.worker, &self.session)
+        is_idle || Terms::last(&self.worker, &self.session) && !self.may_begin(now)
+    }
+
+    /// Whether the client has come lately and said nothing yet: its first request may be on its way.
+    fn may_begin(&self, now: Instant) -> bool {
+        !self.endpoint.has_begun() && now < self.begins_by()
+    }
+
+    /// By when it has to say something if it is to be the last thing that it says.
+    fn begins_by(&self) -> Instant {
+        self.session.accepted + self.timeouts.head
     }
 
     fn leave(&mut self, out: &mut Vec<u8>, now: Instant) {
@@ -361,6 +371,7 @@ impl Connection {
         let idle = match self.leaving_since {
             _ if !self.streams.is_empty() => None,
             Some(since) => Some(since.max(self.idle_since) + LINGER),
+            None if Terms::last(&self.worker, &self.session) => Some(self.begins_by()),
             None => Some(self.idle_since + self.timeouts.keep_alive),
         };
         let far = self.worker.reactor.now() + Duration::from_secs(3600);
