@@ -22,11 +22,9 @@ const BOTHER: u32 = 10;
 /// What is only to be read.
 const NOISE: u32 = 2;
 
-/// Bytes of bodies that bring back 1.
+/// Bytes of bodies that bring back 1. A piece that carries something costs nothing, however small it is: messages are, and there
+/// is room for no more of them than is taken.
 const BYTES: u32 = 1024;
-
-/// A body's piece of fewer bytes is too small to bring back anything, and costs what is only to be read.
-const CRUMB: u32 = 16;
 
 /// The credit of one connection.
 #[derive(Clone, Copy, Debug)]
@@ -99,7 +97,6 @@ impl Credit {
 fn cost(frame: Head, carries: u32) -> u32 {
     match frame.kind {
         Kind::Data if carries == 0 && !frame.ends_stream() => BOTHER,
-        Kind::Data if carries < CRUMB && !frame.ends_stream() => NOISE,
         // A push is answered by the end.
         Kind::Data | Kind::Headers | Kind::GoAway | Kind::Push => 0,
         Kind::Reset => RESET,
@@ -133,14 +130,16 @@ mod tests {
             assert_eq!(taken(frame(kind, 0), 0), 2000);
         }
         assert_eq!(taken(frame(Kind::Data, 0), 0), 400, "empty, or padding");
-        assert_eq!(taken(frame(Kind::Data, 0), 1), 2000, "crumbs");
     }
 
     #[test]
     fn what_is_of_use_is_not_counted() {
-        for (frame, carries) in
-            [(frame(Kind::Data, 0), 1000), (frame(Kind::Data, 0x1), 0), (frame(Kind::Headers, 0x5), 0)]
-        {
+        for (frame, carries) in [
+            (frame(Kind::Data, 0), 1000),
+            (frame(Kind::Data, 0), 1),
+            (frame(Kind::Data, 0x1), 0),
+            (frame(Kind::Headers, 0x5), 0),
+        ] {
             assert_eq!(taken(frame, carries), 1_000_000);
         }
     }
