@@ -32,6 +32,11 @@ impl Framed {
         Ok(())
     }
 
+    /// Whether all of it has come, where its length is known: nothing but its end may follow.
+    pub fn has_all(&self) -> bool {
+        self.left == Some(0)
+    }
+
     /// Adds its end, and the fields behind it where there is a place for them.
     pub fn end<'a>(
         &self,

@@ -61,6 +61,11 @@ impl Answer {
         self.has_head && self.body.is_over()
     }
 
+    /// Whether nothing but its end is to come, or not even that.
+    pub fn has_all(&self) -> bool {
+        self.has_head && self.body.has_all()
+    }
+
     /// Whether all that has come was read.
     pub fn is_read(&self) -> bool {
         self.told.is_empty()

@@ -94,9 +94,10 @@ impl Asking {
         !self.is_over && (!self.endpoint.has_begun() || self.silence.is_asked())
     }
 
-    /// Whether the backend is to be asked, or given up, for want of a word.
+    /// Whether the backend is to be asked, or it or a request is to be given up, for want of a word.
     pub fn is_overdue(&self, now: Instant) -> bool {
-        !self.is_over && self.silence.due(self.endpoint.has_streams(), now).is_some()
+        let is_due = || self.silence.due(self.endpoint.has_streams(), now).is_some();
+        !self.is_over && (is_due() || self.errands.iter().any(|errand| errand.is_overdue(now)))
     }
 
     /// Whether it was given up for that.
@@ -106,6 +107,10 @@ impl Asking {
 
     /// Another request, of the session at `row`: its number.
     pub fn begin(&mut self, row: Row) -> u64 {
+        if self.errands.len() >= self.endpoint.streams_max() {
+            // Those of which only the end is missing make room.
+            self.errands.iter_mut().for_each(Errand::hurry);
+        }
         self.begun += 1;
         self.errands.push(Errand::new(self.begun, row));
         self.begun
@@ -122,8 +127,8 @@ impl Asking {
     pub fn drive(&mut self, ready: &Cell<Readiness>, now: Instant, wake: impl FnMut(Row)) -> bool {
         let wire = Rc::clone(&self.wire);
         let mut turn = wire.begin(ready.get());
-        self.part(&mut turn.out);
         self.listen(&mut turn, now);
+        self.part(&mut turn.out, now);
         self.go_on(&mut turn);
         self.doubt(&mut turn, now);
         self.send(&mut turn);
@@ -137,8 +142,11 @@ impl Asking {
     }
 
     /// Takes leave of the requests that nobody waits for any more.
-    fn part(&mut self, out: &mut Vec<u8>) {
-        for mut errand in self.errands.extract_if(.., |errand| errand.is_left()) {
+    fn part(&mut self, out: &mut Vec<u8>, now: Instant) {
+        let endpoint = &self.endpoint;
+        let is_over = |it: &mut Errand| it.is_left() && !(endpoint.knows(it.stream()) && it.lingers(now));
+        let over: Vec<Errand> = self.errands.extract_if(.., is_over).collect();
+        for mut errand in over {
             match self.endpoint.knows(errand.stream()) {
                 true => self.taken_back += 1,
                 false => self.taken_back = self.taken_back.saturating_sub(1),

@@ -47,6 +47,11 @@ impl Incoming {
         self.framed.is_none()
     }
 
+    /// Whether nothing but its end is to come, or not even that.
+    pub fn has_all(&self) -> bool {
+        self.framed.is_none_or(|framed| framed.has_all())
+    }
+
     /// Nobody wants what is still to come.
     pub fn forget(&mut self) {
         self.framed = None;

@@ -15,6 +15,10 @@ use evenkeel_core::http2::message::Malformed;
 use evenkeel_core::http2::reason::Reason;
 use evenkeel_core::http2::unpacked::Unpacked;
 use std::io::{self, ErrorKind};
+use std::time::{Duration, Instant};
+
+/// How long a backend may take from the last byte of an answer to the end of its stream.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// A request and its answer.
 pub struct Errand {
@@ -35,6 +39,10 @@ pub struct Errand {
     is_due: bool,
     /// Whether there is something that the session has not looked at.
     has_news: bool,
+    /// Up to when the end of its stream is waited for, once its session has left with all of the answer.
+    lingers_by: Option<Instant>,
+    /// Whether there is no room for such waiting.
+    is_hurried: bool,
 }
 
 /// How far the request has gone.
@@ -82,6 +90,8 @@ impl Errand {
             failed: None,
             is_due: false,
             has_news: false,
+            lingers_by: None,
+            is_hurried: false,
         }
     }
 
@@ -142,6 +152,24 @@ impl Errand {
     /// Whether its session has left.
     pub fn is_left(&self) -> bool {
         self.row.is_none()
+    }
+
+    /// Whether nothing is missing but the end of its stream, and that may still come: who took it back would look like one who
+    /// does not want what it asks for.
+    pub fn lingers(&mut self, now: Instant) -> bool {
+        let is_answered =
+            self.failed.is_none() && matches!(self.asking, Stage::Over) && self.answer.has_all();
+        is_answered && !self.is_hurried && now < *self.lingers_by.get_or_insert(now + LINGER)
+    }
+
+    /// Others want the room that it has.
+    pub fn hurry(&mut self) {
+        self.is_hurried |= self.is_left();
+    }
+
+    /// Whether that was waited for in vain.
+    pub fn is_overdue(&self, now: Instant) -> bool {
+        self.lingers_by.is_some_and(|by| by <= now)
     }
 
     /// The stream that it is asked by; 0: none yet.

@@ -1,7 +1,7 @@
 //! What goes wrong when an answer has begun, or time is up, before the request is done.
 
 use super::*;
-use evenkeel_testkit::http2::{Bytes, Client, request};
+use evenkeel_testkit::http2::{Bytes, request};
 use evenkeel_testkit::{Ending, Silent};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 

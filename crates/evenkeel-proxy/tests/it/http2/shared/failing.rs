@@ -170,3 +170,29 @@ fn answers_before_the_answer_have_an_end() {
     let rig = front(&[&server], rules());
     assert_eq!(status(&asked(&rig, "POST", "/")), 502);
 }
+
+#[test]
+fn an_answer_that_is_whole_before_its_stream_ends_is_not_taken_back() {
+    let (note, noted) = mpsc::channel();
+    let server = frames(&[], move |_, frame| {
+        note.send(frame.kind).ok()?;
+        let number = frame.stream;
+        let fields = [&[0x88], &raw::fields(&[("content-length", "2")])[..]].concat();
+        let mut said = Vec::new();
+        if number > 1 {
+            // The end of the answer before, which was read long since.
+            said.extend(raw::frame(kind::DATA, raw::END_STREAM, number - 2, b""));
+        }
+        said.extend(raw::frame(kind::HEADERS, raw::END_HEADERS, number, &fields));
+        said.extend(raw::frame(kind::DATA, 0, number, b"ok"));
+        Some(said)
+    });
+    let rig = front(&[&server], rules());
+    let client = rig.connect();
+    for _ in 0..40 {
+        assert_eq!(web::get(&client, "/").unwrap().text(), "ok");
+        assert_eq!(noted.recv_timeout(PATIENCE).unwrap(), kind::HEADERS);
+    }
+    assert_eq!(server.accepted(), 1, "none counts as taken back");
+    assert_eq!(noted.recv_timeout(PATIENCE).unwrap(), kind::RST_STREAM, "the last one has no end");
+}
