@@ -41,6 +41,7 @@ pub fn check(typed: &Typed, services: &[Bound<'_>], builtin: &Layer, problems: &
         needs_datagrams(service, problems);
         sends_datagrams(service, builtin, problems);
         sends_no_requests(service, problems);
+        relays_nothing(service, builtin, problems);
     }
     let interface = |it: &Bound<'_>| it.chain(builtin).text("interface");
     same_address(services, &interface, problems);
@@ -293,6 +294,30 @@ fn sends_no_requests(service: &Bound<'_>, problems: &mut Problems) {
         {
             let what = format!("`{key}` means nothing in `{}`", service.section.title());
             problems.push(Problem::warning(what).at(place, "connections are balanced here, not requests"));
+        }
+    }
+}
+
+/// Keys of a pool that hold for what is relayed only.
+const OF_RELAYS: [&str; 2] = ["max-bandwidth", "timeout.lifetime"];
+
+/// Backends that speak HTTP/2 get requests alone: there is no upgrade, and no tunnel.
+fn relays_nothing(service: &Bound<'_>, builtin: &Layer, problems: &mut Problems) {
+    let own = &service.section.layer;
+    let speaks_http2 = |layers: &[&Layer]| {
+        let chain = Chain::new(layers.iter().copied(), builtin);
+        service.section.is_http() && chain.text("to-http").as_deref() == Some("2")
+    };
+    let routes = || service.section.routes().iter().map(|route| &route.section.layer);
+    let of_routes = routes().filter(|route| speaks_http2(&[route, own]));
+    let is_all = speaks_http2(&[own]) && routes().all(|route| speaks_http2(&[route, own]));
+    for layer in of_routes.chain(Some(own).filter(|_| is_all)) {
+        for (key, At { value, place }) in OF_RELAYS.iter().filter_map(|key| Some((key, layer.get(key)?))) {
+            if !matches!(value, Setting::Off) {
+                let what = format!("`{key}` means nothing with `to-http = \"2\"`");
+                let problem = Problem::warning(what).at(place, "it holds for WebSocket and tunnels");
+                problems.push(problem.help("requests have limits of their own: `timeout.request`, `timeout.body`"));
+            }
         }
     }
 }

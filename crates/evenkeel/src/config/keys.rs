@@ -1231,7 +1231,8 @@ pub static KEYS: &[Key] = &[
         scope: Scope::Pool,
         kind: at_least_or_off(1),
         default: Is("off"),
-        doc: "A session older than this is closed.",
+        doc: "A session older than this is closed. In an `[http.NAME]` it holds for what is relayed, WebSocket and tunnels, and for no \
+              connection that requests come by: those have `timeout.request` and `timeout.keep-alive`.",
         why: "only some protocols bear being cut",
         example: "12h",
         aliases: &["max-lifetime"],
@@ -1588,7 +1589,8 @@ pub static KEYS: &[Key] = &[
         kind: Kind::RateLimit("10MB/s"),
         default: Is("off"),
         doc: "Bytes in a second that a session carries in each direction: `\"10MB/s\"`. What comes in a tenth of a second, at least 16 KiB, \
-              may come at once after a pause. Such a session is copied, not spliced.",
+              may come at once after a pause. Such a session is copied, not spliced. In an `[http.NAME]` it holds for what is relayed, \
+              WebSocket and tunnels, and not for requests and their answers.",
         why: "a network that is full slows all down alike",
         example: "10MB/s",
         aliases: &["bwlim", "proxy_download_rate", "proxy_upload_rate"],
