@@ -268,6 +268,12 @@ fn wants_question(session: &Session, rules: &PoolRules) -> bool {
     is_postgres && (session.listener.reception.tls.is_none() || rules.tls.is_some())
 }
 
+/// Whether nothing but descriptors is short, and one was found: a connection that waits for a request of HTTP gives way.
+fn finds_descriptor(worker: &Worker, failure: ConnectFailure) -> bool {
+    let is_short = |errno| [Errno::MFILE, Errno::NFILE].map(Errno::raw_os_error).contains(&errno);
+    matches!(failure, ConnectFailure::NoResources(errno) if is_short(errno)) && worker.http.links.give_way()
+}
+
 /// One connect, until `deadline`. A source address that has no port left is passed over.
 async fn attempt(
     worker: &Worker,
@@ -279,7 +285,10 @@ async fn attempt(
 ) -> Result<OwnedFd, NotConnected> {
     let mut others = other_sources(backend, rules);
     loop {
-        let socket = open(session, local, backend, rules).map_err(NotConnected::Failed)?;
+        let socket = match open(session, local, backend, rules) {
+            Err(failure) if finds_descriptor(worker, failure) => continue,
+            opened => opened.map_err(NotConnected::Failed)?,
+        };
         match connect(worker, session, backend, socket, deadline).await {
             Err(NotConnected::Failed(ConnectFailure::NoSourcePort)) if others > 0 => others -= 1,
             result => return result,

@@ -200,6 +200,15 @@ impl Links {
         }
     }
 
+    /// Closes the one that would be closed first of those that wait, as somebody needs its descriptor; whether there was one.
+    pub fn give_way(&self) -> bool {
+        let first = self.idle.borrow().iter().min_by_key(|link| link.idle_until.get()).cloned();
+        let Some(link) = first else { return false };
+        self.idle.borrow_mut().remove(&link);
+        self.remove(&link);
+        true
+    }
+
     /// How long nothing is to be done; `None`: until something happens.
     pub fn due(&self, now: Instant) -> Option<Duration> {
         if !self.due.borrow().is_empty() || self.making.has_woken() {

@@ -27,6 +27,11 @@ impl Shelf {
         self.links.get(&key).map_or(&[], Vec::as_slice)
     }
 
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Rc<Link>> {
+        self.links.values().flatten()
+    }
+
     /// One more.
     pub fn push(&mut self, link: &Rc<Link>) {
         self.links.entry(link.key()).or_default().push(Rc::clone(link));

@@ -316,7 +316,9 @@ fn relays_nothing(service: &Bound<'_>, builtin: &Layer, problems: &mut Problems)
             if !matches!(value, Setting::Off) {
                 let what = format!("`{key}` means nothing with `to-http = \"2\"`");
                 let problem = Problem::warning(what).at(place, "it holds for WebSocket and tunnels");
-                problems.push(problem.help("requests have limits of their own: `timeout.request`, `timeout.body`"));
+                problems.push(
+                    problem.help("requests have limits of their own: `timeout.request`, `timeout.body`"),
+                );
             }
         }
     }

@@ -1342,7 +1342,7 @@ pub static KEYS: &[Key] = &[
         default: Is("64"),
         doc: "Connections to a backend that wait for their next request, at most, in each worker. With 0 every request has a \
               connection of its own, as it has where `send-proxy` or `transparent` tells of a client by it. All backends of a \
-              worker together have 1024 of them at most.",
+              worker together have 1024 of them at most, and fewer where its descriptors are needed for new connections.",
         why: "more are needed only while more requests run at once",
         example: "16",
         aliases: &["http-reuse", "keepalive-connections", "pool-max-conn"],

@@ -230,3 +230,38 @@ fn a_connection_is_not_used_when_its_backend_has_to_show_another_certificate() {
     assert_eq!(status(&client), 502, "and again");
     running.end();
 }
+
+/// A server that answers when so many requests have come.
+fn answering_at_once(count: &Arc<AtomicU64>) -> Server {
+    let (count, come) = (Arc::clone(count), AtomicU64::new(0));
+    Server::start(
+        &Place::any(),
+        web::serve(move |_| {
+            come.fetch_add(1, SeqCst);
+            eventually("all have come", || (come.load(SeqCst) >= count.load(SeqCst)).then_some(()));
+            web::ok("all")
+        }),
+    )
+}
+
+#[test]
+fn connections_that_wait_give_way_when_descriptors_are_short() {
+    let count = Arc::new(AtomicU64::new(u64::MAX));
+    let [a, b] = [(); 2].map(|()| answering_at_once(&count));
+    let route = format!("[http.web.route]\n\"/b\" = {{ to = \"{}\", health = \"off\" }}", b.place());
+    let keys = "reuse = 1000\ntimeout.reuse = \"60s\"\ntimeout.connect = \"1s\"";
+    let setup = Setup::to([a.place()]).http().top("workers = 1").keys(keys).keys(&route);
+    let mut running = setup.start(|it| it.nofile(300)).spawn();
+    let most = running.wait_event("ready")["max_sessions"].as_u64().unwrap();
+    count.store(most, SeqCst);
+    let clients: Vec<_> = (0..most).map(|_| running.connect()).collect();
+    for path in ["/a", "/b"] {
+        let lines = format!("GET {path} HTTP/1.1\nHost: web.test");
+        clients.iter().for_each(|client| client.send(&web::request(&lines, "")).unwrap());
+        let statuses = clients.iter().map(|client| web::read_answer(client).unwrap().status());
+        assert_eq!(statuses.filter(|status| *status == 200).count() as u64, most, "{path}");
+    }
+    assert!(a.open() < most, "some have given way");
+    drop(clients);
+    running.end();
+}
