@@ -57,6 +57,8 @@ struct Connection {
     talk: Talk,
     /// By their numbers, which grow.
     streams: Vec<Stream>,
+    /// Whether what it says is not read now, as it does not take what it is told.
+    is_deaf: bool,
     /// Whose go it is first: the room that the client has for all of them goes round.
     first: u32,
     timeouts: Timeouts,
@@ -96,6 +98,7 @@ impl Connection {
             endpoint,
             talk: Talk::Speaking,
             streams: Vec::new(),
+            is_deaf: false,
             first: 0,
             timeouts: rules.timeouts,
             idle_since: now,
@@ -175,7 +178,10 @@ impl Connection {
                     let (came, unpacked, out) = turn.parts(bytes);
                     self.take(came, unpacked, out, now);
                 }
-                Came::Nothing => return,
+                Came::Nothing => {
+                    self.is_deaf = turn.is_full();
+                    return;
+                }
                 Came::End | Came::Lost => return self.stop(self.left()),
             }
         }
@@ -366,7 +372,9 @@ impl Connection {
 
     /// By when it is over, or something is to be done.
     fn deadline(&self) -> Instant {
-        let inside = self.endpoint.inside_since().filter(|_| self.talk == Talk::Speaking);
+        // The rest of a head may be there that we do not read: then its answers have to be taken in time.
+        let may_speak = self.talk == Talk::Speaking && !self.is_deaf;
+        let inside = self.endpoint.inside_since().filter(|_| may_speak);
         let head = inside.map(|since| since + self.timeouts.head);
         let idle = match self.leaving_since {
             _ if !self.streams.is_empty() => None,

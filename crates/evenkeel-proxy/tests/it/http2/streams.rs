@@ -290,3 +290,43 @@ fn many_uploads_that_are_refused_in_the_middle_break_no_connection() {
     }
     assert_eq!(client.get("/").unwrap().status, 200);
 }
+
+#[test]
+fn who_pauses_reading_is_not_taken_for_one_that_says_half_of_a_frame() {
+    const LENGTH: usize = 2_000_000;
+    const STREAMS: u32 = 20;
+    let server = Server::start(
+        &Place::any(),
+        web::serve(|_| {
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {LENGTH}\r\n\r\n");
+            [head.into_bytes(), vec![b'x'; LENGTH]].concat()
+        }),
+    );
+    let mut short = rules();
+    short.timeouts.head = 4 * SOON;
+    let rig = rig(&[&server], short);
+    let peer = rig.connect();
+    peer.socket().set_recv_buffer_size(64 * 1024).unwrap();
+    let much = [0x7f, 0, 0, 0];
+    let room = [
+        raw::frame(kind::SETTINGS, 0, 0, &[&[0, 4][..], &much].concat()),
+        raw::frame(kind::WINDOW_UPDATE, 0, 0, &much),
+    ];
+    let ask = |stream| raw::frame(kind::HEADERS, raw::END_HEADERS | raw::END_STREAM, stream, &raw::get(&[]));
+    let asked: Vec<u8> = (0..STREAMS).map(|number| number * 2 + 1).flat_map(ask).collect();
+    let ping = raw::frame(kind::PING, 0, 0, &[7; 8]);
+    peer.send(&[raw::PREFACE, &room.concat(), &asked, &ping[..10]].concat()).unwrap();
+    // Until nothing more fits; then for longer than a head may take.
+    std::thread::sleep(SOON);
+    peer.send(&ping[10..]).unwrap();
+    std::thread::sleep(5 * SOON);
+    let (mut ended, mut came) = (0, 0);
+    while ended < STREAMS {
+        let frame = Frame::read(|length| peer.receive(length)).unwrap();
+        if frame.kind == kind::DATA {
+            came += frame.payload.len();
+            ended += u32::from(frame.flags & raw::END_STREAM > 0);
+        }
+    }
+    assert_eq!(came, STREAMS as usize * LENGTH);
+}
