@@ -251,8 +251,7 @@ pub(crate) fn prepare(
         let left = current.and_then(|current| current.left_to(name, &snapshot));
         let shelved = passed.get(&(name.protocol, name.addr.clone()));
         // Flows go on when no more may begin: by the sockets of this process, or of the one that it takes over from.
-        let has_sockets =
-            || left.is_some() || shelved.is_some() || inherited.has(name.protocol, &name.addr);
+        let has_sockets = || left.is_some() || shelved.is_some() || inherited.has(name.protocol, &name.addr);
         if listener.open || (listener.is_for_flows() && has_sockets()) {
             let refused = |why| PrepareError::Listener(name.clone(), why);
             let sockets = match (left, shelved) {
