@@ -4,7 +4,7 @@
 //! in whichever worker. A [`Line`] is handed from snapshot to snapshot, like [`Load`](crate::load::Load).
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst, fence};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst, fence};
 
 /// That nobody waits.
 const NOBODY: u64 = u64::MAX;
@@ -14,8 +14,17 @@ const NOBODY: u64 = u64::MAX;
 pub struct Line {
     length: AtomicU32,
     tickets: AtomicU64,
-    /// The ticket of whoever has waited longest in each worker; made when somebody waits for the first time.
-    fronts: OnceLock<Box<[AtomicU64]>>,
+    /// By worker; made when somebody waits for the first time.
+    fronts: OnceLock<Box<[Front]>>,
+}
+
+/// What the others know of those who wait in one worker.
+#[derive(Debug)]
+struct Front {
+    /// The ticket of whoever has waited longest of those who would take any seat.
+    oldest: AtomicU64,
+    /// Whether there are others, who would not.
+    has_picky: AtomicBool,
 }
 
 /// A place in the line: whoever has a smaller one came before.
@@ -40,25 +49,33 @@ impl Line {
         self.length.fetch_sub(1, Relaxed);
     }
 
-    /// Says who has waited longest in a worker, of all `workers`.
+    /// Says who has waited longest in a worker, of all `workers`, of those who would take any seat; and whether there are others.
     ///
     /// With the fence in [`oldest_but`](Self::oldest_but): who gives a seat back sees that somebody waits, or the one who waits sees
     /// the seat when it looks next.
-    pub fn set_front(&self, worker: usize, workers: usize, front: Option<Ticket>) {
-        let fronts = self.fronts.get_or_init(|| (0..workers).map(|_| AtomicU64::new(NOBODY)).collect());
-        fronts[worker].store(front.map_or(NOBODY, |ticket| ticket.0), Relaxed);
+    pub fn set_front(&self, (worker, workers): (usize, usize), oldest: Option<Ticket>, has_picky: bool) {
+        let nobody = || Front { oldest: AtomicU64::new(NOBODY), has_picky: AtomicBool::new(false) };
+        let front = &self.fronts.get_or_init(|| (0..workers).map(|_| nobody()).collect())[worker];
+        front.oldest.store(oldest.map_or(NOBODY, |ticket| ticket.0), Relaxed);
+        front.has_picky.store(has_picky, Relaxed);
         fence(SeqCst);
     }
 
-    /// In which worker but this somebody has waited longest, and since when.
+    /// In which worker but this somebody has waited longest who would take any seat, and since when.
     pub fn oldest_but(&self, worker: usize) -> Option<(Ticket, usize)> {
+        let fronts = self.others(worker).map(|(index, front)| (front.oldest.load(Relaxed), index));
+        fronts.filter(|(oldest, _)| *oldest != NOBODY).map(|(oldest, index)| (Ticket(oldest), index)).min()
+    }
+
+    /// In which workers but this somebody waits who would not.
+    pub fn picky_but(&self, worker: usize) -> impl Iterator<Item = usize> {
+        self.others(worker).filter(|(_, front)| front.has_picky.load(Relaxed)).map(|(index, _)| index)
+    }
+
+    fn others(&self, worker: usize) -> impl Iterator<Item = (usize, &Front)> {
         fence(SeqCst);
-        if self.length() == 0 {
-            return None;
-        }
-        let fronts = self.fronts.get()?.iter().map(|front| front.load(Relaxed)).enumerate();
-        let others = fronts.filter(|(index, front)| *index != worker && *front != NOBODY);
-        others.map(|(index, front)| (Ticket(front), index)).min()
+        let fronts = self.fronts.get().filter(|_| self.length() > 0);
+        fronts.into_iter().flatten().enumerate().filter(move |(index, _)| *index != worker)
     }
 }
 
@@ -81,12 +98,13 @@ mod tests {
         assert_eq!(line.oldest_but(0), None);
         let tickets: Vec<Ticket> = (0..3).filter_map(|_| line.join(9)).collect();
         assert!(tickets.is_sorted());
-        line.set_front(2, 3, Some(tickets[0]));
-        line.set_front(0, 3, Some(tickets[1]));
-        line.set_front(1, 3, Some(tickets[2]));
+        line.set_front((2, 3), Some(tickets[0]), false);
+        line.set_front((0, 3), Some(tickets[1]), true);
+        line.set_front((1, 3), Some(tickets[2]), true);
         assert_eq!(line.oldest_but(1), Some((tickets[0], 2)));
         assert_eq!(line.oldest_but(2), Some((tickets[1], 0)));
-        line.set_front(2, 3, None);
+        line.set_front((2, 3), None, false);
         assert_eq!(line.oldest_but(1), Some((tickets[1], 0)));
+        assert_eq!(line.picky_but(1).collect::<Vec<_>>(), [0]);
     }
 }

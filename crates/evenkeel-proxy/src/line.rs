@@ -9,7 +9,11 @@ use std::collections::VecDeque;
 
 /// The line of one worker.
 #[derive(Debug, Default)]
-pub struct Line(VecDeque<Place>);
+pub struct Line {
+    places: VecDeque<Place>,
+    /// How many of them are picky.
+    picky: usize,
+}
 
 #[derive(Debug)]
 struct Place {
@@ -23,12 +27,18 @@ struct Place {
 impl Line {
     /// `row` is the last one from now on.
     pub fn join(&mut self, row: Row, ticket: Ticket, is_picky: bool) {
-        self.0.push_back(Place { row, ticket, is_picky, is_beckoned: false });
+        self.picky += usize::from(is_picky);
+        self.places.push_back(Place { row, ticket, is_picky, is_beckoned: false });
     }
 
     /// The ticket of the first who would take any seat: whoever comes later has to wait.
     pub fn front(&self) -> Option<Ticket> {
-        self.0.iter().find(|place| !place.is_picky).map(|place| place.ticket)
+        self.places.iter().find(|place| !place.is_picky).map(|place| place.ticket)
+    }
+
+    /// Whether some would not take any seat.
+    pub fn has_picky(&self) -> bool {
+        self.picky > 0
     }
 
     /// Who is to have a go since one more seat may be free: whoever comes behind those that were beckoned already, so that
@@ -43,34 +53,34 @@ impl Line {
     }
 
     fn next_from(&self, start: usize) -> Option<(Row, Ticket)> {
-        let next = self.0.iter().skip(start).find(|place| place.is_picky || !place.is_beckoned);
+        let next = self.places.iter().skip(start).find(|place| place.is_picky || !place.is_beckoned);
         next.map(|place| (place.row, place.ticket))
     }
 
     /// `row` is on its way.
     pub fn beckon(&mut self, row: Row) {
         if let Some(at) = self.position(row) {
-            self.0[at].is_beckoned = true;
+            self.places[at].is_beckoned = true;
         }
     }
 
     /// `row` has a go; its ticket if all before it are picky.
     pub fn go(&mut self, row: Row) -> Option<Ticket> {
         let at = self.position(row)?;
-        self.0[at].is_beckoned = false;
-        self.0.iter().take(at).all(|place| place.is_picky).then_some(self.0[at].ticket)
+        self.places[at].is_beckoned = false;
+        self.places.iter().take(at).all(|place| place.is_picky).then_some(self.places[at].ticket)
     }
 
     /// `row` is in it no more.
     pub fn leave(&mut self, row: Row) {
-        if let Some(at) = self.position(row) {
-            self.0.remove(at);
+        if let Some(place) = self.position(row).and_then(|at| self.places.remove(at)) {
+            self.picky -= usize::from(place.is_picky);
         }
     }
 
     /// Nearly always it is the first.
     fn position(&self, row: Row) -> Option<usize> {
-        self.0.iter().position(|place| place.row == row)
+        self.places.iter().position(|place| place.row == row)
     }
 }
 

@@ -225,9 +225,16 @@ impl LocalPool {
         }
     }
 
+    /// The other workers in which somebody waits who does not take every seat.
+    pub fn picky_elsewhere(&self) -> impl Iterator<Item = usize> {
+        let picky: Vec<_> = self.newest.borrow().line.picky_but(self.worker).collect();
+        picky.into_iter()
+    }
+
     /// The other workers see who has waited longest in this one.
     fn tell_front(&self, pool: &Pool) {
-        pool.line.set_front(self.worker, self.workers, self.line.borrow().front());
+        let line = self.line.borrow();
+        pool.line.set_front((self.worker, self.workers), line.front(), line.has_picky());
     }
 }
 

@@ -187,10 +187,13 @@ async fn an_admin_api_whose_token_is_gone_comes_back_with_it() {
         "[admin]\nlisten = \"127.0.0.1:{}\"\ntoken-file = {token:?}\n[tcp.web]\nlisten = \":1\"\nto = \"127.0.0.1:2\"",
         port::free()
     );
+    let write = || std::fs::write(&token, "0123456789abcdef0123456789abcdef").unwrap();
+    write();
     turning.control.settings.admin = config::load(&Source::Text(admin)).unwrap().settings.admin;
+    std::fs::remove_file(&token).unwrap();
     turning.bind_admin();
     assert!(turning.admin_due.is_some() && turning.control.admin.is_none());
-    std::fs::write(&token, "0123456789abcdef0123456789abcdef").unwrap();
+    write();
     turning.bind_admin();
     assert!(turning.admin_due.is_none() && turning.control.admin.is_some());
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// A balancer and the processes after it: they write to the same standard output.
@@ -142,9 +143,14 @@ pub fn replaceable(server: &Server, top: &str) -> (tempfile::TempDir, PathBuf, C
 }
 
 /// Makes a shell script, or whatever it is, the program at `path`.
+///
+/// By a copy that another process makes: what this one has open to write to may be handed to a child that another test
+/// starts at that moment, and a file that somebody can write to is not run.
 pub fn replace(path: &PathBuf, script: impl AsRef<[u8]>) {
-    let next = path.with_extension("next");
-    std::fs::write(&next, script).unwrap();
-    std::fs::set_permissions(&next, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let (written, next) = (path.with_extension("written"), path.with_extension("next"));
+    std::fs::write(&written, script).unwrap();
+    std::fs::set_permissions(&written, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let copied = Command::new("cp").arg("-p").args([&written, &next]).status().unwrap();
+    assert!(copied.success(), "{copied}");
     std::fs::rename(&next, path).unwrap();
 }

@@ -156,7 +156,7 @@ fn who_waited_for_a_seat_has_all_its_time_for_the_connect() {
 fn nobody_waits_behind_a_session_that_can_only_go_elsewhere() {
     let (place, b) = (Place::local(port::free()), Server::start(&Place::any(), serve::stay("b")));
     let keys = "balance = \"first\"\neject = \"off\"\nqueue-length = 9\ntimeout = { queue = \"15s\" }";
-    let setup = Setup::to([]).top("workers = 2").keys(keys).backend(&place, "weight = 1");
+    let setup = Setup::to([]).top("workers = 4").keys(keys).backend(&place, "weight = 1");
     let running = setup.backend(b.place(), "max-sessions = 1").ready();
     let (holder, name) = join(&running.place);
     assert_eq!(name, "b", "the other one is not there yet");
@@ -165,8 +165,10 @@ fn nobody_waits_behind_a_session_that_can_only_go_elsewhere() {
     let served: Vec<_> = (0..4).map(|_| join(&running.place)).collect();
     assert!(served.iter().all(|(_, name)| name == "a"), "they have not tried it yet");
     drop(holder);
-    assert_eq!(waiting[0].receive(1).unwrap(), b"b");
-    assert!(waiting[1..].iter().all(|it| !it.has_bytes()), "there is one seat");
+    // In order within a worker; of two workers whichever looks first.
+    let is_served = |client: &&Peer| client.has_bytes();
+    eventually("one of them gets the seat", || waiting.iter().find(is_served).map(drop));
+    assert_eq!(waiting.iter().filter(is_served).count(), 1, "there is one seat");
 }
 
 #[test]

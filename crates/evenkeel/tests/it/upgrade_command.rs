@@ -5,7 +5,6 @@ use crate::chain::{Chain, replace, replaceable};
 use crate::harness::{Setup, evenkeel};
 use evenkeel_testkit::{Peer, Place, Server, Signal, Start, eventually, port};
 use serde_json::{Value, json};
-use std::os::unix::fs::PermissionsExt;
 
 #[test]
 fn the_command_waits_for_the_new_process_and_tells_what_moved() {
@@ -139,11 +138,11 @@ fn a_second_one_is_refused_and_a_stop_is_told_to_who_waits() {
 fn a_reload_that_comes_during_an_upgrade_that_fails_is_made_afterwards() {
     let server = Server::echo();
     let mut chain = Chain::new(Setup::to([server.place()]).keys("timeout.idle = \"9s\""));
-    let script = chain.file("slow");
-    let go = chain.file("go");
+    // Not beside its socket, where it may write.
+    let folder = tempfile::tempdir().unwrap();
+    let [script, go] = ["slow", "go"].map(|name| folder.path().join(name));
     let text = format!("#!/bin/sh\nwhile [ ! -e {} ]; do sleep 0.02; done\nexit 3\n", go.display());
-    std::fs::write(&script, text).unwrap();
-    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    replace(&script, text);
     let other = Place::local(port::free());
     let file = std::fs::read_to_string(chain.file("evenkeel.toml")).unwrap();
     let upgrade = Start::new(env!("CARGO_BIN_EXE_evenkeel"))
