@@ -1,10 +1,15 @@
 //! Who waits for a seat of a pool, over all workers: how many, and who has waited longest in each of them.
 //!
 //! Each worker keeps those of its own in order. What they need of each other is here: a seat goes to whoever came first,
-//! in whichever worker. A [`Line`] is handed from snapshot to snapshot, like [`Load`](crate::load::Load).
+//! in whichever worker. Who came a few milliseconds later may go first where the seat is free: many seats are taken and given
+//! back within less, and would stand empty until another worker is awake. A [`Line`] is handed from snapshot to snapshot, like [`Load`](crate::load::Load).
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst, fence};
+use std::time::{Duration, Instant};
+
+/// Who came less than that before somebody of another worker does not go before that one.
+const GRACE: Duration = Duration::from_millis(10);
 
 /// That nobody waits.
 const NOBODY: u64 = u64::MAX;
@@ -13,7 +18,8 @@ const NOBODY: u64 = u64::MAX;
 #[derive(Debug, Default)]
 pub struct Line {
     length: AtomicU32,
-    tickets: AtomicU64,
+    /// When somebody waited for the first time.
+    begun: OnceLock<Instant>,
     /// By worker; made when somebody waits for the first time.
     fronts: OnceLock<Box<[Front]>>,
 }
@@ -31,17 +37,30 @@ struct Front {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ticket(u64);
 
+impl Ticket {
+    /// Whether whoever has this one goes before `other`, who waits in another worker.
+    pub fn goes_before(self, other: Self) -> bool {
+        self.0.saturating_add(GRACE.as_nanos() as u64) < other.0
+    }
+}
+
 impl Line {
     /// How many wait.
     pub fn length(&self) -> u32 {
         self.length.load(Relaxed)
     }
 
+    /// What whoever comes `now` gets.
+    pub fn ticket(&self, now: Instant) -> Ticket {
+        let waited = now.saturating_duration_since(*self.begun.get_or_init(|| now));
+        Ticket(u64::try_from(waited.as_nanos()).unwrap_or(NOBODY - 1))
+    }
+
     /// A place at the end of it, unless as many wait as may.
-    pub fn join(&self, longest: u32) -> Option<Ticket> {
+    pub fn join(&self, longest: u32, now: Instant) -> Option<Ticket> {
         let join = |length| (length < longest).then_some(length + 1);
         self.length.fetch_update(Relaxed, Relaxed, join).ok()?;
-        Some(Ticket(self.tickets.fetch_add(1, Relaxed)))
+        Some(self.ticket(now))
     }
 
     /// One who had joined waits no more.
@@ -86,9 +105,10 @@ mod tests {
     #[test]
     fn no_more_wait_than_may() {
         let line = Line::default();
-        assert!(line.join(2).is_some() && line.join(2).is_some() && line.join(2).is_none());
+        let join = || line.join(2, Instant::now()).is_some();
+        assert!(join() && join() && !join());
         line.leave();
-        assert!(line.join(2).is_some());
+        assert!(join());
         assert_eq!(line.length(), 2);
     }
 
@@ -96,8 +116,11 @@ mod tests {
     fn the_oldest_is_whoever_came_first_in_any_other_worker() {
         let line = Line::default();
         assert_eq!(line.oldest_but(0), None);
-        let tickets: Vec<Ticket> = (0..3).filter_map(|_| line.join(9)).collect();
+        let (now, tick) = (Instant::now(), Duration::from_millis(6));
+        let tickets: Vec<Ticket> = (0..3).filter_map(|nth| line.join(9, now + tick * nth)).collect();
         assert!(tickets.is_sorted());
+        assert!(tickets[0].goes_before(tickets[2]), "12 ms later");
+        assert!(!tickets[0].goes_before(tickets[1]) && !tickets[2].goes_before(tickets[0]));
         line.set_front((2, 3), Some(tickets[0]), false);
         line.set_front((0, 3), Some(tickets[1]), true);
         line.set_front((1, 3), Some(tickets[2]), true);

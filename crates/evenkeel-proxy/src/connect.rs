@@ -133,14 +133,14 @@ pub async fn seat(
         Seating::Exhausted => Some(Err(nobody_left(session))),
         Seating::Busy => None,
     };
-    if !local.is_held_up()
+    let began = worker.reactor.now();
+    if !local.is_held_up(began)
         && let Some(result) = choose()
     {
         return result;
     }
-    let began = worker.reactor.now();
     let is_picky = !tried(session, &local.newest()).is_empty();
-    let place = local.join_line(session.row, is_picky).ok_or(End::QueueFull)?;
+    let place = local.join_line(session.row, is_picky, began).ok_or(End::QueueFull)?;
     let go = || {
         let chosen = place.may_go().then(choose)?;
         if chosen.is_none() && is_picky {

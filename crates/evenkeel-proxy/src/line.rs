@@ -87,6 +87,7 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Instant;
 
     fn row(index: u32) -> Row {
         Row { index, tenant: 0 }
@@ -96,7 +97,7 @@ mod tests {
     fn line(length: u32, picky: &[u32]) -> Line {
         let (mut line, shared) = (Line::default(), evenkeel_core::line::Line::default());
         for index in 0..length {
-            line.join(row(index), shared.join(length).unwrap(), picky.contains(&index));
+            line.join(row(index), shared.join(length, Instant::now()).unwrap(), picky.contains(&index));
         }
         line
     }

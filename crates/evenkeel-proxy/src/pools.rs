@@ -10,6 +10,7 @@ use evenkeel_core::balance::Choice;
 use evenkeel_core::budget::RetryBudget;
 use evenkeel_core::dice::Dice;
 use evenkeel_core::http::affinity::{Affinity, Tag, Tags};
+use evenkeel_core::line::Ticket;
 use evenkeel_core::load::Load;
 use evenkeel_core::snapshot::Pool;
 use rustls::ClientConfig;
@@ -195,15 +196,17 @@ impl LocalPool {
         self.turn.replace(self.turn.get().wrapping_add(1))
     }
 
-    /// Whether somebody waits, in any worker, who would take any seat: whoever comes now has to wait as well.
-    pub fn is_held_up(&self) -> bool {
-        self.line.borrow().front().is_some() || self.newest.borrow().line.oldest_but(self.worker).is_some()
+    /// Whether somebody waits, in any worker, who would take any seat: whoever comes `now` has to wait as well.
+    pub fn is_held_up(&self, now: Instant) -> bool {
+        let pool = self.newest.borrow();
+        let goes_before = |(oldest, _): (Ticket, usize)| oldest.goes_before(pool.line.ticket(now));
+        self.line.borrow().front().is_some() || pool.line.oldest_but(self.worker).is_some_and(goes_before)
     }
 
     /// Joins the end of the line, unless as many wait as may. The picky do not take every seat.
-    pub fn join_line(&self, row: Row, is_picky: bool) -> Option<PlaceInLine<'_>> {
+    pub fn join_line(&self, row: Row, is_picky: bool, now: Instant) -> Option<PlaceInLine<'_>> {
         let pool = self.newest();
-        let ticket = pool.line.join(pool.rules.queue.length)?;
+        let ticket = pool.line.join(pool.rules.queue.length, now)?;
         self.line.borrow_mut().join(row, ticket, is_picky);
         self.tell_front(&pool);
         Some(PlaceInLine { local: self, row, pool })
@@ -215,7 +218,9 @@ impl LocalPool {
         let mut line = self.line.borrow_mut();
         let own = behind.map_or_else(|| line.next(), |row| line.next_after(row));
         match (own, self.newest.borrow().line.oldest_but(self.worker)) {
-            (Some((_, ticket)), Some((older, worker))) if older < ticket => Some(Next::There(worker)),
+            (Some((_, ticket)), Some((other, worker))) if other.goes_before(ticket) => {
+                Some(Next::There(worker))
+            }
             (None, Some((_, worker))) => Some(Next::There(worker)),
             (Some((row, _)), _) => {
                 line.beckon(row);
@@ -258,7 +263,7 @@ impl PlaceInLine<'_> {
     /// Whether it is this session's turn: all others came later, or do not take every seat.
     pub fn may_go(&self) -> bool {
         let Some(ticket) = self.local.line.borrow_mut().go(self.row) else { return false };
-        self.pool.line.oldest_but(self.local.worker).is_none_or(|(other, _)| ticket < other)
+        self.pool.line.oldest_but(self.local.worker).is_none_or(|(other, _)| !other.goes_before(ticket))
     }
 }
 

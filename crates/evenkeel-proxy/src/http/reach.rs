@@ -94,7 +94,7 @@ pub async fn reach<'a>(
     wish: &mut Wish,
 ) -> Result<Reached<'a>, End> {
     let links = &worker.http.links;
-    let mut seated = at_once(session, local);
+    let mut seated = at_once(worker, session, local);
     loop {
         let (pool, index, mut seat) = match seated.take() {
             Some(seated) => seated,
@@ -199,8 +199,8 @@ fn made(
 }
 
 /// A seat, if there is one and nobody waits for one.
-fn at_once(session: &Session, local: &LocalPool) -> Option<(Arc<Pool>, u32, CountedSeat)> {
-    if local.is_held_up() {
+fn at_once(worker: &Worker, session: &Session, local: &LocalPool) -> Option<(Arc<Pool>, u32, CountedSeat)> {
+    if local.is_held_up(worker.reactor.now()) {
         return None;
     }
     match connect::try_to_seat(session, local) {
