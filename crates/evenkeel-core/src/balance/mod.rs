@@ -75,7 +75,7 @@ impl Picker {
 
     /// The index of the backend to try next, or why there is none.
     ///
-    /// `backends` are those the picker was made for; `client` is the hash of the client's address ([`client_hash`]);
+    /// `backends` are those the picker was made for; `client` is the hash of the client's address ([`client_hash`](crate::hash::client_hash));
     /// `cursor` is whose turn it is, shared by all who pick from the pool, so that round-robin goes round whatever
     /// the number of workers. Backends that were tried or have no room are passed over; those whose live traffic
     /// just failed ([`Backend::is_suspect`]) are taken only when nobody else with room is left.
