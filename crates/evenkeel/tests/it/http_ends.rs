@@ -5,7 +5,7 @@ use crate::tls::ends_tls;
 use evenkeel_testkit::http2::raw::{self, END_HEADERS, END_STREAM, Frame, kind};
 use evenkeel_testkit::tls::client;
 use evenkeel_testkit::web::{self, Message};
-use evenkeel_testkit::{Authority, Ending, Place, Server, TlsPeer};
+use evenkeel_testkit::{Authority, Ending, Place, Server, TlsPeer, eventually};
 use std::sync::Arc;
 
 /// Bytes of the body of an answer of ours.
@@ -70,11 +70,8 @@ fn bytes_of_our_own_answers_are_counted_as_those_of_backends_are() {
     let client = running.connect();
     let answer = web::get(&client, "/").unwrap();
     let length = answer.head.len() + answer.body.len();
-    let page = running.ask("GET", "/metrics").text;
-    assert!(
-        page.contains(&format!("evenkeel_service_to_client_bytes_total{{service=\"web\"}} {length}\n")),
-        "{page}"
-    );
+    let counted = format!("evenkeel_service_to_client_bytes_total{{service=\"web\"}} {length}\n");
+    eventually("they are counted", || running.ask("GET", "/metrics").text.contains(&counted).then_some(()));
     let sessions = running.look("/api/v1/sessions");
     assert_eq!(sessions["sessions"][0]["to_client"], length, "{sessions}");
     drop(client);

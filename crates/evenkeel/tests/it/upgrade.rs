@@ -291,7 +291,8 @@ fn health_ids_and_counts_go_on() {
     }
     let sessions = chain.wait_sessions(11);
     assert!(sessions[1..].iter().all(|line| line["id"].as_u64() > id), "{sessions:?}");
-    assert!(sessions.iter().all(|line| line["attempts"].as_array().unwrap().is_empty()));
+    // Before it the log may have been some milliseconds ahead of the traffic.
+    assert!(sessions[1..].iter().all(|line| line["attempts"].as_array().unwrap().is_empty()));
     assert_eq!(chain.count_events("down"), 1, "it is not news");
 }
 
