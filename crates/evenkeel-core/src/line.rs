@@ -50,6 +50,12 @@ impl Line {
         self.length.load(Relaxed)
     }
 
+    /// Whether anybody waits for a seat that was given back before.
+    pub fn is_awaited(&self) -> bool {
+        fence(SeqCst);
+        self.length() > 0
+    }
+
     /// What whoever comes `now` gets.
     pub fn ticket(&self, now: Instant) -> Ticket {
         let waited = now.saturating_duration_since(*self.begun.get_or_init(|| now));
@@ -70,7 +76,7 @@ impl Line {
 
     /// Says who has waited longest in a worker, of all `workers`, of those who would take any seat; and whether there are others.
     ///
-    /// With the fence in [`oldest_but`](Self::oldest_but): who gives a seat back sees that somebody waits, or the one who waits sees
+    /// With the fence in [`is_awaited`](Self::is_awaited): who gives a seat back sees that somebody waits, or the one who waits sees
     /// the seat when it looks next.
     pub fn set_front(&self, (worker, workers): (usize, usize), oldest: Option<Ticket>, has_picky: bool) {
         let nobody = || Front { oldest: AtomicU64::new(NOBODY), has_picky: AtomicBool::new(false) };
@@ -92,8 +98,7 @@ impl Line {
     }
 
     fn others(&self, worker: usize) -> impl Iterator<Item = (usize, &Front)> {
-        fence(SeqCst);
-        let fronts = self.fronts.get().filter(|_| self.length() > 0);
+        let fronts = self.fronts.get().filter(|_| self.is_awaited());
         fronts.into_iter().flatten().enumerate().filter(move |(index, _)| *index != worker)
     }
 }

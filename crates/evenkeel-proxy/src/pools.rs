@@ -203,6 +203,11 @@ impl LocalPool {
         self.line.borrow().front().is_some() || pool.line.oldest_but(self.worker).is_some_and(goes_before)
     }
 
+    /// Whether anybody waits, in any worker, for a seat that was given back before.
+    pub fn is_awaited(&self) -> bool {
+        self.newest.borrow().line.is_awaited()
+    }
+
     /// Joins the end of the line, unless as many wait as may. The picky do not take every seat.
     pub fn join_line(&self, row: Row, is_picky: bool, now: Instant) -> Option<PlaceInLine<'_>> {
         let pool = self.newest();

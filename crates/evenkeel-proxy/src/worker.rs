@@ -269,7 +269,7 @@ impl Worker {
             Token::Inbox => {
                 self.shared.wake(self.index).reset();
                 let pools: Vec<_> = self.pools.borrow().values().cloned().collect();
-                pools.iter().for_each(|pool| self.beckon(pool, None));
+                pools.iter().filter(|pool| pool.is_awaited()).for_each(|pool| self.beckon(pool, None));
             }
         }
     }
@@ -372,6 +372,9 @@ impl Worker {
 
     /// A backend of the pool may have room again: whoever waits first gets a go, here or in another worker.
     pub fn on_seat_freed(&self, pool: &LocalPool) {
+        if !pool.is_awaited() {
+            return;
+        }
         self.beckon(pool, None);
         // Those in line before them may be none who can take it.
         pool.picky_elsewhere().for_each(|worker| self.shared.wake(worker).wake());
